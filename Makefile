@@ -1,0 +1,36 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-long lint format lock
+MAKEFLAGS += --no-print-directory
+
+CODEC ?= h264
+SECONDS ?= 30
+WORKERS ?= 2
+ARGS ?=
+
+help: ## list these
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## make .venv from the lock files
+	@scripts/setup dev
+
+demo: ## a live encoder, ingestd, a real LiveKit server and a viewer; CODEC=h264 SECONDS=30 (0: until Ctrl-C)
+	@scripts/setup demo
+	@exec .venv/bin/ingestd demo --codec '$(CODEC)' --seconds '$(SECONDS)'
+
+test: ## every test but the long ones; ARGS="-k listener" picks some
+	@scripts/test -n $(WORKERS) -m "not long" $(ARGS)
+
+test-long: ## the tests that take minutes
+	@scripts/test -m long $(ARGS)
+
+lint: ## ruff, mypy and the rules on who may import whom
+	@scripts/setup dev
+	@scripts/lint
+
+format: ## put the code in ruff's format and order
+	@scripts/setup dev
+	@.venv/bin/python -m ruff check --quiet --fix-only .
+	@.venv/bin/python -m ruff format .
+
+lock: ## write requirements/*.lock from pyproject.toml; UPGRADE=1 takes the newest versions
+	@scripts/lock

@@ -1,0 +1,46 @@
+"""Every error this package raises on purpose, split by whose fault it is.
+
+    IngestdError
+    ├── ConfigError       the configuration or the command line: exit code 2
+    ├── StreamError       the encoder at the other end of one stream
+    │   └── BitstreamError    what it sent cannot be understood
+    └── RoomError         the LiveKit server, the network to it, or our rights there
+
+A broken invariant of our own is an ``AssertionError`` and is caught only at the edge of a stream.
+"""
+
+
+class IngestdError(Exception):
+    """Base of every error that is not a defect of ingestd itself."""
+
+
+class ConfigError(IngestdError):
+    """A configuration nobody could run with; the text names file, line, key, value and what is allowed."""
+
+
+class StreamError(IngestdError):
+    """A fault of one encoder.
+
+    ``reason`` is a short ``snake_case`` word, used as the label of ``ingestd_stream_errors_total``; the
+    text is a sentence that says what was seen, what was expected and what to change.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class BitstreamError(StreamError):
+    """Bytes that are not, or no longer, a stream that ingestd understands."""
+
+
+class RoomError(IngestdError):
+    """A fault on the way to the room.
+
+    ``reason`` is a short ``snake_case`` word, used as the label ``result`` of
+    ``ingestd_room_connections_total``.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

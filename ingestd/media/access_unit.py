@@ -1,0 +1,57 @@
+"""What the demuxer hands on: one coded picture, and what is known of the stream it belongs to."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Codec(StrEnum):
+    """A video codec, spelt as in the configuration."""
+
+    H264 = "h264"
+    H265 = "h265"
+    VP8 = "vp8"
+    VP9 = "vp9"
+    AV1 = "av1"
+
+
+class Format(StrEnum):
+    """How coded pictures are laid out in the byte stream, spelt as in the configuration."""
+
+    ANNEXB = "annexb"
+    LENGTH_PREFIXED = "length-prefixed"
+    IVF = "ivf"
+    OBU = "obu"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """What the headers of a stream say of it; equal as long as nothing a viewer would notice changes."""
+
+    codec: Codec
+    format: Format
+    width: int  # luma samples, after cropping
+    height: int  # luma samples, after cropping
+    profile: str  # the specification's name, e.g. "Constrained Baseline"; "" when unknown
+    level: str  # e.g. "3.1"; "" when unknown
+    chroma_format: str  # "4:0:0", "4:2:0", "4:2:2" or "4:4:4"
+    bit_depth: int  # bits per luma sample
+    frame_rate: float | None  # pictures per second as declared by the headers; None where they do not say
+
+
+@dataclass(frozen=True, slots=True)
+class AccessUnit:
+    """One coded picture, complete and ready to be published.
+
+    H.264 and H.265: Annex-B NAL units with start codes, parameter sets included on every keyframe.
+    VP8, VP9: one frame (a VP9 superframe counts as one). AV1: one temporal unit, low-overhead format.
+    """
+
+    data: bytes
+    keyframe: bool  # a decoder can start here
+    info: StreamInfo | None  # None until the headers have been seen
+    timestamp_us: int | None = None  # presentation time by the container, µs; None where it has none
+    # When its last byte did, in seconds by the clock given to the demuxer; None: just now.
+    arrived: float | None = field(default=None, compare=False)
+    corrects: bool = False  # it is the access unit before, which came out before all of it had arrived
+    bidirectional: bool = False  # H.264: it has B slices, whose pictures are shown before ones sent earlier
+    lacks_parameter_sets: bool = False  # a keyframe whose SPS or PPS was never seen: nobody can decode it

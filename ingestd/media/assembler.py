@@ -1,0 +1,350 @@
+"""NAL units → access units (H.264 7.4.1.2.3, H.265 7.4.2.4.4), whatever carries the NAL units."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ingestd.errors import BitstreamError
+from ingestd.media.access_unit import AccessUnit, Codec, Format, StreamInfo
+from ingestd.media.h264 import H264Syntax
+from ingestd.media.h265 import H265Syntax
+from ingestd.media.limits import MAX_ACCESS_UNIT_BYTES
+from ingestd.media.parameter_sets import (
+    Kind,
+    ParameterSet,
+    ParameterSets,
+    Role,
+    SequenceSet,
+    Slice,
+    insert_missing,
+)
+
+START_CODE = b"\x00\x00\x00\x01"
+
+# A slice header up to redundant_pic_cnt has at most 45 bytes, 64 with emulation prevention: with this much
+# of a NAL unit its place is known, so that the picture before it need not wait for its end.
+HEAD_BYTES = 64
+
+# Bounds the Python objects per picture where MAX_ACCESS_UNIT_BYTES does not: 8K has 130,560 macroblocks, and
+# no encoder seen makes more than a slice per kilobyte.
+MAX_NAL_UNITS = 16384
+
+
+class Syntax(Protocol):
+    """The rules of one codec that sort NAL units into access units."""
+
+    @property
+    def codec(self) -> Codec:
+        """Whose rules these are."""
+        ...
+
+    @property
+    def awaits_second_field(self) -> bool:
+        """The picture is a field whose other field may follow."""
+
+    def role(self, head: bytes) -> Role:
+        """Say where a NAL unit that begins with ``head`` stands."""
+        ...
+
+    def parameter_set(self, nal: bytes) -> ParameterSet:
+        """Read a parameter set; raises BitstreamError."""
+        ...
+
+    def slice(self, head: bytes) -> Slice:
+        """Place a slice; raises BitstreamError."""
+        ...
+
+    def end_of_picture(self) -> None:
+        """Whatever slice comes next begins an access unit."""
+        ...
+
+
+SYNTAX: dict[Codec, Callable[[ParameterSets], Syntax]] = {Codec.H264: H264Syntax, Codec.H265: H265Syntax}
+
+
+@dataclass(slots=True)
+class _Guess:
+    """An access unit that was handed over before it was known to be whole, as it was collected."""
+
+    nals: list[bytes]
+    ends: list[tuple[int, int]]
+    in_band: list[tuple[int, Kind, int]]
+    size: int
+    first_slice: int
+    random_access: bool
+    at_origin: bool
+    lacks: bool
+    needed: list[ParameterSet]
+    picture_info: StreamInfo | None
+    bidirectional: bool
+
+
+class AccessUnitAssembler:
+    """Collects NAL units into access units; each is announced by its head and then handed over whole.
+
+    What may open an access unit is held back until the next slice tells on which side of the boundary it
+    stands: SEI between the slices of a picture is forbidden, and sent. The two fields of an interlaced
+    frame are coded pictures of their own, and access units by the letter of H.264; here they make one,
+    because WebRTC knows frames only. NAL unit types left to private use are left out: their numbers mean
+    packetisation in RTP.
+    """
+
+    def __init__(
+        self,
+        codec: Codec,
+        format: Format,
+        parameter_sets: ParameterSets,
+        arrived_at: Callable[[int], float],
+    ) -> None:
+        """``arrived_at`` says when the byte before a position arrived, in seconds."""
+        self.faults: list[BitstreamError] = []
+        self._format = format
+        self._arrived_at = arrived_at
+        self._sets = parameter_sets
+        self._sets.use_for(codec)
+        self._syntax = SYNTAX[codec](parameter_sets)
+        self._info: StreamInfo | None = None
+        self._described: SequenceSet | None = None  # what `_info` was made from
+        self._nals: list[bytes] = []  # of the access unit
+        self._held: list[bytes] = []  # behind its last slice, of this access unit or the next
+        self._target: list[bytes] | None = None  # where the NAL unit announced goes; None: it is left out
+        self._role = Role.STAYS  # of the NAL unit announced
+        self._in_band: list[tuple[int, Kind, int]] = []  # index in `_nals` + `_held`, kind and id of each set
+        self._ends: list[tuple[int, int]] = []  # the positions behind each, and of the next
+        self._size = 0  # of both, with start codes
+        self._guess: _Guess | None = None
+        self.last_end = 0  # position behind the access unit that came out last
+        self.next_start = 0  # position where the next one begins
+        self.last_slices = 0  # how many slices it has
+        self._begin_access_unit()
+
+    def _begin_access_unit(self) -> None:
+        self._first_slice: int | None = None  # its index in `_nals`
+        self._slices = 0
+        self._corrects = self._bidirectional = False
+        self._random_access = self._at_origin = self._lacks = False
+        self._needed: list[ParameterSet] = []
+        self._picture_info: StreamInfo | None = None
+        self._told: set[str] = set()
+
+    @property
+    def pending(self) -> bool:
+        """Something waits for the end, or the rest, of its access unit."""
+        return bool(self._nals)
+
+    @property
+    def may_end(self) -> bool:
+        """The access unit may be whole when the NAL unit announced last is."""
+        ends = self._role is Role.SLICE or (self._role is Role.STAYS and self._first_slice is not None)
+        return ends and not self._held and not self._syntax.awaits_second_field
+
+    @property
+    def guessing(self) -> bool:
+        """The access unit that came out last may turn out not to have been whole."""
+        return self._guess is not None
+
+    @property
+    def correcting(self) -> bool:
+        """The access unit has come out before, and was not whole."""
+        return self._corrects
+
+    @property
+    def keyframe(self) -> bool:
+        """The slices seen so far are those of a keyframe."""
+        return self._random_access and self._at_origin
+
+    @property
+    def slices(self) -> int:
+        """How many slices of the access unit have begun."""
+        return self._slices
+
+    @property
+    def size(self) -> int:
+        """Bytes collected for the access unit, with start codes."""
+        return self._size
+
+    def is_delimiter(self, head: bytes) -> bool:
+        """Whether a NAL unit that begins with `head` ends the access unit before it."""
+        try:
+            return not head[0] & 0x80 and self._syntax.role(head) is Role.DELIMITER
+        except BitstreamError:
+            return False  # said when the NAL unit is taken
+
+    def fault(self, reason: str, message: str) -> None:
+        """Note a recoverable fault, once per access unit and reason: noise must not make a flood."""
+        if reason not in self._told:
+            self._told.add(reason)
+            self.faults.append(BitstreamError(reason, message))
+
+    def begin(self, head: bytes) -> AccessUnit | None:
+        """Take the first bytes of a NAL unit; return the access unit that ends before it."""
+        self._target = None
+        completed = None
+        try:
+            if head[0] & 0x80:
+                raise BitstreamError(
+                    "malformed_nal_header",
+                    f"a NAL unit begins with 0x{head[0]:02x}, with forbidden_zero_bit set: it was left out; "
+                    "bytes were damaged or lost between the encoder and here",
+                )
+            self._role = self._syntax.role(head)
+            if self._role is Role.UNSPECIFIED:
+                return None
+            if self._role is Role.SLICE:
+                completed = self._begin_slice(self._syntax.slice(head))
+            elif self._role is Role.DELIMITER and not self._syntax.awaits_second_field:
+                completed = self.complete()
+                self._confirm()
+        except BitstreamError as error:
+            self.fault(error.reason, str(error))
+            return None
+        opens = self._role in (Role.DELIMITER, Role.PARAMETER_SET, Role.OPENS)
+        between = self._first_slice is not None and opens
+        self._target = self._held if self._held or between else self._nals
+        return completed
+
+    def _begin_slice(self, slice: Slice) -> AccessUnit | None:
+        completed = None
+        if slice.begins_access_unit and self._first_slice is not None:
+            completed = self._take()
+        if self._guess is not None and not slice.begins_access_unit:
+            self.reopen(b"")
+        self._guess = None
+        self._nals += self._held
+        self._held = []
+        if self._first_slice is None:
+            self._first_slice = len(self._nals)
+        self._slices += 1
+        self._random_access |= slice.random_access
+        self._bidirectional |= slice.bidirectional
+        self._at_origin |= slice.at_origin
+        if slice.needs is None:
+            self._lacks = True
+        else:
+            self._needed += [set_ for set_ in slice.needs if set_ not in self._needed]
+        if slice.info_from is not None:
+            self._picture_info = self._describe(slice.info_from)
+        return completed
+
+    def _describe(self, sequence_set: SequenceSet) -> StreamInfo | None:
+        if sequence_set is not self._described:
+            self._described = sequence_set
+            info = sequence_set.stream_info(self._format)
+            if info != self._info:
+                self._info = info
+        return self._info
+
+    def end(self, nal: bytes, position: int = 0, next_start: int = 0) -> None:
+        """Take the whole NAL unit whose head began last.
+
+        It ends before ``position`` of the stream; the next start code begins at ``next_start``.
+        """
+        if self._target is None:
+            return
+        index = len(self._nals) + len(self._held)
+        if index >= MAX_NAL_UNITS:
+            raise BitstreamError(
+                "too_large",
+                f"a picture has more than {MAX_NAL_UNITS} NAL units; make fewer slices per picture "
+                "(x264: slices=4; x264enc: option-string=slices=4)",
+            )
+        self._target.append(nal)
+        self._ends.append((position, next_start))
+        self._size += len(START_CODE) + len(nal)
+        if self._role is Role.PARAMETER_SET:
+            try:
+                parameter_set = self._syntax.parameter_set(nal)
+            except BitstreamError as error:
+                self.fault(error.reason, str(error))
+                return
+            self._sets.store(parameter_set)
+            self._in_band.append((index, parameter_set.kind, parameter_set.id))
+
+    def check_size(self, arriving: int) -> None:
+        """Refuse a picture that grows without end."""
+        if self._size + len(START_CODE) + arriving > MAX_ACCESS_UNIT_BYTES:
+            raise BitstreamError(
+                "too_large",
+                f"a picture has more than {MAX_ACCESS_UNIT_BYTES >> 20} MiB; a new one was expected before: "
+                "lower the encoder's bitrate, or see whether it still sends start codes",
+            )
+
+    def complete(self) -> AccessUnit | None:
+        """End the access unit here, its last NAL unit being whole; None if there is no picture in it."""
+        if self._first_slice is None:
+            return None
+        access_unit = self._take()
+        self._syntax.end_of_picture()
+        return access_unit
+
+    def guess(self) -> AccessUnit:
+        """End the access unit here, though more of it may come: then `reopen` it."""
+        assert self._first_slice is not None
+        self._guess = _Guess(
+            self._nals.copy(),
+            self._ends.copy(),
+            self._in_band.copy(),
+            self._size,
+            self._first_slice,
+            self._random_access,
+            self._at_origin,
+            self._lacks,
+            self._needed,
+            self._picture_info,
+            self._bidirectional,
+        )
+        return self._take()
+
+    def reopen(self, rest: bytes) -> None:
+        """Take back `guess`: the access unit goes on, with the ``rest`` of its last NAL unit."""
+        guess = self._guess
+        assert guess is not None
+        self._guess = None
+        count = len(guess.nals)
+        guess.nals[-1] += rest
+        self._nals = guess.nals + self._nals
+        self._ends = guess.ends + self._ends
+        self._in_band = guess.in_band + [(index + count, kind, id) for index, kind, id in self._in_band]
+        self._size += guess.size + len(rest)
+        self._first_slice = guess.first_slice
+        self._slices = self.last_slices
+        self._random_access, self._at_origin = guess.random_access, guess.at_origin
+        self._lacks, self._needed, self._picture_info = guess.lacks, guess.needed, guess.picture_info
+        self._corrects, self._bidirectional = True, guess.bidirectional
+        self.fault(
+            "torn_picture",
+            "more of a picture came so late that it had been taken for whole; it is published again, whole: "
+            "see what interrupts the connection between the encoder and here",
+        )
+
+    def _confirm(self) -> None:
+        if self._guess is not None:
+            self._guess = None
+            self._syntax.end_of_picture()
+
+    def _take(self) -> AccessUnit:
+        """Make the access unit of what belongs to it, and begin the next with what was held."""
+        nals, count = self._nals, len(self._nals)
+        keyframe = self.keyframe
+        (self.last_end, self.next_start), self.last_slices = self._ends[count - 1], self._slices
+        del self._ends[:count]
+        if keyframe and not self._lacks:
+            delimiters = 0
+            while self._syntax.role(nals[delimiters]) is Role.DELIMITER:
+                delimiters += 1
+            before_picture = [entry for entry in self._in_band if entry[0] < (self._first_slice or 0)]
+            insert_missing(nals, before_picture, self._needed, delimiters)
+        access_unit = AccessUnit(
+            data=START_CODE.join([b"", *nals]),
+            keyframe=keyframe,
+            info=self._picture_info,
+            lacks_parameter_sets=keyframe and self._lacks,
+            arrived=self._arrived_at(self.last_end),
+            corrects=self._corrects,
+            bidirectional=self._bidirectional,
+        )
+        self._nals, self._held = self._held, []
+        self._size = sum(len(START_CODE) + len(nal) for nal in self._nals)
+        self._in_band = [(index - count, kind, id) for index, kind, id in self._in_band if index >= count]
+        self._begin_access_unit()
+        return access_unit

@@ -1,0 +1,4 @@
+"""Bounds that hold for every format, so that memory per stream is bounded whatever arrives."""
+
+# An intra picture of 8K video stays below 8 MiB at any rate an encoder would send live; twice that is damage.
+MAX_ACCESS_UNIT_BYTES = 16 * 1024 * 1024

@@ -1,0 +1,107 @@
+"""Parameter sets: kept as they arrive, and put before the keyframes that lack them.
+
+Here too is what the modules of H.264 and H.265 say of a NAL unit in terms that hold for both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, IntEnum, auto
+from typing import NamedTuple, Protocol
+
+from ingestd.media.access_unit import Codec, Format, StreamInfo
+
+# The largest in the wild (scaling matrices, H.265 reference picture sets) stay below 2 kB. With at most
+# 32 SPS and 256 PPS (H.264), or 16 VPS, 16 SPS and 64 PPS (H.265), a stream keeps less than 5 MB.
+MAX_PARAMETER_SET_BYTES = 16 * 1024
+
+
+class Kind(IntEnum):
+    """The kinds of parameter set, in the order in which a decoder must receive them."""
+
+    VPS = 0
+    SPS = 1
+    PPS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSet:
+    """One parameter set; the codecs' modules add the syntax elements they read from it."""
+
+    kind: Kind
+    id: int
+    nal: bytes  # the whole NAL unit, escaped as it arrived
+
+
+class SequenceSet(Protocol):
+    """What every SPS can say of its stream."""
+
+    def stream_info(self, format: Format) -> StreamInfo:
+        """Describe the stream it belongs to."""
+        ...
+
+
+class Role(Enum):
+    """Where a NAL unit stands in the order of an access unit (H.264 7.4.1.2.3, H.265 7.4.2.4.4)."""
+
+    SLICE = auto()  # of the base layer; its header says whether it begins a picture
+    DELIMITER = auto()  # begins an access unit, always
+    PARAMETER_SET = auto()  # begins an access unit if it follows the last slice of a picture
+    OPENS = auto()  # likewise: SEI, and what else comes before the first slice
+    STAYS = auto()  # belongs to what came before it
+    UNSPECIFIED = (
+        auto()
+    )  # for private use, and in RTP the number of something else (RFC 6184 5.2, RFC 7798 4.4)
+
+
+class Slice(NamedTuple):
+    """What a slice header says of the access unit that the slice belongs to."""
+
+    begins_access_unit: bool
+    random_access: bool  # IDR, or IRAP in H.265
+    at_origin: bool  # the first slice of a picture, in place if not in time
+    needs: tuple[ParameterSet, ...] | None  # every set it refers to; None when one of them is unknown
+    info_from: SequenceSet | None
+    bidirectional: bool = False  # a B slice
+
+
+class ParameterSets:
+    """The latest set of each kind and id; may outlive the connection it was filled from."""
+
+    def __init__(self) -> None:
+        self.codec: Codec | None = None
+        self._sets: dict[tuple[Kind, int], ParameterSet] = {}
+
+    def use_for(self, codec: Codec) -> None:
+        """Begin a connection of `codec`; the sets of another codec mean nothing to it."""
+        if codec is not self.codec:
+            self._sets.clear()
+            self.codec = codec
+
+    def store(self, parameter_set: ParameterSet) -> None:
+        """Keep the set, in place of the one with its kind and id."""
+        key = (parameter_set.kind, parameter_set.id)
+        known = self._sets.get(key)
+        if known is None or known.nal != parameter_set.nal:
+            self._sets[key] = parameter_set
+
+    def get(self, kind: Kind, id: int) -> ParameterSet | None:
+        """Return the set of that kind and id."""
+        return self._sets.get((kind, id))
+
+
+def insert_missing(
+    nals: list[bytes], present: Sequence[tuple[int, Kind, int]], needed: Sequence[ParameterSet], first: int
+) -> None:
+    """Put every needed set that is not `present` in its place among the NAL units of a keyframe.
+
+    `present` holds (index in `nals`, kind, id) of the sets that came in band. A set goes in at index
+    `first`, after the access unit delimiter, or after the last set in band that it may refer to.
+    """
+    in_band = {(kind, id) for _, kind, id in present}
+    missing = sorted(
+        {(set_.kind, set_.id): set_ for set_ in needed if (set_.kind, set_.id) not in in_band}.items()
+    )
+    # Backwards, so that the indices before stay valid and sets at the same index end up in order.
+    for (kind, _), set_ in reversed(missing):
+        after = max((index + 1 for index, other, _ in present if other < kind), default=first)
+        nals.insert(max(after, first), set_.nal)

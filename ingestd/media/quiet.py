@@ -1,0 +1,76 @@
+"""When what has arrived of a picture may be taken for the whole of it.
+
+A byte stream (Annex B) says that a picture is whole only by beginning the next one, a frame later. But an
+encoder that writes a picture with one call, and then nothing, can be recognised, and its pictures need not
+wait. What is learned is thrown away at the first sign that it was wrong; a picture that does not look like
+those before it is never guessed at.
+"""
+
+from collections import deque
+
+# The encoder has paused: no network keeps part of a picture back for so long and then delivers the rest.
+SILENCE = 0.5
+# So many pictures in a row must have ended where a read ended before the next one is believed to.
+FIRST_PROOF = 8
+LONGEST_PROOF = 1024
+# A stall cuts a picture somewhere; what is shorter than every picture of its kind so far may be such a piece.
+# Every new shortest picture waits for its successor: one in so many, which keeps the 99th percentile low.
+REMEMBERED = 256
+REMEMBERED_KEYFRAMES = 16
+LEAST_REMEMBERED = {False: FIRST_PROOF, True: 2}
+TOLERANCE = 0.95
+# After several reads another may follow, and after a large one as well, since systems cut what is written
+# into pieces of 64 KiB and less: wait for a multiple of the longest pause seen inside a picture, and at least
+# for what a busy machine puts between two writes.
+LARGE = 32 * 1024
+LEAST_PAUSE = 0.004
+PAUSES = 4
+
+
+class EndOfPicture:
+    """Learns from finished pictures; sizes in bytes, times in seconds."""
+
+    def __init__(self) -> None:
+        self._in_a_row = 0
+        self._proof = FIRST_PROOF
+        self._sizes = {False: deque[int](maxlen=REMEMBERED), True: deque[int](maxlen=REMEMBERED_KEYFRAMES)}
+        self._slices = {False: 1, True: 1}
+        self._pauses: deque[float] = deque(maxlen=REMEMBERED)
+
+    def learn(self, *, keyframe: bool, size: int, slices: int, aligned: bool, pause: float) -> None:
+        """A picture is known to have ended: ``aligned`` with the end of a read, ``pause`` at most inside.
+
+        Several pictures in one read prove nothing: we were late, or the network was.
+        """
+        self._sizes[keyframe].append(size)
+        self._slices[keyframe] = slices
+        self._pauses.append(pause)
+        if pause > LEAST_PAUSE:
+            self._unlearn(2)
+        elif aligned:
+            self._in_a_row += 1
+
+    def wrong(self, keyframe: bool) -> None:
+        """A picture was taken for whole, and more of it came."""
+        if self._sizes[keyframe]:
+            self._sizes[keyframe].pop()  # that of the piece
+        self._unlearn(16)
+
+    def patience(self, *, keyframe: bool, size: int, slices: int, reads: int, pause: float) -> float:
+        """Return how long nothing must come before what has arrived is taken for a whole picture."""
+        sizes = self._sizes[keyframe]
+        unusual = (
+            self._in_a_row < self._proof
+            or len(sizes) < LEAST_REMEMBERED[keyframe]
+            or size < TOLERANCE * min(sizes)
+            or slices < self._slices[keyframe]
+        )
+        if unusual:
+            return SILENCE
+        if reads == 1 and size <= LARGE:
+            return 0.0
+        return min(max(LEAST_PAUSE, PAUSES * max(pause, *self._pauses)), SILENCE)
+
+    def _unlearn(self, factor: int) -> None:
+        self._in_a_row = 0
+        self._proof = min(self._proof * factor, LONGEST_PROOF)

@@ -1,0 +1,76 @@
+"""Why viewers over WebRTC would not decode a stream, and what to change at the encoder."""
+
+from dataclasses import dataclass
+
+from ingestd.media.access_unit import Codec, StreamInfo
+
+# What browsers and phones decode over WebRTC: 8 bits and 4:2:0 for every codec; of H.264 what RFC 6184 names
+# and libwebrtc offers, of VP9 and AV1 profile 0.
+_H264_PROFILES = frozenset(
+    {"Constrained Baseline", "Baseline", "Main", "Constrained High", "Progressive High", "High"}
+)
+_PROFILES = {
+    Codec.H264: _H264_PROFILES,
+    Codec.H265: frozenset({"Main"}),
+    Codec.VP9: frozenset({"Profile 0"}),
+    Codec.AV1: frozenset({"Main"}),
+}
+
+# What makes a GStreamer encoder choose a profile that viewers have: caps behind it, or raw video before it.
+_GSTREAMER = {
+    Codec.H264: "GStreamer: add `! video/x-h264,profile=constrained-baseline` after x264enc, "
+    "or `! video/x-raw,format=I420` before it",
+    Codec.H265: "GStreamer: add `! video/x-h265,profile=main` after x265enc, "
+    "or `! video/x-raw,format=I420` before it",
+    Codec.VP8: "GStreamer: add `! video/x-raw,format=I420` before vp8enc",
+    Codec.VP9: "GStreamer: add `! video/x-vp9,profile=(string)0` after vp9enc, "
+    "or `! video/x-raw,format=I420` before it",
+    Codec.AV1: "GStreamer: add `! video/x-raw,format=I420` before av1enc",
+}
+_FFMPEG_PROFILE = {
+    Codec.H264: " -profile:v high",
+    Codec.H265: " -profile:v main",
+    Codec.VP8: "",
+    Codec.VP9: " -profile:v 0",
+    Codec.AV1: "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """One reason why viewers would see nothing."""
+
+    reason: str  # a short snake_case word
+    seen: str
+    cure: str
+
+
+B_FRAMES = Obstacle(
+    "b_frames",
+    "the stream has B-frames: WebRTC shows pictures in the order in which they are sent, so viewers see them "
+    "jump back and forth",
+    "encode without them: x264enc: bframes=0 (or tune=zerolatency); ffmpeg: -bf 0; nvh264enc: bframes=0 (or "
+    "zerolatency=true); vaapih264enc: max-bframes=0",
+)
+
+
+def obstacles(info: StreamInfo) -> list[Obstacle]:
+    """Return everything in the way of the stream's being decoded by viewers; empty when nothing is."""
+    found = []
+    cure = f"{_GSTREAMER[info.codec]}; ffmpeg: add `-pix_fmt yuv420p{_FFMPEG_PROFILE[info.codec]}`"
+    name = f"{info.codec.upper()} {info.profile}".rstrip()
+    if info.chroma_format not in ("", "4:2:0"):
+        found.append(
+            Obstacle(
+                "chroma_format", f"{name}: chroma is {info.chroma_format}, viewers decode 4:2:0 only", cure
+            )
+        )
+    if info.bit_depth > 8:
+        found.append(
+            Obstacle("bit_depth", f"{name}: {info.bit_depth} bits per sample, viewers decode 8 only", cure)
+        )
+    # Chroma and depth say it more plainly where they are the cause.
+    allowed = _PROFILES.get(info.codec)
+    if not found and allowed is not None and info.profile and info.profile not in allowed:
+        found.append(Obstacle("profile", f"{name}: viewers decode {', '.join(sorted(allowed))} only", cure))
+    return found

@@ -1,0 +1,296 @@
+"""What a connection carries: recognised, or named with the cure."""
+
+import random
+import struct
+from collections.abc import Iterable, Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingestd.errors import BitstreamError
+from ingestd.media.access_unit import AccessUnit, Codec, Format
+from ingestd.media.demuxer import RECOGNITION_LIMIT, Demuxer
+from ingestd.media.parameter_sets import ParameterSets
+from tests.media.vectors_h26x import (
+    AUD,
+    H265_AUD,
+    H265_SEI,
+    SEI,
+    SHORT_START,
+    START,
+    annexb,
+    h265_pps,
+    h265_slice,
+    h265_sps,
+    h265_vps,
+    pps,
+    slice,
+    sps,
+)
+from tests.support.chunking import chunkings, read_in_every_chunking
+
+SETS, IDR = (sps(), pps()), slice(idr=True)
+DELTAS = [slice(frame_num=n, poc_lsb=2 * n) for n in range(1, 6)]
+H265_SETS = (h265_vps(), h265_sps(), h265_pps())
+H265_IDR, H265_TRAIL = h265_slice(19), h265_slice(1)
+
+
+def found(data: bytes) -> tuple[Codec | None, Format | None, int]:
+    """Return codec, format and the number of pictures."""
+    pictures = len(read_in_every_chunking(Demuxer, data))
+    demuxer = Demuxer()
+    demuxer.feed(data)
+    demuxer.eof()
+    return demuxer.codec, demuxer.format, pictures
+
+
+def run(demuxer: Demuxer, chunks: Iterable[bytes]) -> list[AccessUnit]:
+    return [unit for chunk in chunks for unit in demuxer.feed(chunk)] + demuxer.eof()
+
+
+def refused(data: bytes, codec: Codec | None = None, format: Format | None = None) -> BitstreamError:
+    """Return why `data` is refused, having checked that it is in every chunking."""
+    errors = []
+    for _, chunks in chunkings(data):
+        demuxer = Demuxer(codec=codec, format=format)
+        with pytest.raises(BitstreamError) as caught:
+            run(demuxer, chunks)
+        errors.append(caught.value)
+    assert len({str(error) for error in errors}) == 1
+    return errors[0]
+
+
+# --- streams ---
+
+H264_STREAMS = {
+    "parameter sets first": annexb(*SETS, IDR, *DELTAS),
+    "short start codes": b"".join(SHORT_START + nal for nal in (*SETS, IDR, *DELTAS)),
+    "delimiter first": annexb(AUD, *SETS, SEI, IDR, *DELTAS),
+    "SEI first": annexb(SEI, *SETS, IDR, *DELTAS),
+    "a plain slice first": annexb(*DELTAS[:2], *SETS, IDR, *DELTAS[:3]),
+    "no parameter sets": annexb(IDR, *DELTAS),
+    "no keyframe either": annexb(*DELTAS, DELTAS[0]),
+    "zeros first": bytes(50) + annexb(*SETS, IDR, *DELTAS),
+}
+H265_STREAMS = {
+    "parameter sets first": annexb(*H265_SETS, H265_IDR, *[H265_TRAIL] * 5),
+    "delimiter first": annexb(H265_AUD, *H265_SETS, H265_SEI, H265_IDR, *[H265_TRAIL] * 5),
+    "SEI first": annexb(H265_SEI, *H265_SETS, H265_IDR, *[H265_TRAIL] * 5),
+    "a plain slice first": annexb(*[H265_TRAIL] * 2, *H265_SETS, H265_IDR, *[H265_TRAIL] * 3),
+    "no parameter sets": annexb(H265_IDR, *[H265_TRAIL] * 5),
+    "no keyframe either": annexb(*[H265_TRAIL] * 6),
+    "only pictures nothing refers to": annexb(*[h265_slice(0)] * 6),
+}
+
+
+@pytest.mark.parametrize("name", H264_STREAMS)
+def test_h264_is_recognised_however_it_begins(name: str) -> None:
+    assert found(H264_STREAMS[name]) == (Codec.H264, Format.ANNEXB, 6)
+
+
+@pytest.mark.parametrize("name", H265_STREAMS)
+def test_h265_is_recognised_however_it_begins(name: str) -> None:
+    assert found(H265_STREAMS[name]) == (Codec.H265, Format.ANNEXB, 6)
+
+
+def test_recognition_waits_for_no_more_than_the_first_headers() -> None:
+    demuxer = Demuxer()
+    demuxer.feed(annexb(*SETS) + START + slice(idr=True, payload=b"x" * 50))
+    assert (demuxer.codec, demuxer.format) == (Codec.H264, Format.ANNEXB)
+
+
+def test_a_stream_joined_inside_a_nal_unit_is_one_fault() -> None:
+    demuxer = Demuxer()
+    units = demuxer.feed(b"\x9f\x5c" * 3000 + annexb(*DELTAS, *SETS, IDR)) + demuxer.eof()
+    assert (demuxer.codec, len(units)) == (Codec.H264, 6)
+    assert [fault.reason for fault in demuxer.faults] == ["leading_garbage"]
+    found(b"\x9f\x5c" * 3000 + annexb(*DELTAS, *SETS, IDR))
+
+
+def test_a_single_slice_larger_than_the_limit_is_recognised() -> None:
+    large = slice(idr=True, payload=b"x" * RECOGNITION_LIMIT)
+    demuxer = Demuxer()
+    demuxer.feed(annexb(large))
+    assert demuxer.codec is Codec.H264
+    demuxer = Demuxer()
+    demuxer.feed(annexb(h265_slice(19, payload=b"x" * RECOGNITION_LIMIT)))
+    assert demuxer.codec is Codec.H265
+
+
+def test_ivf_with_and_without_its_header() -> None:
+    header = struct.pack("<4sHH4sHHIIII", b"DKIF", 0, 32, b"VP80", 64, 48, 30, 1, 0, 0)
+    key = bytes.fromhex("100200 9d012a 4000 3000") + b"x" * 30
+    frames = b"".join(
+        struct.pack("<IQ", len(frame), n) + frame for n, frame in enumerate([key, b"\x11\2\0" + b"y" * 20])
+    )
+    assert found(header + frames) == (Codec.VP8, Format.IVF, 2)
+    assert found(frames) == (Codec.VP8, Format.IVF, 2)
+    assert refused(header + frames, codec=Codec.VP9).reason == "codec_mismatch"
+    assert refused(frames, format=Format.ANNEXB).reason == "format_mismatch"
+
+
+def test_parameter_sets_of_the_connection_before() -> None:
+    sets = ParameterSets()
+    Demuxer(parameter_sets=sets).feed(annexb(*SETS, IDR, *DELTAS))
+    again = Demuxer(parameter_sets=sets)
+    [first, *_] = again.feed(annexb(IDR, *DELTAS)) + again.eof()
+    assert first.data == annexb(*SETS, IDR)
+    other = Demuxer(parameter_sets=sets)
+    [first, *_] = other.feed(annexb(H265_IDR, *[H265_TRAIL] * 3)) + other.eof()
+    assert first == AccessUnit(annexb(H265_IDR), True, None, lacks_parameter_sets=True)
+
+
+# --- contradictions ---
+
+
+def test_a_codec_that_contradicts_the_configuration() -> None:
+    error = refused(annexb(*SETS, IDR), codec=Codec.H265)
+    assert error.reason == "codec_mismatch"
+    assert "the stream is h264, the configuration says codec: h265; set codec: h264" in str(error)
+    assert refused(annexb(*H265_SETS, H265_IDR), codec=Codec.VP8).reason == "codec_mismatch"
+
+
+def test_a_format_that_contradicts_the_configuration() -> None:
+    error = refused(annexb(*SETS, IDR), format=Format.IVF)
+    assert error.reason == "format_mismatch"
+    assert "the bytes are annexb, the configuration says format: ivf; set format: annexb" in str(error)
+
+
+def test_a_configuration_that_agrees_changes_nothing() -> None:
+    demuxer = Demuxer(codec=Codec.H264, format=Format.ANNEXB)
+    assert len(demuxer.feed(annexb(*SETS, IDR, *DELTAS)) + demuxer.eof()) == 6
+
+
+# --- not video ---
+
+TS = b"".join(b"\x47\x01\x00\x10" + annexb(*SETS).ljust(184, b"\xff") for _ in range(12))
+WRONG = {
+    "http": b"POST /live HTTP/1.1\r\nHost: x\r\n\r\n" + annexb(*SETS, IDR),
+    "rtsp": b"OPTIONS rtsp://127.0.0.1/ RTSP/1.0\r\nCSeq: 1\r\n\r\n",
+    "tls": bytes.fromhex("16030100f8010000f4030312345678"),
+    "rtmp": b"\x03\x00\x00\x00\x00\x00\x00\x00\x00" + bytes(range(256)) * 6,
+    "mpeg_ts": TS,
+    "mp4": b"\x00\x00\x00\x1cftypisom\x00\x00\x02\x00" + bytes(100),
+    "matroska": bytes.fromhex("1a45dfa39f4286810142f7810142f281"),
+    "flv": b"FLV\x01\x01\x00\x00\x00\x09\x00\x00\x00\x00",
+    "ogg": b"OggS\x00\x02" + bytes(30),
+    "jpeg": bytes.fromhex("ffd8ffe000104a46494600"),
+    "raw_video": b"YUV4MPEG2 W64 H48 F25:1\nFRAME\n" + bytes(100),
+    "gdp": bytes.fromhex("01000100284e00000087ffffffffffffffffffffffffffff"),
+    "mpeg2": bytes.fromhex("000001b31400f0c4ffffe018"),
+    "mpeg_ps": bytes.fromhex("000001ba44000400040100"),
+    "mpeg4": bytes.fromhex("000001b001000001b58913000001"),
+    "avi": b"RIFF\x00\x10\x00\x00AVI LIST",
+    "obu": bytes.fromhex("12000a0b00000004"),
+    "rtp": b"".join(
+        struct.pack(">HBBHII", 112, 0x80, 96, n, 3000, 0xCAFEF41E) + bytes([n]) * 100 for n in range(4)
+    ),
+    "length_prefixed": b"".join(struct.pack(">I", len(nal)) + nal for nal in (AUD, *SETS, IDR, *DELTAS)),
+}
+
+
+@pytest.mark.parametrize("reason", WRONG)
+def test_a_wrong_protocol_or_container_is_named_with_its_cure(reason: str) -> None:
+    error = refused(WRONG[reason])
+    assert error.reason == reason
+    assert "-f h264" in str(error) or "GStreamer" in str(error) or "source.listen" in str(error)
+
+
+def test_a_wrong_protocol_is_named_while_the_connection_is_still_open() -> None:
+    for reason, data in WRONG.items():
+        demuxer = Demuxer()
+        with pytest.raises(BitstreamError) as caught:
+            demuxer.feed(data.ljust(4096, b"\x55") if reason not in ("rtp", "length_prefixed") else data * 9)
+        assert caught.value.reason == reason
+
+
+def test_mpeg_ts_joined_inside_a_packet_is_not_taken_for_the_start_codes_in_it() -> None:
+    for offset in (1, 50, 187):
+        assert refused(TS[offset:]).reason == "mpeg_ts"
+
+
+def test_length_prefixed_names_the_flags_that_help() -> None:
+    text = str(refused(WRONG["length_prefixed"]))
+    assert "h264parse ! video/x-h264,stream-format=byte-stream" in text
+    assert "-bsf:v h264_mp4toannexb" in text
+    h265 = b"".join(struct.pack(">I", len(nal)) + nal for nal in (*H265_SETS, H265_IDR))
+    assert "-bsf:v hevc_mp4toannexb" in str(refused(h265))
+
+
+def test_length_prefixed_with_lengths_that_look_like_start_codes() -> None:
+    slices = [slice(frame_num=n, payload=b"x" * 300) for n in range(8)]
+    data = b"".join(struct.pack(">I", len(nal)) + nal for nal in slices)
+    assert SHORT_START in data
+    assert refused(data).reason == "length_prefixed"
+
+
+def test_noise_is_not_video() -> None:
+    for seed in range(20):
+        demuxer = Demuxer()
+        noise = random.Random(seed).randbytes(RECOGNITION_LIMIT)
+        with pytest.raises(BitstreamError) as caught:
+            demuxer.feed(noise)
+        assert caught.value.reason == "not_video"
+
+
+def test_noise_with_start_codes_is_not_video_either() -> None:
+    for seed in range(20):
+        noise = random.Random(seed).randbytes(40_000)
+        data = b"".join(START + noise[i : i + 100] for i in range(0, len(noise), 100))
+        demuxer = Demuxer()
+        with pytest.raises(BitstreamError) as caught:
+            demuxer.feed(data)
+        assert caught.value.reason == "not_video"
+
+
+def test_short_noise_is_not_video_at_the_end() -> None:
+    assert refused(b"hello, world\n").reason == "not_video"
+
+
+def test_a_connection_without_a_byte() -> None:
+    with pytest.raises(BitstreamError, match="closed without sending a byte") as caught:
+        Demuxer().eof()
+    assert caught.value.reason == "empty"
+
+
+def test_a_connection_cut_in_its_first_header() -> None:
+    for data in (START, annexb(sps()[:5]), b"DK", annexb(b"\x09")):
+        assert refused(data).reason == "cut_header"
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=400),
+        st.lists(st.binary(max_size=20) | st.sampled_from([START, SHORT_START, *SETS, IDR])).map(b"".join),
+        st.tuples(st.sampled_from(list(WRONG.values())), st.integers(0, 40)).map(lambda t: t[0][t[1] :]),
+    ),
+    st.integers(1, 100),
+)  # fmt: skip
+def test_anything_at_all_raises_nothing_else_and_means_the_same_in_every_chunking(
+    data: bytes, size: int
+) -> None:
+    def outcome(step: int) -> tuple[list[AccessUnit], list[str], str | None]:
+        demuxer, units = Demuxer(), []
+        try:
+            for i in range(0, len(data), step):
+                units += demuxer.feed(data[i : i + step])
+            units += demuxer.eof()
+        except BitstreamError as error:
+            return units, [str(fault) for fault in demuxer.faults], str(error)
+        return units, [str(fault) for fault in demuxer.faults], None
+
+    assert outcome(max(len(data), 1)) == outcome(size) == outcome(1)
+
+
+def test_memory_stays_bounded_while_nothing_is_recognised() -> None:
+    demuxer = Demuxer()
+
+    def noise() -> Iterator[bytes]:
+        while True:
+            yield b"\x55" * 1000
+            assert len(demuxer._unrecognised) < RECOGNITION_LIMIT
+
+    with pytest.raises(BitstreamError):
+        run(demuxer, noise())

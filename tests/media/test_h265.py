@@ -1,0 +1,152 @@
+import pytest
+
+from ingestd.errors import BitstreamError
+from ingestd.media.access_unit import AccessUnit, Codec
+from ingestd.media.annexb import AnnexBReader
+from ingestd.media.h265 import parse_pps, parse_sps, parse_vps
+from ingestd.media.parameter_sets import ParameterSets
+from tests.media.vectors_h26x import (
+    H265_AUD,
+    H265_SEI,
+    H265_SUFFIX_SEI,
+    START,
+    annexb,
+    h265_header,
+    h265_pps,
+    h265_slice,
+    h265_sps,
+    h265_vps,
+)
+from tests.support.chunking import read_in_every_chunking
+
+SETS = (h265_vps(), h265_sps(), h265_pps())
+IDR, CRA, TRAIL = h265_slice(19), h265_slice(21), h265_slice(1)
+IDR_W_RADL, BLA_W_LP, CRA_NUT, RASL_R, RADL_R = 19, 16, 21, 9, 7
+
+
+def read(*nals: bytes) -> list[AccessUnit]:
+    return read_in_every_chunking(lambda: AnnexBReader(Codec.H265, ParameterSets()), annexb(*nals))
+
+
+def pictures(*nals: bytes) -> list[list[bytes]]:
+    return [unit.data.split(START)[1:] for unit in read(*nals)]
+
+
+def test_size_is_what_the_conformance_window_leaves() -> None:
+    set_ = parse_sps(h265_sps(size=(1920, 1088), window=(0, 0, 0, 4)))
+    assert (set_.width, set_.height) == (1920, 1080)
+    for chroma_format_idc, size in ((0, (314, 226)), (1, (308, 212)), (2, (308, 226)), (3, (314, 226))):
+        set_ = parse_sps(h265_sps(chroma_format_idc=chroma_format_idc, window=(1, 5, 10, 4)))
+        assert (set_.width, set_.height) == size
+
+
+def test_chroma_depth_and_level() -> None:
+    set_ = parse_sps(h265_sps(profile_idc=2, bit_depth=10, chroma_format_idc=1, level_idc=123))
+    assert (set_.profile, set_.bit_depth_luma, set_.chroma_format_idc, set_.level) == (
+        "Main 10",
+        10,
+        1,
+        "4.1",
+    )
+    assert parse_sps(h265_sps(level_idc=120)).level == "4"
+
+
+@pytest.mark.parametrize(
+    ("constraints", "name"),
+    [
+        ("100110001", "Main 12"),
+        ("110100001", "Main 4:2:2 10"),
+        ("100100001", "Main 4:2:2 12"),
+        ("111000001", "Main 4:4:4"),
+        ("110000001", "Main 4:4:4 10"),
+        ("100000001", "Main 4:4:4 12"),
+        ("111111001", "Monochrome"),
+        ("100111001", "Monochrome 12"),
+        ("111110100", "Main Intra"),
+        ("110100100", "Main 4:2:2 10 Intra"),
+        ("000000100", "Main 4:4:4 16 Intra"),
+        ("111000110", "Main 4:4:4 Still Picture"),
+    ],
+)
+def test_format_range_extensions_by_their_names_in_table_a_2(constraints: str, name: str) -> None:
+    assert parse_sps(h265_sps(profile_idc=4, constraints=int(constraints, 2))).profile == name
+
+
+def test_the_frame_rate_stands_in_the_sps_or_the_vps() -> None:
+    assert parse_sps(h265_sps(timing=(1001, 60000))).frame_rate == pytest.approx(59.94, abs=0.001)
+    assert parse_vps(h265_vps(timing=(1, 50))).frame_rate == 50.0
+    [unit] = read(h265_vps(timing=(1, 50)), h265_sps(), h265_pps(), IDR)
+    assert unit.info is not None
+    assert unit.info.frame_rate == 50.0
+    [unit] = read(h265_vps(timing=(1, 50)), h265_sps(timing=(1, 25)), h265_pps(), IDR)
+    assert unit.info is not None
+    assert unit.info.frame_rate == 25.0
+
+
+def test_a_set_cut_before_its_bit_depth_is_an_error_and_later_costs_the_frame_rate() -> None:
+    whole = h265_sps(timing=(1, 25))
+    for length in range(2, 22):
+        with pytest.raises(BitstreamError, match="SPS cannot be parsed"):
+            parse_sps(whole[:length])
+    for length in range(30, len(whole) - 2):
+        assert parse_sps(whole[:length]).frame_rate is None
+    assert parse_sps(whole).frame_rate == 25.0
+
+
+def test_identifiers() -> None:
+    assert parse_vps(h265_vps(id=3)).id == 3
+    set_ = parse_sps(h265_sps(id=2, vps_id=3))
+    assert (set_.id, set_.vps_id) == (2, 3)
+    picture_set = parse_pps(h265_pps(id=9, sps_id=2))
+    assert (picture_set.id, picture_set.sps_id) == (9, 2)
+
+
+def test_the_first_slice_segment_begins_a_picture() -> None:
+    more = h265_slice(1, first=False)
+    assert pictures(*SETS, IDR, TRAIL, more, more, TRAIL) == [[*SETS, IDR], [TRAIL, more, more], [TRAIL]]
+
+
+def test_each_of_these_begins_an_access_unit_after_the_last_slice() -> None:
+    for nal in (H265_AUD, H265_SEI, *SETS, h265_header(41) + b"x", h265_header(44) + b"x"):
+        assert pictures(*SETS, IDR, TRAIL, nal, TRAIL) == [[*SETS, IDR], [TRAIL], [nal, TRAIL]]
+
+
+def test_each_of_these_stays_with_the_picture_before_it() -> None:
+    for nal in (H265_SUFFIX_SEI, h265_header(36), h265_header(37), h265_header(38) + b"\xff\x80"):
+        assert pictures(*SETS, IDR, TRAIL, nal, TRAIL) == [[*SETS, IDR], [TRAIL, nal], [TRAIL]]
+
+
+def test_other_layers_are_kept_and_decide_nothing() -> None:
+    layer = h265_slice(1, layer=1)
+    layer_idr = h265_slice(19, layer=1)
+    assert pictures(*SETS, IDR, layer_idr, TRAIL, layer, TRAIL) == [
+        [*SETS, IDR, layer_idr],
+        [TRAIL, layer],
+        [TRAIL],
+    ]
+    assert [unit.keyframe for unit in read(*SETS, IDR, TRAIL, layer_idr)] == [True, False]
+
+
+def test_every_irap_picture_is_a_keyframe_with_its_sets() -> None:
+    kinds = (IDR_W_RADL, RADL_R, CRA_NUT, RASL_R, BLA_W_LP, 17, 18, 20)
+    units = read(*SETS, *(h265_slice(kind) for kind in kinds))
+    assert [unit.keyframe for unit in units] == [True, False, True, False, True, True, True, True]
+    assert units[2].data == annexb(*SETS, CRA)
+
+
+def test_a_keyframe_joined_in_its_middle_is_none() -> None:
+    [cut, whole] = read(*SETS, h265_slice(19, first=False), IDR)
+    assert (cut.keyframe, whole.keyframe) == (False, True)
+
+
+def test_without_a_vps_a_keyframe_cannot_be_decoded() -> None:
+    [unit] = read(h265_sps(), h265_pps(), IDR)
+    assert unit.lacks_parameter_sets
+    [unit] = read(IDR)
+    assert unit == AccessUnit(annexb(IDR), True, None, lacks_parameter_sets=True)
+
+
+def test_a_header_of_temporal_id_0_is_forbidden() -> None:
+    reader = AnnexBReader(Codec.H265, ParameterSets())
+    reader.feed(annexb(*SETS, IDR, b"\x02\x00data", TRAIL))
+    assert [fault.reason for fault in reader.faults] == ["malformed_nal_header"]

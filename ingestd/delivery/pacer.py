@@ -1,0 +1,29 @@
+"""The least time between two hand-overs.
+
+WebRTC's encoder queue keeps only the newest picture: one handed over before the last was taken off the
+queue replaces it, silently. A busy machine takes a few milliseconds to take a picture off.
+"""
+
+# Measured on 2 busy cores: 1 picture in 600 lost at 3 ms, none in 9000 at 10 ms.
+RELAXED = 0.010
+# In a long queue delay costs more than the rare loss, which is noticed and mended by a replay.
+HURRIED = 0.003
+# Below this most pictures of a burst are lost, on any machine.
+LEAST = 0.002
+# So many pictures are a queue rather than one write of the encoder's.
+LONG_QUEUE = 8
+
+
+class Pacer:
+    """Says when the next picture may be handed over; a lone picture is never delayed."""
+
+    def __init__(self) -> None:
+        self.ready_at = 0.0
+
+    def handed_over(self, now: float, frame_interval: float, waiting: int) -> None:
+        """A hand-over has just ended; ``waiting`` pictures are behind it."""
+        # A third of the interval leaves room to work off a burst between two pictures of a fast stream.
+        spacing = min(RELAXED, frame_interval / 3)
+        if waiting > LONG_QUEUE:
+            spacing = min(spacing, HURRIED)
+        self.ready_at = now + max(spacing, LEAST)

@@ -1,0 +1,24 @@
+"""An access unit on its way, and the moment it is handed to WebRTC."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ingestd.media.access_unit import AccessUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An access unit with what a viewer may want to know of its arrival."""
+
+    access_unit: AccessUnit
+    number: int  # counts the access units of this stream, from 0
+    arrived: float  # seconds on the monotonic clock
+    arrived_us: int  # the same moment in µs since 1970
+
+
+class HandOver(NamedTuple):
+    """What is to be handed to WebRTC now."""
+
+    picture: Picture
+    timestamp_us: int  # strictly rising, never in the future
+    again: bool  # it was handed over before

@@ -1,0 +1,53 @@
+"""Picture rate, bit rate and keyframe distance of what arrives."""
+
+from collections import deque
+
+# Long enough that one GOP's keyframe does not dominate the bit rate, short enough to follow a change.
+WINDOW = 2.0
+# What is assumed until enough has arrived to tell a rate from a burst.
+DEFAULT_FRAME_INTERVAL = 1 / 30
+LEAST_SPAN = 0.25
+# Slower than one picture in so many seconds is a still, and paced like one.
+LONGEST_FRAME_INTERVAL = 1.0
+
+
+class Rates:
+    """Averages over the last seconds; ``now`` is seconds on any rising clock."""
+
+    def __init__(self) -> None:
+        self._arrivals: deque[tuple[float, int]] = deque()
+        self._bytes = 0
+        self._last_keyframe: float | None = None
+        self.keyframe_interval: float | None = None
+
+    def receive(self, size: int, keyframe: bool, now: float) -> None:
+        """A picture of ``size`` bytes arrived."""
+        self._arrivals.append((now, size))
+        self._bytes += size
+        self._forget(now)
+        if keyframe:
+            if self._last_keyframe is not None:
+                self.keyframe_interval = now - self._last_keyframe
+            self._last_keyframe = now
+
+    def frame_rate(self, now: float) -> float:
+        """Pictures per second."""
+        self._forget(now)
+        return len(self._arrivals) / WINDOW
+
+    def bitrate(self, now: float) -> float:
+        """Bits per second."""
+        self._forget(now)
+        return self._bytes * 8 / WINDOW
+
+    @property
+    def frame_interval(self) -> float:
+        """Mean seconds between the pictures that arrived last."""
+        span = self._arrivals[-1][0] - self._arrivals[0][0] if self._arrivals else 0.0
+        if span < LEAST_SPAN:
+            return DEFAULT_FRAME_INTERVAL
+        return min(span / (len(self._arrivals) - 1), LONGEST_FRAME_INTERVAL)
+
+    def _forget(self, now: float) -> None:
+        while self._arrivals and self._arrivals[0][0] < now - WINDOW:
+            self._bytes -= self._arrivals.popleft()[1]

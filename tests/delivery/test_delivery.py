@@ -1,0 +1,519 @@
+"""What is handed over and when, told as events and what follows from them."""
+
+from itertools import pairwise
+
+import pytest
+
+from ingestd.delivery import delivery, gop
+from ingestd.delivery.books import Drop
+from ingestd.delivery.delivery import CALM, FIRST_COOLDOWN, LONGEST_COOLDOWN, PROBE_INTERVAL
+from ingestd.delivery.pacer import HURRIED, LEAST, LONG_QUEUE, RELAXED
+from ingestd.delivery.timestamps import Timestamps
+from ingestd.media.access_unit import AccessUnit
+from tests.delivery.transcript import CALL, FRAME, INFO, Transcript, access_unit
+
+# Before the track is there.
+
+
+def test_nothing_passes_before_a_keyframe() -> None:
+    script = Transcript()
+    script.open()
+    assert script.receive("d1 d2") == [Drop.BEFORE_KEYFRAME] * 2
+    assert script.drain() == ""
+    assert script.receive("K3") == [None]
+    assert script.take() == "K3"
+
+
+def test_a_keyframe_without_parameter_sets_is_none() -> None:
+    script = Transcript.running("K1 d2")
+    bare = AccessUnit(b"K3", True, None, lacks_parameter_sets=True)
+    assert script.delivery.receive(bare, script.now, 0) is Drop.NO_PARAMETER_SETS
+    assert script.receive("d4") == [Drop.BEFORE_KEYFRAME]
+    assert script.receive("K5 d6") == [None, None]
+    assert script.drain() == "K5 d6"
+
+
+def test_without_a_track_nothing_is_handed_over_and_nothing_is_due() -> None:
+    script = Transcript()
+    script.receive("K1 d2")
+    assert script.delivery.due() is None
+    assert script.take() is None
+    assert script.delivery.held == 2
+
+
+def test_without_a_track_a_newer_keyframe_replaces_what_waits() -> None:
+    script = Transcript()
+    script.receive("K1 d2 d3 K4 d5")
+    assert script.dropped() == {"no_room": 3}
+    script.open()
+    assert script.take() == "K4"
+    script.run()
+    assert script.drain() == "d5"
+
+
+# While WebRTC has yet to encode.
+
+
+def test_the_keyframe_alone_is_tried_until_webrtc_encodes() -> None:
+    script = Transcript()
+    script.receive("K1 d2 d3")
+    script.open()
+    assert script.delivery.probing
+    assert script.drain(3.5 * PROBE_INTERVAL) == "K1 (K1) (K1) (K1)"
+    script.run()
+    assert not script.delivery.probing
+    assert script.drain() == "d2 d3"
+    assert (script.delivery.books.submitted, script.delivery.books.replayed) == (3, 3)
+
+
+def test_a_keyframe_that_comes_during_the_trial_is_tried_instead() -> None:
+    script = Transcript()
+    script.receive("K1 d2")
+    script.open()
+    assert script.take() == "K1"
+    script.receive("d3 K4 d5")
+    assert script.drain(1.5 * PROBE_INTERVAL) == "K4"
+    assert script.dropped() == {"no_room": 2}
+    script.run()
+    assert script.drain() == "d5"
+
+
+def test_a_track_that_opens_before_the_first_keyframe_waits_for_it() -> None:
+    script = Transcript()
+    script.open()
+    assert script.delivery.due() is None
+    script.pass_time(1)
+    script.receive("K1")
+    assert script.take() == "K1"
+
+
+def test_running_is_said_once() -> None:
+    script = Transcript.running("K1 d2 d3")
+    script.run()
+    assert script.drain() == ""
+
+
+def test_running_means_nothing_without_a_track() -> None:
+    script = Transcript()
+    script.receive("K1")
+    script.run()
+    assert script.take() is None
+
+
+# When the track comes back.
+
+
+def test_after_a_reconnection_the_gop_is_handed_over_again_and_then_what_waited() -> None:
+    script = Transcript.running("K1 d2 d3")
+    script.delivery.closed()
+    script.receive("d4 d5")
+    assert script.drain() == ""
+    script.open()
+    assert script.drain(1.5 * PROBE_INTERVAL) == "(K1) (K1)"
+    script.run()  # the keyframe has just been encoded, so the rest follows it
+    assert script.drain() == "(d2) (d3) d4 d5"
+    assert script.dropped() == {}
+
+
+def test_after_a_reconnection_a_keyframe_that_came_meanwhile_is_all_that_counts() -> None:
+    script = Transcript.running("K1 d2")
+    script.delivery.closed()
+    script.receive("d3 K4 d5")
+    script.open()
+    assert script.take() == "K4"
+    script.run()
+    assert script.drain() == "d5"
+    assert script.dropped() == {"no_room": 1}
+
+
+def test_a_reconnection_during_a_trial_begins_the_trial_anew() -> None:
+    script = Transcript()
+    script.receive("K1 d2")
+    script.open()
+    assert script.take() == "K1"
+    script.delivery.closed()
+    assert script.drain() == ""
+    script.open()
+    assert script.take() == "(K1)"
+    script.run()
+    assert script.drain() == "d2"
+
+
+def test_a_reconnection_ends_a_replay() -> None:
+    script = Transcript.running("K1 d2 d3")
+    script.ask_for_keyframe()
+    assert script.take() == "(K1)"
+    script.delivery.closed()
+    assert script.drain() == ""
+    script.open()
+    assert script.take() == "(K1)"
+    script.run()
+    assert script.drain() == "(d2) (d3)"
+
+
+def test_what_waited_for_the_room_is_not_late() -> None:
+    script = Transcript.running("K1 d2", max_backlog=0.5)
+    script.receive("d3 K4 d5")
+    script.delivery.closed()
+    script.pass_time(10)
+    script.open()
+    assert script.take() == "(K1)"
+    script.run()
+    assert script.drain() == "(d2) d3 K4 d5"
+    assert script.dropped() == {}
+
+
+# Keyframe requests.
+
+
+def test_a_keyframe_request_is_answered_with_the_whole_gop() -> None:
+    script = Transcript.running("K1 d2 d3")
+    script.ask_for_keyframe()
+    assert script.drain() == "(K1) (d2) (d3)"
+    assert script.drain(10) == ""
+
+
+def test_only_the_newest_gop_is_handed_over_again() -> None:
+    script = Transcript.running("K1 d2 K3 d4")
+    script.ask_for_keyframe()
+    assert script.drain() == "(K3) (d4)"
+
+
+def test_what_arrives_while_a_request_has_to_wait_is_not_held_up() -> None:
+    script = Transcript.running("K1 d2")
+    script.ask_for_keyframe()
+    assert script.drain(0.03) == "(K1) (d2)"
+    script.ask_for_keyframe()
+    script.receive("d3")
+    assert script.take() == "d3"
+    assert script.drain() == "(K1) (d2) (d3)"
+
+
+def test_on_a_new_track_requests_are_answered_at_once_again() -> None:
+    script = Transcript.running("K1")
+    for _ in range(200):
+        script.ask_for_keyframe()
+        script.drain(0.05)
+    script.delivery.closed()
+    script.open()
+    assert script.take() == "(K1)"
+    script.run()
+    for _ in range(2):
+        script.ask_for_keyframe()
+        assert script.drain(FIRST_COOLDOWN + 0.05) == "(K1)"
+
+
+def test_what_arrives_during_a_replay_follows_it() -> None:
+    script = Transcript.running("K1 d2 d3")
+    script.ask_for_keyframe()
+    assert script.take() == "(K1)"
+    script.receive("d4")
+    assert script.drain() == "(d2) (d3) d4"
+
+
+def test_requests_during_a_replay_are_answered_by_it() -> None:
+    script = Transcript.running("K1 d2 d3")
+    script.ask_for_keyframe()
+    assert script.take() == "(K1)"
+    script.ask_for_keyframe()
+    assert script.drain(10) == "(d2) (d3)"
+
+
+def test_a_keyframe_that_waits_answers_the_request_in_place_of_a_replay() -> None:
+    script = Transcript.running("K1 d2 d3")
+    script.ask_for_keyframe()
+    script.receive("K4 d5")
+    assert script.drain(10) == "K4 d5"
+
+
+def test_a_keyframe_cuts_a_replay_short() -> None:
+    script = Transcript.running("K1 d2 d3 d4")
+    script.ask_for_keyframe()
+    assert script.take() == "(K1)"
+    script.receive("K5 d6")
+    assert script.drain(10) == "K5 d6"
+
+
+def test_requests_that_go_on_are_answered_ever_more_seldom() -> None:
+    script = Transcript.running("K1")
+    begun = []
+    for _ in range(400):
+        script.ask_for_keyframe()
+        if script.drain(0.05):
+            begun.append(script.handed_over_at[-1])
+    gaps = [later - earlier for earlier, later in pairwise(begun)]
+    expected = [FIRST_COOLDOWN * 2**i for i in range(6)] + [LONGEST_COOLDOWN] * 3
+    assert gaps[: len(expected)] == pytest.approx(expected, abs=0.06)
+    assert max(gaps) <= LONGEST_COOLDOWN + 0.06
+
+
+def test_after_a_silence_requests_are_answered_at_once_again() -> None:
+    script = Transcript.running("K1")
+    for _ in range(200):
+        script.ask_for_keyframe()
+        script.drain(0.05)
+    script.drain(LONGEST_COOLDOWN)  # the last request is still answered
+    script.drain(LONGEST_COOLDOWN + CALM + 0.1)
+    script.ask_for_keyframe()
+    assert script.drain(0.02) == "(K1)"
+    script.ask_for_keyframe()
+    assert script.drain(FIRST_COOLDOWN + 0.05) == "(K1)"
+
+
+def test_requests_without_a_running_track_are_not_remembered() -> None:
+    script = Transcript()
+    script.receive("K1")
+    script.ask_for_keyframe()
+    script.open()
+    script.ask_for_keyframe()
+    assert script.take() == "K1"
+    script.run()
+    assert script.drain(10) == ""
+
+
+def test_a_gop_too_large_to_hold_is_not_handed_over_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gop, "MAX_GOP_PICTURES", 3)
+    script = Transcript.running("K1 d2 d3 d4 d5")
+    script.ask_for_keyframe()
+    assert script.drain(10) == ""
+    script.receive("K6")
+    assert script.take() == "K6"
+    script.ask_for_keyframe()
+    assert script.drain(10) == "(K6)"
+
+
+def test_a_gop_of_too_many_bytes_is_not_handed_over_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gop, "MAX_GOP_BYTES", 6)
+    script = Transcript.running("K1 d2 d3")
+    script.ask_for_keyframe()
+    assert script.drain() == "(K1) (d2) (d3)"
+    script.receive("d4")
+    assert script.take() == "d4"
+    script.ask_for_keyframe()
+    assert script.drain(10) == ""
+
+
+# What the SDK refuses.
+
+
+def test_a_rejected_picture_is_dropped_and_the_gop_closes_the_gap() -> None:
+    script = Transcript.running("K1 d2")
+    script.rejecting = True
+    script.receive("d3")
+    assert script.take() == "d3"
+    script.rejecting = False
+    assert script.dropped() == {"rejected": 1}
+    assert script.drain() == "(K1) (d2) (d3)"
+    assert script.delivery.books.submitted == 2
+
+
+def test_a_rejected_trial_is_repeated() -> None:
+    script = Transcript()
+    script.receive("K1 d2")
+    script.open()
+    script.rejecting = True
+    assert script.take() == "K1"
+    script.rejecting = False
+    assert script.dropped() == {"rejected": 1}
+    assert script.drain(1.5 * PROBE_INTERVAL) == "(K1)"
+    script.run()
+    assert script.drain(1) == "d2"
+
+
+def test_a_rejected_replay_is_tried_again_after_a_pause() -> None:
+    script = Transcript.running("K1 d2")
+    script.rejecting = True
+    script.ask_for_keyframe()
+    assert script.drain(0.05) == "(K1) (d2)"
+    script.rejecting = False
+    assert script.drain(1) == "(K1) (d2)"
+    assert script.dropped() == {}
+
+
+# More than the room takes.
+
+
+def test_a_backlog_is_dropped_up_to_the_newest_keyframe_and_no_further() -> None:
+    script = Transcript.running("K1", max_backlog=0.5)
+    script.receive("d2 K3 d4 K5 d6 d7")
+    script.pass_time(0.4)
+    assert script.take() == "d2"
+    script.pass_time(0.2)
+    assert script.drain() == "K5 d6 d7"
+    assert script.dropped() == {"backlog": 2}
+
+
+def test_a_backlog_without_a_keyframe_is_worked_off() -> None:
+    script = Transcript.running("K1", max_backlog=0.5)
+    script.receive("d2 d3 d4")
+    script.pass_time(10)
+    assert script.delivery.backlog(script.now) == 10
+    assert script.drain() == "d2 d3 d4"
+    assert script.dropped() == {}
+    assert script.delivery.backlog(script.now) == 0
+
+
+def test_too_many_waiting_pictures_are_dropped_up_to_the_next_keyframe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(delivery, "MAX_GOP_PICTURES", 3)
+    script = Transcript()
+    assert script.receive("K1 d2 d3 d4 d5") == [None, None, None, Drop.QUEUE_FULL, Drop.BEFORE_KEYFRAME]
+    assert script.delivery.held == 0
+    assert script.dropped() == {"queue_full": 4, "before_keyframe": 1}
+    assert script.receive("K6") == [None]
+
+
+def test_too_many_waiting_bytes_are_dropped_up_to_the_next_keyframe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "MAX_GOP_BYTES", 1000)
+    script = Transcript()
+
+    def receive(name: str, size: int) -> Drop | None:
+        return script.delivery.receive(access_unit(name, size), script.now, 0)
+
+    assert receive("K1", 600) is None
+    assert receive("d2", 400) is None
+    assert receive("d3", 10) is Drop.QUEUE_FULL
+    assert receive("d4", 10) is Drop.BEFORE_KEYFRAME
+    # What was dropped no longer counts.
+    assert receive("K5", 1000) is None
+    assert script.dropped() == {"queue_full": 3, "before_keyframe": 1}
+
+
+def test_bytes_that_were_handed_over_or_shed_no_longer_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "MAX_GOP_BYTES", 1000)
+    script = Transcript.running("K1", max_backlog=0.5)
+
+    def receive(name: str, size: int) -> Drop | None:
+        return script.delivery.receive(access_unit(name, size), script.now, 0)
+
+    assert receive("d2", 900) is None
+    assert script.take() == "d2"
+    assert receive("d3", 500) is None
+    assert receive("K4", 400) is None
+    script.pass_time(1)
+    assert script.take() == "K4"
+    assert script.dropped() == {"backlog": 1}
+    assert receive("d5", 1000) is None
+
+
+# Another encoder, another end.
+
+
+def test_another_encoder_begins_with_a_keyframe() -> None:
+    script = Transcript.running("K1 d2")
+    script.receive("d3")
+    script.delivery.new_encoder()
+    assert script.receive("d4") == [Drop.BEFORE_KEYFRAME]
+    script.receive("K5 d6")
+    assert script.drain() == "d3 K5 d6"
+
+
+def test_what_waits_at_the_end_is_counted_and_let_go() -> None:
+    script = Transcript.running("K1 d2")
+    script.receive("d3 d4")
+    script.delivery.stop()
+    assert script.dropped() == {"stopped": 2}
+    assert script.delivery.held == 0
+    script.open()
+    assert script.drain() == ""
+    assert script.receive("d5") == [Drop.BEFORE_KEYFRAME]
+
+
+def test_what_can_never_be_published_is_counted() -> None:
+    script = Transcript()
+    script.delivery.refuse(AccessUnit(b"K1", True, INFO), script.now)
+    script.delivery.refuse(AccessUnit(b"d2", False, INFO), script.now)
+    assert script.delivery.books.received == {"key": 1, "delta": 1}
+    assert script.dropped() == {"unsupported": 2}
+    assert script.delivery.held == 0
+    assert script.delivery.rates.frame_rate(script.now) > 0
+
+
+def test_pictures_are_numbered_as_they_arrive_whatever_becomes_of_them() -> None:
+    script = Transcript()
+    script.receive("d0 d1")
+    script.delivery.refuse(access_unit("d2"), script.now)
+    script.receive("K3")
+    script.open()
+    hand_over = script.delivery.take(script.now)
+    assert hand_over is not None
+    assert hand_over.picture.number == 3
+
+
+# Spacing and time stamps.
+
+
+def test_a_lone_picture_is_never_delayed() -> None:
+    script = Transcript.running("K0")
+    for i in range(1, 60):
+        script.receive(f"d{i}")
+        assert script.delivery.due() is not None
+        assert script.take() == f"d{i}"
+        assert script.take() is None
+        script.pass_time(FRAME - CALL)
+
+
+def test_a_short_burst_is_spaced_at_leisure() -> None:
+    script = Transcript.running("K0")
+    script.receive("d1 d2 d3 d4")
+    assert script.drain() == "d1 d2 d3 d4"
+    at = script.handed_over_at[-4:]
+    gaps = [later - earlier - CALL for earlier, later in pairwise(at)]
+    assert gaps == pytest.approx([RELAXED] * 3)
+
+
+def test_a_long_queue_is_hurried_until_it_is_short() -> None:
+    script = Transcript.running("K0")
+    names = [f"d{i}" for i in range(1, LONG_QUEUE + 5)]
+    script.receive(" ".join(names))
+    assert script.drain(1).split() == names
+    at = script.handed_over_at[-len(names) :]
+    gaps = [later - earlier - CALL for earlier, later in pairwise(at)]
+    assert gaps == pytest.approx([HURRIED] * 3 + [RELAXED] * LONG_QUEUE)
+
+
+def test_a_long_replay_is_hurried() -> None:
+    names = ["K0"] + [f"d{i}" for i in range(1, LONG_QUEUE + 4)]
+    script = Transcript.running(" ".join(names))
+    script.ask_for_keyframe()
+    assert script.drain(1).split() == [f"({name})" for name in names]
+    at = script.handed_over_at[-len(names) :]
+    assert at[1] - at[0] - CALL == pytest.approx(HURRIED)
+
+
+def test_a_burst_of_a_fast_stream_is_worked_off_before_the_next() -> None:
+    interval = 1 / 120
+    script = Transcript.running("K0")
+    for i in range(120):  # so that the rate is known
+        script.receive(f"d{i}")
+        script.drain(interval)
+    script.receive("d1 d2 d3")
+    assert script.drain() == "d1 d2 d3"
+    at = script.handed_over_at[-3:]
+    assert at[1] - at[0] - CALL == pytest.approx(interval / 3, rel=0.05)
+
+
+def test_no_stream_is_handed_over_faster_than_webrtc_takes_it_in() -> None:
+    script = Transcript.running("K0")
+    for i in range(2000):
+        script.receive(f"d{i}")
+        script.drain(1 / 1000)
+    gaps = [b - a for a, b in pairwise(script.handed_over_at)]
+    assert min(gaps) >= LEAST
+
+
+def test_time_stamps_rise_even_when_the_clock_stands_still() -> None:
+    timestamps = Timestamps()
+    assert [timestamps.next(5.0) for _ in range(3)] == [5_000_000, 5_001_000, 5_002_000]
+    assert timestamps.next(6.0) == 6_000_000
+
+
+def test_time_stamps_rise_by_whole_milliseconds_and_are_never_in_the_future() -> None:
+    script = Transcript.running("K0")
+    script.receive(" ".join(f"d{i}" for i in range(1, 50)))
+    script.drain(1)
+    assert len(script.timestamps) == 50
+    assert all(b // 1000 > a // 1000 for a, b in pairwise(script.timestamps))
+    for stamp, at in zip(script.timestamps, script.handed_over_at, strict=True):
+        assert at * 1e6 - 1 <= stamp <= at * 1e6 + 1

@@ -1,0 +1,189 @@
+"""Whatever happens in whatever order: the books balance, and what is handed over can be decoded."""
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from ingestd.delivery import delivery, gop
+from ingestd.delivery.books import Drop
+from ingestd.delivery.delivery import Delivery
+from ingestd.delivery.pacer import LEAST
+from ingestd.delivery.picture import HandOver
+from ingestd.media.access_unit import AccessUnit
+from tests.delivery.transcript import INFO
+
+# Small, so that they are reached.
+MOST_BYTES = 1000
+MOST_PICTURES = 12
+SIZES = [1, 50, 300, 700]
+MAX_BACKLOG = 0.1
+
+durations = st.sampled_from([0.0, 0.0005, 0.001, 0.003, 0.010, 0.033, 0.1, 0.7, 6.0])
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Drives a delivery as a stream does, and knows what a decoder needs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.limits = pytest.MonkeyPatch()
+        for module in (delivery, gop):
+            self.limits.setattr(module, "MAX_GOP_BYTES", MOST_BYTES)
+            self.limits.setattr(module, "MAX_GOP_PICTURES", MOST_PICTURES)
+        self.delivery = Delivery(MAX_BACKLOG)
+        self.now = 1000.0
+        self.opened_before = False
+        self.tried = False  # something was handed over since the track was opened
+        self.keyframes: dict[int, bool] = {}  # every picture's number → whether a decoder can start there
+        self.heads: dict[int, int | None] = {}  # → the keyframe it refers to, if the encoder sent that
+        self.head: int | None = None
+        self.taken: list[int] = []  # handed over, in the order of the first time
+        self.decoded: int | None = None  # the picture handed over last on this track
+        self.stamp = 0
+        self.ended = float("-inf")  # of the last hand-over
+
+    def teardown(self) -> None:
+        self.limits.undo()
+
+    # What happens.
+
+    @rule(seconds=durations)
+    def time_passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    @rule(keyframe=st.sampled_from([True, False, False, False]), size=st.sampled_from(SIZES))
+    def receive(self, keyframe: bool, size: int) -> None:
+        number = len(self.heads)
+        self.head = number if keyframe else self.head
+        self.keyframes[number], self.heads[number] = keyframe, self.head
+        self.delivery.receive(AccessUnit(bytes(size), keyframe, INFO), self.now, number)
+
+    @rule(count=st.integers(5, 2 * MOST_PICTURES))
+    def receive_burst(self, count: int) -> None:
+        for _ in range(count):
+            self.receive(False, 1)
+
+    @rule()
+    def receive_keyframe_without_parameter_sets(self) -> None:
+        self.head = None
+        self.keyframes[len(self.heads)], self.heads[len(self.heads)] = True, None
+        unit = AccessUnit(b"K", True, INFO, lacks_parameter_sets=True)
+        assert self.delivery.receive(unit, self.now, 0) is Drop.NO_PARAMETER_SETS
+
+    @rule(keyframe=st.booleans())
+    def refuse(self, keyframe: bool) -> None:
+        self.keyframes[len(self.heads)], self.heads[len(self.heads)] = keyframe, None
+        self.head = None  # a stream is of one codec: it can be published, or it cannot
+        self.delivery.new_encoder()
+        self.delivery.refuse(AccessUnit(b"?", keyframe, INFO), self.now)
+
+    @rule()
+    def new_encoder(self) -> None:
+        self.head = None
+        self.delivery.new_encoder()
+
+    @rule()
+    def opened(self) -> None:
+        self.tried = False
+        self.decoded = None
+        self.delivery.opened(self.now)
+
+    @precondition(lambda self: self.tried)
+    @rule()
+    def running(self) -> None:
+        self.delivery.running(self.now)
+
+    @rule()
+    def closed(self) -> None:
+        self.tried = False
+        self.delivery.closed()
+
+    @rule()
+    def keyframe_requested(self) -> None:
+        self.delivery.keyframe_requested(self.now)
+
+    @rule()
+    def stop(self) -> None:
+        self.head = None
+        self.tried = False
+        self.delivery.stop()
+        assert self.delivery.held == 0
+
+    @rule(accepted=st.sampled_from([True, True, True, False]), takes=durations)
+    def take(self, accepted: bool, takes: float) -> None:
+        hand_over = self.delivery.take(self.now)
+        if hand_over is None:
+            due = self.delivery.due()
+            assert due is None or due > self.now, "something is due, yet nothing is given: a loop that spins"
+            return
+        self.look_at(hand_over)
+        self.now += takes
+        self.delivery.handed_over(hand_over, accepted, self.now)
+        self.ended = self.now
+
+    @rule(limit=st.integers(1, 3 * MOST_PICTURES))
+    def take_all_that_is_due(self, limit: int) -> None:
+        for _ in range(limit):
+            if (due := self.delivery.due()) is None:
+                return
+            self.now = max(self.now, due)
+            self.take(True, 0.0005)
+
+    # What must hold.
+
+    def look_at(self, hand_over: HandOver) -> None:
+        number = hand_over.picture.arrived_us if hand_over.again else hand_over.picture.number
+        assert number == hand_over.picture.number, "the moment of arrival belongs to another picture"
+        assert hand_over.picture.access_unit.keyframe == self.keyframes[number]
+
+        if hand_over.again:
+            assert number in self.taken, "handed over 'again' for the first time"
+            assert self.heads[number] == self.heads[self.taken[-1]], "that GOP is over"
+        else:
+            assert not self.taken or number > self.taken[-1], "out of order, or twice"
+            head = self.heads[number]
+            assert head is not None, "no keyframe was sent that it could refer to"
+            assert set(range(head, number)) <= set(self.taken), "a picture it refers to was dropped"
+            self.taken.append(number)
+
+        # One decoder sees all of a track: a keyframe, or the picture after the one before.
+        if not self.keyframes[number]:
+            assert self.decoded == number - 1, "the decoder has not just seen what it refers to"
+            assert self.heads[number] == self.heads[number - 1]
+        self.decoded = number
+        self.tried = True
+
+        assert hand_over.timestamp_us // 1000 > self.stamp // 1000
+        assert hand_over.timestamp_us <= self.now * 1e6
+        self.stamp = hand_over.timestamp_us
+        assert self.now >= self.ended + LEAST, "WebRTC loses what comes so soon after the last"
+
+    @invariant()
+    def books_balance(self) -> None:
+        books = self.delivery.books
+        assert books.received.total() == books.submitted + books.dropped.total() + self.delivery.held
+        assert books.received.total() == len(self.heads)
+        assert min(books.dropped.values()) >= 0
+        assert books.submitted + books.dropped["rejected"] == len(self.taken)
+
+    @invariant()
+    def memory_is_bounded(self) -> None:
+        waiting, held = self.delivery._waiting, self.delivery._gop
+        assert len(waiting) <= MOST_PICTURES
+        assert len(held) <= MOST_PICTURES
+        assert self.delivery._waiting_bytes == sum(len(p.access_unit.data) for p in waiting) <= MOST_BYTES
+        assert held.bytes == sum(len(held[i].access_unit.data) for i in range(len(held))) <= MOST_BYTES
+
+    @invariant()
+    def what_waits_on_a_running_track_is_due(self) -> None:
+        if self.delivery._state is delivery._State.RUNNING and self.delivery.held:
+            assert self.delivery.due() is not None
+
+    @invariant()
+    def backlog_is_a_time(self) -> None:
+        assert self.delivery.backlog(self.now) >= 0
+
+
+AnyOrder.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+TestAnyOrder = AnyOrder.TestCase

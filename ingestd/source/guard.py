@@ -1,0 +1,74 @@
+"""Who may send: one encoder at a time, from where the configuration allows."""
+
+from collections import Counter
+
+import structlog
+
+from ingestd.config import SourceConfig
+from ingestd.source.session import Handler, Session
+
+logger = structlog.get_logger("ingestd.source")
+
+
+class Guard:
+    """Stands between the sockets and the stream: what it does not admit, the stream never sees."""
+
+    def __init__(self, handler: Handler, config: SourceConfig, stream: str) -> None:
+        self._handler = handler
+        self._config = config
+        self._log = logger.bind(stream=stream)
+        self._current: Session | None = None
+        self.connections: Counter[str] = Counter(accepted=0, not_allowed=0, second_encoder=0, failed=0)
+
+    @property
+    def current(self) -> Session | None:
+        """The encoder on the line."""
+        return self._current
+
+    def new_session(self) -> Session:
+        """Return the protocol of the next connection."""
+        return Session(self, self._config.idle_timeout)
+
+    def encoder_connected(self, session: Session) -> None:
+        """Admit ``session``, or close it with a reason."""
+        if not self._allowed(session):
+            self._refuse(session, "not_allowed", "its address is not in source.allow")
+        elif self._current is not None and self._config.second_encoder == "reject":
+            reason = f"{self._current.peer} is already sending (second_encoder: reject)"
+            self._refuse(session, "second_encoder", reason)
+        else:
+            if self._current is not None:
+                self._part_from(self._current, f"replaced by {session.peer} (second_encoder: replace)")
+            self._current = session
+            self.connections["accepted"] += 1
+            self._handler.encoder_connected(session)
+
+    def encoder_data(self, session: Session, data: memoryview) -> None:
+        """Pass on what the admitted encoder sends."""
+        if session is self._current:
+            self._handler.encoder_data(session, data)
+
+    def encoder_gone(self, session: Session, reason: str, error: str | None) -> None:
+        """Pass on that the admitted encoder is gone."""
+        if session is self._current:
+            self._current = None
+            self._handler.encoder_gone(session, reason, error)
+
+    def close(self, reason: str) -> None:
+        """End the connection that is open, if there is one."""
+        if self._current is not None:
+            self._part_from(self._current, reason)
+
+    def _allowed(self, session: Session) -> bool:
+        listens_on_tcp = self._config.listen is not None and self._config.listen.scheme == "tcp"
+        return not listens_on_tcp or self._config.allows(session.host)
+
+    def _refuse(self, session: Session, label: str, reason: str) -> None:
+        self.connections[label] += 1
+        self._log.warning("encoder refused", peer=session.peer, reason=reason)
+        session.close(reason)
+
+    def _part_from(self, session: Session, reason: str) -> None:
+        # Told at once, not when the socket is closed: the next encoder must find the line free.
+        self.encoder_gone(session, reason, None)
+        session.close(reason)

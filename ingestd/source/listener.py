@@ -1,0 +1,87 @@
+"""A port, or a socket in the file system, where the encoder dials us."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+import stat
+from pathlib import Path
+
+import structlog
+
+from ingestd.config import Address
+from ingestd.errors import ConfigError
+from ingestd.source.guard import Guard
+
+logger = structlog.get_logger("ingestd.source")
+
+
+class Listener:
+    """Accepts encoders for one stream."""
+
+    def __init__(self, address: Address, guard: Guard, stream: str) -> None:
+        self.address = address
+        self._guard = guard
+        self._log = logger.bind(stream=stream)
+        self._server: asyncio.Server | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why no encoder can come, in words."""
+        return None if self._server is not None else f"{self.address} is not open"
+
+    async def start(self) -> None:
+        """Listen; ``address`` then has the port the system chose, where 0 was asked for.
+
+        Raises ConfigError where nobody can listen.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            if self.address.scheme == "unix":
+                _remove_stale(Path(self.address.path))
+                self._server = await loop.create_unix_server(self._guard.new_session, self.address.path)
+            else:
+                self._server = await loop.create_server(
+                    self._guard.new_session, self.address.host, self.address.port
+                )
+                port = self._server.sockets[0].getsockname()[1]
+                self.address = Address("tcp", self.address.host, port)
+        except (OSError, UnicodeError) as error:  # UnicodeError: of a name no host can have
+            why = getattr(error, "strerror", None) or str(error)
+            raise ConfigError(
+                f"source.listen: {self.address} cannot be listened on: {why}; "
+                "allowed: an address of this machine that nobody else listens on"
+            ) from None
+        self._log.info("waiting for the encoder", address=str(self.address))
+
+    async def stop(self) -> None:
+        """Accept nobody any more, and end the connection that is open."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+            if self.address.scheme == "unix":
+                _remove(Path(self.address.path))
+        self._guard.close("ingestd is stopping")
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+
+
+def _remove_stale(path: Path) -> None:
+    # A socket nobody accepts on was left by a process that was killed.
+    with contextlib.suppress(FileNotFoundError):
+        if not stat.S_ISSOCK(path.stat().st_mode):
+            raise OSError(f"{path} exists and is not a socket")
+        with socket.socket(socket.AF_UNIX) as probe:
+            # Where the other's queue is full we would wait for it to accept, and everything with us.
+            probe.setblocking(False)
+            try:
+                probe.connect(str(path))
+            except ConnectionRefusedError:
+                path.unlink()
+                return
+            except BlockingIOError:
+                pass
+            raise OSError(errno.EADDRINUSE, "another process listens on it")

@@ -1,0 +1,113 @@
+"""Both ends of an encoder's line: what the stream is told, and a socket that is the encoder."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from ingestd.config import Address, SourceConfig
+from ingestd.source.guard import Guard
+from ingestd.source.listener import Listener
+from ingestd.source.session import Session
+
+PATIENCE = 10.0
+ANY_PORT = Address("tcp", "127.0.0.1", 0)
+
+
+@dataclass
+class Stream:
+    """Writes down what it is told; waits for more with a deadline."""
+
+    events: list[str] = field(default_factory=list)
+    received: bytearray = field(default_factory=bytearray)
+    sessions: list[Session] = field(default_factory=list)
+    errors: list[str | None] = field(default_factory=list)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def encoder_connected(self, session: Session) -> None:
+        self.sessions.append(session)
+        self.say("connected")
+
+    def encoder_data(self, session: Session, data: memoryview) -> None:
+        assert session is self.sessions[-1], "data of an encoder that is gone"
+        self.received += data
+        self.say()
+
+    def encoder_gone(self, session: Session, reason: str, error: str | None) -> None:
+        assert session in self.sessions, "gone before it came"
+        self.errors.append(error)
+        self.say(f"gone: {reason}")
+
+    def say(self, *events: str) -> None:
+        self.events += events
+        self._news.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                self._news.clear()
+                await self._news.wait()
+
+    async def until_events(self, count: int) -> list[str]:
+        await self.until(lambda: len(self.events) >= count)
+        return self.events
+
+
+class Encoder:
+    """A socket at the other end."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        self.connection = connection
+        self.name = "{}:{}".format(*connection.getsockname()) if connection.family != socket.AF_UNIX else ""
+
+    @classmethod
+    def dial(cls, address: Address) -> Self:
+        if address.scheme == "unix":
+            connection = socket.socket(socket.AF_UNIX)
+            connection.connect(address.path)
+        else:
+            connection = socket.create_connection((address.host, address.port))
+        return cls(connection)
+
+    async def send(self, data: bytes) -> None:
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.get_running_loop().sock_sendall(self.connection, data)
+
+    async def read(self) -> bytes:
+        """The next bytes; b"" when the line is closed, or cut."""
+        with contextlib.suppress(ConnectionResetError):
+            async with asyncio.timeout(PATIENCE):
+                return await asyncio.get_running_loop().sock_recv(self.connection, 65536)
+        return b""
+
+    def hang_up(self) -> None:
+        self.connection.close()
+
+    def reset(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+
+
+@contextlib.asynccontextmanager
+async def listening(
+    stream: Stream, address: Address = ANY_PORT, **config: Any
+) -> AsyncIterator[tuple[Listener, Guard]]:
+    """A listener for `stream`."""
+    guard = Guard(stream, SourceConfig(listen=address, **config), "cam")
+    listener = Listener(address, guard, "cam")
+    await listener.start()
+    try:
+        yield listener, guard
+    finally:
+        await listener.stop()
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """For what nobody announces."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.002)

@@ -1,0 +1,207 @@
+"""Encoders that we dial."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from ingestd.config import Address, SourceConfig
+from ingestd.source import dialer as module
+from ingestd.source.dialer import Dialer
+from ingestd.source.guard import Guard
+from ingestd.tasks import Tasks
+from tests.source.line import Encoder, Stream, eventually
+from tests.support.ports import free_port
+
+failures: list[str] = []
+
+
+def failed(name: str, error: BaseException) -> None:
+    failures.append(f"{name}: {error!r}")
+
+
+@pytest.fixture(autouse=True)
+def _no_task_fails(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # Tests have less patience than users.
+    monkeypatch.setattr(module, "FIRST_DELAY", 0.02)
+    failures.clear()
+    yield
+    assert failures == []
+
+
+@asynccontextmanager
+async def dialling(stream: Stream, address: Address) -> AsyncIterator[tuple[Dialer, Guard]]:
+    tasks = Tasks(failed)
+    guard = Guard(stream, SourceConfig(connect=address), "cam")
+    dialer = Dialer(address, guard, "cam", tasks)
+    await dialer.start()
+    try:
+        yield dialer, guard
+    finally:
+        await dialer.stop()
+        await tasks.close()
+
+
+def server(address: Address) -> socket.socket:
+    """An encoder that waits to be dialled."""
+    if address.scheme == "unix":
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(address.path)
+        listening.listen()
+    else:
+        listening = socket.create_server((address.host, address.port))
+    listening.setblocking(False)
+    return listening
+
+
+async def accept(listening: socket.socket) -> Encoder:
+    async with asyncio.timeout(10):
+        connection, _ = await asyncio.get_running_loop().sock_accept(listening)
+    return Encoder(connection)
+
+
+def tcp() -> Address:
+    return Address("tcp", "127.0.0.1", free_port())
+
+
+async def test_it_dials_until_somebody_listens() -> None:
+    stream, address = Stream(), tcp()
+    async with dialling(stream, address) as (dialer, guard):
+        await eventually(lambda: guard.connections["failed"] >= 3)
+        assert dialer.problem is None
+        with server(address) as listening:
+            encoder = await accept(listening)
+            await encoder.send(b"pictures")
+            await stream.until(lambda: stream.received == b"pictures")
+            assert guard.connections["accepted"] == 1
+            assert guard.current is not None
+            assert guard.current.peer == f"127.0.0.1:{address.port}"
+            encoder.hang_up()
+            await stream.until_events(2)
+
+
+async def test_it_dials_again_after_each_end() -> None:
+    stream, address = Stream(), tcp()
+    with server(address) as listening:
+        async with dialling(stream, address) as (_, guard):
+            for number in range(3):
+                encoder = await accept(listening)
+                await stream.until_events(2 * number + 1)
+                encoder.reset() if number == 1 else encoder.hang_up()
+                await stream.until_events(2 * number + 2)
+            encoder = await accept(listening)
+            await eventually(lambda: guard.connections["accepted"] == 4)
+            encoder.hang_up()
+    assert stream.errors[:3] == [None, "connection_lost", None]
+
+
+async def test_one_that_hangs_up_at_once_is_dialled_ever_more_seldom() -> None:
+    stream, address, loop = Stream(), tcp(), asyncio.get_running_loop()
+    at = []
+    with server(address) as listening:
+        async with dialling(stream, address):
+            for _ in range(7):
+                encoder = await accept(listening)
+                at.append(loop.time())
+                encoder.hang_up()
+            # One delay before each dial but the first, doubled each time, and shortened by up to half.
+            assert at[6] - at[5] >= module.FIRST_DELAY * 2**5 / 2
+            encoder = await accept(listening)
+            await encoder.send(b"pictures")
+            await stream.until(lambda: stream.received == b"pictures")
+            begun = loop.time()
+            encoder.hang_up()
+            await accept(listening)
+            assert loop.time() - begun < module.FIRST_DELAY * 2**5 / 2
+
+
+async def test_it_holds_one_connection() -> None:
+    stream, address = Stream(), tcp()
+    with server(address) as listening:
+        async with dialling(stream, address):
+            encoder = await accept(listening)
+            await encoder.send(b"x")
+            await stream.until(lambda: stream.received == b"x")
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(10 * module.FIRST_DELAY):
+                    await asyncio.get_running_loop().sock_accept(listening)
+
+
+async def test_a_silent_encoder_is_left_and_dialled_again() -> None:
+    stream, address = Stream(), tcp()
+    tasks = Tasks(failed)
+    guard = Guard(stream, SourceConfig(connect=address, idle_timeout=0.1), "cam")
+    dialer = Dialer(address, guard, "cam", tasks)
+    with server(address) as listening:
+        await dialer.start()
+        silent = await accept(listening)
+        assert await silent.read() == b""
+        encoder = await accept(listening)
+        assert stream.errors[0] == "idle_timeout"
+        await dialer.stop()
+        assert await encoder.read() == b""
+
+
+async def test_it_hangs_up_when_it_stops() -> None:
+    stream, address = Stream(), tcp()
+    with server(address) as listening:
+        async with dialling(stream, address) as (dialer, guard):
+            encoder = await accept(listening)
+            await stream.until_events(1)
+            await dialer.stop()
+            assert stream.events == ["connected", "gone: ingestd is stopping"]
+            assert await encoder.read() == b""
+            assert guard.current is None
+            assert dialer.problem == f"{address} is not dialled"
+
+
+async def test_it_stops_while_nobody_answers() -> None:
+    stream, address = Stream(), tcp()
+    async with dialling(stream, address) as (dialer, guard):
+        await eventually(lambda: guard.connections["failed"] >= 1)
+        async with asyncio.timeout(1):
+            await dialer.stop()
+    assert stream.events == []
+
+
+async def test_a_dialer_that_never_started_can_be_stopped() -> None:
+    address = tcp()
+    guard = Guard(Stream(), SourceConfig(connect=address), "cam")
+    dialer = Dialer(address, guard, "cam", Tasks(failed))
+    assert dialer.problem == f"{address} is not dialled"
+    await dialer.stop()
+
+
+async def test_a_socket_in_the_file_system(tmp_path: Path) -> None:
+    stream, address = Stream(), Address("unix", path=str(tmp_path / "cam.sock"))
+    async with dialling(stream, address) as (_, guard):
+        await eventually(lambda: guard.connections["failed"] >= 1)
+        with server(address) as listening:
+            encoder = await accept(listening)
+            await encoder.send(b"local")
+            await stream.until(lambda: stream.received == b"local")
+            assert guard.current is not None
+            assert guard.current.peer == "unix"
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 64 + ".example"])
+async def test_a_host_that_cannot_be_resolved_is_dialled_on(host: str) -> None:
+    address = Address("tcp", host, 5004)
+    async with dialling(Stream(), address) as (dialer, guard):
+        await eventually(lambda: guard.connections["failed"] >= 1 or failures != [])
+        assert dialer.problem is None
+
+
+async def test_a_host_that_swallows_packets_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DIAL_TIMEOUT", 0.1)
+    # A listener whose queue is full lets nobody in, and says nothing.
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        port = full.getsockname()[1]
+        waiting = [socket.create_connection(("127.0.0.1", port))]
+        async with dialling(Stream(), Address("tcp", "127.0.0.1", port)) as (_, guard):
+            await eventually(lambda: guard.connections["failed"] >= 1)
+        for connection in waiting:
+            connection.close()

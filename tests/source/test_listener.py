@@ -1,0 +1,470 @@
+"""Encoders that dial us, on real sockets."""
+
+import asyncio
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from ingestd.config import Address, SourceConfig
+from ingestd.errors import ConfigError
+from ingestd.source.guard import Guard
+from ingestd.source.session import LONGEST_TURN, RECEIVE_BUFFER_BYTES, Session
+from tests.source.line import ANY_PORT, Encoder, Stream, eventually, listening
+
+
+async def test_bytes_arrive_as_they_were_sent() -> None:
+    stream = Stream()
+    data = bytes(range(256)) * (RECEIVE_BUFFER_BYTES // 128)  # twice what fits into the buffer
+    async with listening(stream) as (listener, guard):
+        encoder = Encoder.dial(listener.address)
+        await encoder.send(data)
+        await stream.until(lambda: len(stream.received) == len(data))
+        assert stream.received == data
+        assert stream.events == ["connected"]
+        assert guard.current is stream.sessions[0]
+        assert guard.current.peer == encoder.name
+        assert guard.connections["accepted"] == 1
+        encoder.hang_up()
+        assert await stream.until_events(2) == ["connected", "gone: the encoder closed the connection"]
+        assert guard.current is None
+
+
+async def test_what_was_sent_before_the_end_arrives_before_the_end() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await encoder.send(b"x" * 100_000)
+        encoder.hang_up()
+        await stream.until_events(2)
+        assert len(stream.received) == 100_000
+
+
+async def test_the_next_encoder_may_come_when_the_first_is_gone() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, guard):
+        for _ in range(3):
+            encoder = Encoder.dial(listener.address)
+            await stream.until(lambda: guard.current is not None)
+            encoder.hang_up()
+            await stream.until(lambda: guard.current is None)
+        assert guard.connections["accepted"] == 3
+        assert stream.events == ["connected", "gone: the encoder closed the connection"] * 3
+
+
+# Each way a connection ends is told once, with its reason.
+
+
+async def test_an_encoder_that_says_it_has_finished() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        encoder.connection.shutdown(socket.SHUT_WR)
+        assert (await stream.until_events(2))[1] == "gone: the encoder closed the connection"
+        assert stream.errors == [None]
+        assert await encoder.read() == b""
+
+
+async def test_an_encoder_that_resets_the_connection() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        encoder.reset()
+        assert (await stream.until_events(2))[1].startswith("gone: the connection broke: ")
+        assert stream.errors == ["connection_lost"]
+
+
+async def test_an_encoder_that_falls_silent() -> None:
+    stream = Stream()
+    async with listening(stream, idle_timeout=0.2) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        assert await encoder.read() == b""
+        reason = "gone: the encoder sent nothing for 0.2 s (idle_timeout)"
+        assert (await stream.until_events(2))[1] == reason
+        assert stream.errors == ["idle_timeout"]
+
+
+async def test_an_encoder_that_goes_on_sending_is_not_silent() -> None:
+    stream, loop = Stream(), asyncio.get_running_loop()
+    async with listening(stream, idle_timeout=0.4) as (listener, guard):
+        encoder = Encoder.dial(listener.address)
+        end = loop.time() + 1.0
+        sent = 0
+        while loop.time() < end:
+            await encoder.send(b"x")
+            sent += 1
+            await stream.until(lambda count=sent: len(stream.received) == count)  # type: ignore[misc]
+        assert stream.events == ["connected"]
+        assert guard.current is not None
+
+
+async def test_without_an_idle_timeout_silence_is_allowed() -> None:
+    stream = Stream()
+    async with listening(stream, idle_timeout="0") as (listener, guard):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        assert guard.current is not None
+        assert guard.current._idle is None
+        encoder.hang_up()
+        await stream.until_events(2)
+
+
+async def test_an_encoder_that_is_cut_off_by_us() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, guard):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        stream.sessions[0].close("bad_header: see above", "bad_header")
+        stream.sessions[0].close("a second reason is not heard")
+        assert await encoder.read() == b""
+        assert (await stream.until_events(2))[1] == "gone: bad_header: see above"
+        assert stream.errors == ["bad_header"]
+        assert guard.current is None
+
+
+async def test_an_encoder_that_is_there_when_we_stop() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, guard):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        await listener.stop()
+        assert stream.events[1:] == ["gone: ingestd is stopping"]
+        assert await encoder.read() == b""
+        assert stream.errors == [None]
+        assert guard.current is None
+        with pytest.raises(ConnectionRefusedError):
+            Encoder.dial(listener.address)
+        await listener.stop()
+    assert len(stream.events) == 2
+
+
+async def test_closing_when_the_connection_has_ended_is_harmless() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, _):
+        Encoder.dial(listener.address).hang_up()
+        await stream.until_events(2)
+        session = stream.sessions[0]
+        await session.wait_closed()
+        session.close("too late")
+        assert not session.send(b"too late\n")
+        assert session._idle is not None
+        assert session._idle.cancelled()
+        assert len(stream.events) == 2
+
+
+async def test_bytes_that_are_slow_to_read_leave_half_of_the_time_to_others() -> None:
+    busy = 0.0
+
+    class Slow(Stream):
+        def encoder_data(self, session: Session, data: memoryview) -> None:
+            nonlocal busy
+            begun = time.monotonic()
+            time.sleep(2 * LONGEST_TURN)
+            busy += time.monotonic() - begun
+            super().encoder_data(session, data)
+
+    stream, data = Slow(), bytes(RECEIVE_BUFFER_BYTES * 10)
+    async with listening(stream, idle_timeout=0.5) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        sending = asyncio.get_running_loop().create_task(encoder.send(data))
+        await stream.until(lambda: len(stream.received) > 0)
+        begun, busy = time.monotonic(), 0.0
+        await stream.until(lambda: len(stream.received) == len(data))
+        assert busy >= 5 * LONGEST_TURN
+        assert time.monotonic() - begun >= 1.8 * busy
+        await sending
+        encoder.hang_up()
+        assert await stream.until_events(2) == ["connected", "gone: the encoder closed the connection"]
+
+
+async def test_an_end_while_we_give_way_is_an_end_like_any_other() -> None:
+    class Slow(Stream):
+        def encoder_data(self, session: Session, data: memoryview) -> None:
+            time.sleep(2 * LONGEST_TURN)
+            super().encoder_data(session, data)
+
+    stream = Slow()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await encoder.send(b"slow")
+        await stream.until(lambda: stream.received == b"slow")
+        await listener.stop()
+        assert await encoder.read() == b""
+        await asyncio.sleep(3 * LONGEST_TURN)  # until the turn would have ended
+    assert stream.events == ["connected", "gone: ingestd is stopping"]
+
+
+async def test_what_waits_in_the_socket_is_known() -> None:
+    stream, loop = Stream(), asyncio.get_running_loop()
+    async with listening(stream) as (listener, guard):
+        assert not guard.new_session().unread()
+        encoder = Encoder.dial(listener.address)
+        await encoder.send(b"first")
+        await stream.until(lambda: stream.received == b"first")
+        session = stream.sessions[0]
+        assert not session.unread()
+        encoder.connection.send(b"second")  # the loop has not turned since
+        deadline = loop.time() + 5
+        while not session.unread():
+            assert loop.time() < deadline
+        await stream.until(lambda: stream.received == b"firstsecond")
+        assert not session.unread()
+        encoder.hang_up()
+        await stream.until_events(2)
+        assert not session.unread()
+
+
+# One encoder at a time.
+
+
+async def test_a_second_encoder_is_turned_away() -> None:
+    stream = Stream()
+    async with listening(stream, second_encoder="reject") as (listener, guard):
+        first = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        second = Encoder.dial(listener.address)
+        second.connection.send(b"mine")
+        assert await second.read() == b""
+        await first.send(b"still here")
+        await stream.until(lambda: stream.received == b"still here")
+        assert stream.events == ["connected"]
+        assert guard.connections == {"accepted": 1, "second_encoder": 1, "not_allowed": 0, "failed": 0}
+
+
+async def test_a_second_encoder_takes_the_place_of_the_first() -> None:
+    stream = Stream()
+    async with listening(stream, second_encoder="replace") as (listener, guard):
+        first = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        second = Encoder.dial(listener.address)
+        await stream.until_events(3)
+        assert stream.events == [
+            "connected",
+            f"gone: replaced by {second.name} (second_encoder: replace)",
+            "connected",
+        ]
+        assert stream.errors == [None]
+        assert await first.read() == b""
+        await second.send(b"mine")
+        await stream.until(lambda: stream.received == b"mine")
+        await stream.sessions[0].wait_closed()
+        assert guard.current is stream.sessions[1]
+        assert guard.connections["accepted"] == 2
+        assert len(stream.events) == 3
+
+
+# Who may come.
+
+
+async def test_a_peer_outside_the_allowed_networks_is_turned_away() -> None:
+    stream = Stream()
+    async with listening(stream, allow=["10.0.0.0/8"]) as (listener, guard):
+        encoder = Encoder.dial(listener.address)
+        assert await encoder.read() == b""
+        assert guard.connections == {"accepted": 0, "second_encoder": 0, "not_allowed": 1, "failed": 0}
+        assert stream.events == []
+
+
+async def test_a_peer_outside_the_allowed_networks_replaces_nobody() -> None:
+    stream = Stream()
+    allow = ["127.0.0.1/32"]
+    async with listening(stream, allow=allow, second_encoder="replace") as (listener, guard):
+        first = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        elsewhere = socket.create_connection(
+            (listener.address.host, listener.address.port), source_address=("127.0.0.2", 0)
+        )
+        assert await Encoder(elsewhere).read() == b""
+        assert stream.events == ["connected"]
+        assert guard.connections["not_allowed"] == 1
+        first.hang_up()
+
+
+async def test_a_listener_on_ipv6_knows_who_dials() -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 here")
+    stream = Stream()
+    async with listening(stream, Address("tcp", "::1", 0)) as (listener, guard):
+        encoder = socket.create_connection(("::1", listener.address.port))
+        await stream.until_events(1)
+        assert guard.current is not None
+        assert guard.current.peer == f"[::1]:{encoder.getsockname()[1]}"
+        encoder.close()
+
+
+# Where we listen.
+
+
+async def test_port_0_becomes_the_port_that_was_chosen() -> None:
+    async with listening(Stream()) as (listener, _):
+        assert listener.address.port != 0
+        assert listener.problem is None
+    assert listener.problem == f"{listener.address} is not open"
+
+
+async def test_a_port_that_is_taken_is_named() -> None:
+    async with listening(Stream()) as (first, _):
+        with pytest.raises(ConfigError) as caught:
+            async with listening(Stream(), first.address):
+                pass
+    text = str(caught.value)
+    assert text.startswith(f"source.listen: {first.address} cannot be listened on: ")
+    assert "address already in use" in text.lower()
+    assert "; allowed: " in text
+
+
+async def test_a_port_is_free_again_at_once() -> None:
+    stream = Stream()
+    async with listening(stream) as (first, _):
+        Encoder.dial(first.address)
+        await stream.until_events(1)
+    async with listening(Stream(), first.address) as (second, _):
+        assert second.address == first.address
+
+
+async def test_a_socket_in_the_file_system(tmp_path: Path) -> None:
+    path = tmp_path / "cam.sock"
+    stream = Stream()
+    async with listening(stream, Address("unix", path=str(path)), allow=["10.0.0.0/8"]) as (listener, guard):
+        encoder = Encoder.dial(listener.address)
+        await encoder.send(b"local")
+        await stream.until(lambda: stream.received == b"local")
+        assert guard.current is not None
+        assert guard.current.peer == "unix"
+        encoder.hang_up()
+        await stream.until_events(2)
+    assert not path.exists()
+
+
+async def test_a_socket_left_behind_by_a_killed_process_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "cam.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+        dead.listen()
+    assert path.is_socket()
+    stream = Stream()
+    async with listening(stream, Address("unix", path=str(path))) as (listener, _):
+        Encoder.dial(listener.address)
+        await stream.until_events(1)
+
+
+async def test_a_socket_someone_listens_on_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "cam.sock"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen()
+        with pytest.raises(ConfigError, match=r"cam\.sock cannot be listened on: another process listens"):
+            async with listening(Stream(), Address("unix", path=str(path))):
+                pass
+        assert path.is_socket()
+        Encoder.dial(Address("unix", path=str(path))).hang_up()
+
+
+async def test_a_socket_whose_listener_is_overrun_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "cam.sock"
+    with socket.socket(socket.AF_UNIX) as busy:
+        busy.bind(str(path))
+        busy.listen(0)
+        waiting = Encoder.dial(
+            Address("unix", path=str(path))
+        )  # nobody accepts it; the next would have to wait
+        with pytest.raises(ConfigError, match="another process listens"):
+            async with asyncio.timeout(5), listening(Stream(), Address("unix", path=str(path))):
+                pass
+        waiting.hang_up()
+        assert path.is_socket()
+
+
+async def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "precious"
+    path.write_text("data")
+    with pytest.raises(ConfigError, match="exists and is not a socket"):
+        async with listening(Stream(), Address("unix", path=str(path))):
+            pass
+    assert path.read_text() == "data"
+
+
+async def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "absent" / "cam.sock"
+    with pytest.raises(ConfigError, match=r"absent/cam\.sock cannot be listened on: No such file"):
+        async with listening(Stream(), Address("unix", path=str(path))):
+            pass
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 64 + ".example"])
+async def test_a_host_that_cannot_be_resolved_is_named(host: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be listened on"):
+        async with listening(Stream(), Address("tcp", host, 0)):
+            pass
+
+
+# What we say to the encoder.
+
+
+async def test_lines_reach_the_encoder() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        assert stream.sessions[0].send(b'{"type":"keyframe"}\n')
+        assert await encoder.read() == b'{"type":"keyframe"}\n'
+
+
+async def test_an_encoder_that_never_reads_costs_nothing() -> None:
+    stream, loop = Stream(), asyncio.get_running_loop()
+    async with listening(stream) as (listener, guard):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        session = stream.sessions[0]
+        line = b"x" * 999 + b"\n"
+        begun, sent = loop.time(), 0
+        while session.send(line):
+            sent += 1
+            assert sent < 20_000, "it takes more than the kernel's buffers hold"
+            if sent % 100 == 0:
+                await asyncio.sleep(0)
+        assert not session.send(line)
+        assert session._transport is not None
+        assert session._transport.get_write_buffer_size() <= 17 * 1024
+        assert loop.time() - begun < 5
+        # It goes on sending, unhindered.
+        await encoder.send(b"picture")
+        await stream.until(lambda: stream.received == b"picture")
+        assert guard.current is session
+        # Once it reads, it hears us again.
+        await encoder.read()
+
+        async def drain() -> None:
+            while await encoder.read():
+                pass
+
+        draining = loop.create_task(drain())
+        await eventually(lambda: session.send(b"again\n"))
+        encoder.connection.shutdown(socket.SHUT_WR)
+        await draining
+        await stream.until_events(2)
+
+
+async def test_an_encoder_that_never_reads_does_not_hold_up_the_end() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        session = stream.sessions[0]
+        while session.send(b"x" * 100_000):
+            pass
+        session.close("enough")
+        await stream.until_events(2)
+        encoder.hang_up()
+    assert stream.events == ["connected", "gone: enough"]
+
+
+async def test_nothing_is_said_on_a_connection_that_was_never_made() -> None:
+    guard = Guard(Stream(), SourceConfig(listen=ANY_PORT), "cam")
+    session = guard.new_session()
+    assert not session.send(b"hello\n")
+    session.close("never was")

@@ -1,0 +1,193 @@
+"""A participant in a room, for as long as the daemon runs: joined, lost and joined again."""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from livekit import rtc
+
+from ingestd.backoff import Backoff
+from ingestd.errors import RoomError
+from ingestd.publish.publication import Publication
+from ingestd.publish.token import mint
+from ingestd.tasks import Tasks
+
+logger = structlog.get_logger("ingestd.publish")
+
+# A server that restarts is back within a second or two; one that is down for long is not hammered.
+FIRST_DELAY = 0.3
+LONGEST_DELAY = 10.0
+# Whoever is thrown out sooner than this waits longer each time, so that two daemons with one identity do not
+# throw each other out for ever.
+SETTLED = 30.0
+# One try: resolving, connecting, TLS and the server's answer.
+CONNECT_TIMEOUT = 10.0
+# Leaving is polite, not needed; a server that is gone must not hold up our exit.
+LEAVE_TIMEOUT = 2.0
+
+# How the SDK words its failures, and what users make of them: (part of the text, reason, what to change)
+_CURES = (
+    ("401", "unauthorized", "the server refuses the token: check livekit.api_key and api_secret"),
+    ("403", "forbidden", "the server forbids it: check what the API key may do"),
+    ("404", "not_found", "no LiveKit server answers at this URL: check livekit.url"),
+    ("timed out", "timeout", "the server does not answer: check livekit.url and the firewall"),
+    ("timeout", "timeout", "the server does not answer: check livekit.url and the firewall"),
+    ("refused", "unreachable", "nothing listens there: check livekit.url, and that the server runs"),
+    ("lookup", "unresolved", "the host name of livekit.url is not known here"),
+    ("dns", "unresolved", "the host name of livekit.url is not known here"),
+    ("certificate", "tls", "the server's certificate is not trusted here"),
+    ("tls", "tls", "TLS failed: ws:// and wss:// in livekit.url may be mixed up"),
+)
+# Why the server ended the session, where its word is not enough.
+_REASONS = {
+    "duplicate_identity": "another participant has joined with the same identity; give this one another",
+    "participant_removed": "an administrator removed this participant",
+    "room_deleted": "the room was deleted",
+    "server_shutdown": "the server is shutting down",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RoomAddress:
+    """Which room, as whom, and with what right."""
+
+    url: str
+    api_key: str
+    api_secret: str
+    room: str
+    identity: str
+
+    def __repr__(self) -> str:
+        return f"{self.identity}@{self.room}"
+
+
+class RoomConnection:
+    """Keeps one participant in one room and tells its publications when it comes and goes."""
+
+    def __init__(self, address: RoomAddress, tasks: Tasks) -> None:
+        self._address = address
+        self._tasks = tasks
+        self._log = logger.bind(room=address.room, identity=address.identity)
+        self._publications: list[Publication] = []
+        self._room: rtc.Room | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._joined = False
+        self.connections: Counter[str] = Counter(joined=0, reconnected=0, lost=0)
+        self.problem: str | None = f"room {address.room!r} is not joined"
+
+    def start(self) -> None:
+        """Begin to join."""
+        self._task = self._tasks.start(f"room {self._address!r}", self._run())
+
+    async def close(self) -> None:
+        """Leave the room."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def add(self, publication: Publication) -> None:
+        """Publish ``publication`` here whenever there is a room."""
+        self._publications.append(publication)
+        if self._joined and self._room is not None:
+            publication.room_joined(self._room)
+
+    def remove(self, publication: Publication) -> None:
+        """Forget ``publication``; whoever calls this closes it."""
+        self._publications.remove(publication)
+
+    async def _run(self) -> None:
+        backoff = Backoff(FIRST_DELAY, LONGEST_DELAY)
+        while True:
+            try:
+                await self._stay(backoff)
+            except Exception as error:
+                # Whatever the SDK raises must not be the daemon's end: a room is joined again, for ever.
+                reason = error.reason if isinstance(error, RoomError) else "failed"
+                self.connections[reason] += 1
+                self.problem = f"room {self._address.room!r} is not joined: {error}"
+                delay = backoff.next()
+                self._log.warning("room not joined; trying again", error=str(error), seconds=round(delay, 1))
+                await asyncio.sleep(delay)
+
+    async def _stay(self, backoff: Backoff) -> None:
+        room = rtc.Room()
+        gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._listen(room, gone)
+        try:
+            await self._join(room)
+            joined_at = time.monotonic()
+            reason = await gone
+            if time.monotonic() - joined_at > SETTLED:
+                backoff.reset()
+            raise RoomError("lost", f"the room was lost: {_REASONS.get(reason, reason)}")
+        finally:
+            self._part()
+            self._room = None
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(LEAVE_TIMEOUT):
+                    await room.disconnect()
+
+    async def _join(self, room: rtc.Room) -> None:
+        a = self._address
+        token = mint(key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity)
+        options = rtc.RoomOptions(auto_subscribe=False, dynacast=False)
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                await room.connect(a.url, token, options)
+        except TimeoutError:
+            raise _room_error(a.url, f"timed out after {CONNECT_TIMEOUT:g} s") from None
+        except rtc.ConnectError as error:
+            raise _room_error(a.url, error.message) from None
+        self.connections["joined"] += 1
+        self._log.info("room joined", url=a.url)
+        self._room = room
+        self._meet()
+
+    def _listen(self, room: rtc.Room, gone: "asyncio.Future[str]") -> None:
+        def disconnected(reason: Any) -> None:
+            if not gone.done():
+                gone.set_result(rtc.DisconnectReason.Name(reason).lower())
+
+        def reconnecting() -> None:
+            self._log.warning("the connection to the room is interrupted; reconnecting")
+            self._joined = False
+            self.problem = f"room {self._address.room!r} is reconnecting"
+            for publication in self._publications:
+                publication.room_interrupted()
+
+        def reconnected() -> None:
+            self._log.info("the connection to the room is back")
+            self.connections["reconnected"] += 1
+            self._joined = True
+            self.problem = None
+            for publication in self._publications:
+                publication.room_resumed()
+
+        room.on("disconnected", disconnected)
+        room.on("reconnecting", reconnecting)
+        room.on("reconnected", reconnected)
+
+    def _meet(self) -> None:
+        assert self._room is not None
+        self._joined = True
+        self.problem = None
+        for publication in self._publications:
+            publication.room_joined(self._room)
+
+    def _part(self) -> None:
+        self._joined = False
+        self.problem = f"room {self._address.room!r} is not joined"
+        for publication in self._publications:
+            publication.room_lost()
+
+
+def _room_error(url: str, message: str) -> RoomError:
+    lower = message.lower()
+    for part, reason, cure in _CURES:
+        if part in lower:
+            return RoomError(reason, f"{url}: {cure} ({message})")
+    return RoomError("failed", f"{url}: {message}")

@@ -1,0 +1,99 @@
+"""What the tests of publishing share: a stream's end of a publication, and the server's view of a room."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from livekit import api
+
+from ingestd.demo.server import LiveKitServer
+from ingestd.media.access_unit import Codec, Format, StreamInfo
+from ingestd.publish.publication import Publication, TrackOptions
+from ingestd.publish.room import RoomAddress
+from ingestd.tasks import Tasks
+from tests.support.encoded import EncodedStream, encode
+
+PATIENCE = 20.0
+OPTIONS = TrackOptions("cam", "camera", 1_000_000, 30)
+
+
+def info(codec: str = "vp8", width: int = 160, height: int = 120) -> StreamInfo:
+    return StreamInfo(Codec(codec), Format.IVF, width, height, "", "", "4:2:0", 8, None)
+
+
+def video(codec: str = "vp8") -> EncodedStream:
+    return encode(codec, frames=30, gop=30, size=(160, 120))
+
+
+def address(server: LiveKitServer, room: str, identity: str = "cam") -> RoomAddress:
+    return RoomAddress(server.url, server.api_key, server.api_secret, room, identity)
+
+
+@dataclass
+class Stream:
+    """Writes down what becomes of the publication."""
+
+    events: list[str] = field(default_factory=list)
+
+    def publication_opened(self) -> None:
+        self.events.append("opened")
+
+    def publication_running(self) -> None:
+        self.events.append("running")
+
+    def publication_closed(self) -> None:
+        self.events.append("closed")
+
+
+async def eventually(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, f"it did not {what} in {patience:g} s"
+        await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def own_tasks() -> AsyncIterator[Tasks]:
+    """Tasks of which none may fail, and none may be left by the test."""
+    failures: list[str] = []
+    tasks = Tasks(lambda name, error: failures.append(f"{name}: {error!r}"))
+    try:
+        yield tasks
+        await eventually(lambda: not tasks._tasks, "end every task", patience=5)
+    finally:
+        await tasks.close()
+    assert failures == []
+
+
+async def hand_over_until(
+    publication: Publication, stream: EncodedStream, done: Callable[[], object]
+) -> None:
+    """The keyframe, again and again."""
+    deadline = time.monotonic() + PATIENCE
+    while not done():
+        assert time.monotonic() < deadline, "handing over changes nothing"
+        assert publication.hand_over(
+            stream.access_units[0],
+            info(stream.codec),
+            keyframe=True,
+            timestamp_us=time.monotonic_ns() // 1000,
+            frame_id=0,
+            user_timestamp_us=0,
+        )
+        await asyncio.sleep(0.03)
+
+
+async def tracks(server: LiveKitServer, room: str) -> dict[str, list[str]]:
+    """Who is in the room by the server's account, and the MIME types of what they publish."""
+    async with api.LiveKitAPI(server.http_url, server.api_key, server.api_secret) as client:
+        answer = await client.room.list_participants(api.ListParticipantsRequest(room=room))
+    return {p.identity: [track.mime_type.lower() for track in p.tracks] for p in answer.participants}
+
+
+async def tracks_become(server: LiveKitServer, room: str, expected: dict[str, list[str]]) -> None:
+    deadline = time.monotonic() + PATIENCE / 4
+    while (seen := await tracks(server, room)) != expected:
+        assert time.monotonic() < deadline, f"the server still has {seen}, not {expected}"
+        await asyncio.sleep(0.05)

@@ -1,0 +1,181 @@
+"""Joining, losing and joining again, with a real server."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from livekit import api
+
+from ingestd.demo.server import LiveKitServer
+from ingestd.publish.publication import Publication
+from ingestd.publish.room import RoomAddress, RoomConnection, _room_error
+from tests.publish.support import (
+    OPTIONS,
+    Stream,
+    address,
+    eventually,
+    hand_over_until,
+    info,
+    own_tasks,
+    tracks_become,
+    video,
+)
+from tests.support.ports import free_port
+
+# The SDK's own attempts, before it gives up and says so.
+UNTIL_THE_SDK_GIVES_UP = 60.0
+
+
+async def test_a_room_is_joined_and_left(livekit: LiveKitServer, room: str) -> None:
+    async with own_tasks() as tasks:
+        connection = RoomConnection(address(livekit, room), tasks)
+        assert connection.problem == f"room {room!r} is not joined"
+        connection.start()
+        await eventually(lambda: connection.problem is None, "join")
+        assert connection.connections == {"joined": 1, "reconnected": 0, "lost": 0}
+        await tracks_become(livekit, room, {"cam": []})
+        await connection.close()
+        assert connection.problem == f"room {room!r} is not joined"
+        await tracks_become(livekit, room, {})
+
+
+async def test_a_wrong_secret_is_counted_and_its_cure_named(livekit: LiveKitServer, room: str) -> None:
+    async with own_tasks() as tasks:
+        wrong = replace(address(livekit, room), api_secret="x" * 40)
+        connection = RoomConnection(wrong, tasks)
+        connection.start()
+        await eventually(lambda: connection.connections["unauthorized"] >= 2, "try again")
+        assert connection.problem is not None
+        assert "check livekit.api_key and api_secret" in connection.problem
+        assert livekit.url in connection.problem
+        assert "x" * 40 not in connection.problem + repr(wrong)
+        await connection.close()
+        assert connection.connections["joined"] == 0
+
+
+async def test_a_server_that_is_not_there_is_counted_and_its_cure_named(room: str) -> None:
+    async with own_tasks() as tasks:
+        nobody = RoomAddress(f"ws://127.0.0.1:{free_port()}", "key", "s" * 40, room, "cam")
+        connection = RoomConnection(nobody, tasks)
+        connection.start()
+        await eventually(lambda: connection.connections["unreachable"] >= 1, "notice that nobody is there")
+        assert connection.problem is not None
+        assert "nothing listens there: check livekit.url" in connection.problem
+        await connection.close()
+
+
+async def test_a_server_that_never_answers_does_not_hold_up_the_end(room: str) -> None:
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.set()
+        await reader.read()
+        writer.close()
+
+    heard = asyncio.Event()
+    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with own_tasks() as tasks:
+        connection = RoomConnection(
+            RoomAddress(f"ws://127.0.0.1:{port}", "key", "s" * 40, room, "cam"), tasks
+        )
+        connection.start()
+        async with asyncio.timeout(10):
+            await heard.wait()
+            await connection.close()
+    server.close()
+
+
+async def test_a_server_that_restarts_finds_us_and_the_track_again(
+    own_livekit: LiveKitServer, room: str
+) -> None:
+    stream, pictures = Stream(), video()
+    async with own_tasks() as tasks:
+        connection = RoomConnection(address(own_livekit, room), tasks)
+        publication = Publication(OPTIONS, stream, tasks)
+        connection.add(publication)
+        publication.describe(info())
+        connection.start()
+        await eventually(lambda: publication.open, "publish")
+        await hand_over_until(publication, pictures, lambda: "running" in stream.events)
+        assert stream.events == ["opened", "running"]
+
+        own_livekit.kill()
+        await eventually(lambda: connection.problem is not None, "notice the loss")
+        assert stream.events == ["opened", "running", "closed"]
+        assert not publication.open
+
+        own_livekit.start()
+        await eventually(lambda: publication.open, "publish again", patience=UNTIL_THE_SDK_GIVES_UP)
+        await hand_over_until(publication, pictures, lambda: stream.events.count("running") == 2)
+        assert connection.problem is None
+        assert connection.connections["joined"] + connection.connections["reconnected"] >= 2
+        await tracks_become(own_livekit, room, {"cam": ["video/vp8"]})
+
+        connection.remove(publication)
+        await publication.close()
+        await connection.close()
+
+
+async def test_a_room_that_is_lost_is_joined_anew(livekit: LiveKitServer, room: str) -> None:
+    stream = Stream()
+    async with own_tasks() as tasks:
+        connection = RoomConnection(address(livekit, room), tasks)
+        publication = Publication(OPTIONS, stream, tasks)
+        connection.add(publication)
+        publication.describe(info())
+        connection.start()
+        await eventually(lambda: publication.open, "publish")
+        async with api.LiveKitAPI(livekit.http_url, livekit.api_key, livekit.api_secret) as client:
+            await client.room.remove_participant(api.RoomParticipantIdentity(room=room, identity="cam"))
+        await eventually(lambda: connection.connections["lost"] == 1, "notice")
+        assert stream.events == ["opened", "closed"]
+        assert connection.problem is not None
+        await eventually(lambda: publication.open, "publish again")
+        assert connection.connections == {"joined": 2, "reconnected": 0, "lost": 1}
+        assert connection.problem is None
+        await tracks_become(livekit, room, {"cam": ["video/vp8"]})
+        connection.remove(publication)
+        await publication.close()
+        await connection.close()
+
+
+async def test_one_connection_serves_several_tracks(livekit: LiveKitServer, room: str) -> None:
+    streams = Stream(), Stream()
+    async with own_tasks() as tasks:
+        connection = RoomConnection(address(livekit, room), tasks)
+        first, second = (
+            Publication(replace(OPTIONS, stream=name, name=name), stream, tasks)
+            for name, stream in zip(("a", "b"), streams, strict=True)
+        )
+        connection.add(first)
+        connection.start()
+        first.describe(info("vp8"))
+        await eventually(lambda: first.open, "publish the first")
+        connection.add(second)  # it joins when the room is there already
+        second.describe(info("vp9"))
+        await eventually(lambda: second.open, "publish the second")
+        assert streams[0].events == ["opened"]
+        connection.remove(first)
+        await first.close()
+        await tracks_become(livekit, room, {"cam": ["video/vp9"]})
+        assert [stream.events for stream in streams] == [["opened", "closed"], ["opened"]]
+        connection.remove(second)
+        await second.close()
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("signal failure: HTTP error: 401 Unauthorized", "unauthorized"),
+        ("HTTP error: 404 Not Found", "not_found"),
+        ("IO error: Connection refused (os error 111)", "unreachable"),
+        ("timed out after 10 s", "timeout"),
+        ("failed to lookup address information: Name or service not known", "unresolved"),
+        ("invalid peer certificate: UnknownIssuer", "tls"),
+        ("something nobody has seen", "failed"),
+    ],
+)
+def test_what_the_sdk_says_becomes_a_reason_and_is_kept(message: str, reason: str) -> None:
+    error = _room_error("ws://127.0.0.1:7880", message)
+    assert error.reason == reason
+    assert message in str(error)

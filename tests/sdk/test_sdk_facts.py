@@ -1,0 +1,252 @@
+"""What we rely on in the LiveKit SDK without its documentation promising it.
+
+Each test pins one fact. When an SDK upgrade breaks one, the code that stands on it has to change, too.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from livekit import api, rtc
+from livekit.rtc._proto.room_pb2 import DegradationPreference
+
+from ingestd.demo.server import LiveKitServer
+from tests.support.encoded import EncodedStream, encode
+
+PATIENCE = 20.0
+SPACING = 0.002  # seconds between hand-overs that WebRTC keeps up with
+BURST = 60
+TRIES = 5
+
+CODECS = {
+    "h264": rtc.VideoCodec.H264,
+    "h265": rtc.VideoCodec.H265,
+    "vp8": rtc.VideoCodec.VP8,
+    "vp9": rtc.VideoCodec.VP9,
+    "av1": rtc.VideoCodec.AV1,
+}
+
+
+@dataclass
+class Publisher:
+    """A published track and a way to hand over pictures."""
+
+    room: rtc.Room
+    source: rtc.EncodedVideoSource
+    publication: rtc.LocalTrackPublication
+    video: EncodedStream
+    handed: int = field(default=0, init=False)
+
+    def hand_over(self, number: int) -> bool:
+        """Give one access unit to WebRTC."""
+        self.handed += 1
+        return self.source.capture_frame(
+            rtc.EncodedVideoFrame(
+                data=self.video.access_units[number],
+                width=self.video.size[0],
+                height=self.video.size[1],
+                codec=CODECS[self.video.codec],
+                frame_type=(
+                    rtc.EncodedFrameType.ENCODED_FRAME_KEY
+                    if number in self.video.keyframes
+                    else rtc.EncodedFrameType.ENCODED_FRAME_DELTA
+                ),
+                timestamp_us=time.monotonic_ns() // 1000,
+            )
+        )
+
+    async def wait_until_encoder_runs(self) -> None:
+        """Hand the first keyframe over until feedback says that somebody takes it."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            self.hand_over(0)
+            await asyncio.sleep(0.02)
+            feedback = self.source.take_feedback()
+            if feedback.keyframe_requested or feedback.rate_control is not None:
+                return
+            assert time.monotonic() < deadline, "no feedback"
+
+    async def frames_encoded(self) -> int:
+        """WebRTC's own count, at the path we read it from."""
+        stats = await self.room.get_rtc_stats()
+        return sum(
+            entry.outbound_rtp.outbound.frames_encoded
+            for entry in stats.publisher_stats
+            if entry.WhichOneof("stats") == "outbound_rtp"
+        )
+
+    async def negotiated_mime_type(self) -> str:
+        """The codec of the outbound stream, once it is known, in lower case."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            self.hand_over(0)
+            stats = (await self.room.get_rtc_stats()).publisher_stats
+            codecs = {
+                entry.codec.rtc.id: entry.codec.codec.mime_type
+                for entry in stats
+                if entry.WhichOneof("stats") == "codec"
+            }
+            for entry in stats:
+                if (
+                    entry.WhichOneof("stats") == "outbound_rtp"
+                    and entry.outbound_rtp.stream.codec_id in codecs
+                ):
+                    return codecs[entry.outbound_rtp.stream.codec_id].lower()
+            assert time.monotonic() < deadline, "no codec in the statistics"
+            await asyncio.sleep(0.05)
+
+    async def hands_over_without_loss(self, numbers: range, *, spacing: float) -> bool:
+        """Whether WebRTC encodes all of these; the best of a few tries, for a starved encoder loses, too."""
+        for _ in range(TRIES):
+            before = await self.settled_frames_encoded()
+            for number in numbers:
+                self.hand_over(number)
+                await asyncio.sleep(spacing)
+            if await self.settled_frames_encoded() - before == len(numbers):
+                return True
+        return False
+
+    async def settled_frames_encoded(self) -> int:
+        """The count once it no longer moves."""
+        deadline = time.monotonic() + PATIENCE
+        count = -1
+        while count != (count := await self.frames_encoded()):
+            assert time.monotonic() < deadline, "the count still moves"
+            await asyncio.sleep(0.5)
+        return count
+
+
+@asynccontextmanager
+async def publisher(server: LiveKitServer, room_name: str, video: EncodedStream) -> AsyncIterator[Publisher]:
+    """Join and publish as the daemon does."""
+    token = api.AccessToken(server.api_key, server.api_secret).with_identity("pinned")
+    token = token.with_grants(api.VideoGrants(room_join=True, room=room_name))
+    room = rtc.Room()
+    await room.connect(server.url, token.to_jwt())
+    try:
+        source = rtc.EncodedVideoSource(*video.size)
+        options = rtc.TrackPublishOptions(
+            video_codec=CODECS[video.codec],
+            simulcast=False,
+            video_encoder=rtc.VideoEncoderBackend.ENCODER_BACKEND_PRE_ENCODED,
+            degradation_preference=DegradationPreference.DEGRADATION_PREFERENCE_MAINTAIN_FRAMERATE_AND_RESOLUTION,
+            video_encoding=rtc.VideoEncoding(max_bitrate=8_000_000, max_framerate=60.0),
+        )
+        track = rtc.LocalVideoTrack.create_video_track("pinned", source)
+        publication = await room.local_participant.publish_track(track, options)
+        yield Publisher(room, source, publication, video)
+    finally:
+        await room.disconnect()
+
+
+@pytest.fixture
+def video() -> EncodedStream:
+    return encode("h264", frames=120, gop=120, size=(160, 120))
+
+
+def test_enums_start_at_zero_so_none_is_to_be_tested_for_truth() -> None:
+    assert rtc.VideoCodec.VP8 == 0
+    assert rtc.EncodedFrameType.ENCODED_FRAME_KEY == 0
+
+
+def test_the_degradation_preference_that_survives_a_dip_exists_and_is_not_the_default() -> None:
+    wanted = DegradationPreference.DEGRADATION_PREFERENCE_MAINTAIN_FRAMERATE_AND_RESOLUTION
+    assert wanted == 4
+    assert not rtc.TrackPublishOptions().HasField("degradation_preference")
+
+
+async def test_capture_frame_says_true_when_nobody_can_receive(
+    livekit: LiveKitServer, room: str, video: EncodedStream
+) -> None:
+    async with publisher(livekit, room, video) as pinned:
+        await pinned.room.disconnect()
+        assert pinned.hand_over(0) is True
+
+
+@pytest.mark.parametrize(("asked", "negotiated"), [("h264", "video/h264"), ("h265", "video/vp8")])
+async def test_only_the_statistics_tell_which_codec_was_negotiated(
+    livekit: LiveKitServer, room: str, asked: str, negotiated: str
+) -> None:
+    """H.265 is published without an error as something else, and the publication does not tell."""
+    async with publisher(livekit, room, encode(asked, frames=2, size=(160, 120))) as pinned:
+        assert await pinned.negotiated_mime_type() == negotiated
+        assert pinned.publication.mime_type == ""
+
+
+async def test_what_is_handed_over_before_the_first_feedback_is_lost(
+    livekit: LiveKitServer, room: str, video: EncodedStream
+) -> None:
+    async with publisher(livekit, room, video) as pinned:
+        assert pinned.hand_over(0) is True
+        feedback = pinned.source.take_feedback()
+        assert not feedback.keyframe_requested
+        assert feedback.rate_control is None
+
+        await pinned.wait_until_encoder_runs()
+        assert await pinned.settled_frames_encoded() < pinned.handed
+
+
+async def test_feedback_marks_that_the_encoder_runs(
+    livekit: LiveKitServer, room: str, video: EncodedStream
+) -> None:
+    async with publisher(livekit, room, video) as pinned:
+        await pinned.wait_until_encoder_runs()
+        assert await pinned.hands_over_without_loss(range(10), spacing=0.02)
+
+
+@pytest.mark.parametrize("codec", ["h264", "vp8", "vp9", "av1"])
+async def test_spaced_hand_overs_are_not_lost(livekit: LiveKitServer, room: str, codec: str) -> None:
+    video = encode(codec, frames=BURST, gop=BURST, size=(160, 120))
+    async with publisher(livekit, room, video) as pinned:
+        await pinned.wait_until_encoder_runs()
+        assert await pinned.hands_over_without_loss(range(BURST), spacing=SPACING)
+
+
+async def test_a_burst_is_accepted_and_lost_and_nothing_passes_until_the_keyframe_asked_for(
+    livekit: LiveKitServer, room: str, video: EncodedStream
+) -> None:
+    async with publisher(livekit, room, video) as pinned:
+        await pinned.wait_until_encoder_runs()
+        before = await pinned.settled_frames_encoded()
+        assert {pinned.hand_over(number) for number in range(BURST)} == {True}
+        after_burst = await pinned.settled_frames_encoded()
+        assert after_burst - before < BURST // 2
+
+        pinned.source.take_feedback()
+        for number in range(BURST, BURST + 10):
+            pinned.hand_over(number)
+            await asyncio.sleep(0.02)
+        assert pinned.source.take_feedback().keyframe_requested
+        assert await pinned.settled_frames_encoded() == after_burst
+
+        pinned.hand_over(0)
+        assert await pinned.settled_frames_encoded() == after_burst + 1
+
+
+async def test_what_left_is_told_by_the_outbound_statistics(
+    livekit: LiveKitServer, room: str, video: EncodedStream
+) -> None:
+    async with publisher(livekit, room, video) as pinned:
+        await pinned.wait_until_encoder_runs()
+        await pinned.settled_frames_encoded()
+        stats = await pinned.room.get_rtc_stats()
+        [outbound] = [
+            entry.outbound_rtp.outbound
+            for entry in stats.publisher_stats
+            if entry.WhichOneof("stats") == "outbound_rtp"
+        ]
+        assert outbound.frames_encoded >= outbound.frames_sent >= 1
+        assert outbound.key_frames_encoded >= 1
+        assert outbound.target_bitrate > 0
+
+
+async def test_statistics_of_a_room_that_is_left_are_an_error(
+    livekit: LiveKitServer, room: str, video: EncodedStream
+) -> None:
+    async with publisher(livekit, room, video) as pinned:
+        await pinned.room.disconnect()
+        with pytest.raises(RuntimeError):
+            await pinned.room.get_rtc_stats()

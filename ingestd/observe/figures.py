@@ -1,0 +1,38 @@
+"""The figures of one stream at one moment: what /metrics, the status page and /api/streams show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ingestd.observe.histogram import Histogram
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamFigures:
+    """One consistent reading. ``received = submitted + dropped + held`` holds in each of them."""
+
+    name: str
+    up: bool  # an encoder is connected and the track is published
+    room: str
+    track: str
+    encoder: str  # the encoder's address, "" when none is connected
+    codec: str  # "" until recognised
+    size: str  # "1920x1080", "" until known
+    profile: str
+    bytes_received: int
+    frames_received: Mapping[str, int]  # by type: key, delta
+    frames_submitted: int
+    frames_replayed: int
+    frames_dropped: Mapping[str, int]  # by reason
+    frames_held: int
+    frames_sent: int
+    stream_errors: Mapping[str, int]  # by reason
+    encoder_connections: Mapping[str, int]  # by result
+    room_connections: Mapping[str, int]  # by result
+    keyframe_requests: int
+    keyframe_interval: float | None  # seconds between the last two keyframes received
+    frame_rate: float  # access units per second, over the last seconds
+    bitrate_bps: float
+    target_bitrate_bps: float | None  # WebRTC's estimate of what the link carries
+    backlog: float  # seconds the oldest picture that waits has waited
+    frame_delay: Histogram = field(repr=False)  # last byte read → handed to WebRTC
+    problems: tuple[str, ...] = ()  # why the stream is not ready, in words; empty when it is

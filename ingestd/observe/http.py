@@ -1,0 +1,144 @@
+"""The web server: status page, metrics, health, the streams as JSON. Nothing can be changed here."""
+
+import json
+import math
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import fields
+from typing import Any, Protocol
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from ingestd.config import Address
+from ingestd.errors import ConfigError
+from ingestd.observe.figures import StreamFigures
+from ingestd.observe.histogram import Histogram
+from ingestd.observe.page import render
+
+# Whoever still reads a response when we stop has this long, in seconds; we promise to be gone within five.
+_SHUTDOWN = 1.0
+
+
+class Observed(Protocol):
+    """What the server asks of the daemon, at each request."""
+
+    def figures(self) -> Iterable[StreamFigures]:
+        """One reading of every stream, in the order of the configuration."""
+        ...
+
+    def problems(self) -> list[str]:
+        """Why the daemon is not ready, in words; empty when it is."""
+        ...
+
+
+class HttpServer:
+    """Serves what ``observed`` says and what ``registry`` collects on ``listen``."""
+
+    def __init__(
+        self, listen: Address, observed: Observed, registry: CollectorRegistry, version: str
+    ) -> None:
+        self._listen = listen
+        self._observed = observed
+        self._registry = registry
+        self._version = version
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> Address:
+        """Listen; return the address, with the port the system chose where 0 was asked for.
+
+        Raises ConfigError where nobody can listen.
+        """
+        app = web.Application(middlewares=[_with_security_headers])
+        app.router.add_get("/", self._page)
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/api/streams", self._streams)
+        # A line per scrape would bury the lines that matter.
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._listen.host, self._listen.port).start()
+        except OSError as error:
+            await runner.cleanup()
+            why = error.strerror or str(error)
+            raise ConfigError(
+                f"http.listen: {self._listen} cannot be listened on: {why}; "
+                "allowed: HOST:PORT of this machine that nobody else listens on"
+            ) from None
+        self._runner = runner
+        return Address("http", self._listen.host, runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Stop listening and end what is open; a second call does nothing."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    async def _page(self, _request: web.Request) -> web.Response:
+        # The page carries its style and script in itself; only what bears this number is run.
+        nonce = secrets.token_urlsafe(16)
+        text = render(list(self._observed.figures()), self._observed.problems(), self._version, nonce)
+        policy = (
+            f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; "
+            "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+        return web.Response(
+            text=text, content_type="text/html", charset="utf-8", headers={"Content-Security-Policy": policy}
+        )
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        problems = self._observed.problems()
+        if problems:
+            # One line each, whatever is in them.
+            lines = [" ".join(problem.split()) for problem in problems]
+            return web.Response(status=503, text="\n".join(lines) + "\n")
+        return web.Response(text="ready\n")
+
+    async def _streams(self, _request: web.Request) -> web.Response:
+        body = [_as_dict(figures) for figures in self._observed.figures()]
+        return web.Response(text=json.dumps(body, allow_nan=False), content_type="application/json")
+
+
+def _as_dict(figures: StreamFigures) -> dict[str, Any]:
+    return {field.name: _plain(getattr(figures, field.name)) for field in fields(figures)}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Histogram):
+        return {"count": value.count, "p50": value.quantile(0.5), "p99": value.quantile(0.99)}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no NaN
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, str | int | float | bool | None):
+        return value
+    return dict(value)
+
+
+@web.middleware
+async def _with_security_headers(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        # Not found, method not allowed: plain words, and the same headers.
+        response = web.Response(status=error.status, text=f"{error.status} {error.reason}\n")
+        if "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["X-Frame-Options"] = "DENY"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Cache-Control"] = "no-store"
+    return response

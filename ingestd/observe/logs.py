@@ -1,0 +1,190 @@
+"""Log lines for people and machines: structlog in front, the standard library's loggers through it."""
+
+import logging
+import re
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+# What these say at INFO is about themselves, not about anyone's stream.
+_CHATTY = ("livekit", "asyncio", "aiohttp", "aiohttp.access", "aioice", "aiortc")
+# How the SDK's native part words its lines: "livekit::rtc_engine:382:livekit::rtc_engine - resuming".
+_SDK_LINE = re.compile(r"(?P<target>[\w:]+?):(?P<line>\d+):(?P<module>[\w:]*) - (?P<event>.*)", re.DOTALL)
+
+# A JSON Web Token: two base64url parts that begin with the brace of a JSON object, and a signature, if any.
+_JWT = re.compile(r"eyJ[\w-]{4,}\.eyJ[\w-]*(?:\.[\w-]*)?|eyJ[\w-]{4,}\.[\w-]+\.[\w-]+")
+_IN_URL = re.compile(r"((?:access_token|api_secret|token)=)[^&\s\"']+", re.IGNORECASE)
+_HIDDEN = "[hidden]"
+# Shorter than this a "secret" is a word that ordinary lines hold too.
+_SHORTEST_SECRET = 6
+_DEEPEST = 6
+
+_secrets: set[str] = set()
+
+
+def hide(secret: str) -> None:
+    """Keep ``secret`` out of every line from now on."""
+    if len(secret) >= _SHORTEST_SECRET:
+        _secrets.add(secret)
+
+
+def redact(text: str) -> str:
+    """``text`` without hidden secrets, tokens, and the tokens in URLs."""
+    for secret in _secrets:
+        text = text.replace(secret, _HIDDEN)
+    return _IN_URL.sub(rf"\1{_HIDDEN}", _JWT.sub(_HIDDEN, text))
+
+
+def configure(level: str = "info", format: str = "auto", stream: TextIO | None = None) -> None:
+    """Send every line, ours and that of libraries, to ``stream`` (default: stderr).
+
+    ``level`` is debug, info, warning or error; ``format`` is console, json, or auto, which is console on a
+    terminal and JSON otherwise. May be called again.
+    """
+    out = sys.stderr if stream is None else stream
+    console = format == "console" or (format == "auto" and _is_terminal(out))
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
+        _milliseconds,
+    ]
+    end: list[Processor]
+    if console:
+        plain = structlog.dev.plain_traceback
+        end = [
+            structlog.processors.StackInfoRenderer(),
+            _redact_fields,
+            _redacting(structlog.dev.ConsoleRenderer(colors=_is_terminal(out), exception_formatter=plain)),
+        ]
+    else:
+        end = [
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info,
+            _redact_fields,
+            _in_order,
+            structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
+        ]
+    handler = _Handler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, _split_sdk_line],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *end],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(_LEVELS[level])
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(
+            logging.DEBUG if level == "debug" else max(_LEVELS[level], logging.WARNING)
+        )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        # The level may change when the configuration is read again.
+        cache_logger_on_first_use=False,
+    )
+
+
+class Limited:
+    """Lets one of a repeating kind of line through per ``interval`` seconds and counts the others.
+
+    Overload is said once a second, not once a picture:
+
+        overload = Limited()
+        if (suppressed := overload.due("queue full")) is not None:
+            log.warning("dropping pictures", suppressed=suppressed)
+    """
+
+    # Keys come from our own code, but a leak should end somewhere.
+    _MOST_KEYS = 1000
+
+    def __init__(self, interval: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval = interval
+        self._clock = clock
+        self._last: dict[str, tuple[float, int]] = {}
+
+    def due(self, key: str) -> int | None:
+        """How many lines of this kind were held back since the last one; None if this one is, too."""
+        now = self._clock()
+        last, suppressed = self._last.get(key, (-self._interval, 0))
+        if key in self._last and now - last < self._interval:
+            self._last[key] = (last, suppressed + 1)
+            return None
+        if len(self._last) >= self._MOST_KEYS:
+            self._last.clear()
+        self._last[key] = (now, 0)
+        return suppressed
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Never raises and never prints about itself: a log nobody reads must not stop the pictures."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name of the base class
+        error = sys.exc_info()[1]
+        if isinstance(error, OSError | ValueError):
+            return  # a closed pipe, a full disk, a closed file
+        # A line that cannot be rendered is still worth its words.
+        try:
+            self.stream.write(f"{redact(str(record.msg))} (unprintable: {type(error).__name__})\n")
+        except (OSError, ValueError):
+            return
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except (AttributeError, ValueError):
+        return False
+
+
+def _milliseconds(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    # 2026-11-22T20:47:39.123456Z: three digits less, which nobody reads.
+    event["timestamp"] = re.sub(r"(\.\d{3})\d*Z$", r"\1Z", str(event["timestamp"]))
+    return event
+
+
+def _split_sdk_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    if event.get("logger") == "livekit" and isinstance(event["event"], str):
+        match = _SDK_LINE.fullmatch(event["event"])
+        if match:
+            event["event"] = match["event"]
+            event["module"] = match["module"] or match["target"]
+    return event
+
+
+def _redact_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {key: value if key == "exc_info" else _redacted(value, 0) for key, value in event.items()}
+
+
+def _redacting(render: structlog.dev.ConsoleRenderer) -> Processor:
+    # The console's tracebacks are made while it renders, too late for the fields' own redaction.
+    return lambda logger, method, event: redact(render(logger, method, event))
+
+
+def _in_order(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    first = ("timestamp", "level", "logger", "event")
+    return {**{key: event.pop(key) for key in first if key in event}, **event}
+
+
+def _redacted(value: Any, depth: int) -> Any:
+    if isinstance(value, bool | int | float | None):
+        return value
+    if isinstance(value, dict) and depth < _DEEPEST:
+        return {str(key): _redacted(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple) and depth < _DEEPEST:
+        return [_redacted(item, depth + 1) for item in value]
+    return redact(str(value))

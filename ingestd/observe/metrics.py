@@ -1,0 +1,119 @@
+"""Prometheus series, made at scrape time from the figures that the streams keep themselves."""
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
+from ingestd.observe.figures import StreamFigures
+
+Source = Callable[[], Iterable[StreamFigures]]
+
+# Series with one counter per stream.
+_COUNTERS: Mapping[str, tuple[str, Callable[[StreamFigures], int]]] = {
+    "bytes_received": ("Bytes read from the encoder.", lambda f: f.bytes_received),
+    "frames_submitted": (
+        "Access units handed to WebRTC, each once, the first time.",
+        lambda f: f.frames_submitted,
+    ),
+    "frames_replayed": ("Access units handed to WebRTC again.", lambda f: f.frames_replayed),
+    "frames_sent": ("Frames that left, by WebRTC's own count.", lambda f: f.frames_sent),
+    "keyframe_requests": ("Keyframes asked for by viewers.", lambda f: f.keyframe_requests),
+}
+# Series with one counter per stream and value of a second label.
+_LABELLED: Mapping[str, tuple[str, str, Callable[[StreamFigures], Mapping[str, int]]]] = {
+    "frames_received": ("Access units found in the stream.", "type", lambda f: f.frames_received),
+    "frames_dropped": ("Access units that were not submitted.", "reason", lambda f: f.frames_dropped),
+    "stream_errors": ("Faults of the encoder's stream.", "reason", lambda f: f.stream_errors),
+    "encoder_connections": (
+        "Encoders that connected or tried to.",
+        "result",
+        lambda f: f.encoder_connections,
+    ),
+    "room_connections": ("Attempts to join the room.", "result", lambda f: f.room_connections),
+}
+# A gauge that is not known (None) is left out, as 0 would be a lie.
+_GAUGES: Mapping[str, tuple[str, Callable[[StreamFigures], float | None]]] = {
+    "stream_up": ("1 when an encoder is connected and the track is published.", lambda f: float(f.up)),
+    "frames_held": ("Access units received and neither submitted nor dropped yet.", lambda f: f.frames_held),
+    "keyframe_interval_seconds": (
+        "Between the last two keyframes received.",
+        lambda f: f.keyframe_interval,
+    ),
+    "frame_rate": ("Access units per second over the last seconds.", lambda f: f.frame_rate),
+    "bitrate_bps": ("Bits per second over the last seconds.", lambda f: f.bitrate_bps),
+    "target_bitrate_bps": ("What WebRTC thinks the link carries.", lambda f: f.target_bitrate_bps),
+    "backlog_seconds": ("How long the oldest picture that waits has waited.", lambda f: f.backlog),
+}
+
+
+def make_registry(streams: Source, version: str) -> CollectorRegistry:
+    """A registry of its own that asks ``streams`` at each scrape, with the process's figures beside."""
+    registry = CollectorRegistry()
+    registry.register(StreamCollector(streams, version))
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    return registry
+
+
+class StreamCollector(Collector):
+    """The contract's series, each scrape from one reading of each stream, so that the books balance."""
+
+    def __init__(self, streams: Source, version: str) -> None:
+        self._streams = streams
+        self._version = version
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing to look at yet: registering must not ask the streams."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """Every family, also of no streams."""
+        figures = list(self._streams())
+        # Written out rather than as an info metric, whose name has no _info in the plain text format.
+        build = GaugeMetricFamily("ingestd_build_info", "The running version.", labels=["version"])
+        build.add_metric([self._version], 1)
+        yield build
+        for name, (text, value) in _COUNTERS.items():
+            counter = CounterMetricFamily(f"ingestd_{name}", text, labels=["stream"])
+            for figure in figures:
+                counter.add_metric([figure.name], value(figure))
+            yield counter
+        for name, (text, label, values) in _LABELLED.items():
+            counter = CounterMetricFamily(f"ingestd_{name}", text, labels=["stream", label])
+            for figure in figures:
+                for key, count in values(figure).items():
+                    counter.add_metric([figure.name, key], count)
+            yield counter
+        for name, (text, reading) in _GAUGES.items():
+            gauge = GaugeMetricFamily(f"ingestd_{name}", text, labels=["stream"])
+            for figure in figures:
+                known = reading(figure)
+                if known is not None:
+                    gauge.add_metric([figure.name], known)
+            yield gauge
+        yield _delays(figures)
+
+
+def _delays(figures: Iterable[StreamFigures]) -> Metric:
+    family = HistogramMetricFamily(
+        "ingestd_frame_delay_seconds",
+        "From the last byte of an access unit read to its hand-over to WebRTC.",
+        labels=["stream"],
+    )
+    for figure in figures:
+        histogram = figure.frame_delay
+        bounds = [*map(floatToGoString, histogram.bounds), "+Inf"]
+        buckets = list(zip(bounds, map(float, accumulate(histogram.counts)), strict=True))
+        family.add_metric([figure.name], buckets, histogram.total)
+    return family

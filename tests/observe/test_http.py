@@ -1,0 +1,181 @@
+"""The web server on a real port: what each path answers, and that nothing from outside becomes markup."""
+
+import re
+import socket
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field, fields
+
+import aiohttp
+import pytest
+
+from ingestd.config import Address
+from ingestd.errors import ConfigError
+from ingestd.observe.figures import StreamFigures
+from ingestd.observe.histogram import Histogram
+from ingestd.observe.http import HttpServer
+from ingestd.observe.metrics import make_registry
+from tests.observe.support import figures
+
+
+@dataclass
+class Daemon:
+    """What the server asks, set by each test."""
+
+    streams: list[StreamFigures] = field(default_factory=lambda: [figures()])
+    reasons: list[str] = field(default_factory=list)
+
+    def figures(self) -> Iterable[StreamFigures]:
+        return self.streams
+
+    def problems(self) -> list[str]:
+        return self.reasons
+
+
+@pytest.fixture
+def daemon() -> Daemon:
+    return Daemon()
+
+
+@pytest.fixture
+async def get(daemon: Daemon) -> AsyncIterator[aiohttp.ClientSession]:
+    registry = make_registry(daemon.figures, "1.2.3")
+    server = HttpServer(Address("http", "127.0.0.1", 0), daemon, registry, "1.2.3")
+    bound = await server.start()
+    async with aiohttp.ClientSession(str(bound)) as session:
+        yield session
+    await server.stop()
+
+
+async def test_alive(get: aiohttp.ClientSession) -> None:
+    async with get.get("/healthz") as answer:
+        assert (answer.status, await answer.text()) == (200, "ok\n")
+
+
+async def test_ready_or_the_reasons_why_not(get: aiohttp.ClientSession, daemon: Daemon) -> None:
+    async with get.get("/readyz") as answer:
+        assert (answer.status, await answer.text()) == (200, "ready\n")
+
+    daemon.reasons = ["front-door: room not joined", "side\ndoor: no encoder"]
+    async with get.get("/readyz") as answer:
+        assert answer.status == 503
+        assert await answer.text() == "front-door: room not joined\nside door: no encoder\n"
+
+
+async def test_metrics_as_text_and_as_openmetrics_on_request(get: aiohttp.ClientSession) -> None:
+    async with get.get("/metrics") as answer:
+        assert answer.headers["Content-Type"].startswith("text/plain; version=")
+        assert 'ingestd_stream_up{stream="front-door"} 1.0' in await answer.text()
+
+    wanted = {"Accept": "application/openmetrics-text; version=1.0.0"}
+    async with get.get("/metrics", headers=wanted) as answer:
+        assert answer.content_type == "application/openmetrics-text"
+        assert (await answer.text()).endswith("# EOF\n")
+
+
+async def test_streams_as_json_have_the_names_of_the_figures(
+    get: aiohttp.ClientSession, daemon: Daemon
+) -> None:
+    daemon.streams = [figures(bitrate_bps=float("nan"), problems=("no keyframe",))]
+
+    async with get.get("/api/streams") as answer:
+        assert answer.content_type == "application/json"
+        (stream,) = await answer.json()
+
+    assert list(stream) == [each.name for each in fields(StreamFigures)]
+    assert stream["frames_dropped"] == {"backlog": 8, "before_keyframe": 0}
+    assert stream["frame_delay"] == {"count": 4, "p50": pytest.approx(0.0055), "p99": 0.1}
+    assert stream["bitrate_bps"] is None
+    assert stream["problems"] == ["no keyframe"]
+
+
+async def test_the_page_tells_of_each_stream(get: aiohttp.ClientSession, daemon: Daemon) -> None:
+    daemon.streams = [
+        figures(),
+        figures(
+            name="roof", up=False, encoder="", codec="", size="", profile="", keyframe_interval=None,
+            frame_delay=Histogram([1]), problems=("waiting for an encoder",),
+        ),
+    ]  # fmt: skip
+
+    async with get.get("/") as answer:
+        assert answer.content_type == "text/html"
+        page = await answer.text()
+
+    assert "1 of 2 streams up." in page
+    first, second = page.split('<th scope="row">')[1:]
+    for words in ("front-door", "up", "H264 1280x720", "30.0", "1.50 Mbit/s", "5.5 ms", "79", "backlog 8"):
+        assert words in first
+    assert "before" not in first, "a reason that never happened is not shown"
+    for words in ("roof", "down", "no encoder", "–", "<li>waiting for an encoder</li>"):
+        assert words in second
+
+
+async def test_no_name_becomes_markup(get: aiohttp.ClientSession, daemon: Daemon) -> None:
+    evil = "<script>alert(1)</script>\"'&"
+    texts = ("name", "room", "track", "encoder", "codec", "size", "profile")
+    daemon.streams = [figures(problems=(evil,), frames_dropped={evil: 1}, **dict.fromkeys(texts, evil))]
+    daemon.reasons = [evil]
+
+    async with get.get("/") as answer:
+        page = await answer.text()
+
+    assert len(re.findall("<script", page, re.IGNORECASE)) == 1, "our own"
+    # Seven texts but the codec, which is shown in capitals; a problem each of stream and daemon; a reason.
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;") == 9
+
+
+async def test_the_page_runs_only_its_own_script(get: aiohttp.ClientSession) -> None:
+    policies = set()
+    for _ in range(2):
+        async with get.get("/") as answer:
+            policy = answer.headers["Content-Security-Policy"]
+            page = await answer.text()
+        nonces = set(re.findall(r'nonce="([^"]+)"', page))
+        assert len(nonces) == 1
+        assert f"script-src 'nonce-{nonces.pop()}'" in policy
+        assert policy.startswith("default-src 'none'")
+        policies.add(policy)
+    assert len(policies) == 2, "a nonce is used once"
+    assert not re.findall(r'(?:src|href)="(?!/|data:,)', page), "nothing comes from elsewhere"
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/healthz", "/readyz", "/api/streams", "/none"])
+async def test_every_answer_has_the_security_headers(get: aiohttp.ClientSession, path: str) -> None:
+    async with get.get(path) as answer:
+        assert answer.status == (404 if path == "/none" else 200)
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_nothing_can_be_changed(get: aiohttp.ClientSession) -> None:
+    async with get.post("/api/streams") as answer:
+        assert answer.status == 405
+        assert answer.headers["Allow"] == "GET,HEAD"
+
+
+async def test_a_port_that_is_taken_is_a_configuration_error(daemon: Daemon) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        server = HttpServer(
+            Address("http", "127.0.0.1", port), daemon, make_registry(daemon.figures, "1"), "1"
+        )
+        with pytest.raises(
+            ConfigError, match=rf"http\.listen: http://127\.0\.0\.1:{port} cannot be listened on: "
+        ):
+            await server.start()
+    await server.stop()
+
+
+async def test_a_stopped_server_has_left_its_port(daemon: Daemon) -> None:
+    registry = make_registry(daemon.figures, "1")
+    first = HttpServer(Address("http", "127.0.0.1", 0), daemon, registry, "1")
+    bound = await first.start()
+    await first.stop()
+    await first.stop()
+
+    second = HttpServer(bound, daemon, registry, "1")
+    assert await second.start() == bound
+    await second.stop()

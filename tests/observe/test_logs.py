@@ -1,0 +1,225 @@
+"""What a log line looks like, whoever wrote it, and what never stands in one."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from ingestd.observe import logs
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJmcm9udC1kb29yIn0.c2lnbmF0dXJl"
+SECRET = "a-secret-nobody-may-see"
+
+
+@pytest.fixture(autouse=True)
+def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Logging is global: what a test configures goes with it."""
+    monkeypatch.setattr(logs, "_secrets", set())
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+    for name in ("livekit", "asyncio", "aiohttp", "aiohttp.access", "aioice", "aiortc"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+class Output(io.StringIO):
+    def __init__(self, terminal: bool = False) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.getvalue().splitlines()]
+
+
+def json_output(level: str = "info") -> Output:
+    output = Output()
+    logs.configure(level, "json", output)
+    return output
+
+
+def test_our_line_as_json() -> None:
+    output = json_output()
+
+    structlog.get_logger("ingestd.stream").info("encoder connected", stream="front-door", port=5004)
+
+    (line,) = output.lines()
+    assert list(line)[:4] == ["timestamp", "level", "logger", "event"]
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "level": "info",
+        "logger": "ingestd.stream",
+        "event": "encoder connected",
+        "stream": "front-door",
+        "port": 5004,
+    }
+
+
+def test_the_time_is_utc_in_milliseconds() -> None:
+    output = json_output()
+
+    structlog.get_logger("x").info("now")
+
+    assert len(output.lines()[0]["timestamp"]) == len("2026-11-22T20:47:39.123Z")
+
+
+def test_auto_is_console_on_a_terminal_and_json_elsewhere() -> None:
+    terminal, file = Output(terminal=True), Output()
+    for output in (terminal, file):
+        logs.configure("info", "auto", output)
+        structlog.get_logger("x").info("hello", stream="a")
+
+    assert "\x1b[" in terminal.getvalue()
+    assert "hello" in terminal.getvalue()
+    assert file.lines()[0]["event"] == "hello"
+
+
+def test_the_console_has_no_colours_in_a_file() -> None:
+    output = Output()
+    logs.configure("info", "console", output)
+
+    structlog.get_logger("x").info("hello", stream="a")
+
+    assert "\x1b[" not in output.getvalue()
+    assert "stream=a" in output.getvalue()
+
+
+def test_lines_below_the_level_are_left_out() -> None:
+    output = json_output("warning")
+
+    structlog.get_logger("x").info("no")
+    logging.getLogger("other").info("no")
+    structlog.get_logger("x").warning("yes")
+    logging.getLogger("other").warning("and %s", "yes")
+
+    assert [(line["logger"], line["event"]) for line in output.lines()] == [
+        ("x", "yes"),
+        ("other", "and yes"),
+    ]
+
+
+def test_configuring_again_changes_the_level_of_loggers_in_use() -> None:
+    log = structlog.get_logger("x")
+    first = json_output("info")
+    log.debug("no")
+    second = json_output("debug")
+    log.debug("yes")
+
+    assert first.lines() == []
+    assert second.lines()[0]["event"] == "yes"
+
+
+def test_a_line_of_the_sdk_is_taken_apart() -> None:
+    output = json_output()
+
+    logging.getLogger("livekit").warning(
+        "livekit::rtc_engine:446:livekit::rtc_engine - received session close"
+    )
+    logging.getLogger("livekit").warning("something else")
+
+    first, second = output.lines()
+    assert (first["logger"], first["module"]) == ("livekit", "livekit::rtc_engine")
+    assert first["event"] == "received session close"
+    assert second["event"] == "something else"
+
+
+def test_the_sdk_speaks_from_warning_on_and_in_full_at_debug() -> None:
+    quiet = json_output("info")
+    logging.getLogger("livekit").info("chatter")
+    assert quiet.lines() == []
+
+    loud = json_output("debug")
+    logging.getLogger("livekit").debug("chatter")
+    assert [line["event"] for line in loud.lines()] == ["chatter"]
+
+
+def test_a_traceback_is_one_field() -> None:
+    output = json_output()
+    try:
+        raise ValueError(f"boom {JWT}")
+    except ValueError:
+        structlog.get_logger("x").exception("ours")
+        logging.getLogger("asyncio").exception("theirs")
+
+    for line in output.lines():
+        assert line["exception"].startswith("Traceback (most recent call last):\n")
+        assert line["exception"].endswith("ValueError: boom [hidden]")
+
+
+@pytest.mark.parametrize("format", ["json", "console"])
+def test_secrets_and_tokens_are_hidden_wherever_they_stand(format: str) -> None:
+    output = Output()
+    logs.configure("info", format, output)
+    logs.hide(SECRET)
+    log = structlog.get_logger("x")
+
+    log.info(f"joining with {JWT}")
+    log.info(
+        "url",
+        url="ws://sfu/rtc?access_token=opaque&sdk=python",
+        deep=[{"key": SECRET}],
+        error=ValueError(SECRET),
+    )
+    logging.getLogger("livekit").warning("GET ws://sfu/rtc?access_token=%s failed, %s", "opaque", SECRET)
+    try:
+        raise RuntimeError(SECRET)
+    except RuntimeError:
+        log.exception("failed")
+
+    text = output.getvalue()
+    assert text.count("[hidden]") >= 7
+    for forbidden in (JWT, "eyJ", "opaque", SECRET):
+        assert forbidden not in text
+    assert "&sdk=python" in text
+
+
+def test_a_short_secret_is_not_searched_for_in_every_word() -> None:
+    logs.hide("dev")
+
+    assert logs.redact("device") == "device"
+
+
+def test_a_reader_that_went_away_is_no_reason_to_fail(capsys: pytest.CaptureFixture[str]) -> None:
+    class Closed(io.StringIO):
+        def write(self, _text: str, /) -> int:
+            raise BrokenPipeError
+
+    logs.configure("info", "json", Closed())
+    structlog.get_logger("x").error("unheard")
+    closed = io.StringIO()
+    logs.configure("info", "json", closed)
+    closed.close()
+    logging.getLogger("x").error("unheard")
+
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_line_that_cannot_be_rendered_keeps_its_words() -> None:
+    output = json_output()
+
+    logging.getLogger("x").error("%d pictures " + JWT, "no number")
+
+    assert output.getvalue() == "%d pictures [hidden] (unprintable: TypeError)\n"
+
+
+def test_a_repeating_line_is_let_through_once_a_second_with_the_number_of_those_held_back() -> None:
+    now = 100.0
+    limited = logs.Limited(clock=lambda: now)
+
+    assert limited.due("full") == 0
+    assert limited.due("full") is None
+    assert limited.due("other") == 0
+    now = 100.9
+    assert limited.due("full") is None
+    now = 101.0
+    assert limited.due("full") == 2
+    assert limited.due("full") is None

@@ -1,0 +1,148 @@
+"""Builds every part and wires it; starts in order, stops in reverse."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from ingestd import __version__
+from ingestd.config import Config, StreamConfig
+from ingestd.errors import ConfigError
+from ingestd.observe import logs
+from ingestd.observe.figures import StreamFigures
+from ingestd.observe.http import HttpServer
+from ingestd.observe.metrics import make_registry
+from ingestd.publish.room import RoomAddress, RoomConnection
+from ingestd.stream import Stream
+from ingestd.tasks import Tasks
+
+logger = structlog.get_logger("ingestd")
+
+# SIGTERM promises to be done in five seconds; whoever has not answered by then is left behind.
+STOP_TIMEOUT = 4.0
+
+
+class App:
+    """The daemon. ``reload`` reads the configuration again; it may raise ConfigError."""
+
+    def __init__(self, config: Config, reload: Callable[[], Config]) -> None:
+        self._config = config
+        self._reload_config = reload
+        self._tasks = Tasks(self._task_failed)
+        self._streams: dict[str, Stream] = {}
+        self._rooms: dict[RoomAddress, RoomConnection] = {}
+        self._not_started: dict[str, str] = {}  # by a reload: why, by the stream's name
+        self._stopping = asyncio.Event()
+        self._failed = False
+        self._reloading = asyncio.Lock()
+        self._http = HttpServer(
+            config.http.listen, self, make_registry(self.figures, __version__), __version__
+        )
+
+    async def run(self) -> int:
+        """Run until a signal says stop; return the exit code. Raises ConfigError where it cannot start."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._tasks.start("reload", self._reload()) and None)
+        try:
+            await self._start()
+            await self._stopping.wait()
+        finally:
+            logger.info("stopping")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP_TIMEOUT):
+                    await self._stop()
+        logger.info("stopped")
+        return 1 if self._failed else 0
+
+    def figures(self) -> Iterable[StreamFigures]:
+        """One reading of every stream, in the order of the configuration."""
+        return [stream.figures() for stream in self._streams.values()]
+
+    def problems(self) -> list[str]:
+        """Why the daemon is not ready, in words; empty when it is."""
+        running = [problem for stream in self._streams.values() for problem in stream.problems]
+        return running + list(self._not_started.values())
+
+    async def _start(self) -> None:
+        for warning in self._config.warnings:
+            logger.warning(warning)
+        address = await self._http.start()
+        logger.info("status page", url=f"{address}/", metrics=f"{address}/metrics")
+        async with self._reloading:
+            for config in self._config.streams:
+                await self._add(config)
+        logger.info("ready", version=__version__, streams=len(self._streams))
+
+    async def _stop(self) -> None:
+        async with self._reloading:  # what a reload has begun to open is closed with the rest
+            await self._stop_all()
+
+    async def _stop_all(self) -> None:
+        await asyncio.gather(*(stream.stop() for stream in self._streams.values()))
+        await asyncio.gather(*(room.close() for room in self._rooms.values()))
+        await self._http.stop()
+        await self._tasks.close()
+
+    async def _reload(self) -> None:
+        async with self._reloading:
+            if self._stopping.is_set():
+                return
+            try:
+                config = self._reload_config()
+            except ConfigError as error:
+                logger.error("configuration not reloaded; the old one goes on", error=str(error))
+                return
+            await self._apply(config)
+            logger.info("configuration reloaded", streams=len(self._streams))
+
+    async def _apply(self, config: Config) -> None:
+        """Stop what is gone or changed, start what is new; everything else is not touched."""
+        old, self._config = self._config, config
+        logs.configure(config.log.level, config.log.format)
+        if config.http != old.http:
+            logger.warning("http.listen changes with the next restart", now=str(old.http.listen))
+        keep = (
+            set() if config.livekit != old.livekit else {s.name for s in config.streams if s in old.streams}
+        )
+        for name in [name for name in self._streams if name not in keep]:
+            await self._streams.pop(name).stop()
+        wanted = {self._room_address(stream) for stream in config.streams}
+        for address in [address for address in self._rooms if address not in wanted]:
+            await self._rooms.pop(address).close()
+        self._not_started.clear()
+        for stream in config.streams:
+            if stream.name not in self._streams:
+                try:
+                    await self._add(stream)
+                except ConfigError as error:
+                    self._not_started[stream.name] = f"{error}; a reload tries again"
+                    logger.error("stream not started", stream=stream.name, error=str(error))
+        self._streams = {s.name: self._streams[s.name] for s in config.streams if s.name in self._streams}
+
+    async def _add(self, config: StreamConfig) -> None:
+        address = self._room_address(config)
+        room = self._rooms.get(address) or RoomConnection(address, self._tasks)
+        stream = Stream(config, room, self._tasks)
+        try:
+            await stream.start()
+        except ConfigError as error:
+            raise ConfigError(f"stream {config.name}: {error}") from None
+        self._streams[config.name] = stream
+        if address not in self._rooms:
+            self._rooms[address] = room
+            room.start()
+
+    def _room_address(self, stream: StreamConfig) -> RoomAddress:
+        livekit = self._config.livekit
+        secret = livekit.api_secret.get_secret_value()
+        return RoomAddress(livekit.url, livekit.api_key, secret, stream.room, stream.identity)
+
+    def _task_failed(self, name: str, error: BaseException) -> None:
+        # A task that ends this way will not come back by itself; the supervisor's restart brings all back.
+        logger.critical("internal error; stopping", task=name, exc_info=error)
+        self._failed = True
+        self._stopping.set()

@@ -1,0 +1,101 @@
+"""Arguments → configuration → exit code."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import uvloop
+
+from ingestd import __version__
+from ingestd.config import Config, describe, load
+from ingestd.errors import ConfigError, IngestdError
+from ingestd.observe import logs
+
+DONE, FAILED, BAD_CONFIG = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code: 0 done, 1 failed while running, 2 bad configuration."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.command(options)
+    except ConfigError as error:
+        print(f"ingestd: {error}", file=sys.stderr)  # noqa: T201 - the logs may not be set up yet
+        return BAD_CONFIG
+    except IngestdError as error:
+        print(f"ingestd: {error}", file=sys.stderr)  # noqa: T201
+        return FAILED
+    except KeyboardInterrupt:
+        return DONE
+    return code
+
+
+def entry() -> NoReturn:
+    """Run the command line as a process of its own, and leave."""
+    code = main()
+    # The SDK's threads call into Python as long as they live; one that does so while the interpreter goes
+    # away is unwound through Rust, which aborts the process.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ingestd",
+        description="Publish already encoded video from any encoder into a LiveKit room, untouched.",
+    )
+    parser.add_argument("--version", action="version", version=f"ingestd {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run the daemon")
+    _add_config(run)
+    run.set_defaults(command=_run)
+
+    check = commands.add_parser("check", help="validate a configuration and say what it would do")
+    _add_config(check)
+    check.set_defaults(command=_check)
+
+    demo = commands.add_parser("demo", help="run the whole path on this machine, with a test picture")
+    demo.add_argument("--codec", default="h264", choices=("h264", "vp8", "vp9", "av1"))
+    demo.add_argument("--seconds", type=float, default=30.0, help="how long; 0: until Ctrl-C")
+    demo.set_defaults(command=_demo)
+    return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, required=True, metavar="PATH", help="the YAML file")
+
+
+def _load(path: Path) -> Config:
+    config = load(path, os.environ)
+    logs.hide(config.livekit.api_secret.get_secret_value())
+    return config
+
+
+def _run(options: argparse.Namespace) -> int:
+    config = _load(options.config)
+    logs.configure(config.log.level, config.log.format)
+
+    # The SDK takes a second to import, which the other commands do without.
+    from ingestd.app import App
+
+    async def run() -> int:
+        return await App(config, lambda: _load(options.config)).run()
+
+    return uvloop.run(run())
+
+
+def _check(options: argparse.Namespace) -> int:
+    print(describe(_load(options.config)))  # noqa: T201 - this is its output
+    return DONE
+
+
+def _demo(options: argparse.Namespace) -> int:
+    # Needs the `demo` extra, which the daemon does without.
+    from ingestd.demo import run
+
+    return run(options.codec, options.seconds)

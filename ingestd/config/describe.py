@@ -1,0 +1,62 @@
+"""A configuration in words: what ``ingestd check`` prints."""
+
+from ingestd.config.address import PRIVATE_NETWORKS
+from ingestd.config.model import Config, SourceConfig, StreamConfig, without_credentials
+from ingestd.units import format_bitrate, format_duration
+
+
+def describe(config: Config) -> str:
+    """What ingestd would do with ``config``; without secrets."""
+    livekit, number = config.livekit, len(config.streams)
+    secret = f"the secret in {livekit.api_secret_file}" if livekit.api_secret_file else "a secret"
+    rooms = len({(stream.room, stream.identity) for stream in config.streams})
+    lines = [
+        f"{number} {_plural('stream', number)} to {without_credentials(livekit.url)} over {rooms} room "
+        f"{_plural('connection', rooms)}, with key {livekit.api_key} and {secret}.",
+        f"Status page, metrics and health on {config.http.listen}.",
+        "",
+    ]
+    lines += [_stream(stream) for stream in config.streams]
+    if config.warnings:
+        lines += ["", *(f"warning: {warning}" for warning in config.warnings)]
+    return "\n".join(lines)
+
+
+def _stream(stream: StreamConfig) -> str:
+    codec = stream.codec or "any codec"
+    form = f"as {stream.format}" if stream.format else "in the format it is recognised by"
+    back = [
+        *(["on the encoder's connection"] if stream.feedback.inline else []),
+        *([f"to {without_credentials(stream.feedback.webhook)}"] if stream.feedback.webhook else []),
+    ]
+    return "\n".join(
+        [
+            f"{stream.name}: {stream.source.address} → track {stream.track} "
+            f"in room {stream.room} as {stream.identity}",
+            f"  {_source(stream.source)}",
+            f"  {codec}, {form}; at most {format_bitrate(stream.max_bitrate)} and {stream.max_framerate:g} "
+            f"pictures/s; waits at most {format_duration(stream.max_backlog)}; B-frames: {stream.b_frames}",
+            f"  keyframe and rate requests: {' and '.join(back) or 'kept to ourselves'}",
+        ]
+    )
+
+
+def _source(source: SourceConfig) -> str:
+    if source.idle_timeout is None:
+        end = "a silent one is kept for ever"
+    else:
+        end = f"one that is silent for {format_duration(source.idle_timeout)} is dropped"
+    if source.listen is None:
+        return f"we dial the encoder, again and again; {end}"
+    if source.listen.scheme == "unix":
+        who = "whoever may write to the socket"
+    elif source.allow == PRIVATE_NETWORKS:
+        who = "loopback and private networks"
+    else:
+        who = ", ".join(map(str, source.allow))
+    second = "is turned away" if source.second_encoder == "reject" else "takes the place of the first"
+    return f"the encoder dials us, from {who}; a second one {second}; {end}"
+
+
+def _plural(word: str, number: int) -> str:
+    return word if number == 1 else f"{word}s"

@@ -1,0 +1,137 @@
+"""A YAML file as plain values that remember where they were written."""
+
+import re
+from dataclasses import dataclass, field
+
+import yaml
+
+from ingestd.errors import ConfigError
+
+Path = tuple[str | int, ...]
+
+# Ours has five levels; a recursive reader must stop somewhere.
+_DEEPEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value came from: ``file:line`` or ``environment``, and the key or the variable there."""
+
+    where: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.key}"
+
+
+@dataclass(slots=True)
+class Document:
+    """The values, where each was written, and what is wrong with how they are written."""
+
+    file: str
+    root: dict[str, object] = field(default_factory=dict)
+    origins: dict[Path, Origin] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def origin(self, path: Path) -> Origin:
+        """Of the value at ``path``, or, where nothing is written there, the line of what surrounds it."""
+        if path in self.origins:
+            return self.origins[path]
+        for end in range(len(path) - 1, 0, -1):
+            if path[:end] in self.origins:
+                return Origin(self.origins[path[:end]].where, dotted(path))
+        return Origin(f"{self.file}:1", dotted(path))
+
+    def problem(self, path: Path, text: str) -> None:
+        """Note what is wrong at ``path``, once."""
+        line = f"{self.origin(path)}: {text}"
+        if line not in self.problems:
+            self.problems.append(line)
+
+
+def dotted(path: Path) -> str:
+    """``streams[0].source.listen``."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return text.removeprefix(".")
+
+
+def parse(text: str, file: str) -> Document:
+    """Read YAML. Raises ConfigError for a syntax error; what else is wrong is noted in the document."""
+    document = Document(file)
+    try:
+        aliases = [event for event in yaml.parse(text, yaml.SafeLoader) if isinstance(event, yaml.AliasEvent)]
+        if aliases:
+            # Their names are not shown: an unquoted secret may begin with an asterisk.
+            raise ConfigError(
+                f"{file}:{_position(aliases[0])}: an alias (*name) is not read; put a value that "
+                "begins with * in quotes, and what streams share under defaults"
+            )
+        node = yaml.compose(text, yaml.SafeLoader)
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise ConfigError(f"{file}:{line}:{column}: {error.reason}") from None
+    except yaml.MarkedYAMLError as error:
+        position = _position(error)
+        # PyYAML quotes what it stumbled over, which may be a secret. Its own token names, in <>, may stay.
+        said = re.sub(r"'[^'<]{2,}'", "this text", f"{error.problem or error.context}")
+        raise ConfigError(f"{file}:{position}: not valid YAML: {said}") from None
+    except RecursionError:
+        raise ConfigError(f"{file}:1: nested too deeply") from None
+    if node is None:
+        raise ConfigError(f"{file}: the file is empty; a configuration needs at least livekit and streams")
+    value = _value(document, node, ())
+    if isinstance(value, dict):
+        document.root = value
+    else:
+        raise ConfigError(f"{file}:1: a mapping is needed: livekit: …, streams: …")
+    return document
+
+
+def _position(what: yaml.AliasEvent | yaml.MarkedYAMLError) -> str:
+    mark = what.start_mark if isinstance(what, yaml.AliasEvent) else what.problem_mark or what.context_mark
+    return f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
+
+
+def _value(document: Document, node: yaml.Node, path: Path) -> object:
+    if len(path) > _DEEPEST:
+        raise ConfigError(f"{document.file}:{node.start_mark.line + 1}: nested too deeply")
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(document, node, path)
+    if isinstance(node, yaml.SequenceNode):
+        items: list[object] = []
+        for index, item in enumerate(node.value):
+            here = (*path, index)
+            document.origins[here] = _origin(document, item, here)
+            items.append(_value(document, item, here))
+        return items
+    try:
+        return yaml.SafeLoader("").construct_object(node)
+    except (yaml.YAMLError, ValueError):
+        # A tag of Python's, or a date with a 13th month: taken as the text it is.
+        return str(node.value)
+
+
+def _mapping(document: Document, node: yaml.MappingNode, path: Path) -> dict[str, object]:
+    result: dict[str, object] = {}
+    for key_node, value_node in node.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            document.problems.append(
+                f"{_origin(document, key_node, path)}: a key is text, not a list or mapping"
+            )
+            continue
+        # The text as written: YAML 1.1 would turn `on` into true.
+        key = str(key_node.value)
+        here = (*path, key)
+        if key in result:
+            first = document.origins[here].where.rpartition(":")[2]
+            again = _origin(document, key_node, here)
+            document.problems.append(f"{again}: is written twice, first in line {first}; allowed: once")
+            continue
+        document.origins[here] = _origin(document, key_node, here)
+        result[key] = _value(document, value_node, here)
+    return result
+
+
+def _origin(document: Document, node: yaml.Node, path: Path) -> Origin:
+    return Origin(f"{document.file}:{node.start_mark.line + 1}", dotted(path))

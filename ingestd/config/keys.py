@@ -1,0 +1,88 @@
+"""The tree of keys a configuration may hold, read off the models, and what to say about a key outside it."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from ingestd.config.model import HttpConfig, LiveKitConfig, LogConfig, StreamConfig
+
+# A key is a leaf (None) or a mapping of further keys.
+Keys = Mapping[str, Any]
+
+# Options of the LiveKit SDKs that people look for. They are pinned off; why is said to whoever asks.
+PINNED: Mapping[str, str] = {
+    "simulcast": "a pre-encoded stream has one layer, and making others would mean decoding it",
+    "dynacast": "there is one layer, made by the encoder, and nothing to pause",
+    "auto_subscribe": "ingestd only publishes",
+    "adaptive_stream": "it is a choice of each viewer's client",
+}
+
+# What others call the same thing.
+_SYNONYMS = {
+    "video_codec": "codec",
+    "bitrate": "max_bitrate",
+    "fps": "max_framerate",
+    "framerate": "max_framerate",
+    "participant": "identity",
+    "room_name": "room",
+    "secret": "api_secret",
+    "key": "api_key",
+    "port": "listen",
+    "address": "listen",
+    "timeout": "idle_timeout",
+}
+
+
+def _tree(model: type[BaseModel]) -> Keys:
+    tree: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        kinds = [field.annotation, *get_args(field.annotation)]
+        nested = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        tree[name] = _tree(nested[0]) if nested else None
+    return tree
+
+
+STREAM: Keys = _tree(StreamConfig)
+DEFAULTS: Keys = {name: below for name, below in STREAM.items() if name != "name"}
+SECTIONS: Keys = {
+    "livekit": _tree(LiveKitConfig),
+    "http": _tree(HttpConfig),
+    "log": _tree(LogConfig),
+    "defaults": DEFAULTS,
+}
+ROOT: Keys = {**SECTIONS, "streams": STREAM}
+
+
+def all_keys() -> list[str]:
+    """Every key by its full name, as error messages write it: ``streams[].source.listen``."""
+    return [key for key in _flat(ROOT, "") if not key.startswith("defaults.")] + ["defaults"]
+
+
+def unknown(key: str, keys: Keys) -> str:
+    """What to say of ``key``, which is not one of ``keys``."""
+    if key in ("<<", "*"):
+        return "is not read; what streams share belongs under defaults"
+    close = get_close_matches(key.lower().replace("-", "_"), list(keys), n=1, cutoff=0.7)
+    if close or _SYNONYMS.get(key) in keys:
+        return f"is not known; did you mean {close[0] if close else _SYNONYMS[key]}?"
+    # A key one level too high.
+    for name, below in keys.items():
+        if below and key in below:
+            return f"is not known here; it belongs under {name}"
+    # Or too low: a stream's own key under source or feedback.
+    if key in STREAM and (keys == STREAM["source"] or keys == STREAM["feedback"]):
+        return "is not known here; it belongs to the stream, one level up"
+    return f"is not known; allowed: {', '.join(keys)}"
+
+
+def _flat(keys: Keys, prefix: str) -> list[str]:
+    flat: list[str] = []
+    for name, below in keys.items():
+        path = f"{prefix}{name}"
+        if below is None:
+            flat.append(path)
+        else:
+            flat += _flat(below, f"{path}[]." if path == "streams" else f"{path}.")
+    return flat

@@ -1,0 +1,290 @@
+"""From a file and the environment to a Config, or to one error that lists all that is wrong."""
+
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from ingestd.config.document import Document, Origin, parse
+from ingestd.config.document import Path as KeyPath
+from ingestd.config.environment import apply
+from ingestd.config.keys import PINNED, ROOT, SECTIONS, STREAM, Keys, unknown
+from ingestd.config.model import Config, HttpConfig, LiveKitConfig, LogConfig, Section, StreamConfig
+from ingestd.errors import ConfigError
+
+# A thousand streams fit into a fraction of it; a device or a video given by mistake does not.
+_LARGEST_FILE = 1 << 20
+
+_NEEDED = {
+    "api_key": "set it here or as LIVEKIT_API_KEY",
+    "api_secret": "set it here, in a file named by api_secret_file, or as LIVEKIT_API_SECRET",
+    "name": "every stream has one, e.g. front-door",
+    "room": "the room to publish into, e.g. lobby",
+    "source": "write listen: tcp://127.0.0.1:5004 or connect: tcp://HOST:PORT below it",
+}
+
+_Model = TypeVar("_Model", bound=Section)
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Config:
+    """Read the configuration at ``path``, with ``environ`` over it; the only reader of either.
+
+    Raises ConfigError, whose text has one line ``file:line: key: what was seen; what is allowed`` for
+    each problem. No secret is part of it.
+    """
+    document = parse(_read(path), str(path))
+    apply(document, environ)
+    root, problems = document.root, document.problems
+    for key in root:
+        if key not in ROOT and key not in PINNED:
+            document.problem((key,), unknown(key, ROOT))
+    warnings = _Warnings(document)
+    warnings.take_pinned(root, ())
+
+    raw = {name: _section(document, root, name, warnings) for name in SECTIONS}
+    _read_secret(document, raw["livekit"], path.parent)
+    livekit = _validate(
+        document, LiveKitConfig, _without_nulls(raw["livekit"]), ("livekit",), SECTIONS["livekit"]
+    )
+    http = _validate(document, HttpConfig, _without_nulls(raw["http"]), ("http",), SECTIONS["http"])
+    log = _validate(document, LogConfig, _without_nulls(raw["log"]), ("log",), SECTIONS["log"])
+    streams = _streams(document, root.get("streams"), raw["defaults"], warnings)
+    _check_together(document, streams, http)
+    if problems:
+        raise ConfigError("\n".join(problems))
+    # Without a problem each of them is there.
+    assert livekit is not None
+    assert http is not None
+    assert log is not None
+    valid = tuple(streams.values())
+    return Config(livekit=livekit, http=http, log=log, streams=valid, warnings=tuple(warnings.lines))
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(data) > _LARGEST_FILE:
+        raise ConfigError(f"{path}: larger than 1 MiB; that is no configuration")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{path}:{line}: byte {data[error.start]:#04x} is not UTF-8; save it as UTF-8"
+        ) from None
+
+
+def _section(document: Document, root: dict[str, object], name: str, warnings: "_Warnings") -> dict[str, Any]:
+    value = root.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        document.problem((name,), f"a mapping is needed, with the keys {', '.join(ROOT[name])}")
+        return {}
+    if name in ("livekit", "defaults"):
+        warnings.take_pinned(value, (name,))
+    return value
+
+
+def _read_secret(document: Document, livekit: dict[str, Any], beside: Path) -> None:
+    """Replace ``api_secret_file`` by what is in the file; a relative path starts at the configuration's."""
+    name = livekit.get("api_secret_file")
+    here: KeyPath = ("livekit", "api_secret_file")
+    if not isinstance(name, str) or not name:
+        return
+    if livekit.get("api_secret") is not None:
+        document.problem(here, "api_secret is set as well; allowed: one of them")
+        return
+    try:
+        with (beside / name).open("rb") as file:
+            secret = file.read(_LARGEST_FILE).decode().rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        document.problem(here, f"{name!r} cannot be read: {why}")
+        secret = "unread"  # noqa: S105 - keeps "api_secret is missing" out of the list
+    livekit["api_secret"] = secret
+    document.origins["livekit", "api_secret"] = document.origins[here]
+
+
+def _streams(
+    document: Document, value: object, defaults: dict[str, Any], warnings: "_Warnings"
+) -> dict[int, StreamConfig]:
+    """The valid ones by index. A mistake under ``defaults`` is said once, where it is written."""
+    _check_defaults(document, defaults)
+    if value is None or value == []:
+        document.problem(("streams",), "is missing or empty; at least one stream is needed")
+        return {}
+    if not isinstance(value, list):
+        document.problem(("streams",), "a list is needed, each item beginning with - name: …")
+        return {}
+    streams: dict[int, StreamConfig] = {}
+    for index, own in enumerate(value):
+        path: KeyPath = ("streams", index)
+        if not isinstance(own, dict):
+            document.problem(path, "a mapping is needed, beginning with name: …")
+            continue
+        warnings.take_pinned(own, path)
+        merged = _merge(document, defaults, own, path)
+        stream = _validate(document, StreamConfig, _without_nulls(merged), path, STREAM)
+        if stream is not None:
+            streams[index] = stream
+            warnings.look_at(stream, own.get("source"), path)
+    return streams
+
+
+def _check_defaults(document: Document, defaults: dict[str, Any]) -> None:
+    """Find what is wrong there even where every stream overrides it."""
+    if "name" in defaults:
+        document.problem(("defaults", "name"), "every stream has its own; allowed: any other key of a stream")
+        del defaults["name"]
+    skeleton: dict[str, Any] = {"name": "x", "room": "x", "source": {"listen": "tcp://127.0.0.1:0"}}
+    merged = _merge(document, skeleton, defaults, ("defaults",))
+    _validate(document, StreamConfig, _without_nulls(merged), ("defaults",), STREAM)
+
+
+def _merge(
+    document: Document, defaults: Mapping[str, Any], own: dict[str, Any], path: KeyPath
+) -> dict[str, Any]:
+    """``defaults`` with ``own`` over them, mappings key by key, and the origins of what was taken over."""
+    merged = dict(own)
+    inherited: list[tuple[KeyPath, KeyPath]] = []
+    for key, value in defaults.items():
+        theirs = own.get(key)
+        if key not in own:
+            merged[key] = value
+            inherited.append(((*path, key), ("defaults", key)))
+        if isinstance(value, dict) and (isinstance(theirs, dict) or key not in own):
+            theirs = theirs or {}
+            merged[key] = {**value, **theirs}
+            inherited += [((*path, key, k), ("defaults", key, k)) for k in value if k not in theirs]
+            # One way to meet the encoder replaces the other.
+            for one, other in (("listen", "connect"), ("connect", "listen")):
+                if theirs.get(one) is not None and other not in theirs:
+                    merged[key].pop(other, None)
+    for to, source in inherited:
+        if source in document.origins:
+            document.origins.setdefault(to, document.origins[source])
+    return merged
+
+
+def _without_nulls(value: Any) -> Any:
+    """A key without a value means what it means when it is not written."""
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return value
+
+
+def _validate(
+    document: Document, model: type[_Model], raw: Mapping[str, Any], path: KeyPath, keys: Keys
+) -> _Model | None:
+    try:
+        return model.model_validate(raw)
+    except ValidationError as errors:
+        for error in errors.errors(include_url=False):
+            # Names that default to the stream's name, when that one is wrong: said there.
+            if error["type"] == "default_factory_not_called":
+                continue
+            document.problem((*path, *error["loc"]), _explain(error, keys))
+        return None
+
+
+def _explain(error: Any, keys: Keys) -> str:
+    """What was seen and what is allowed, in our words."""
+    kind, seen, loc = error["type"], error["input"], error["loc"]
+    inside: Any = keys
+    for part in loc[:-1]:
+        inside = inside[part]
+    if kind == "extra_forbidden":
+        return unknown(str(loc[-1]), inside)
+    if kind == "missing":
+        return f"is missing; {_NEEDED[str(loc[-1])]}"
+    if kind == "value_error":
+        return str(error["ctx"]["error"])
+    if kind == "literal_error":
+        return f"{seen!r} is not known; allowed: {error['ctx']['expected'].replace(chr(39), '')}"
+    if kind in ("bool_type", "bool_parsing"):
+        return f"{seen!r} is not known; allowed: true or false"
+    if kind == "model_type":
+        return f"a mapping is needed, with the keys {', '.join(inside[loc[-1]])}"
+    return str(error["msg"])
+
+
+def _check_together(document: Document, streams: Mapping[int, StreamConfig], http: HttpConfig | None) -> None:
+    """What no stream can know alone."""
+    seen: list[tuple[int, StreamConfig]] = []
+    for index, stream in streams.items():
+        listen = stream.source.listen
+        path: KeyPath = ("streams", index)
+        if listen and http and listen.overlaps(http.listen):
+            document.problem(
+                (*path, "source", "listen"), f"{listen} is taken by http.listen; allowed: one of its own"
+            )
+        for number, other in seen:
+            what = f"streams[{number}] ({other.name})"
+            if stream.name == other.name:
+                document.problem(
+                    (*path, "name"),
+                    f"{stream.name!r} is also the name of streams[{number}]; allowed: a name of its own",
+                )
+            if listen and other.source.listen and listen.overlaps(other.source.listen):
+                text = (
+                    f"{stream.name}: {listen} is also listened on by {what}; allowed: an address of its own"
+                )
+                document.problem((*path, "source", "listen"), text)
+            if (stream.room, stream.identity, stream.track) == (other.room, other.identity, other.track):
+                text = (
+                    f"{stream.track!r} in room {stream.room} as {stream.identity} is also published by {what}"
+                )
+                document.problem((*path, "track"), f"{text}; allowed: another track, identity or room")
+        seen.append((index, stream))
+
+
+class _Warnings:
+    """What is written, allowed, and not what its author hopes."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self.lines: list[str] = []
+
+    def _warn(self, origin: Origin, text: str) -> None:
+        self.lines.append(f"{origin}: {text}")
+
+    def take_pinned(self, mapping: dict[str, Any], path: KeyPath) -> None:
+        """Remove the keys that are pinned off; one that asks for them is warned of."""
+        for key in PINNED.keys() & mapping.keys():
+            value = mapping.pop(key)
+            origin = self._document.origin((*path, key))
+            if value in (True, "true"):
+                self._warn(origin, f"true is ignored: {PINNED[key]}")
+            elif value not in (False, "false", None):
+                self._document.problems.append(f"{origin}: {value!r} is not known; allowed: false")
+
+    def look_at(self, stream: StreamConfig, own_source: object, path: KeyPath) -> None:
+        """Warn of an open door, and of keys of the source that its kind does not use."""
+        source = stream.source
+        own = own_source if isinstance(own_source, dict) else {}
+        here = (*path, "source")
+        # Under defaults such a key is meant for the streams that do use it.
+        if source.listen is None or source.listen.scheme != "tcp":
+            if own.get("allow") is not None:
+                self._warn(
+                    self._document.origin((*here, "allow")),
+                    "is ignored: only a TCP listener asks who dials in",
+                )
+        elif any(_whole_internet(network) for network in source.allow):
+            text = "anyone who can reach this port may publish into the room"
+            self._warn(self._document.origin((*here, "allow")), text)
+        if source.listen is None and own.get("second_encoder") is not None:
+            self._warn(
+                self._document.origin((*here, "second_encoder")),
+                "is ignored: where we dial there is one encoder",
+            )
+
+
+def _whole_internet(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    return network.prefixlen == 0

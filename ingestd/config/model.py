@@ -1,0 +1,281 @@
+"""What a configuration says, typed and checked; every limit with its reason."""
+
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from ingestd.config.address import (
+    PRIVATE_NETWORKS,
+    Address,
+    Network,
+    contains,
+    parse_address,
+    parse_http_address,
+    parse_networks,
+)
+from ingestd.media.access_unit import Codec, Format
+from ingestd.units import format_bitrate, format_duration, parse_bitrate, parse_duration
+
+# The server's own default limits for names of rooms and participants (`limit:` in its configuration).
+_LONGEST_NAME = 256
+# Below this not even one small picture a second fits.
+_LEAST_BITRATE = 10_000
+# More than any link of a WebRTC viewer, and small enough that a slip of the unit is noticed.
+_MOST_BITRATE = 1_000_000_000
+# The fastest displays; a higher rate is a mistaken unit.
+_MOST_FRAMERATE = 240.0
+# Less than one picture at 60 fps would drop pictures that arrive on time.
+_LEAST_BACKLOG = 0.02
+# Nobody calls it live after this, and what waits is held in memory.
+_MOST_BACKLOG = 30.0
+# Shorter than the gap between two pictures of a slow stream would cut healthy encoders.
+_LEAST_IDLE = 0.1
+_MOST_IDLE = 86_400.0
+
+# Which formats can carry which codec; those not listed carry all.
+_CARRIED_BY = {Format.ANNEXB: {Codec.H264, Codec.H265}, Format.OBU: {Codec.AV1}}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not text; put it in quotes")
+    if not value or len(value) > _LONGEST_NAME or not value.isprintable():
+        raise ValueError(f"{value!r} is not usable; allowed: 1 to {_LONGEST_NAME} printable characters")
+    return value
+
+
+def _secret(value: object) -> str:
+    # Whatever is wrong with a secret is said without showing it.
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if not isinstance(value, str):
+        raise ValueError("is not text; put it in quotes")
+    if not value or not value.isprintable() or value != value.strip():
+        raise ValueError("is empty, or has spaces around it or control characters in it")
+    return value
+
+
+def _stream_name(value: object) -> str:
+    text = _text(value)
+    allowed = set("abcdefghijklmnopqrstuvwxyz0123456789")
+    if text[0] not in allowed or not set(text) <= allowed | set("._-"):
+        raise ValueError(
+            f"{text!r} is not a stream name; allowed: a-z, 0-9, '.', '_' and '-', the first one of a-z, 0-9"
+        )
+    return text
+
+
+def _in_range(value: float, seen: object, least: str, most: str, fits: bool) -> float:
+    if not fits:
+        raise ValueError(f"{seen!r} is out of range; allowed: {least} to {most}")
+    return value
+
+
+def _bitrate(value: object) -> int:
+    rate = parse_bitrate(value)
+    fits = _LEAST_BITRATE <= rate <= _MOST_BITRATE
+    _in_range(rate, value, format_bitrate(_LEAST_BITRATE), format_bitrate(_MOST_BITRATE), fits)
+    return rate
+
+
+def _backlog(value: object) -> float:
+    seconds = parse_duration(value)
+    fits = _LEAST_BACKLOG <= seconds <= _MOST_BACKLOG
+    return _in_range(seconds, value, format_duration(_LEAST_BACKLOG), format_duration(_MOST_BACKLOG), fits)
+
+
+def _idle(value: object) -> float | None:
+    seconds = parse_duration(value)
+    if seconds == 0:
+        return None
+    fits = _LEAST_IDLE <= seconds <= _MOST_IDLE
+    least = f"0 (off), or {format_duration(_LEAST_IDLE)}"
+    return _in_range(seconds, value, least, format_duration(_MOST_IDLE), fits)
+
+
+def _framerate(value: object) -> float:
+    try:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValueError
+        rate = float(value)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a number of frames per second, e.g. 60") from None
+    return _in_range(rate, value, "1", f"{_MOST_FRAMERATE:g}", 1 <= rate <= _MOST_FRAMERATE)
+
+
+def _codec(value: object) -> Codec | None:
+    return None if value == "auto" else Codec(_choice(value, ["auto", *Codec]))
+
+
+def _format(value: object) -> Format | None:
+    return None if value == "auto" else Format(_choice(value, ["auto", *Format]))
+
+
+def _choice(value: object, allowed: list[str]) -> str:
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{value!r} is not known; allowed: {', '.join(allowed)}")
+    return value
+
+
+def without_credentials(url: str) -> str:
+    """``url`` without user, password, query and fragment, fit for a log."""
+    scheme, separator, rest = url.partition("://")
+    rest = rest.partition("?")[0].partition("#")[0]
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
+
+
+def _url(value: object, schemes: tuple[str, ...]) -> str:
+    text = _text(value)
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or " " in text:
+        shown = without_credentials(text)
+        raise ValueError(f"{shown!r} is not usable; allowed: {' or '.join(f'{s}://HOST' for s in schemes)}")
+    return text
+
+
+def _server_url(value: object) -> str:
+    # The SDKs take http(s) as well and mean the same server.
+    url = _url(value, ("ws", "wss", "http", "https"))
+    return "ws" + url.removeprefix("http") if url.startswith("http") else url
+
+
+def _webhook(value: object) -> str | None:
+    return None if value in (None, "", "null") else _url(value, ("http", "https"))
+
+
+def _listen(value: object) -> Address:
+    return value if isinstance(value, Address) else parse_address(value)
+
+
+def _connect(value: object) -> Address:
+    address = _listen(value)
+    if address.scheme == "tcp" and address.port == 0:
+        raise ValueError(f"{value!r}: port 0 cannot be dialled; allowed: 1 to 65535")
+    return address
+
+
+def _http_listen(value: object) -> Address:
+    return value if isinstance(value, Address) else parse_http_address(value)
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+
+
+class Section(BaseModel):
+    """Frozen, no unknown keys, and its errors never show what was put in (it may be a secret)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+
+
+class LiveKitConfig(Section):
+    """The server and our rights there."""
+
+    url: Annotated[str, BeforeValidator(_server_url)] = "ws://127.0.0.1:7880"  # ws:// or wss://
+    api_key: Text
+    api_secret: Annotated[SecretStr, BeforeValidator(_secret)]
+    api_secret_file: Text | None = None  # where api_secret was read from, if from a file
+
+
+class HttpConfig(Section):
+    """Status page, metrics and health."""
+
+    listen: Annotated[Address, BeforeValidator(_http_listen)] = Address("http", "127.0.0.1", 9464)
+
+
+class LogConfig(Section):
+    """What is logged, and how it looks."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "console", "json"] = "auto"
+
+
+class SourceConfig(Section):
+    """How the encoder and we meet: exactly one of ``listen`` and ``connect``."""
+
+    listen: Annotated[Address | None, BeforeValidator(_listen)] = Field(default=None, validate_default=False)
+    connect: Annotated[Address | None, BeforeValidator(_connect)] = Field(
+        default=None, validate_default=False
+    )
+    # Only a TCP listener asks who dials; see `allows`.
+    allow: Annotated[tuple[Network, ...], BeforeValidator(parse_networks)] = Field(
+        default=PRIVATE_NETWORKS, validate_default=False
+    )
+    second_encoder: Literal["reject", "replace"] = "reject"
+    idle_timeout: Annotated[float | None, BeforeValidator(_idle)] = 10.0  # seconds; None: for ever
+
+    @model_validator(mode="after")
+    def _one_way_to_meet(self) -> Self:
+        if self.listen is not None and self.connect is not None:
+            raise ValueError("both listen and connect are set; allowed: exactly one of them")
+        if self.listen is None and self.connect is None:
+            raise ValueError(
+                "neither listen nor connect is set; write listen: tcp://127.0.0.1:5004 (it dials us) "
+                "or connect: tcp://HOST:PORT (we dial it)"
+            )
+        return self
+
+    @property
+    def address(self) -> Address:
+        """The one of ``listen`` and ``connect`` that is set."""
+        address = self.listen or self.connect
+        assert address is not None, "validated: exactly one is set"
+        return address
+
+    def allows(self, host: str) -> bool:
+        """Whether a peer at the IP address ``host`` may be the encoder; always so without a TCP listener."""
+        if self.listen is None or self.listen.scheme != "tcp":
+            return True
+        return contains(self.allow, host)
+
+
+class FeedbackConfig(Section):
+    """The way back to the encoder: keyframe and rate requests."""
+
+    inline: bool = False  # on the encoder's own connection
+    webhook: Annotated[str | None, BeforeValidator(_webhook)] = None  # a URL to POST to
+
+
+def _same_as_name(data: dict[str, Any]) -> str:
+    return str(data.get("name", "unnamed"))
+
+
+class StreamConfig(Section):
+    """One encoder's stream and the track it becomes."""
+
+    name: Annotated[str, BeforeValidator(_stream_name)]
+    room: Text
+    identity: Text = Field(default_factory=_same_as_name)
+    track: Text = Field(default_factory=_same_as_name)
+    source: SourceConfig
+    codec: Annotated[Codec | None, BeforeValidator(_codec)] = Field(default=None, validate_default=False)
+    format: Annotated[Format | None, BeforeValidator(_format)] = Field(default=None, validate_default=False)
+    max_bitrate: Annotated[int, BeforeValidator(_bitrate)] = 8_000_000  # bit/s
+    max_framerate: Annotated[float, BeforeValidator(_framerate)] = 60.0  # pictures per second
+    max_backlog: Annotated[float, BeforeValidator(_backlog)] = 0.5  # seconds
+    b_frames: Literal["warn", "reject"] = "warn"
+    feedback: FeedbackConfig = FeedbackConfig()
+
+    @model_validator(mode="after")
+    def _format_carries_codec(self) -> Self:
+        if self.codec and self.format in _CARRIED_BY and self.codec not in _CARRIED_BY[self.format]:
+            carried = ", ".join(sorted(_CARRIED_BY[self.format]))
+            raise ValueError(
+                f"format {self.format} cannot carry codec {self.codec}; allowed with it: {carried}"
+            )
+        return self
+
+
+class Config(Section):
+    """Everything, after defaults and environment."""
+
+    livekit: LiveKitConfig
+    http: HttpConfig = HttpConfig()
+    log: LogConfig = LogConfig()
+    streams: tuple[StreamConfig, ...]
+    warnings: tuple[str, ...] = ()  # what was written and has no effect, or is risky

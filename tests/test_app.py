@@ -1,0 +1,293 @@
+"""Starting, reloading and stopping, with real signals and a real server."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+import structlog
+from pydantic import SecretStr
+
+from ingestd.app import App
+from ingestd.config import Address, Config, HttpConfig, LiveKitConfig, SourceConfig, StreamConfig
+from ingestd.demo.server import LiveKitServer
+from ingestd.errors import ConfigError
+from tests.support.ports import free_port
+
+PATIENCE = 20.0
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def stream(name: str, room: str, port: int | None = None, **keys: Any) -> StreamConfig:
+    address = Address("tcp", "127.0.0.1", port or free_port())
+    return StreamConfig(name=name, room=room, source=SourceConfig(listen=address), **keys)
+
+
+def configuration(server: LiveKitServer, *streams: StreamConfig) -> Config:
+    livekit = LiveKitConfig(url=server.url, api_key=server.api_key, api_secret=SecretStr(server.api_secret))
+    return Config(
+        livekit=livekit, http=HttpConfig(listen=Address("http", "127.0.0.1", 0)), streams=tuple(streams)
+    )
+
+
+async def eventually(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"it did not {what}"
+        await asyncio.sleep(0.005)
+
+
+def can_be_dialled(config: StreamConfig) -> bool:
+    address = config.source.address
+    with socket.socket() as encoder:
+        return encoder.connect_ex((address.host, address.port)) == 0
+
+
+class Daemon:
+    """An app in this process, whose configuration file is a variable."""
+
+    def __init__(self, config: Config) -> None:
+        self.config: Config | ConfigError = config
+        self.reloads = 0
+        self.app = App(config, self._read)
+        self.code: asyncio.Task[int] | None = None
+
+    def _read(self) -> Config:
+        self.reloads += 1
+        if isinstance(self.config, ConfigError):
+            raise self.config
+        return self.config
+
+    @property
+    def names(self) -> list[str]:
+        return [figures.name for figures in self.app.figures()]
+
+    def tasks(self, kind: str) -> list[str]:
+        return sorted(t.get_name() for t in self.app._tasks._tasks if t.get_name().startswith(kind))
+
+    async def reload(self, config: Config | ConfigError) -> None:
+        self.config = config
+        count = self.reloads + 1
+        os.kill(os.getpid(), signal.SIGHUP)
+        await eventually(lambda: self.reloads == count and not self.tasks("reload"), "reload")
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        assert self.code is not None
+        os.kill(os.getpid(), number)
+        async with asyncio.timeout(5):
+            return await self.code
+
+
+@contextlib.asynccontextmanager
+async def running(config: Config) -> AsyncIterator[Daemon]:
+    daemon = Daemon(config)
+    daemon.code = asyncio.get_running_loop().create_task(daemon.app.run())
+    try:
+        await eventually(lambda: daemon.names == [s.name for s in config.streams], "start")
+        assert not daemon.code.done()
+        yield daemon
+    finally:
+        if not daemon.code.done():
+            assert await daemon.stop() == 0
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            asyncio.get_running_loop().remove_signal_handler(number)
+    assert not daemon.app._tasks._tasks
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+async def test_a_signal_closes_everything(livekit: LiveKitServer, room: str, number: signal.Signals) -> None:
+    one, two = stream("one", room), stream("two", room)
+    async with running(configuration(livekit, one, two)) as daemon:
+        await eventually(lambda: not daemon.app.problems(), "be ready")
+        assert can_be_dialled(one)
+        assert await daemon.stop(number) == 0
+        assert not can_be_dialled(one)
+        assert not can_be_dialled(two)
+
+
+async def test_a_start_that_fails_leaves_nothing_open(livekit: LiveKitServer, room: str) -> None:
+    fine = stream("fine", room)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = stream("taken", room, other.getsockname()[1])
+        app = App(configuration(livekit, fine, taken), lambda: pytest.fail("reloaded"))
+        with pytest.raises(ConfigError, match=r"^stream taken: source\.listen: tcp://\S+ cannot"):
+            await app.run()
+    assert not can_be_dialled(fine)
+    assert not app._tasks._tasks
+
+
+async def test_a_reload_touches_only_what_changed(livekit: LiveKitServer, room: str) -> None:
+    kept, gone, changed = (stream(name, room) for name in ("kept", "gone", "changed"))
+    new = stream("new", room)
+    other = stream("changed", room, changed.source.address.port, track="other")
+    async with running(configuration(livekit, kept, gone, changed)) as daemon:
+        encoder = socket.create_connection(("127.0.0.1", kept.source.address.port))
+        await eventually(lambda: next(iter(daemon.app.figures())).encoder, "see the encoder")
+        await daemon.reload(configuration(livekit, new, other, kept))
+        assert daemon.names == ["new", "changed", "kept"]
+        by_name = {figures.name: figures for figures in daemon.app.figures()}
+        assert by_name["kept"].encoder == f"127.0.0.1:{encoder.getsockname()[1]}"
+        assert by_name["changed"].track == "other"
+        assert not can_be_dialled(gone)
+        assert can_be_dialled(new)
+        assert can_be_dialled(other)
+        encoder.close()
+
+
+async def test_a_room_nobody_wants_any_more_is_left(livekit: LiveKitServer, room: str) -> None:
+    one, two = stream("one", room), stream("two", f"{room}-2")
+    async with running(configuration(livekit, one, two)) as daemon:
+        assert daemon.tasks("room") == [f"room one@{room}", f"room two@{room}-2"]
+        await daemon.reload(configuration(livekit, one))
+        assert daemon.tasks("room") == [f"room one@{room}"]
+
+
+async def test_another_key_joins_every_room_anew(livekit: LiveKitServer, room: str) -> None:
+    one = stream("one", room)
+    config = configuration(livekit, one)
+    wrong = config.model_copy(
+        update={"livekit": LiveKitConfig(url=livekit.url, api_key="other", api_secret=SecretStr("x" * 40))}
+    )
+    async with running(wrong) as daemon:
+
+        def results() -> Mapping[str, int]:
+            return next(iter(daemon.app.figures())).room_connections
+
+        await eventually(lambda: results()["unauthorized"], "be refused")
+        await daemon.reload(config)
+        await eventually(lambda: results()["joined"], "join with the right key")
+        assert daemon.tasks("room") == [f"room one@{room}"]
+
+
+async def test_a_bad_configuration_changes_nothing(livekit: LiveKitServer, room: str) -> None:
+    one = stream("one", room)
+    async with running(configuration(livekit, one)) as daemon:
+        await daemon.reload(ConfigError("ingestd.yaml:3: log.level: 'loud' is not known"))
+        assert daemon.names == ["one"]
+        assert can_be_dialled(one)
+
+
+async def test_a_stream_that_cannot_start_hinders_no_other_and_is_tried_at_the_next_reload(
+    livekit: LiveKitServer, room: str
+) -> None:
+    one, late = stream("one", room), stream("late", room)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = stream("taken", room, other.getsockname()[1])
+        async with running(configuration(livekit, one)) as daemon:
+            config = configuration(livekit, one, taken, late)
+            await daemon.reload(config)
+            assert daemon.names == ["one", "late"]
+            assert can_be_dialled(late)
+            other.close()
+            await daemon.reload(config)
+            assert daemon.names == ["one", "taken", "late"]
+
+
+async def test_a_stream_that_could_not_start_keeps_the_daemon_from_being_ready(
+    livekit: LiveKitServer, room: str
+) -> None:
+    one = stream("one", room)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = stream("taken", room, other.getsockname()[1])
+        async with running(configuration(livekit, one)) as daemon:
+            await daemon.reload(configuration(livekit, one, taken))
+            assert [problem for problem in daemon.app.problems() if "taken" in problem]
+
+
+async def test_a_stream_that_cannot_start_leaves_nothing_behind(livekit: LiveKitServer, room: str) -> None:
+    one = stream("one", room)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = stream(
+            "taken",
+            f"{room}-2",
+            other.getsockname()[1],
+            feedback={"webhook": f"http://127.0.0.1:{free_port()}/"},
+        )
+        async with running(configuration(livekit, one)) as daemon:
+            for _ in range(2):
+                await daemon.reload(configuration(livekit, one, taken))
+            assert daemon.tasks("webhook") == []
+            assert daemon.tasks("room") == [f"room one@{room}"]
+
+
+async def test_a_reload_during_the_start_waits_for_it(livekit: LiveKitServer, room: str) -> None:
+    config = configuration(livekit, *(stream(f"s{i}", room, identity="cam") for i in range(20)))
+    daemon = Daemon(config)
+    daemon.code = asyncio.get_running_loop().create_task(daemon.app.run())
+    try:
+        await eventually(lambda: daemon.names, "begin to start")
+        assert len(daemon.names) < 20
+        os.kill(os.getpid(), signal.SIGHUP)
+        await eventually(lambda: daemon.reloads == 1 and not daemon.tasks("reload"), "reload")
+        assert daemon.names == [f"s{i}" for i in range(20)]
+        assert not daemon.code.done()
+        assert all(can_be_dialled(s) for s in config.streams)
+    finally:
+        if not daemon.code.done():
+            await daemon.stop()
+        daemon.code.exception()
+
+
+async def test_a_stop_during_a_reload_closes_what_the_reload_opened(
+    livekit: LiveKitServer, room: str
+) -> None:
+    one = stream("one", room)
+    new = [stream(f"s{i}", room, identity="new") for i in range(20)]
+    async with running(configuration(livekit, one)) as daemon:
+        daemon.config = configuration(livekit, one, *new)
+        os.kill(os.getpid(), signal.SIGHUP)
+        await eventually(lambda: len(daemon.names) > 1, "begin to reload")
+        assert await daemon.stop() == 0
+        assert not any(can_be_dialled(s) for s in (one, *new))
+
+
+async def test_a_reload_after_the_stop_has_begun_opens_nothing(livekit: LiveKitServer, room: str) -> None:
+    one, new = stream("one", room), stream("new", room, identity="new")
+    async with running(configuration(livekit, one)) as daemon:
+        daemon.config = configuration(livekit, one, new)
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert daemon.code is not None
+        async with asyncio.timeout(5):
+            assert await daemon.code == 0
+        assert not can_be_dialled(new)
+
+
+async def test_a_server_that_has_stopped_answering_does_not_hold_up_the_end(
+    own_livekit: LiveKitServer, room: str
+) -> None:
+    async with running(configuration(own_livekit, stream("one", room))) as daemon:
+        room_ = next(iter(daemon.app._rooms.values()))
+        await eventually(lambda: room_.problem is None, "join")
+        os.kill(own_livekit.pid, signal.SIGSTOP)
+        try:
+            assert await daemon.stop() == 0
+        finally:
+            os.kill(own_livekit.pid, signal.SIGCONT)
+
+
+async def test_a_task_that_fails_ends_the_daemon_with_1(livekit: LiveKitServer, room: str) -> None:
+    async with running(configuration(livekit, stream("one", room))) as daemon:
+
+        async def fail() -> None:
+            raise AssertionError("a defect")
+
+        daemon.app._tasks.start("broken", fail())
+        assert daemon.code is not None
+        async with asyncio.timeout(5):
+            assert await daemon.code == 1

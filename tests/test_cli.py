@@ -1,0 +1,132 @@
+"""Arguments in, exit code and messages out; what a daemon does is for tests/e2e."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import ingestd
+from ingestd.cli import main
+
+SECRET = "a-secret-that-no-output-may-hold"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return write(tmp_path / "ingestd.yaml")
+
+
+def write(path: Path, **changes: object) -> Path:
+    source = {"listen": "tcp://127.0.0.1:5004"}
+    config = {
+        "livekit": {"url": "ws://127.0.0.1:7880", "api_key": "devkey", "api_secret": SECRET},
+        "streams": [{"name": "front-door", "room": "lobby", "source": source}],
+        **changes,
+    }
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    return path
+
+
+def exit_code(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+def test_check_says_what_would_be_done(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--config", str(config)]) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    for word in ("front-door", "tcp://127.0.0.1:5004", "lobby", "ws://127.0.0.1:7880", "devkey"):
+        assert word in said.out
+    assert SECRET not in said.out
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_bad_configuration_is_named_by_file_line_key_and_value(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "bad.yaml", log={"level": "loud"})
+    line = path.read_text().splitlines().index("  level: loud") + 1
+    assert main([command, "--config", str(path)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"ingestd: {path}:{line}: log.level: ")
+    assert "'loud'" in said.err
+    assert "debug" in said.err
+    assert SECRET not in said.err
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_configuration_that_is_not_there(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "--config", str(tmp_path / "absent.yaml")]) == 2
+    assert "absent.yaml: cannot be read: No such file or directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ([], "COMMAND"),
+        (["fly"], "fly"),
+        (["run"], "--config"),
+        (["check", "--config", "x", "--colour"], "--colour"),
+        (["demo", "--codec", "mpeg2"], "mpeg2"),
+        (["demo", "--seconds", "soon"], "soon"),
+    ],
+)
+def test_bad_arguments(arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(*arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert named in said.err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("--version") == 0
+    assert capsys.readouterr().out == f"ingestd {ingestd.__version__}\n"
+
+
+def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code("--help") == 0
+    said = capsys.readouterr().out
+    for command in ("run", "check", "demo"):
+        assert f"\n    {command}" in said
+
+
+def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        path = write(tmp_path / "ingestd.yaml", http={"listen": address})
+        process = subprocess.run(
+            [sys.executable, "-m", "ingestd", "run", "--config", str(path)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert process.returncode == 2
+    assert f"ingestd: http.listen: http://{address} cannot be listened on" in process.stderr
+    assert "Traceback" not in process.stderr
+    assert SECRET not in process.stdout + process.stderr
+
+
+def test_check_needs_neither_the_sdk_nor_a_loop(config: Path) -> None:
+    # The SDK takes a second to import, and its threads end with a process only when it is told to.
+    program = (
+        "import sys; from ingestd.cli import main; code = main(sys.argv[1:]); "
+        "assert 'livekit' not in sys.modules, 'the SDK was imported'; sys.exit(code)"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", program, "check", "--config", str(config)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr

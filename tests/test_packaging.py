@@ -1,0 +1,359 @@
+"""What ships and how it is set up: lock files, the image, the systemd unit, the wheel, the demo's server."""
+
+import http.client
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestd.demo import server
+from ingestd.demo.server import LiveKitServer, ServerError, find_or_build_server, find_server
+
+ROOT = Path(__file__).parent.parent
+LOCKS = {name: ROOT / "requirements" / f"{name}.lock" for name in ("runtime", "demo", "build", "dev")}
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def pins(lock: Path) -> dict[str, str]:
+    """Name to version, as locked."""
+    return dict(re.findall(r"^([a-z0-9.-]+)==(\S+)", lock.read_text(), re.MULTILINE))
+
+
+def names(requirements: list[str]) -> set[str]:
+    """The packages that a list of requirements names."""
+    return {re.split(r"[^a-z0-9-]", requirement.lower())[0] for requirement in requirements}
+
+
+# --- lock files -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lock", LOCKS.values(), ids=LOCKS.keys())
+def test_a_lock_names_no_host_no_path_and_only_packages_with_hashes(lock: Path) -> None:
+    line_form = re.compile(r"#.*|[a-z0-9.-]+==[^\s/]+( ; [^/]+)? \\| {4}--hash=sha256:[0-9a-f]{64}( \\)?")
+    text = lock.read_text()
+    assert [line for line in text.splitlines() if not line_form.fullmatch(line)] == []
+    assert "/" not in text
+    assert text.count("==") == len(re.findall(r"== ?\S+( ;[^\n]*)? \\\n +--hash", text)) + text.count(" == '")
+
+
+@pytest.mark.parametrize("name", ["runtime", "demo", "build"])
+def test_the_locks_agree_on_versions(name: str) -> None:
+    assert pins(LOCKS[name]).items() <= pins(LOCKS["dev"]).items()
+
+
+def test_the_locks_hold_what_the_project_asks_for_and_the_image_holds_no_tools() -> None:
+    runtime = names(PROJECT["project"]["dependencies"])
+    demo = names(PROJECT["project"]["optional-dependencies"]["demo"])
+    build = names(PROJECT["dependency-groups"]["build"])
+    dev = names(PROJECT["dependency-groups"]["dev"])
+    assert runtime <= pins(LOCKS["runtime"]).keys()
+    assert runtime | demo | build <= pins(LOCKS["demo"]).keys()
+    assert build <= pins(LOCKS["build"]).keys()
+    assert runtime | demo | build | dev <= pins(LOCKS["dev"]).keys()
+    assert not (build | dev) & pins(LOCKS["runtime"]).keys()
+
+
+# --- make -------------------------------------------------------------------------------------------
+
+
+def test_make_help_lists_every_target() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    said = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert re.findall(r"^  make (\S+)", said, re.MULTILINE) == phony.split()
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "scripts").iterdir()), ids=lambda script: script.name)
+def test_a_script_is_sound_bash_and_never_becomes_root_by_itself(script: Path) -> None:
+    subprocess.run(["bash", "-n", script], check=True)
+    assert re.findall(r"^\s*sudo ", script.read_text(), re.MULTILINE) == []
+
+
+def test_setup_costs_nothing_once_done() -> None:
+    if not (ROOT / ".venv" / ".ingestd-setup").exists():
+        pytest.skip("these tests run from an environment that make did not set up")
+    done = subprocess.run([ROOT / "scripts" / "setup", "demo"], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+
+
+# --- the image --------------------------------------------------------------------------------------
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+
+
+def test_the_dockerfile_copies_only_what_is_there_and_not_ignored() -> None:
+    let_through = {
+        line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")
+    }
+    copied: set[str] = set()
+    for arguments in re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, re.MULTILINE):
+        copied.update(arguments.split()[:-1])
+    assert copied == let_through
+    assert [path for path in copied if not (ROOT / path).exists()] == []
+
+
+def test_the_image_is_pinned_runs_as_nobody_special_and_lets_signals_through() -> None:
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"python:3.12-slim-bookworm"}
+    assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", DOCKERFILE, re.MULTILINE)
+    assert re.search(r'^ENTRYPOINT \["/opt/ingestd/\.venv/bin/ingestd"\]$', DOCKERFILE, re.MULTILINE)
+    assert "--require-hashes -r requirements/runtime.lock" in DOCKERFILE
+
+
+@pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False), (None, False)])
+def test_the_health_check_believes_only_200(status: int | None, healthy: bool, unused_tcp_port: int) -> None:
+    (check,) = re.findall(r'CMD \["/opt/ingestd/\.venv/bin/python", "-c", "(.*)"\]', DOCKERFILE)
+    answer = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import socket, sys\n"
+            "listener = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
+            "print('ready', flush=True)\n"
+            "connection, _ = listener.accept()\n"
+            "assert connection.recv(4096).startswith(b'GET /healthz ')\n"
+            "if sys.argv[2] != 'None':\n"
+            "    head = f'HTTP/1.1 {sys.argv[2]} X\\r\\nContent-Length: 0\\r\\n\\r\\n'\n"
+            "    connection.sendall(head.encode())\n"
+            "connection.close()\n",
+            str(unused_tcp_port),
+            str(status),
+        ],
+        stdout=subprocess.PIPE,
+    )
+    assert answer.stdout is not None
+    with answer:
+        answer.stdout.readline()
+        environment = {**os.environ, "INGESTD_HTTP__LISTEN": f"0.0.0.0:{unused_tcp_port}"}
+        result = subprocess.run([sys.executable, "-c", check], env=environment, stderr=subprocess.DEVNULL)
+    assert (result.returncode == 0) is healthy
+    assert answer.returncode == 0
+
+
+# --- systemd ----------------------------------------------------------------------------------------
+
+UNIT = (ROOT / "systemd" / "ingestd.service").read_text()
+
+
+def test_the_unit_starts_what_its_readme_installs() -> None:
+    (program,) = re.findall(r"^ExecStart=(\S+) run --config /etc/ingestd/ingestd\.yaml$", UNIT, re.MULTILINE)
+    readme = (ROOT / "systemd" / "README.md").read_text()
+    assert f"python3 -m venv {Path(program).parent.parent}" in readme
+    for path in re.findall(r"(?:requirements|config|systemd)/[a-z]+\.[a-z]+", readme):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
+    unit = tmp_path / "ingestd.service"
+    unit.write_text(UNIT.replace("/opt/ingestd/.venv/bin/ingestd", "/bin/true"))
+    said = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, timeout=60
+    )
+    about_us = [line for line in said.stderr.splitlines() if "ingestd.service" in line]
+    newer = ("RestartSteps", "RestartMaxDelaySec")  # systemd 254; older ones ignore them, as the unit says
+    assert [line for line in about_us if not any(key in line for key in newer)] == []
+    assert said.returncode == 0
+
+
+# --- the wheel --------------------------------------------------------------------------------------
+
+
+def test_the_wheel_holds_ingestd_and_nothing_else(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        files = archive.namelist()
+        (entry_points,) = (name for name in files if name.endswith(".dist-info/entry_points.txt"))
+        assert "ingestd = ingestd.cli:entry" in archive.read(entry_points).decode()
+    assert {re.sub(r"-[^/]*\.dist-info", ".dist-info", name.split("/")[0]) for name in files} == {
+        "ingestd",
+        "ingestd.dist-info",
+    }
+    assert "ingestd/py.typed" in files
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in files)
+
+
+# --- the LiveKit server of the demo and the tests ---------------------------------------------------
+
+
+def status_of(url: str) -> int:
+    """GET / there."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=5)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended, whoever has yet to take note of it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except FileNotFoundError:
+        return True
+
+
+def test_a_killed_server_comes_back_where_it_was() -> None:
+    with LiveKitServer() as livekit:
+        before = (livekit.url, livekit.api_key, livekit.api_secret, livekit.pid)
+        assert status_of(livekit.http_url) == 200
+        livekit.kill()
+        assert not livekit.running
+        with pytest.raises(ConnectionRefusedError):
+            status_of(livekit.http_url)
+        livekit.start()
+        assert (livekit.url, livekit.api_key, livekit.api_secret) == before[:3]
+        assert livekit.pid != before[3]
+        assert status_of(livekit.http_url) == 200
+        pid, log = livekit.pid, livekit.log_path
+        assert "starting LiveKit server" in log.read_text()
+    assert gone(pid)
+    assert not log.exists()
+
+
+def test_servers_side_by_side_have_ports_and_keys_of_their_own() -> None:
+    with LiveKitServer() as one, LiveKitServer() as other:
+        assert not {one.port, one.rtc_port} & {other.port, other.rtc_port}
+        assert one.api_secret != other.api_secret
+        one.kill()  # and while it is away nobody takes its place
+        with LiveKitServer() as third:
+            assert third.port not in (one.port, other.port)
+
+
+def test_the_server_dies_with_a_parent_that_was_killed() -> None:
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import time; from ingestd.demo.server import LiveKitServer\n"
+            "livekit = LiveKitServer(); livekit.start()\n"
+            "print(livekit.pid, livekit.log_path.parent, flush=True)\n"
+            "time.sleep(60)",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout is not None
+    with parent:
+        pid, directory = parent.stdout.readline().split()
+        assert not gone(int(pid))
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+    shutil.rmtree(directory)
+    deadline = time.monotonic() + 5
+    while not gone(int(pid)):
+        assert time.monotonic() < deadline, "the server outlived its parent"
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make itself real-time")
+def test_the_server_is_not_real_time_when_its_parent_is() -> None:
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import os; from ingestd.demo.server import LiveKitServer\n"
+            "os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))\n"
+            "with LiveKitServer() as livekit: print(os.sched_getscheduler(livekit.pid) == os.SCHED_OTHER)",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    if "PermissionError" in said.stderr:
+        pytest.skip("not even root may here")
+    assert said.stdout == "True\n", said.stderr
+
+
+def test_a_port_taken_by_somebody_else_is_exchanged_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    with LiveKitServer() as other:
+        taken = other.port
+        reserve = server._PortPair.reserve
+        first = [server._PortPair(taken, reserve()._token)]
+        monkeypatch.setattr(server._PortPair, "reserve", lambda: first.pop() if first else reserve())
+        with LiveKitServer() as livekit:
+            assert livekit.port != taken
+            assert status_of(livekit.http_url) == 200
+
+
+def test_overrides_reach_the_server_and_a_wrong_one_is_told_in_its_words() -> None:
+    with LiveKitServer(
+        config_overrides={"room": {"max_participants": 3}, "logging": {"json": True}}
+    ) as livekit:
+        assert '"level":"info"' in livekit.log_path.read_text()
+    with (
+        pytest.raises(ServerError, match="field nonsense not found"),
+        LiveKitServer(config_overrides={"nonsense": 1}),
+    ):
+        pass
+
+
+def test_the_named_server_comes_first_and_must_be_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("INGESTD_LIVEKIT_SERVER", "/bin/true")
+    assert find_server() == Path("/bin/true")
+    monkeypatch.setenv("INGESTD_LIVEKIT_SERVER", str(tmp_path))
+    with pytest.raises(ServerError, match=f"INGESTD_LIVEKIT_SERVER names {tmp_path}, which is not an exec"):
+        find_or_build_server()
+
+
+@pytest.fixture
+def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """No server, no Go, nothing cached; programs put into the directory returned are on PATH."""
+    monkeypatch.delenv("INGESTD_LIVEKIT_SERVER", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(server, "_find_go", lambda: shutil.which("go"))
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+    return programs
+
+
+def test_with_no_server_and_no_go_it_says_what_to_do(bare_machine: Path) -> None:
+    with pytest.raises(ServerError) as refusal:
+        find_or_build_server()
+    for way in ("on PATH", "set INGESTD_LIVEKIT_SERVER", "install Go 1.26"):
+        assert way in str(refusal.value)
+
+
+def fake_go(programs: Path, script: str) -> None:
+    """Put a `go` on PATH."""
+    go = programs / "go"
+    go.write_text(f"#!/bin/bash\n{script}\n")
+    go.chmod(0o755)
+
+
+def test_it_is_built_once_and_then_found(bare_machine: Path, tmp_path: Path) -> None:
+    fake_go(
+        bare_machine,
+        '[[ $1 == install && $2 == *"@v1.13.5" ]] || exit 1\n'
+        'echo "#!/bin/bash" >$GOBIN/server && /bin/chmod +x $GOBIN/server',
+    )
+    abandoned = tmp_path / "cache" / "ingestd" / "build-by-somebody-killed"
+    abandoned.mkdir(parents=True)
+    said: list[str] = []
+    path = find_or_build_server(said.append)
+    assert path == tmp_path / "cache" / "ingestd" / "livekit-server-1.13.5"
+    assert re.match("building livekit-server 1.13.5 from source", said[0])
+    assert not abandoned.exists()
+    fake_go(bare_machine, "exit 1")
+    assert find_or_build_server(said.append) == path
+
+
+def test_a_failed_build_tells_what_go_said_and_leaves_nothing(bare_machine: Path, tmp_path: Path) -> None:
+    fake_go(bare_machine, "echo 'go: no such module' >&2; exit 1")
+    with pytest.raises(ServerError, match="go: no such module"):
+        find_or_build_server(lambda _: None)
+    assert [path.name for path in (tmp_path / "cache" / "ingestd").iterdir()] == ["livekit-server.lock"]

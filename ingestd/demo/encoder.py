@@ -1,0 +1,149 @@
+"""A live encoder: draws, encodes and pushes 30 pictures per second over TCP.
+
+It is a process of its own, `python -m ingestd.demo.encoder CODEC PORT`, as real encoders are, and says on
+standard output when it wrote which picture:
+
+    connected 51234.100301
+    0 51234.112345 20411        the picture's number, the time before its first byte was written, its bytes
+"""
+
+import os
+import signal
+import socket
+import struct
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+from av.video.codeccontext import VideoCodecContext
+
+from ingestd.demo.picture import FPS, HEIGHT, WIDTH, TestPicture
+from ingestd.demo.priority import give_back_realtime
+
+GOP = 2 * FPS
+BIT_RATE = 1_500_000
+_CONNECT_SECONDS = 10.0
+_LATE = 0.5  # seconds; an encoder this far behind lets pictures go instead of catching up
+
+_REALTIME = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "auto-alt-ref": "0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """How PyAV makes it and what it travels in."""
+
+    title: str
+    encoder: str
+    options: dict[str, str]
+    fourcc: bytes | None  # of IVF; None: an Annex-B byte stream
+
+
+CODECS = {
+    "h264": Codec(
+        "H.264",
+        "libx264",
+        {"preset": "veryfast", "tune": "zerolatency", "profile": "baseline", "x264-params": "scenecut=0"},
+        None,
+    ),
+    "vp8": Codec("VP8", "libvpx", _REALTIME, b"VP80"),
+    "vp9": Codec("VP9", "libvpx-vp9", _REALTIME | {"row-mt": "1"}, b"VP90"),
+    "av1": Codec(
+        "AV1",
+        "libsvtav1",
+        # pred-struct=1 and lookahead=0: no picture waits for a later one.
+        {"preset": "12", "svtav1-params": "pred-struct=1:rc=2:rtc=1:lookahead=0:scd=0:lp=1"},
+        b"AV01",
+    ),
+}
+
+
+def ivf_file_header(fourcc: bytes) -> bytes:
+    """What an IVF stream of the test picture begins with; it does not know how many pictures will come."""
+    return struct.pack("<4sHH4sHHIIII", b"DKIF", 0, 32, fourcc, WIDTH, HEIGHT, FPS, 1, 0, 0)
+
+
+def ivf_frame_header(size: int, pts: int) -> bytes:
+    """What comes before each picture of ``size`` bytes."""
+    return struct.pack("<Iq", size, pts)
+
+
+class Encoder:
+    """Encodes the test picture; what it returns can be written to a socket as it is."""
+
+    def __init__(self, codec: Codec) -> None:
+        self._picture = TestPicture()
+        self._fourcc = codec.fourcc
+        encoder = av.CodecContext.create(codec.encoder, "w")
+        assert isinstance(encoder, VideoCodecContext)
+        encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        encoder.framerate, encoder.time_base = Fraction(FPS), Fraction(1, FPS)
+        encoder.gop_size, encoder.max_b_frames = GOP, 0
+        encoder.bit_rate = encoder.bit_rate_tolerance = BIT_RATE
+        encoder.thread_count = 1
+        encoder.options = codec.options
+        self._encoder = encoder
+
+    @property
+    def header(self) -> bytes:
+        """What goes before the first picture."""
+        return ivf_file_header(self._fourcc) if self._fourcc else b""
+
+    def encode(self, number: int, now: float) -> Iterator[bytes]:
+        """Yield what is coded by now, one item per picture: with these options, picture ``number``."""
+        frame = av.VideoFrame.from_ndarray(self._picture.draw(number, now), format="yuv420p")
+        frame.pts, frame.time_base = number, Fraction(1, FPS)
+        packets = self._encoder.encode(frame)
+        if number == 0:
+            give_back_realtime()
+        for packet in packets:
+            data = bytes(packet)
+            yield ivf_frame_header(len(data), packet.pts or 0) + data if self._fourcc else data
+
+
+class _Stopped(Exception):  # noqa: N818 - not an error
+    pass
+
+
+def _stop(_number: int, _frame: object) -> None:
+    raise _Stopped
+
+
+def push(codec: Codec, port: int) -> None:
+    """Push pictures in real time until the connection breaks."""
+    encoder = Encoder(codec)
+    with socket.create_connection(("127.0.0.1", port), _CONNECT_SECONDS) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.settimeout(None)
+        due = time.monotonic()
+        print("connected", due, flush=True)
+        connection.sendall(encoder.header)
+        written = drawn = 0
+        while True:
+            time.sleep(max(0.0, due - time.monotonic()))
+            for data in encoder.encode(drawn, time.time()):
+                print(written, time.monotonic(), len(data), flush=True)
+                connection.sendall(data)
+                written += 1
+            drawn += 1
+            due = max(due + 1 / FPS, time.monotonic() - _LATE)
+
+
+def main() -> int:
+    """Push until SIGTERM; 1 and the reason on standard error where that fails."""
+    signal.signal(signal.SIGTERM, _stop)
+    os.environ.setdefault("SVT_LOG", "1")  # libsvtav1: errors only
+    try:
+        push(CODECS[sys.argv[1]], int(sys.argv[2]))
+    except _Stopped:
+        pass
+    except (OSError, av.FFmpegError, ValueError) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""What the demo prints: steps with the time they were reached at, and one line that renews itself."""
+
+import shutil
+import sys
+import textwrap
+import time
+from typing import TextIO
+
+# Where nothing can be printed over, a line every so often is enough.
+_LINE_SECONDS = 5.0
+
+
+class Screen:
+    """Standard output, whether it is a terminal or a file."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = sys.stdout if out is None else out
+        self._terminal = self._out.isatty()
+        self._started = time.monotonic()
+        self._live_at = -_LINE_SECONDS
+        self._live_shown = False
+
+    def say(self, text: str) -> None:
+        """Print a line as it is."""
+        self._clear()
+        self._write(text + "\n")
+
+    def step(self, text: str) -> None:
+        """Print what has just been done, or is going on."""
+        self.say(f"{time.monotonic() - self._started:6.1f} s  {text}")
+
+    def detail(self, text: str) -> None:
+        """Print something that belongs to the step before."""
+        self.say(textwrap.indent(text.rstrip(), " " * 10))
+
+    def live(self, text: str) -> None:
+        """Renew the line of figures; where it is no terminal, print one now and then."""
+        now = time.monotonic()
+        text = f"{now - self._started:6.1f} s  {text}"
+        if self._terminal:
+            width = shutil.get_terminal_size().columns - 1
+            self._write(f"\r{text[:width]}\x1b[K")
+            self._live_shown = True
+        elif now - self._live_at >= _LINE_SECONDS:
+            self._live_at = now
+            self._write(text + "\n")
+
+    def _clear(self) -> None:
+        if self._live_shown:
+            self._write("\n")
+            self._live_shown = False
+
+    def _write(self, text: str) -> None:
+        encoding = self._out.encoding or "utf-8"
+        self._out.write(text.encode(encoding, "replace").decode(encoding))
+        self._out.flush()

@@ -1,0 +1,91 @@
+"""A subscriber: joins the room, decodes, and says which picture it saw when."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from livekit import api, rtc
+from livekit.rtc._ffi_client import FfiClient
+from livekit.rtc._proto import ffi_pb2, video_frame_pb2
+
+from ingestd.errors import IngestdError
+from ingestd.tasks import Tasks
+
+_CONNECT_SECONDS = 15.0
+
+
+class ViewerError(IngestdError):
+    """The viewer could not join, or was thrown out."""
+
+
+class Viewer:
+    """``on_picture`` hears the number of each decoded picture and when it was there."""
+
+    def __init__(self, tasks: Tasks, on_picture: Callable[[int, float], None]) -> None:
+        self._tasks = tasks
+        self._on_picture = on_picture
+        self._room = rtc.Room()
+        self._room.on("track_subscribed", self._subscribed)
+        self._joining: asyncio.Task[None] | None = None
+        self._gone = asyncio.Event()
+        self._room.on("disconnected", lambda _reason: self._gone.set())
+        self._streams: list[rtc.VideoStream] = []
+
+    async def join(self, url: str, key: str, secret: str, room: str) -> None:
+        """Join ``room``; needs no right but to watch."""
+        grants = api.VideoGrants(room_join=True, room=room, can_publish=False, can_publish_data=False)
+        token = api.AccessToken(key, secret).with_identity("viewer").with_grants(grants).to_jwt()
+
+        async def connect() -> None:
+            try:
+                options = rtc.RoomOptions(connect_timeout=_CONNECT_SECONDS)
+                await self._room.connect(url, token, options)
+            except rtc.ConnectError as error:
+                raise ViewerError(f"the viewer cannot join the room: {error}") from error
+
+        # Cancelled half-way, the SDK would be in the room and not know how to leave it.
+        self._joining = self._tasks.start("join", connect())
+        await asyncio.shield(self._joining)
+
+    async def failure(self) -> ViewerError:
+        """Wait until it is thrown out and return what to say about that."""
+        await self._gone.wait()
+        return ViewerError("the viewer has lost the connection to the room")
+
+    async def leave(self) -> None:
+        """Leave the room; the SDK aborts a process that ends without."""
+        if self._joining is None:
+            return
+        await asyncio.wait([self._joining])
+        await self._room.disconnect()
+        for stream in self._streams:
+            await stream.aclose()
+
+    def _subscribed(
+        self, track: rtc.Track, _publication: rtc.RemoteTrackPublication, _who: rtc.RemoteParticipant
+    ) -> None:
+        if track.kind == rtc.TrackKind.KIND_VIDEO:
+            stream = _PatientStream(track)
+            self._streams.append(stream)
+            self._tasks.start(f"watch {track.sid}", self._watch(stream))
+
+    async def _watch(self, stream: rtc.VideoStream) -> None:
+        async for event in stream:
+            # Pictures without a number are the server's own, black ones at the end of a track.
+            if event.metadata is not None and event.metadata.HasField("frame_id"):
+                self._on_picture(event.metadata.frame_id, time.monotonic())
+
+
+class _PatientStream(rtc.VideoStream):
+    """Drops nothing: the SDK's own keeps one picture that Python has not fetched yet and forgets the others,
+    which on a busy machine would look like pictures lost on the way."""
+
+    def _create_owned_stream(self) -> Any:
+        assert self._track is not None
+        request = ffi_pb2.FfiRequest()
+        request.new_video_stream.track_handle = self._track._ffi_handle.handle
+        request.new_video_stream.type = video_frame_pb2.VideoStreamType.VIDEO_STREAM_NATIVE
+        request.new_video_stream.normalize_stride = True
+        request.new_video_stream.queue_size_frames = 0  # unbounded
+        return FfiClient.instance.request(request).new_video_stream.stream

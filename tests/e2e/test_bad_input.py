@@ -1,0 +1,140 @@
+"""Input nobody can publish: counted, said in words, bounded in memory, and the next encoder is served."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from ingestd.demo.server import LiveKitServer
+from tests.conftest import RunDaemon
+from tests.support.daemon import stream
+from tests.support.encoded import encode
+from tests.support.matching import assert_pictures_match
+from tests.support.push import Encoder, send
+from tests.support.viewer import Viewer
+
+PATIENCE = 30.0
+HUGE = 200 * 1024 * 1024
+MEMORY_GROWTH = HUGE // 2  # the most a daemon may grow that does not keep what it cannot use
+
+
+def noise() -> bytes:
+    return random.Random(1).randbytes(300_000)
+
+
+def http_request() -> bytes:
+    return b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n"
+
+
+def nothing() -> bytes:
+    return b""
+
+
+def cut_ivf_header() -> bytes:
+    return encode("vp8", frames=2).container[:20]
+
+
+def huge_nal_unit() -> bytes:
+    first = encode("h264", frames=2).access_units[0]
+    return first + b"\x00\x00\x00\x01\x41" + b"\xa5" * HUGE
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (noise, ["no video", "expected"]),
+        (http_request, ["http"]),
+        (nothing, ["without sending a byte"]),
+        (cut_ivf_header, ["ivf"]),
+        (huge_nal_unit, ["mib"]),
+    ],
+    ids=["noise", "http-request", "nothing", "cut-ivf-header", "huge-nal-unit"],
+)
+def test_bad_input_is_counted_and_said_and_the_next_encoder_is_served(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, make: Callable[[], bytes], words: list[str]
+) -> None:
+    video = encode("h264", frames=150, gop=60, size=(160, 120))
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        memory = daemon.peak_memory()
+
+        send(daemon.port(), make())
+
+        daemon.wait_for_metrics(
+            lambda metrics: metrics.total("ingestd_stream_errors_total", stream="cam") >= 1, what="an error"
+        )
+        problem = daemon.wait_for_problem(*words)
+        assert problem.get("stream") == "cam"
+        assert daemon.peak_memory() - memory < MEMORY_GROWTH
+
+        with Encoder(daemon.port(), video) as encoder:
+            encoder.wait()
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+        assert_pictures_match(viewer.pictures(), encoder.pushed)
+
+
+def test_a_stream_without_parameter_sets_is_held_back_and_said_once(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    headless = encode("h264", frames=120, gop=30, size=(160, 120), repeat_headers=False, seed=1)
+    video = encode("h264", frames=150, gop=60, size=(160, 120), seed=2)
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        with Encoder(daemon.port(), headless) as encoder:
+            warning = daemon.wait_for_problem("repeat-headers=1", "config-interval=-1")
+            encoder.wait()
+            metrics = daemon.wait_for_metrics(
+                lambda metrics: metrics.total("ingestd_frames_received_total") == 120, what="all pictures"
+            )
+            dropped = metrics.by("ingestd_frames_dropped_total", "reason")
+            assert dropped["no_parameter_sets"] >= 4, "the four keyframes at least"
+            assert metrics.total("ingestd_frames_submitted_total") == 0
+            assert daemon.problems("cam") == [warning]
+
+        with Encoder(daemon.port(), video) as encoder:
+            encoder.wait()
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+        assert_pictures_match(viewer.pictures(), encoder.pushed)
+
+
+def test_h265_is_understood_and_said_not_to_be_published_yet(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    h265 = encode("h265", frames=90, gop=30, size=(160, 120), seed=1)
+    h264 = encode("h264", frames=150, gop=60, size=(160, 120), seed=2)
+    with (
+        run_daemon(stream("new", room), stream("old", room)) as daemon,
+        Viewer(livekit, room) as viewer,
+        Encoder(daemon.port("old"), h264) as encoder,
+    ):
+        with Encoder(daemon.port("new"), h265):
+            daemon.wait_for_problem("h.265", "new")
+            daemon.wait_for_metrics(
+                lambda metrics: metrics.total("ingestd_stream_errors_total", stream="new") >= 1,
+                what="an error",
+            )
+            encoder.wait()
+        viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+
+        assert_pictures_match(viewer.pictures("old"), encoder.pushed)
+        assert viewer.tracks("new") == []
+        errors = [record for record in daemon.problems("new") if record["level"] == "error"]
+        assert len(errors) == 1, "said once, not once a picture"
+        assert daemon.problems("old") == []
+
+
+def test_b_frames_are_warned_of(run_daemon: RunDaemon, room: str) -> None:
+    video = encode("h264", frames=90, gop=30, bframes=2, profile="main", size=(160, 120))
+    with run_daemon(stream("cam", room)) as daemon, Encoder(daemon.port(), video) as encoder:
+        daemon.wait_for_problem("b-frames", "cam")
+        encoder.wait()
+
+
+def test_b_frames_are_refused_where_the_configuration_says_so(run_daemon: RunDaemon, room: str) -> None:
+    video = encode("h264", frames=90, gop=30, bframes=2, profile="main", size=(160, 120))
+    with (
+        run_daemon(stream("cam", room, b_frames="reject")) as daemon,
+        Encoder(daemon.port(), video),
+    ):
+        daemon.wait_for_problem("b-frames", "cam")
+        daemon.wait_for_metrics(
+            lambda metrics: metrics.total("ingestd_stream_errors_total", stream="cam") >= 1, what="an error"
+        )

@@ -1,0 +1,241 @@
+"""The main job: what an encoder pushes is what a viewer sees, bit for bit, and soon."""
+
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+
+from ingestd.demo.server import LiveKitServer
+from tests.conftest import RunDaemon
+from tests.support.daemon import stream
+from tests.support.encoded import encode
+from tests.support.matching import assert_pictures_match, latencies
+from tests.support.push import (
+    Encoder,
+    ListeningEncoder,
+    Writing,
+    pictures_per_write,
+    split_headers,
+    tiny_writes,
+)
+from tests.support.viewer import Viewer
+
+PATIENCE = 30.0  # seconds; for what takes well below one on an idle machine
+GOP_SECONDS = 10
+SOON = 3.0  # seconds to the first picture; about 1 on an idle machine, and far below the GOP
+
+CODECS: list[Any] = [
+    pytest.param("h264", {}, id="h264"),
+    pytest.param("h264", {"slices": 4, "aud": True}, id="h264-four-slices-aud"),
+    pytest.param("vp8", {}, id="vp8"),
+    pytest.param("vp9", {}, id="vp9"),
+    pytest.param("av1", {}, id="av1"),
+]
+
+
+@pytest.mark.parametrize(("codec", "options"), CODECS)
+def test_a_viewer_sees_what_was_pushed_bit_for_bit(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str, options: dict[str, Any]
+) -> None:
+    video = encode(codec, frames=180, gop=60, **options)
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        with Encoder(daemon.port(), video) as encoder:
+            encoder.wait()
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+            metrics = daemon.metrics()
+
+        assert_pictures_match(viewer.pictures(), encoder.pushed)
+        [track] = viewer.tracks()
+        assert (track.name, track.identity) == ("cam", "cam")
+        assert track.mime_type.lower() == f"video/{codec}"
+        assert metrics.by("ingestd_frames_received_total", "type") == {"key": 3, "delta": 177}
+        assert metrics.total("ingestd_frames_submitted_total") == 180
+        assert metrics.total("ingestd_stream_errors_total") == 0
+        assert daemon.problems("cam") == []
+
+
+@pytest.mark.parametrize("codec", ["h264", "vp8", "av1"])
+@pytest.mark.parametrize(
+    "writing",
+    [pictures_per_write(5), tiny_writes, split_headers],
+    ids=["five-pictures", "1-7-bytes", "split"],
+)
+def test_it_does_not_matter_how_the_bytes_are_cut_into_writes(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str, writing: Writing
+) -> None:
+    video = encode(codec, frames=120, fps=20, gop=60, size=(160, 120))
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        with Encoder(daemon.port(), video, writing=writing) as encoder:
+            encoder.wait()
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+
+        assert_pictures_match(viewer.pictures(), encoder.pushed)
+        assert daemon.metrics().total("ingestd_frames_submitted_total") == 120
+
+
+@pytest.mark.parametrize("codec", ["h264", "vp8"])
+def test_an_encoder_that_reconnects_goes_on_in_the_same_track(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
+) -> None:
+    before = encode(codec, frames=240, gop=60, seed=1)
+    after = encode(codec, frames=120, gop=60, seed=2)
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        with Encoder(daemon.port(), before) as first:
+            viewer.wait_for_first_picture(timeout=PATIENCE)
+            first.wait_until_pushed(130)  # in the middle of a GOP
+        with Encoder(daemon.port(), after) as second:
+            second.wait()
+            viewer.wait_for_picture(second.last_hash, timeout=PATIENCE)
+            connections = daemon.metrics().total("ingestd_encoder_connections_total")
+
+        assert_pictures_match(viewer.pictures(), [*first.pushed, *second.pushed])
+        assert len(viewer.tracks()) == 1, "the same track, with the same SID"
+        assert connections == 2
+
+
+def test_an_encoder_may_come_back_with_another_picture_size(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    small = encode("h264", frames=150, gop=60, size=(160, 120), seed=1)
+    large = encode("h264", frames=120, gop=60, size=(320, 240), seed=2)
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        with Encoder(daemon.port(), small) as first:
+            viewer.wait_for_first_picture(timeout=PATIENCE)
+            first.wait()
+        with Encoder(daemon.port(), large) as second:
+            second.wait()
+            viewer.wait_for_picture(second.last_hash, timeout=PATIENCE)
+
+        assert_pictures_match(viewer.pictures(), [*first.pushed, *second.pushed])
+        assert {picture.size for picture in viewer.pictures()} == {(160, 120), (320, 240)}
+
+
+def test_an_encoder_may_come_back_with_another_codec(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    before = encode("h264", frames=150, gop=60, size=(160, 120), seed=1)
+    after = encode("vp8", frames=180, gop=60, size=(160, 120), seed=2)
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        with Encoder(daemon.port(), before) as first:
+            first.wait()
+            viewer.wait_for_picture(first.last_hash, timeout=PATIENCE)
+        old = viewer.pictures()
+        with Encoder(daemon.port(), after) as second:
+            second.wait()
+            viewer.wait_for_picture(second.last_hash, timeout=PATIENCE)
+
+        assert_pictures_match(old, first.pushed)
+        assert_pictures_match(viewer.pictures()[len(old) :], second.pushed)
+        assert [track.mime_type.lower() for track in viewer.tracks()] == ["video/h264", "video/vp8"]
+
+
+def test_an_encoder_may_push_into_a_unix_socket(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, tmp_path: Path
+) -> None:
+    video = encode("h264", frames=150, gop=60, size=(160, 120))
+    path = tmp_path / "cam.sock"
+    with (
+        run_daemon(stream("cam", room, source={"listen": f"unix://{path}"})),
+        Viewer(livekit, room) as viewer,
+        Encoder(path, video) as encoder,
+    ):
+        encoder.wait()
+        viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+        assert_pictures_match(viewer.pictures(), encoder.pushed)
+
+
+def test_the_daemon_may_dial_the_encoder(run_daemon: RunDaemon, livekit: LiveKitServer, room: str) -> None:
+    video = encode("vp8", frames=150, gop=60, size=(160, 120))
+    listening = ListeningEncoder(video)
+    with (
+        run_daemon(stream("cam", room, source={"connect": f"tcp://127.0.0.1:{listening.port}"})),
+        Viewer(livekit, room) as viewer,
+        listening as encoder,
+    ):
+        encoder.wait()
+        viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+        assert_pictures_match(viewer.pictures(), encoder.pushed)
+
+
+@pytest.mark.parametrize("codec", ["h264", "vp8"])
+def test_the_first_picture_comes_long_before_the_second_keyframe(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
+) -> None:
+    video = encode(codec, frames=150, fps=30, gop=30 * GOP_SECONDS)
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        with Encoder(daemon.port(), video) as encoder:
+            first = viewer.wait_for_first_picture(timeout=GOP_SECONDS)
+            encoder.wait()
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+
+        assert first.at - encoder.connected_at < SOON
+        assert_pictures_match(viewer.pictures(), encoder.pushed)
+
+
+@pytest.mark.parametrize("codec", ["h264", "vp8"])
+def test_a_picture_does_not_wait_for_the_next_one(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
+) -> None:
+    video = encode(codec, frames=32, fps=4, gop=4, size=(160, 120))
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        with Encoder(daemon.port(), video) as encoder:
+            encoder.wait()
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+
+        assert_pictures_match(viewer.pictures(), encoder.pushed)
+        assert median(latencies(viewer.pictures(), encoder.pushed)) < 0.5 / video.fps
+
+
+@pytest.mark.parametrize("codec", ["h264", "vp8"])
+def test_who_joins_in_the_middle_of_a_long_gop_sees_a_picture_soon(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
+) -> None:
+    video = encode(codec, frames=270, fps=30, gop=30 * GOP_SECONDS)
+    with (
+        run_daemon(stream("cam", room)) as daemon,
+        Viewer(livekit, room, "early") as early,
+        Encoder(daemon.port(), video) as encoder,
+    ):
+        early.wait_for_first_picture(timeout=PATIENCE)
+        encoder.wait_until_pushed(90)
+        with Viewer(livekit, room, "late") as late:
+            first = late.wait_for_first_picture(timeout=GOP_SECONDS)
+            subscribed_at = late.tracks()[0].at
+            encoder.wait()
+            late.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+
+        assert first.at - subscribed_at < SOON
+        assert_pictures_match(late.pictures(), encoder.pushed)
+
+
+def test_several_streams_share_a_process_a_room_and_an_identity(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    videos = {
+        "left": encode("h264", frames=150, gop=60, size=(160, 120), seed=1),
+        "right": encode("vp8", frames=150, gop=60, size=(160, 120), seed=2),
+        "alone": encode("h264", frames=150, gop=60, size=(160, 120), slices=4, seed=3),
+    }
+    with (
+        run_daemon(
+            stream("left", room, identity="rig"),
+            stream("right", room, identity="rig", track="eye"),
+            stream("alone", room),
+        ) as daemon,
+        Viewer(livekit, room) as viewer,
+        Encoder(daemon.port("left"), videos["left"]) as left,
+        Encoder(daemon.port("right"), videos["right"]) as right,
+        Encoder(daemon.port("alone"), videos["alone"]) as alone,
+    ):
+        for encoder, track in ((left, "left"), (right, "eye"), (alone, "alone")):
+            encoder.wait()
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE, track=track)
+            assert_pictures_match(viewer.pictures(track), encoder.pushed)
+
+        assert {(track.name, track.identity) for track in viewer.tracks()} == {
+            ("left", "rig"),
+            ("eye", "rig"),
+            ("alone", "alone"),
+        }
+        assert daemon.metrics().streams() == {"left", "right", "alone"}

@@ -1,0 +1,316 @@
+"""An independent subscriber: joins a room, decodes every video track, and names each picture by its hash.
+
+It runs as a process of its own (`python -m tests.support.viewer`) and says what it sees as JSON lines, so
+that neither the load of the tests nor a crash of the SDK can be mistaken for a lost picture. `Viewer` is
+the test's side of it. The two share the machine's monotonic clock.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Protocol, Self
+
+# The server ends an H.264 or VP8 track with black pictures of its own, this small.
+BLACK_SIZES = {(2, 2), (8, 8)}
+JOIN_SECONDS = 30.0  # generous: a busy machine, a cold native library
+STOP_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One decoded picture."""
+
+    at: float  # time.monotonic() of its arrival
+    hash: str  # tests.support.encoded.hash_of_i420
+    track: str  # the track's name
+    sid: str  # the track's SID
+    size: tuple[int, int]
+    frame_id: int | None  # from the frame's metadata, where the publisher sets it
+
+
+@dataclass(frozen=True, slots=True)
+class SeenTrack:
+    """One subscription."""
+
+    at: float
+    sid: str
+    name: str
+    identity: str
+    mime_type: str
+
+
+class Server(Protocol):
+    """What a viewer needs to know of a LiveKit server."""
+
+    api_key: str
+    api_secret: str
+
+    @property
+    def url(self) -> str: ...
+
+
+@dataclass
+class Viewer:
+    """A subscriber in a process of its own; records from when it is entered until it is left."""
+
+    server: Server
+    room: str
+    identity: str = "viewer"
+    _pictures: list[Picture] = field(default_factory=list, init=False)
+    _tracks: list[SeenTrack] = field(default_factory=list, init=False)
+    _joined: int = field(default=0, init=False)
+    _said: list[str] = field(default_factory=list, init=False)  # its stderr
+    _changed: threading.Condition = field(default_factory=threading.Condition, init=False)
+
+    def __enter__(self) -> Self:
+        """Start it; it is in the room when this returns."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.viewer", self.server.url, self.room, self.identity],
+            cwd=Path(__file__).parents[2],
+            env={
+                **os.environ,
+                "LIVEKIT_API_KEY": self.server.api_key,
+                "LIVEKIT_API_SECRET": self.server.api_secret,
+            },
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        for target, stream in ((self._read, self._process.stdout), (self._read_stderr, self._process.stderr)):
+            threading.Thread(
+                target=target, args=(stream,), name=f"viewer {self.identity}", daemon=True
+            ).start()
+        try:
+            self.wait_until(lambda: self._joined > 0, timeout=JOIN_SECONDS, what="join the room")
+        except BaseException:
+            self._process.kill()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Let it leave the room."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            status = self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
+        if kind is None:
+            assert status == 0, f"the viewer left with {status}:\n{self._stderr()}"
+
+    def pictures(self, track: str | None = None) -> list[Picture]:
+        """All pictures so far, in order of arrival; of one track when its name is given."""
+        with self._changed:
+            return [picture for picture in self._pictures if track in (None, picture.track)]
+
+    def hashes(self, track: str | None = None) -> list[str]:
+        """The names of the pictures so far."""
+        return [picture.hash for picture in self.pictures(track)]
+
+    def tracks(self, name: str | None = None) -> list[SeenTrack]:
+        """All subscriptions so far, in order."""
+        with self._changed:
+            return [track for track in self._tracks if name in (None, track.name)]
+
+    @property
+    def times_joined(self) -> int:
+        """How often it has joined the room: more than once when the server was gone."""
+        with self._changed:
+            return self._joined
+
+    def wait_until(self, condition: Callable[[], bool], *, timeout: float, what: str) -> None:
+        """Wait for `condition`, looking again whenever something was seen; fail when the time is over."""
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while not condition():
+                remaining = deadline - time.monotonic()
+                assert self._process.poll() is None, f"the viewer died:\n{self._stderr()}"
+                assert remaining > 0, (
+                    f"the viewer did not {what} in {timeout:.0f} s; it saw {len(self._pictures)} pictures of "
+                    f"{[track.name for track in self._tracks]} and said:\n{self._stderr()}"
+                )
+                self._changed.wait(min(remaining, 1.0))
+
+    def wait_for_first_picture(self, *, timeout: float, track: str | None = None) -> Picture:
+        """Wait for the first picture of a track, or of any."""
+        self.wait_until(lambda: bool(self.pictures(track)), timeout=timeout, what="see a picture")
+        return self.pictures(track)[0]
+
+    def wait_for_picture(self, name: str, *, timeout: float, track: str | None = None) -> Picture:
+        """Wait for the picture with that hash."""
+
+        def seen() -> list[Picture]:
+            return [picture for picture in self.pictures(track) if picture.hash == name]
+
+        self.wait_until(lambda: bool(seen()), timeout=timeout, what=f"see picture {name}")
+        return seen()[0]
+
+    def wait_for_pictures(self, count: int, *, timeout: float, track: str | None = None) -> None:
+        """Wait until `count` more pictures have come."""
+        wanted = len(self.pictures(track)) + count
+        self.wait_until(
+            lambda: len(self.pictures(track)) >= wanted, timeout=timeout, what=f"see {count} pictures more"
+        )
+
+    def _read(self, stdout: IO[str]) -> None:
+        for line in stdout:
+            said = json.loads(line)
+            with self._changed:
+                match said.pop("event"):
+                    case "joined":
+                        self._joined += 1
+                    case "track":
+                        self._tracks.append(SeenTrack(**said))
+                    case "picture":
+                        self._pictures.append(Picture(**{**said, "size": tuple(said["size"])}))
+                self._changed.notify_all()
+
+    def _read_stderr(self, stderr: IO[str]) -> None:
+        for line in stderr:
+            self._said.append(line)
+
+    def _stderr(self) -> str:
+        return "".join(self._said[-30:])
+
+
+# --- the process ------------------------------------------------------------------------------------
+
+
+def _say(event: str, **fields: Any) -> None:
+    sys.stdout.write(json.dumps({"event": event, **fields}) + "\n")
+    sys.stdout.flush()
+
+
+async def watch(url: str, room_name: str, identity: str) -> None:
+    """Be in the room until standard input is closed; join again whenever the SDK has given up."""
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+    threading.Thread(
+        target=lambda: (sys.stdin.read(), loop.call_soon_threadsafe(done.set)), daemon=True
+    ).start()
+    leaving = loop.create_task(done.wait())
+    while not done.is_set():
+        visit = loop.create_task(_visit(url, room_name, identity, leaving))
+        try:
+            await visit
+        except Exception as error:  # any failure to join is answered by trying again
+            sys.stderr.write(f"cannot join: {error}\n")
+            await asyncio.wait([leaving], timeout=0.25)
+
+
+async def _visit(url: str, room_name: str, identity: str, leaving: asyncio.Task[bool]) -> None:
+    """Join, record until the SDK gives up or we are told to leave, and leave."""
+    from livekit import rtc
+
+    room = rtc.Room()
+    recordings: dict[str, asyncio.Task[None]] = {}
+    gone = asyncio.Event()
+
+    def on_subscribed(
+        track: rtc.Track, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
+    ) -> None:
+        if track.kind == rtc.TrackKind.KIND_VIDEO:
+            _say(
+                "track",
+                at=time.monotonic(),
+                sid=publication.sid,
+                name=publication.name,
+                identity=participant.identity,
+                mime_type=publication.mime_type,
+            )
+            recordings[publication.sid] = asyncio.get_running_loop().create_task(
+                _record(track, publication.name, publication.sid)
+            )
+
+    room.on("track_subscribed", on_subscribed)
+    room.on("disconnected", lambda _reason: gone.set())
+    await room.connect(url, _token(room_name, identity), rtc.RoomOptions(connect_timeout=5.0))
+    _say("joined")
+    server_gone = asyncio.get_running_loop().create_task(gone.wait())
+    await asyncio.wait([leaving, server_gone], return_when=asyncio.FIRST_COMPLETED)
+    await room.disconnect()  # or the SDK aborts the process
+    for task in (server_gone, *recordings.values()):
+        task.cancel()
+    await asyncio.gather(server_gone, *recordings.values(), return_exceptions=True)
+
+
+async def _record(track: Any, name: str, sid: str) -> None:
+    """Say every picture of one track."""
+    from livekit import rtc
+
+    from tests.support.encoded import hash_of_i420
+
+    stream = _patient_stream(track)
+    async for event in stream:
+        frame = event.frame
+        assert frame.type == rtc.VideoBufferType.I420
+        if (frame.width, frame.height) in BLACK_SIZES:
+            continue
+        metadata = event.metadata
+        _say(
+            "picture",
+            at=time.monotonic(),
+            hash=hash_of_i420(frame.data),
+            track=name,
+            sid=sid,
+            size=(frame.width, frame.height),
+            frame_id=metadata.frame_id if metadata is not None and metadata.HasField("frame_id") else None,
+        )
+
+
+def _patient_stream(track: Any) -> Any:
+    """A `VideoStream` that drops nothing.
+
+    The SDK's own keeps one undelivered picture in the native library and throws away the rest; its
+    `capacity` concerns only the queue behind that.
+    """
+    from livekit import rtc
+    from livekit.rtc._ffi_client import FfiClient
+    from livekit.rtc._proto import ffi_pb2, video_frame_pb2
+
+    class PatientStream(rtc.VideoStream):
+        def _create_owned_stream(self) -> Any:
+            assert self._track is not None
+            request = ffi_pb2.FfiRequest()
+            request.new_video_stream.track_handle = self._track._ffi_handle.handle
+            request.new_video_stream.type = video_frame_pb2.VideoStreamType.VIDEO_STREAM_NATIVE
+            request.new_video_stream.format = video_frame_pb2.VideoBufferType.I420
+            request.new_video_stream.normalize_stride = True
+            request.new_video_stream.queue_size_frames = 0  # unbounded
+            return FfiClient.instance.request(request).new_video_stream.stream
+
+    return PatientStream(track)
+
+
+def _token(room: str, identity: str) -> str:
+    from livekit import api
+
+    grants = api.VideoGrants(room_join=True, room=room, can_publish=False)
+    return api.AccessToken().with_identity(identity).with_grants(grants).to_jwt()
+
+
+if __name__ == "__main__":
+    asyncio.run(watch(*sys.argv[1:4]))
+    # The SDK's threads call into Python as long as they live; one that does so while the interpreter goes
+    # away is unwound through Rust, which aborts the process.
+    os._exit(0)

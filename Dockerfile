@@ -1,0 +1,31 @@
+# docker build -t ingestd .
+# docker run -v ./ingestd.yaml:/etc/ingestd/ingestd.yaml:ro -e LIVEKIT_API_SECRET -p 5004:5004 -p 127.0.0.1:9464:9464 ingestd
+FROM python:3.12-slim-bookworm AS build
+
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /src
+# The same path as in the image and as in systemd/ingestd.service: a virtual environment cannot be moved.
+RUN python -m venv --without-pip /opt/ingestd/.venv
+COPY requirements/runtime.lock requirements/build.lock requirements/
+RUN pip --python /opt/ingestd/.venv/bin/python install --require-hashes -r requirements/runtime.lock
+RUN pip install --require-hashes -r requirements/build.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY ingestd ingestd
+RUN hatchling build -t wheel -d dist \
+    && pip --python /opt/ingestd/.venv/bin/python install --no-deps dist/ingestd-*.whl
+
+FROM python:3.12-slim-bookworm
+
+RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ingestd
+COPY --from=build /opt/ingestd/.venv /opt/ingestd/.venv
+USER 10001:10001
+
+# Loopback of a container is nobody's; goes before `http.listen` of the file, and HEALTHCHECK asks its port.
+ENV INGESTD_HTTP__LISTEN=0.0.0.0:9464
+EXPOSE 9464 5004
+HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=3 \
+    CMD ["/opt/ingestd/.venv/bin/python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['INGESTD_HTTP__LISTEN'].rpartition(':')[2]), timeout=2); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
+
+# The exec form: SIGTERM reaches Python, which leaves the rooms and exits 0 within 5 s.
+ENTRYPOINT ["/opt/ingestd/.venv/bin/ingestd"]
+CMD ["run", "--config", "/etc/ingestd/ingestd.yaml"]

@@ -69,6 +69,7 @@ class Viewer:
     _tracks: list[SeenTrack] = field(default_factory=list, init=False)
     _joined: int = field(default=0, init=False)
     _said: list[str] = field(default_factory=list, init=False)  # its stderr
+    _received: dict[str, dict[str, Any]] = field(default_factory=dict, init=False)  # WebRTC's own account
     _changed: threading.Condition = field(default_factory=threading.Condition, init=False)
 
     def __enter__(self) -> Self:
@@ -146,8 +147,8 @@ class Viewer:
                 remaining = deadline - time.monotonic()
                 assert self._process.poll() is None, f"the viewer died:\n{self._stderr()}"
                 assert remaining > 0, (
-                    f"the viewer did not {what} in {timeout:.0f} s; it saw {len(self._pictures)} pictures of "
-                    f"{[track.name for track in self._tracks]} and said:\n{self._stderr()}"
+                    f"the viewer did not {what} in {timeout:.0f} s; it saw {self._summary()} and said:\n"
+                    f"{self._stderr()}"
                 )
                 self._changed.wait(min(remaining, 1.0))
 
@@ -181,6 +182,8 @@ class Viewer:
                         self._joined += 1
                     case "track":
                         self._tracks.append(SeenTrack(**said))
+                    case "received":
+                        self._received[said.pop("sid")] = said
                     case "picture":
                         self._pictures.append(Picture(**{**said, "size": tuple(said["size"])}))
                 self._changed.notify_all()
@@ -188,6 +191,13 @@ class Viewer:
     def _read_stderr(self, stderr: IO[str]) -> None:
         for line in stderr:
             self._said.append(line)
+
+    def _summary(self) -> str:
+        return "; ".join(
+            f"{sum(picture.sid == track.sid for picture in self._pictures)} pictures of {track.name} "
+            f"({track.sid}, WebRTC: {self._received.get(track.sid)})"
+            for track in self._tracks
+        )
 
     def _stderr(self) -> str:
         return "".join(self._said[-30:])
@@ -224,6 +234,7 @@ async def _visit(url: str, room_name: str, identity: str, leaving: asyncio.Task[
 
     room = rtc.Room()
     recordings: dict[str, asyncio.Task[None]] = {}
+    accounts: dict[str, asyncio.Task[None]] = {}
     gone = asyncio.Event()
 
     def on_subscribed(
@@ -238,9 +249,9 @@ async def _visit(url: str, room_name: str, identity: str, leaving: asyncio.Task[
                 identity=participant.identity,
                 mime_type=publication.mime_type,
             )
-            recordings[publication.sid] = asyncio.get_running_loop().create_task(
-                _record(track, publication.name, publication.sid)
-            )
+            loop = asyncio.get_running_loop()
+            recordings[publication.sid] = loop.create_task(_record(track, publication.name, publication.sid))
+            accounts[publication.sid] = loop.create_task(_account(track, publication.sid))
 
     room.on("track_subscribed", on_subscribed)
     room.on("disconnected", lambda _reason: gone.set())
@@ -249,9 +260,10 @@ async def _visit(url: str, room_name: str, identity: str, leaving: asyncio.Task[
     server_gone = asyncio.get_running_loop().create_task(gone.wait())
     await asyncio.wait([leaving, server_gone], return_when=asyncio.FIRST_COMPLETED)
     await room.disconnect()  # or the SDK aborts the process
-    for task in (server_gone, *recordings.values()):
+    tasks = [server_gone, *recordings.values(), *accounts.values()]
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(server_gone, *recordings.values(), return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _record(track: Any, name: str, sid: str) -> None:
@@ -276,6 +288,28 @@ async def _record(track: Any, name: str, sid: str) -> None:
             size=(frame.width, frame.height),
             frame_id=metadata.frame_id if metadata is not None and metadata.HasField("frame_id") else None,
         )
+
+
+async def _account(track: Any, sid: str) -> None:
+    """Say every second what WebRTC has received of one track: where pictures were lost, it tells where."""
+    while True:
+        await asyncio.sleep(1.0)
+        for entry in await track.get_stats():
+            if entry.WhichOneof("stats") == "inbound_rtp":
+                received, inbound = entry.inbound_rtp.received, entry.inbound_rtp.inbound
+                _say(
+                    "received",
+                    sid=sid,
+                    packets=received.packets_received,
+                    packets_lost=received.packets_lost,
+                    bytes=inbound.bytes_received,
+                    frames=inbound.frames_received,
+                    decoded=inbound.frames_decoded,
+                    keyframes=inbound.key_frames_decoded,
+                    dropped=inbound.frames_dropped,
+                    nacks=inbound.nack_count,
+                    plis=inbound.pli_count,
+                )
 
 
 def _patient_stream(track: Any) -> Any:

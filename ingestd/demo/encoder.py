@@ -21,7 +21,7 @@ import av
 from av.video.codeccontext import VideoCodecContext
 
 from ingestd.demo.picture import FPS, HEIGHT, WIDTH, TestPicture
-from ingestd.demo.priority import give_back_realtime
+from ingestd.demo.priority import without_realtime
 
 GOP = 2 * FPS
 BIT_RATE = 1_500_000
@@ -84,6 +84,8 @@ class Encoder:
         encoder.bit_rate = encoder.bit_rate_tolerance = BIT_RATE
         encoder.thread_count = 1
         encoder.options = codec.options
+        with without_realtime():
+            encoder.open()
         self._encoder = encoder
 
     @property
@@ -95,10 +97,7 @@ class Encoder:
         """Yield what is coded by now, one item per picture: with these options, picture ``number``."""
         frame = av.VideoFrame.from_ndarray(self._picture.draw(number, now), format="yuv420p")
         frame.pts, frame.time_base = number, Fraction(1, FPS)
-        packets = self._encoder.encode(frame)
-        if number == 0:
-            give_back_realtime()
-        for packet in packets:
+        for packet in self._encoder.encode(frame):
             data = bytes(packet)
             yield ivf_frame_header(len(data), packet.pts or 0) + data if self._fourcc else data
 

@@ -1,17 +1,23 @@
-"""Gives a real-time priority back: what has it, and all it starts, can bring a whole machine to a stand."""
+"""Keeps an encoder from making itself real-time: what is so, and all it starts, can stop a whole machine."""
 
+import contextlib
 import os
-from pathlib import Path
+from collections.abc import Iterator
+
+_NOBODY = 65534
 
 
-def give_back_realtime() -> None:
-    """Schedule every thread of this process as usual again.
+@contextlib.contextmanager
+def without_realtime() -> Iterator[None]:
+    """Open an encoder in here.
 
-    libsvtav1, when root opens it, makes its caller and its own threads real-time, priority 99, and whatever
-    is started from there inherits that.
+    libsvtav1, opened by root, makes its threads and its caller SCHED_FIFO 99: while it encodes, every other
+    process stands still, and what is started from there inherits that.
     """
-    for thread in Path("/proc/self/task").iterdir():
-        try:
-            os.sched_setscheduler(int(thread.name), os.SCHED_OTHER, os.sched_param(0))
-        except ProcessLookupError:
-            continue  # it has ended meanwhile
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(_NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(user)

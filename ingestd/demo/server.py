@@ -19,7 +19,6 @@ from typing import IO, Any, Self
 
 import yaml
 
-from ingestd.demo.priority import give_back_realtime
 from ingestd.errors import IngestdError
 
 VERSION = "1.13.5"  # newer tags carry `replace` lines, which `go install` refuses
@@ -441,8 +440,6 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def _spawn(command: list[str], output: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start a process that gets no signal from our terminal and dies when we do, however we die."""
-    # A server that inherits the highest priority can spin for ever on the very core it waits for.
-    give_back_realtime()
     leash = [sys.executable, str(Path(__file__).with_name("leash.py")), str(os.getpid())]
     return subprocess.Popen(
         [*leash, *command],

@@ -21,7 +21,7 @@ from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-from ingestd.demo.priority import give_back_realtime
+from ingestd.demo.priority import without_realtime
 
 os.environ.setdefault("SVT_LOG", "1")  # errors only; read by libsvtav1 when it starts
 
@@ -117,10 +117,11 @@ def encode(
     encoder.options = _encoder_options(codec, gop, slices, aud, bframes, profile)
     if codec == "h264" and not repeat_headers:
         encoder.flags |= Flags.global_header
+    with without_realtime():
+        encoder.open()
 
     pictures: list[VideoFrame | None] = [_picture(number, size, seed) for number in range(frames)]
     packets = [packet for picture in [*pictures, None] for packet in encoder.encode(picture)]
-    give_back_realtime()
     units = tuple(bytes(packet) for packet in packets)
     assert len(units) == frames, f"{codec}: {len(units)} access units for {frames} pictures"
 

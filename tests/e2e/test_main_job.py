@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from ingestd.demo.server import LiveKitServer
-from tests.conftest import SHOW_AT_ONCE, RunDaemon
-from tests.support.daemon import Daemon, stream
+from tests.conftest import RunDaemon
+from tests.support.daemon import stream
 from tests.support.encoded import encode
 from tests.support.matching import assert_pictures_match, latencies
 from tests.support.push import (
@@ -174,13 +174,11 @@ def test_the_first_picture_comes_long_before_the_second_keyframe(
 
 
 @pytest.mark.parametrize("codec", ["h264", "vp8"])
-def test_a_picture_does_not_wait_for_the_next_one(tmp_path: Path, room: str, codec: str) -> None:
-    video = encode(codec, frames=32, fps=4, gop=32, size=(160, 120))
-    with (
-        LiveKitServer(config_overrides=SHOW_AT_ONCE) as server,
-        Daemon(server, tmp_path, stream("cam", room)) as daemon,
-        Viewer(server, room) as viewer,
-    ):
+def test_a_picture_does_not_wait_for_the_next_one(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
+) -> None:
+    video = encode(codec, frames=32, fps=4, gop=4, size=(160, 120))
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port(), video) as encoder:
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)

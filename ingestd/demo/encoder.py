@@ -7,7 +7,6 @@ standard output when it wrote which picture:
     0 51234.112345 20411        the picture's number, the time before its first byte was written, its bytes
 """
 
-import os
 import signal
 import socket
 import struct
@@ -21,7 +20,6 @@ import av
 from av.video.codeccontext import VideoCodecContext
 
 from ingestd.demo.picture import FPS, HEIGHT, WIDTH, TestPicture
-from ingestd.demo.priority import without_realtime
 
 GOP = 2 * FPS
 BIT_RATE = 1_500_000
@@ -52,9 +50,8 @@ CODECS = {
     "vp9": Codec("VP9", "libvpx-vp9", _REALTIME | {"row-mt": "1"}, b"VP90"),
     "av1": Codec(
         "AV1",
-        "libsvtav1",
-        # pred-struct=1 and lookahead=0: no picture waits for a later one.
-        {"preset": "12", "svtav1-params": "pred-struct=1:rc=2:rtc=1:lookahead=0:scd=0:lp=1"},
+        "libaom-av1",
+        {"usage": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
         b"AV01",
     ),
 }
@@ -84,8 +81,6 @@ class Encoder:
         encoder.bit_rate = encoder.bit_rate_tolerance = BIT_RATE
         encoder.thread_count = 1
         encoder.options = codec.options
-        with without_realtime():
-            encoder.open()
         self._encoder = encoder
 
     @property
@@ -133,7 +128,6 @@ def push(codec: Codec, port: int) -> None:
 def main() -> int:
     """Push until SIGTERM; 1 and the reason on standard error where that fails."""
     signal.signal(signal.SIGTERM, _stop)
-    os.environ.setdefault("SVT_LOG", "1")  # libsvtav1: errors only
     try:
         push(CODECS[sys.argv[1]], int(sys.argv[2]))
     except _Stopped:

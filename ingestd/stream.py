@@ -21,7 +21,7 @@ from ingestd.media.verdict import B_FRAMES, obstacles
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
 from ingestd.observe.logs import Limited
-from ingestd.publish.publication import Feedback, Publication, TrackOptions
+from ingestd.publish.publication import Publication, TrackOptions
 from ingestd.publish.room import RoomConnection
 from ingestd.source.dialer import Dialer
 from ingestd.source.guard import Guard
@@ -68,7 +68,8 @@ class Stream:
             Webhook(config.feedback.webhook, config.name, tasks) if config.feedback.webhook else None
         )
         sinks: list[Sink] = [Inline(self._send_line)] if config.feedback.inline else []
-        self._back_channel = BackChannel(sinks + ([self._webhook] if self._webhook else []))
+        sinks += [self._webhook] if self._webhook else []
+        self._back_channel = BackChannel(sinks, config.max_framerate)
         self._demuxer: Demuxer | None = None
         self._parameter_sets = ParameterSets()
         self._info: StreamInfo | None = None
@@ -151,6 +152,7 @@ class Stream:
     def publication_closed(self) -> None:
         """The track is gone."""
         self._delivery.closed()
+        self._back_channel.new_track()
 
     # What the observers read.
 
@@ -189,6 +191,7 @@ class Stream:
             encoder_connections=self._guard.connections,
             room_connections=self._room.connections,
             keyframe_requests=self._keyframe_requests,
+            feedback_messages=self._back_channel.messages,
             keyframe_interval=delivery.rates.keyframe_interval,
             frame_rate=delivery.rates.frame_rate(now),
             bitrate_bps=delivery.rates.bitrate(now),
@@ -365,21 +368,15 @@ class Stream:
 
     def _take_feedback(self) -> None:
         feedback = self._publication.take_feedback()
-        if not feedback:
-            return
-        now = time.monotonic()
-        if self._delivery.probing:
+        now, at_us = time.monotonic(), time.time_ns() // 1000
+        if feedback and self._delivery.probing:
             # Only a running encoder has wishes, and its first is for the keyframe it has just been given.
             self._delivery.running(now)
         elif feedback.keyframe:
             self._keyframe_requests += 1
             self._delivery.keyframe_requested(now)
-            self._back_channel.keyframe(now, time.time_ns() // 1000)
-        self._tell_rate(feedback)
-
-    def _tell_rate(self, feedback: Feedback) -> None:
-        if feedback.bitrate_bps is not None and feedback.framerate_fps is not None:
-            self._back_channel.rate(feedback.bitrate_bps, feedback.framerate_fps, time.time_ns() // 1000)
+            self._back_channel.keyframe(now, at_us)
+        self._back_channel.rate(feedback.bitrate_bps, now, at_us)
 
     def _send_line(self, line: bytes) -> bool:
         return self._guard.current is not None and self._guard.current.send(line)

@@ -105,6 +105,8 @@ class Delivery:
             # Viewers have decoded a part of it; from the keyframe on they get it whole.
             self._gop.replace_last(replace(self._gop[-1], access_unit=access_unit))
             self._replay_wanted = self._state is _State.RUNNING
+            if not self._gop and self._state is not _State.RUNNING:
+                self._gate.close()
 
     def refuse(self, access_unit: AccessUnit, now: float) -> None:
         """Count an access unit that can never be published."""
@@ -124,6 +126,8 @@ class Delivery:
     def opened(self, now: float) -> None:
         """The track is published, or published again: WebRTC will encode soon."""
         self._state = _State.PROBING
+        if not self._gop:
+            self._drop_up_to_keyframe()
         self._next_probe = now
         self._replay = None
         self._replay_wanted = False
@@ -231,14 +235,26 @@ class Delivery:
             return
         newest = max((i for i, p in enumerate(self._waiting) if p.access_unit.keyframe), default=0)
         for _ in range(newest):
-            self._waiting_bytes -= len(self._waiting.popleft().access_unit.data)
+            self._first_waiting()
         self.books.drop(Drop.BACKLOG, newest)
 
     def _pop(self) -> Picture:
-        picture = self._waiting.popleft()
-        self._waiting_bytes -= len(picture.access_unit.data)
+        picture = self._first_waiting()
         self._gop.append(picture)
         return picture
+
+    def _first_waiting(self) -> Picture:
+        picture = self._waiting.popleft()
+        self._waiting_bytes -= len(picture.access_unit.data)
+        return picture
+
+    def _drop_up_to_keyframe(self) -> None:
+        """What waits refers to a GOP that was too much to hold, and a new track has seen nothing of it."""
+        while self._waiting and not self._waiting[0].access_unit.keyframe:
+            self._first_waiting()
+            self.books.drop(Drop.QUEUE_FULL)
+        if not self._waiting:
+            self._gate.close()
 
     def _limit_waiting(self) -> Drop | None:
         if self._waiting_bytes <= MAX_GOP_BYTES and len(self._waiting) <= MAX_GOP_PICTURES:

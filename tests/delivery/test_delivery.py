@@ -282,6 +282,36 @@ def test_a_gop_too_large_to_hold_is_not_handed_over_again(monkeypatch: pytest.Mo
     assert script.drain(10) == "(K6)"
 
 
+def test_a_new_track_begins_with_a_keyframe_where_the_gop_was_too_large_to_hold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gop, "MAX_GOP_PICTURES", 3)
+    script = Transcript.running("K1 d2 d3 d4 d5")
+    script.delivery.closed()
+    script.receive("d6")
+    script.open()
+    assert script.drain() == ""
+    assert script.dropped() == {"queue_full": 1}
+    assert script.receive("d7 K8 d9") == [Drop.BEFORE_KEYFRAME, None, None]
+    assert script.take() == "K8"
+    script.run()
+    assert script.drain() == "d9"
+
+
+def test_a_keyframe_that_waits_opens_a_new_track_where_the_gop_was_too_large_to_hold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gop, "MAX_GOP_PICTURES", 3)
+    script = Transcript.running("K1 d2 d3 d4 d5")
+    script.receive("d6 K7 d8")
+    script.delivery.closed()
+    script.open()
+    assert script.take() == "K7"
+    script.run()
+    assert script.drain() == "d8"
+    assert script.dropped() == {"queue_full": 1}
+
+
 def test_a_gop_of_too_many_bytes_is_not_handed_over_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gop, "MAX_GOP_BYTES", 6)
     script = Transcript.running("K1 d2 d3")
@@ -443,6 +473,18 @@ def test_a_gop_too_large_when_whole_is_not_handed_over_again(monkeypatch: pytest
     script = Transcript.running("K1 d2")
     script.delivery.correct(access_unit("d2", 1000))
     assert script.drain(10) == ""
+    assert script.receive("d3") == [None]
+    assert script.take() == "d3"
+
+
+def test_a_gop_too_large_when_whole_leaves_nothing_to_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gop, "MAX_GOP_BYTES", 1000)
+    script = Transcript.running("K1 d2")
+    script.delivery.closed()
+    script.open()
+    script.delivery.correct(access_unit("d2", 1000))
+    assert script.receive("d3") == [Drop.BEFORE_KEYFRAME]
+    assert script.drain(10) == ""
 
 
 # Another encoder, another codec, another end.
@@ -462,10 +504,10 @@ def test_another_codec_leaves_nothing_of_the_one_before() -> None:
     script.receive("K1 d2 d3")
     script.delivery.new_codec()
     assert script.dropped() == {"no_room": 3}
+    assert script.receive("d4") == [Drop.BEFORE_KEYFRAME]
     assert script.delivery.held == 0
     script.open()
     assert script.drain() == "", "a track is tried with a keyframe of its own codec only"
-    assert script.receive("d4") == [Drop.BEFORE_KEYFRAME]
     script.receive("K5 d6")
     assert script.take() == "K5"
     script.run()

@@ -21,7 +21,7 @@ from ingestd.media.verdict import B_FRAMES, obstacles
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
 from ingestd.observe.logs import Limited
-from ingestd.publish.publication import Feedback, Publication, TrackOptions
+from ingestd.publish.publication import Publication, TrackOptions
 from ingestd.publish.room import RoomConnection
 from ingestd.source.dialer import Dialer
 from ingestd.source.guard import Guard
@@ -53,10 +53,12 @@ class Stream:
         self.config = config
         self._room = room
         self._log = logger.bind(stream=config.name)
+        self._tasks = tasks
         self._limited = Limited()
         self._delivery = Delivery(config.max_backlog)
-        options = TrackOptions(config.name, config.track, config.max_bitrate, config.max_framerate)
-        self._publication = Publication(options, self, tasks)
+        self._options = TrackOptions(config.name, config.track, config.max_bitrate, config.max_framerate)
+        self._publication = Publication(self._options, self, tasks)
+        self._sent_before = 0  # on the publications before this one
         self._guard = Guard(self, config.source, config.name)
         address = config.source.address
         self._source: Listener | Dialer = (
@@ -68,10 +70,12 @@ class Stream:
             Webhook(config.feedback.webhook, config.name, tasks) if config.feedback.webhook else None
         )
         sinks: list[Sink] = [Inline(self._send_line)] if config.feedback.inline else []
-        self._back_channel = BackChannel(sinks + ([self._webhook] if self._webhook else []))
+        sinks += [self._webhook] if self._webhook else []
+        self._back_channel = BackChannel(sinks, config.max_framerate)
         self._demuxer: Demuxer | None = None
         self._parameter_sets = ParameterSets()
-        self._info: StreamInfo | None = None
+        self._info: StreamInfo | None = None  # of what the encoder on the line sends
+        self._codec: Codec | None = None  # of what was received last, whoever sent it
         self._bytes_received = 0
         self._keyframe_requests = 0
         self._errors: Counter[str] = Counter()
@@ -151,6 +155,7 @@ class Stream:
     def publication_closed(self) -> None:
         """The track is gone."""
         self._delivery.closed()
+        self._back_channel.new_track()
 
     # What the observers read.
 
@@ -162,13 +167,19 @@ class Stream:
             found.append(self._room.problem)
         return [f"{self.config.name}: {problem}" for problem in found if problem]
 
+    @property
+    def _track_problem(self) -> str | None:
+        if self._info is not None and self._info.codec is Codec.H265:
+            return "H.265 cannot be published by this version"
+        return self._publication.problem
+
     def figures(self) -> StreamFigures:
         """Return one consistent reading of everything."""
         now = time.monotonic()
         delivery, info, encoder = self._delivery, self._info, self._guard.current
         problems = self.problems
-        if encoder is not None and not problems and self._publication.problem:
-            problems.append(f"{self.config.name}: {self._publication.problem}")
+        if encoder is not None and not problems and (problem := self._track_problem):
+            problems.append(f"{self.config.name}: {problem}")
         return StreamFigures(
             name=self.config.name,
             up=encoder is not None and self._publication.open,
@@ -184,11 +195,12 @@ class Stream:
             frames_replayed=delivery.books.replayed,
             frames_dropped=delivery.books.dropped,
             frames_held=delivery.held,
-            frames_sent=self._publication.frames_sent,
+            frames_sent=self._sent_before + self._publication.frames_sent,
             stream_errors=self._errors,
             encoder_connections=self._guard.connections,
             room_connections=self._room.connections,
             keyframe_requests=self._keyframe_requests,
+            feedback_messages=self._back_channel.messages,
             keyframe_interval=delivery.rates.keyframe_interval,
             frame_rate=delivery.rates.frame_rate(now),
             bitrate_bps=delivery.rates.bitrate(now),
@@ -243,7 +255,6 @@ class Stream:
                     "too_many_faults",
                     f"{len(faults)} faults in one read, the last: {faults[-1]}; this is no stream any more",
                 )
-            self._pump()
         except StreamError as error:
             self._count(error, session)
             self._demuxer = None
@@ -254,15 +265,25 @@ class Stream:
             self._log.exception("internal error; the connection is closed", peer=session.peer)
             self._demuxer = None
             session.close("internal error")
+        # Also what came before a fault.
+        self._pump()
 
     def _count(self, fault: StreamError, session: Session) -> None:
         self._errors[fault.reason] += 1
-        suppressed = self._limited.due(fault.reason)
+        self._say(
+            fault.reason,
+            self._log.warning,
+            "fault in the stream",
+            reason=fault.reason,
+            error=str(fault),
+            peer=session.peer,
+        )
+
+    def _say(self, kind: str, log: Callable[..., object], event: str, **fields: object) -> None:
+        """Log what an encoder may repeat with every picture: of each ``kind`` one line a second."""
+        suppressed = self._limited.due(kind)
         if suppressed is not None:
-            more = {"suppressed": suppressed} if suppressed else {}
-            self._log.warning(
-                "fault in the stream", reason=fault.reason, error=str(fault), peer=session.peer, **more
-            )
+            log(event, **fields, **({"suppressed": suppressed} if suppressed else {}))
 
     def _receive(self, access_unit: AccessUnit, now: float, arrived_us: int) -> None:
         info = access_unit.info
@@ -270,11 +291,11 @@ class Stream:
             self._describe(info)
         if access_unit.bidirectional and not self._warned_of_b_frames:
             self._judge_b_frames()
-        if info is not None and info.codec is Codec.H265:
-            self._delivery.refuse(access_unit, now)
-            return
         if access_unit.corrects:
             self._delivery.correct(access_unit)
+            return
+        if info is not None and info.codec is Codec.H265:
+            self._delivery.refuse(access_unit, now)
             return
         dropped = self._delivery.receive(access_unit, now, arrived_us)
         if dropped is Drop.NO_PARAMETER_SETS and not self._warned_of_sets:
@@ -283,29 +304,60 @@ class Stream:
 
     def _describe(self, info: StreamInfo) -> None:
         previous, self._info = self._info, info
-        self._log.info(
-            "stream recognised" if previous is None else "stream changed",
-            codec=info.codec,
-            format=info.format,
-            size=f"{info.width}x{info.height}",
-            profile=info.profile,
-            level=info.level,
-            frame_rate=info.frame_rate,
-        )
-        for obstacle in obstacles(info):
-            self._log.warning(
-                "viewers will not be able to decode this stream", seen=obstacle.seen, cure=obstacle.cure
-            )
+        self._tell_what_it_is(info, previous)
+        if info.codec is not self._codec:
+            self._change_codec(info.codec)
         if info.codec is Codec.H265:
-            reason = "h265_not_published"
-            self._errors[reason] += 1
-            self._log.error(
-                "H.265 is understood, but this version cannot publish it: every picture is dropped; send "
-                "H.264 (ffmpeg: -c:v libx264; GStreamer: x264enc), VP8, VP9 or AV1",
-                reason=reason,
+            if previous is None or previous.codec is not info.codec:
+                self._refuse_h265()
+        else:
+            self._publication.describe(info)
+
+    def _tell_what_it_is(self, info: StreamInfo, previous: StreamInfo | None) -> None:
+        fields = {
+            "codec": info.codec,
+            "format": info.format,
+            "size": f"{info.width}x{info.height}",
+            "profile": info.profile,
+            "level": info.level,
+            "frame_rate": info.frame_rate,
+        }
+        if previous is None:
+            self._log.info("stream recognised", **fields)
+        else:
+            self._say("changed", self._log.info, "stream changed", **fields)
+        for obstacle in obstacles(info):
+            self._say(
+                obstacle.reason,
+                self._log.warning,
+                "viewers will not be able to decode this stream",
+                seen=obstacle.seen,
+                cure=obstacle.cure,
             )
-            return
-        self._publication.describe(info)
+
+    def _change_codec(self, codec: Codec) -> None:
+        previous, self._codec = self._codec, codec
+        self._delivery.new_codec()
+        if codec is Codec.H265 and previous is not None:
+            # Else viewers would look at the last picture before, and the stream would count as up.
+            self._withdraw()
+
+    def _withdraw(self) -> None:
+        """Take the track out of the room, until there is something to publish again."""
+        self._room.remove(self._publication)
+        self._tasks.start(f"withdraw {self.config.name}", self._publication.close())
+        self._sent_before += self._publication.frames_sent
+        self._publication = Publication(self._options, self, self._tasks)
+        self._room.add(self._publication)
+
+    def _refuse_h265(self) -> None:
+        reason = "h265_not_published"
+        self._errors[reason] += 1
+        self._log.error(
+            "H.265 is understood, but this version cannot publish it: every picture is dropped; send "
+            "H.264 (ffmpeg: -c:v libx264; GStreamer: x264enc), VP8, VP9 or AV1",
+            reason=reason,
+        )
 
     def _judge_b_frames(self) -> None:
         self._warned_of_b_frames = True
@@ -365,21 +417,15 @@ class Stream:
 
     def _take_feedback(self) -> None:
         feedback = self._publication.take_feedback()
-        if not feedback:
-            return
-        now = time.monotonic()
-        if self._delivery.probing:
+        now, at_us = time.monotonic(), time.time_ns() // 1000
+        if feedback and self._delivery.probing:
             # Only a running encoder has wishes, and its first is for the keyframe it has just been given.
             self._delivery.running(now)
         elif feedback.keyframe:
             self._keyframe_requests += 1
             self._delivery.keyframe_requested(now)
-            self._back_channel.keyframe(now, time.time_ns() // 1000)
-        self._tell_rate(feedback)
-
-    def _tell_rate(self, feedback: Feedback) -> None:
-        if feedback.bitrate_bps is not None and feedback.framerate_fps is not None:
-            self._back_channel.rate(feedback.bitrate_bps, feedback.framerate_fps, time.time_ns() // 1000)
+            self._back_channel.keyframe(now, at_us)
+        self._back_channel.rate(feedback.bitrate_bps, now, at_us)
 
     def _send_line(self, line: bytes) -> bool:
         return self._guard.current is not None and self._guard.current.send(line)

@@ -1,45 +1,84 @@
 """What is said to an encoder, and how often at most. Pure: ``now`` is seconds on the monotonic clock."""
 
 import json
+from collections.abc import Callable
+from enum import StrEnum
+
+Message = dict[str, object]
 
 # At most two keyframe messages in any second.
 KEYFRAME_INTERVAL = 0.51
 # Encoders re-open their rate control at every change: smaller moves are not worth it.
 RATE_STEP = 0.1
+# Before a rate that did not get through is said again, or said to an encoder that has just come: neither a
+# way that is blocked nor a storm of reconnections may make a message of every picture.
+RATE_PAUSE = 1.0
+
+
+class Result(StrEnum):
+    """What became of a message; the label ``result`` of ``ingestd_feedback_messages_total``."""
+
+    SENT = "sent"
+    DROPPED = "dropped"  # whoever should hear it does not keep up, or is not there
+    FAILED = "failed"  # the webhook did not answer, or answered with an error
+
+
+Tell = Callable[[Result], None]
 
 
 class Messages:
-    """Turns WebRTC's wishes into the messages an encoder should hear."""
+    """Turns WebRTC's wishes into the messages that go one way to an encoder.
 
-    def __init__(self) -> None:
+    ``framerate_fps`` is what every rate message names. WebRTC has no wish of its own there: it echoes the
+    rate at which pictures come in, and an encoder that obeyed an echo would become slower each time it was
+    measured a little low.
+    """
+
+    def __init__(self, framerate_fps: float) -> None:
+        self._framerate_fps = framerate_fps
         self._keyframe_at = float("-inf")
-        self._bitrate_bps: int | None = None
-        self._framerate_fps: float | None = None
+        self._rate_at = float("-inf")
+        self._rate: Message | None = None  # the last one, as long as the encoder may be taken to know it
+        self._bitrate_bps = 0  # that it names
 
-    def keyframe(self, now: float, at_us: int) -> dict[str, object] | None:
-        """Return a keyframe request, unless the encoder was asked a moment ago."""
+    def keyframe(self, now: float, at_us: int) -> Message | None:
+        """Return a keyframe request, unless one was made a moment ago."""
         if now - self._keyframe_at < KEYFRAME_INTERVAL:
             return None
         self._keyframe_at = now
         return {"type": "keyframe", "at_us": at_us}
 
-    def rate(self, bitrate_bps: int, framerate_fps: float, at_us: int) -> dict[str, object] | None:
+    def rate(self, bitrate_bps: int, now: float, at_us: int) -> Message | None:
         """Return a new target, unless it is within a tenth of the one the encoder knows."""
-        if not _moved(self._bitrate_bps, bitrate_bps) and not _moved(self._framerate_fps, framerate_fps):
+        if self._rate is None:
+            due = now - self._rate_at >= RATE_PAUSE
+        else:
+            due = _moved(self._bitrate_bps, bitrate_bps)
+        if not due:
             return None
-        self._bitrate_bps, self._framerate_fps = bitrate_bps, framerate_fps
-        return {"type": "rate", "bitrate_bps": bitrate_bps, "framerate_fps": framerate_fps, "at_us": at_us}
+        self._rate_at, self._bitrate_bps = now, bitrate_bps
+        self._rate = {
+            "type": "rate",
+            "bitrate_bps": bitrate_bps,
+            "framerate_fps": self._framerate_fps,
+            "at_us": at_us,
+        }
+        return self._rate
+
+    def lost(self, message: Message) -> None:
+        """``message`` has not reached the encoder."""
+        if message is self._rate:
+            self._rate = None
 
     def new_encoder(self) -> None:
-        """An encoder that has just come knows nothing of what was said before."""
-        self._keyframe_at = float("-inf")
-        self._bitrate_bps = self._framerate_fps = None
+        """An encoder that has just come knows no rate. How often keyframes are asked for goes by the way."""
+        self._rate = None
 
 
-def encode(message: dict[str, object]) -> bytes:
+def encode(message: Message) -> bytes:
     """Return ``message`` as one line of JSON."""
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
-def _moved(before: float | None, after: float) -> bool:
-    return before is None or (after != before and abs(after - before) >= RATE_STEP * before)
+def _moved(before: int, after: int) -> bool:
+    return after != before and abs(after - before) >= RATE_STEP * before

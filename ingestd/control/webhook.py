@@ -5,15 +5,13 @@ import asyncio
 import aiohttp
 import structlog
 
-from ingestd.control.messages import encode
+from ingestd.control.messages import Message, Result, Tell, encode
 from ingestd.tasks import Tasks
 
 logger = structlog.get_logger("ingestd.control")
 
 # A wish that old has been overtaken by the next.
 TIMEOUT = aiohttp.ClientTimeout(total=2.0)
-# A controller that is slower than this hears of the newest wishes only.
-MAX_WAITING = 4
 
 
 class Webhook:
@@ -23,16 +21,18 @@ class Webhook:
         self._url = url
         self._stream = stream
         self._log = logger.bind(stream=stream)
-        self._queue: asyncio.Queue[dict[str, object]] = asyncio.Queue(MAX_WAITING)
+        # One of a type, the newest: who is slow hears what is wanted now, and no burst of what was.
+        self._waiting: dict[object, tuple[Message, Tell]] = {}
+        self._news = asyncio.Event()
         self._task = tasks.start(f"webhook {stream}", self._run())
 
-    def send(self, message: dict[str, object]) -> bool:
-        """Post ``message`` soon; False if too much is waiting already."""
-        try:
-            self._queue.put_nowait({"stream": self._stream, **message})
-        except asyncio.QueueFull:
-            return False
-        return True
+    def send(self, message: Message, tell: Tell) -> None:
+        """Post ``message`` soon, in place of one of its type that still waits."""
+        overtaken = self._waiting.get(message["type"])
+        self._waiting[message["type"]] = message, tell
+        self._news.set()
+        if overtaken is not None:
+            overtaken[1](Result.DROPPED)
 
     async def close(self) -> None:
         """Post nothing any more."""
@@ -43,7 +43,8 @@ class Webhook:
         failing = False
         async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
             while True:
-                body = encode(await self._queue.get())
+                message, tell = await self._next()
+                body = encode({"stream": self._stream, **message})
                 try:
                     headers = {"Content-Type": "application/json"}
                     async with session.post(self._url, data=body, headers=headers) as response:
@@ -51,6 +52,14 @@ class Webhook:
                 # UnicodeError: of a name no host can have.
                 except (aiohttp.ClientError, TimeoutError, UnicodeError) as exception:
                     error = str(exception) or type(exception).__name__
+                tell(Result.FAILED if error else Result.SENT)
                 if error and not failing:
                     self._log.warning("feedback.webhook does not take messages", error=error)
                 failing = error is not None
+
+    async def _next(self) -> tuple[Message, Tell]:
+        await self._news.wait()
+        oldest = self._waiting.pop(next(iter(self._waiting)))
+        if not self._waiting:
+            self._news.clear()
+        return oldest

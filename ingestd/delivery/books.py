@@ -9,9 +9,9 @@ class Drop(StrEnum):
 
     BEFORE_KEYFRAME = "before_keyframe"  # nothing it could refer to has been received
     NO_PARAMETER_SETS = "no_parameter_sets"  # a keyframe nobody can decode
-    NO_ROOM = "no_room"  # overtaken by a newer keyframe before the room could take it
+    NO_ROOM = "no_room"  # overtaken by a newer keyframe, or another codec, before the room could take it
     BACKLOG = "backlog"  # older than max_backlog when a newer keyframe was there
-    QUEUE_FULL = "queue_full"  # more waited than may be held in memory
+    QUEUE_FULL = "queue_full"  # it, or what it refers to, was more than may be held in memory
     REJECTED = "rejected"  # the SDK said no
     UNSUPPORTED = "unsupported"  # this codec or stream cannot be published
     STOPPED = "stopped"  # it still waited when the stream was closed

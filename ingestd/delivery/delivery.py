@@ -92,21 +92,21 @@ class Delivery:
             self._gop.clear()
         self._waiting.append(Picture(access_unit, number, now, arrived_us))
         self._waiting_bytes += len(access_unit.data)
-        if self._waiting_bytes > MAX_GOP_BYTES or len(self._waiting) > MAX_GOP_PICTURES:
-            self._drop_waiting(Drop.QUEUE_FULL)
-            self._gate.close()
-            return Drop.QUEUE_FULL
-        return None
+        return self._limit_waiting()
 
     def correct(self, access_unit: AccessUnit) -> None:
         """Take in the whole of the picture received last, of which a part came out before."""
-        if self._waiting:
+        last = self._number - 1
+        if self._waiting and self._waiting[-1].number == last:
             self._waiting_bytes += len(access_unit.data) - len(self._waiting[-1].access_unit.data)
             self._waiting[-1] = replace(self._waiting[-1], access_unit=access_unit)
-        elif self._gop and self._gop[-1].number == self._number - 1:
+            self._limit_waiting()
+        elif self._gop and self._gop[-1].number == last:
             # Viewers have decoded a part of it; from the keyframe on they get it whole.
             self._gop.replace_last(replace(self._gop[-1], access_unit=access_unit))
             self._replay_wanted = self._state is _State.RUNNING
+            if not self._gop and self._state is not _State.RUNNING:
+                self._gate.close()
 
     def refuse(self, access_unit: AccessUnit, now: float) -> None:
         """Count an access unit that can never be published."""
@@ -119,9 +119,15 @@ class Delivery:
         """Another encoder is on the line: what it sends refers to nothing that came before."""
         self._gate.close()
 
+    def new_codec(self) -> None:
+        """What comes from now on is of another codec, and goes into another track."""
+        self._let_go(Drop.NO_ROOM)
+
     def opened(self, now: float) -> None:
         """The track is published, or published again: WebRTC will encode soon."""
         self._state = _State.PROBING
+        if not self._gop:
+            self._drop_up_to_keyframe()
         self._next_probe = now
         self._replay = None
         self._replay_wanted = False
@@ -145,10 +151,7 @@ class Delivery:
 
     def stop(self) -> None:
         """The stream ends: whatever waits will never be shown."""
-        self.closed()
-        self._drop_waiting(Drop.STOPPED)
-        self._gop.clear()
-        self._gate.close()
+        self._let_go(Drop.STOPPED)
 
     def keyframe_requested(self, now: float) -> None:
         """WebRTC asks for a keyframe: a viewer came, or a picture was lost on the way to it."""
@@ -232,14 +235,39 @@ class Delivery:
             return
         newest = max((i for i, p in enumerate(self._waiting) if p.access_unit.keyframe), default=0)
         for _ in range(newest):
-            self._waiting_bytes -= len(self._waiting.popleft().access_unit.data)
+            self._first_waiting()
         self.books.drop(Drop.BACKLOG, newest)
 
     def _pop(self) -> Picture:
-        picture = self._waiting.popleft()
-        self._waiting_bytes -= len(picture.access_unit.data)
+        picture = self._first_waiting()
         self._gop.append(picture)
         return picture
+
+    def _first_waiting(self) -> Picture:
+        picture = self._waiting.popleft()
+        self._waiting_bytes -= len(picture.access_unit.data)
+        return picture
+
+    def _drop_up_to_keyframe(self) -> None:
+        """What waits refers to a GOP that was too much to hold, and a new track has seen nothing of it."""
+        while self._waiting and not self._waiting[0].access_unit.keyframe:
+            self._first_waiting()
+            self.books.drop(Drop.QUEUE_FULL)
+        if not self._waiting:
+            self._gate.close()
+
+    def _limit_waiting(self) -> Drop | None:
+        if self._waiting_bytes <= MAX_GOP_BYTES and len(self._waiting) <= MAX_GOP_PICTURES:
+            return None
+        self._drop_waiting(Drop.QUEUE_FULL)
+        self._gate.close()
+        return Drop.QUEUE_FULL
+
+    def _let_go(self, reason: Drop) -> None:
+        self.closed()
+        self._drop_waiting(reason)
+        self._gop.clear()
+        self._gate.close()
 
     def _drop_waiting(self, reason: Drop) -> None:
         self.books.drop(reason, len(self._waiting))

@@ -39,8 +39,8 @@ class Gop:
 
     def replace_last(self, picture: Picture) -> None:
         """Hold ``picture`` in place of the last one."""
-        self._bytes += len(picture.access_unit.data) - len(self._pictures[-1].access_unit.data)
-        self._pictures[-1] = picture
+        self._bytes -= len(self._pictures.pop().access_unit.data)
+        self.append(picture)
 
     def clear(self) -> None:
         """Hold nothing until the next keyframe."""

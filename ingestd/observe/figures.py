@@ -29,6 +29,7 @@ class StreamFigures:
     encoder_connections: Mapping[str, int]  # by result
     room_connections: Mapping[str, int]  # by result
     keyframe_requests: int
+    feedback_messages: Mapping[str, Mapping[str, int]]  # to the encoder, by type and result
     keyframe_interval: float | None  # seconds between the last two keyframes received
     frame_rate: float  # access units per second, over the last seconds
     bitrate_bps: float

@@ -102,7 +102,21 @@ class StreamCollector(Collector):
                 if known is not None:
                     gauge.add_metric([figure.name], known)
             yield gauge
+        yield _feedback(figures)
         yield _delays(figures)
+
+
+def _feedback(figures: Iterable[StreamFigures]) -> Metric:
+    family = CounterMetricFamily(
+        "ingestd_feedback_messages",
+        "Messages to the encoder, one for each way they went.",
+        labels=["stream", "type", "result"],
+    )
+    for figure in figures:
+        for type, results in figure.feedback_messages.items():
+            for result, count in results.items():
+                family.add_metric([figure.name, type, result], count)
+    return family
 
 
 def _delays(figures: Iterable[StreamFigures]) -> Metric:

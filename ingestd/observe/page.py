@@ -41,7 +41,7 @@ _ROW = Template("""<tr>
 <td><span class="state $state">$state</span><small>$encoder</small>$problems</td>
 <td>$picture<small>$detail</small></td>
 <td class="n">$frame_rate<small>$keyframes</small></td>
-<td class="n">$bitrate<small>$target</small></td>
+<td class="n">$bitrate<small>$target</small><small>$feedback</small></td>
 <td class="n">$delay<small>$backlog</small></td>
 <td class="n">$sent<small>$held</small></td>
 <td>$dropped<small>$reasons</small></td>
@@ -124,6 +124,7 @@ def _row(figures: StreamFigures) -> str:
         else f"keyframe each {figures.keyframe_interval:.1f} s",
         "bitrate": _bitrate(figures.bitrate_bps),
         "target": "" if figures.target_bitrate_bps is None else f"of {_bitrate(figures.target_bitrate_bps)}",
+        "feedback": _feedback(figures.feedback_messages),
         "delay": "–" if delay is None else f"{delay * 1000:.1f} ms",
         "backlog": f"{figures.backlog * 1000:.0f} ms waiting" if figures.backlog else "",
         "sent": f"{figures.frames_sent:,}",
@@ -144,6 +145,12 @@ def _list(problems: Sequence[str]) -> str:
 def _reasons(dropped: Mapping[str, int]) -> str:
     most_first = sorted(dropped.items(), key=lambda item: -item[1])
     return ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in most_first)
+
+
+def _feedback(messages: Mapping[str, Mapping[str, int]]) -> str:
+    sent = sum(results["sent"] for results in messages.values())
+    lost = sum(sum(results.values()) for results in messages.values()) - sent
+    return f"feedback: {sent:,} sent, {lost:,} lost" if sent or lost else ""
 
 
 def _bitrate(bits_per_second: float) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -12,11 +13,35 @@ import structlog
 from aiohttp import web
 
 from ingestd.control import webhook as module
-from ingestd.control.webhook import MAX_WAITING, Webhook
+from ingestd.control.messages import Result
+from ingestd.control.webhook import Webhook
 from ingestd.tasks import Tasks
 from tests.support.ports import free_port
 
 PATIENCE = 10.0
+
+
+@dataclass
+class Results:
+    """What became of each message."""
+
+    of: dict[object, Result] = field(default_factory=dict)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def send(self, webhook: Webhook, n: int, type: str = "keyframe") -> None:
+        webhook.send({"type": type, "n": n}, partial(self._tell, n))
+
+    def _tell(self, n: int, result: Result) -> None:
+        assert n not in self.of, "told twice"
+        self.of[n] = result
+        self._news.set()
+
+    async def until(self, count: int) -> dict[object, Result]:
+        async with asyncio.timeout(PATIENCE):
+            while len(self.of) < count:
+                self._news.clear()
+                await self._news.wait()
+        return self.of
 
 
 @dataclass
@@ -77,14 +102,15 @@ async def tasks() -> AsyncIterator[Tasks]:
 async def test_a_message_is_posted_as_json_with_the_stream_added(
     controller: Controller, tasks: Tasks
 ) -> None:
-    webhook = Webhook(controller.url, "front-door", tasks)
-    assert webhook.send({"type": "keyframe", "at_us": 5})
-    assert webhook.send({"type": "rate", "bitrate_bps": 1, "framerate_fps": 2.0, "at_us": 6})
+    webhook, results = Webhook(controller.url, "front-door", tasks), list[Result]()
+    webhook.send({"type": "keyframe", "at_us": 5}, results.append)
+    webhook.send({"type": "rate", "bitrate_bps": 1, "framerate_fps": 2.0, "at_us": 6}, results.append)
     assert await controller.until(2) == [
         {"stream": "front-door", "type": "keyframe", "at_us": 5},
         {"stream": "front-door", "type": "rate", "bitrate_bps": 1, "framerate_fps": 2.0, "at_us": 6},
     ]
     assert controller.content_types == ["application/json"] * 2
+    assert results[:1] == [Result.SENT]
     await webhook.close()
 
 
@@ -92,20 +118,36 @@ async def test_a_slow_controller_holds_up_nobody_and_fills_no_memory(
     controller: Controller, tasks: Tasks
 ) -> None:
     controller.free.clear()
-    webhook = Webhook(controller.url, "cam", tasks)
-    assert webhook.send({"n": 0})
+    webhook, results = Webhook(controller.url, "cam", tasks), Results()
+    results.send(webhook, 0)
     await controller.until(1)  # it thinks about the first
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    taken = [webhook.send({"n": n}) for n in range(1, 10_000)]
+    for n in range(1, 10_000):
+        results.send(webhook, n)
     assert loop.time() - begun < 2
-    assert sum(taken) == MAX_WAITING
+    assert results.of == dict.fromkeys(range(1, 9_999), Result.DROPPED)
     controller.free.set()
-    heard = await controller.until(1 + MAX_WAITING)
-    assert len(heard) == 1 + MAX_WAITING
+    assert [message["n"] for message in await controller.until(2)] == [0, 9_999], "the newest has won"
     assert controller.most_at_once == 1
-    assert webhook.send({"n": 10_000})
-    assert (await controller.until(2 + MAX_WAITING))[-1]["n"] == 10_000
+    assert (await results.until(10_000))[9_999] is Result.SENT
+    await webhook.close()
+
+
+async def test_a_slow_controller_hears_of_both_the_newest_keyframe_and_the_newest_rate(
+    controller: Controller, tasks: Tasks
+) -> None:
+    controller.free.clear()
+    webhook, results = Webhook(controller.url, "cam", tasks), Results()
+    results.send(webhook, 0)
+    await controller.until(1)
+    for n, type in enumerate(["rate", "keyframe", "keyframe", "keyframe", "rate"], start=1):
+        results.send(webhook, n, type)
+    controller.free.set()
+    assert [message["n"] for message in await controller.until(3)] == [0, 5, 4], "in turn"
+    of = await results.until(6)
+    assert [n for n, result in of.items() if result is Result.DROPPED] == [2, 3, 1]
+    assert [n for n, result in of.items() if result is Result.SENT] == [0, 5, 4]
     await webhook.close()
 
 
@@ -114,32 +156,25 @@ async def test_a_controller_that_never_answers_is_given_up(
 ) -> None:
     monkeypatch.setattr(module, "TIMEOUT", aiohttp.ClientTimeout(total=0.1))
     controller.free.clear()
-    webhook = Webhook(controller.url, "cam", tasks)
-    webhook.send({"n": 1})
-    webhook.send({"n": 2})
+    webhook, results = Webhook(controller.url, "cam", tasks), Results()
+    results.send(webhook, 1)
+    results.send(webhook, 2, "rate")
     assert [message["n"] for message in await controller.until(2)] == [1, 2]
+    assert await results.until(2) == {1: Result.FAILED, 2: Result.FAILED}
     await webhook.close()
 
 
 async def test_a_controller_that_fails_is_complained_about_once(controller: Controller, tasks: Tasks) -> None:
     controller.status = 500
     with structlog.testing.capture_logs() as lines:
-        webhook = Webhook(controller.url, "cam", tasks)
-        for n in range(3):
-            webhook.send({"n": n})
-            await controller.until(n + 1)
-        controller.status = 200
-        webhook.send({"n": 3})
-        await controller.until(4)
-        controller.status = 503
-        for n in (4, 5):
-            webhook.send({"n": n})
-            await controller.until(n + 1)
-        webhook.send({"n": 6})
-        await controller.until(7)  # so that the answer before has been looked at
+        webhook, results = Webhook(controller.url, "cam", tasks), Results()
+        for n, controller.status in enumerate([500, 500, 500, 200, 503, 503]):
+            results.send(webhook, n)
+            await results.until(n + 1)
         await webhook.close()
     errors = [line["error"] for line in lines if line["log_level"] == "warning"]
     assert errors == ["HTTP 500", "HTTP 503"]
+    assert [n for n, result in results.of.items() if result is Result.SENT] == [3]
 
 
 @pytest.mark.parametrize(
@@ -154,14 +189,11 @@ async def test_a_controller_that_fails_is_complained_about_once(controller: Cont
 )
 async def test_a_controller_that_is_not_there_ends_nothing(tasks: Tasks, url: str) -> None:
     with structlog.testing.capture_logs() as lines:
-        webhook = Webhook(url.format(port=free_port()), "cam", tasks)
-        assert webhook.send({"n": 1})
-        async with asyncio.timeout(PATIENCE):
-            while not lines and not webhook._task.done():  # noqa: ASYNC110
-                await asyncio.sleep(0.005)
-        assert not webhook._task.done()
-        assert lines[0]["event"] == "feedback.webhook does not take messages"
-        assert webhook.send({"n": 2})
+        webhook, results = Webhook(url.format(port=free_port()), "cam", tasks), Results()
+        for n in range(2):
+            results.send(webhook, n)
+            assert (await results.until(n + 1))[n] is Result.FAILED
+        assert [line["event"] for line in lines] == ["feedback.webhook does not take messages"]
         await webhook.close()
 
 
@@ -173,23 +205,21 @@ async def test_a_server_that_speaks_no_http_ends_nothing(tasks: Tasks) -> None:
 
     server = await asyncio.start_server(babble, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    with structlog.testing.capture_logs() as lines:
-        webhook = Webhook(f"http://127.0.0.1:{port}/", "cam", tasks)
-        webhook.send({"n": 1})
-        async with asyncio.timeout(PATIENCE):
-            while not lines and not webhook._task.done():  # noqa: ASYNC110
-                await asyncio.sleep(0.005)
-        assert not webhook._task.done()
+    with structlog.testing.capture_logs():
+        webhook, results = Webhook(f"http://127.0.0.1:{port}/", "cam", tasks), Results()
+        for n in range(2):
+            results.send(webhook, n)
+            assert (await results.until(n + 1))[n] is Result.FAILED
         await webhook.close()
     server.close()
 
 
 async def test_nothing_is_posted_after_the_end(controller: Controller, tasks: Tasks) -> None:
     controller.free.clear()
-    webhook = Webhook(controller.url, "cam", tasks)
-    webhook.send({"n": 1})
+    webhook, results = Webhook(controller.url, "cam", tasks), Results()
+    results.send(webhook, 1)
     await controller.until(1)
-    webhook.send({"n": 2})
+    results.send(webhook, 2)
     async with asyncio.timeout(1):
         await webhook.close()
     controller.free.set()

@@ -282,6 +282,36 @@ def test_a_gop_too_large_to_hold_is_not_handed_over_again(monkeypatch: pytest.Mo
     assert script.drain(10) == "(K6)"
 
 
+def test_a_new_track_begins_with_a_keyframe_where_the_gop_was_too_large_to_hold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gop, "MAX_GOP_PICTURES", 3)
+    script = Transcript.running("K1 d2 d3 d4 d5")
+    script.delivery.closed()
+    script.receive("d6")
+    script.open()
+    assert script.drain() == ""
+    assert script.dropped() == {"queue_full": 1}
+    assert script.receive("d7 K8 d9") == [Drop.BEFORE_KEYFRAME, None, None]
+    assert script.take() == "K8"
+    script.run()
+    assert script.drain() == "d9"
+
+
+def test_a_keyframe_that_waits_opens_a_new_track_where_the_gop_was_too_large_to_hold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gop, "MAX_GOP_PICTURES", 3)
+    script = Transcript.running("K1 d2 d3 d4 d5")
+    script.receive("d6 K7 d8")
+    script.delivery.closed()
+    script.open()
+    assert script.take() == "K7"
+    script.run()
+    assert script.drain() == "d8"
+    assert script.dropped() == {"queue_full": 1}
+
+
 def test_a_gop_of_too_many_bytes_is_not_handed_over_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gop, "MAX_GOP_BYTES", 6)
     script = Transcript.running("K1 d2 d3")
@@ -397,7 +427,67 @@ def test_bytes_that_were_handed_over_or_shed_no_longer_count(monkeypatch: pytest
     assert receive("d5", 1000) is None
 
 
-# Another encoder, another end.
+# The rest of a picture that had been taken for whole.
+
+
+def test_a_picture_that_waits_is_made_whole() -> None:
+    script = Transcript.running("K1 d2")
+    script.receive("d3 d4")
+    script.correct("d4-whole")
+    assert script.drain() == "d3 d4-whole"
+
+
+def test_a_picture_that_was_handed_over_is_handed_over_again_whole() -> None:
+    script = Transcript.running("K1 d2")
+    script.correct("d2-whole")
+    assert script.drain() == "(K1) (d2-whole)"
+
+
+def test_the_rest_of_a_picture_that_was_dropped_goes_with_it() -> None:
+    script = Transcript.running("K1")
+    script.receive("d2")
+    script.delivery.new_encoder()
+    assert script.receive("d3") == [Drop.BEFORE_KEYFRAME]
+    script.correct("d3-whole")
+    assert script.drain() == "d2"
+    assert script.receive("d4") == [Drop.BEFORE_KEYFRAME]
+    script.correct("d4-whole")
+    assert script.drain() == ""
+    script.ask_for_keyframe()
+    assert script.drain() == "(K1) (d2)"
+
+
+def test_a_picture_too_large_when_whole_is_dropped_up_to_the_next_keyframe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(delivery, "MAX_GOP_BYTES", 1000)
+    script = Transcript()
+    script.receive("K1 d2")
+    script.delivery.correct(access_unit("d2", 1000))
+    assert script.dropped() == {"queue_full": 2}
+    assert script.receive("d3") == [Drop.BEFORE_KEYFRAME]
+
+
+def test_a_gop_too_large_when_whole_is_not_handed_over_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gop, "MAX_GOP_BYTES", 1000)
+    script = Transcript.running("K1 d2")
+    script.delivery.correct(access_unit("d2", 1000))
+    assert script.drain(10) == ""
+    assert script.receive("d3") == [None]
+    assert script.take() == "d3"
+
+
+def test_a_gop_too_large_when_whole_leaves_nothing_to_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gop, "MAX_GOP_BYTES", 1000)
+    script = Transcript.running("K1 d2")
+    script.delivery.closed()
+    script.open()
+    script.delivery.correct(access_unit("d2", 1000))
+    assert script.receive("d3") == [Drop.BEFORE_KEYFRAME]
+    assert script.drain(10) == ""
+
+
+# Another encoder, another codec, another end.
 
 
 def test_another_encoder_begins_with_a_keyframe() -> None:
@@ -407,6 +497,36 @@ def test_another_encoder_begins_with_a_keyframe() -> None:
     assert script.receive("d4") == [Drop.BEFORE_KEYFRAME]
     script.receive("K5 d6")
     assert script.drain() == "d3 K5 d6"
+
+
+def test_another_codec_leaves_nothing_of_the_one_before() -> None:
+    script = Transcript()
+    script.receive("K1 d2 d3")
+    script.delivery.new_codec()
+    assert script.dropped() == {"no_room": 3}
+    assert script.receive("d4") == [Drop.BEFORE_KEYFRAME]
+    assert script.delivery.held == 0
+    script.open()
+    assert script.drain() == "", "a track is tried with a keyframe of its own codec only"
+    script.receive("K5 d6")
+    assert script.take() == "K5"
+    script.run()
+    assert script.drain() == "d6"
+
+
+def test_another_codec_ends_what_is_under_way() -> None:
+    script = Transcript.running("K1 d2 d3")
+    script.ask_for_keyframe()
+    assert script.take() == "(K1)"
+    script.receive("d4")
+    script.delivery.new_codec()
+    script.receive("K5 d6")
+    assert script.drain(10) == "", "the track of the codec before is gone"
+    script.open()
+    assert script.take() == "K5"
+    script.run()
+    assert script.drain() == "d6"
+    assert script.dropped() == {"no_room": 1}
 
 
 def test_what_waits_at_the_end_is_counted_and_let_go() -> None:

@@ -1,5 +1,7 @@
 """Whatever happens in whatever order: the books balance, and what is handed over can be decoded."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from ingestd.delivery.books import Drop
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.pacer import LEAST
 from ingestd.delivery.picture import HandOver
-from ingestd.media.access_unit import AccessUnit
+from ingestd.media.access_unit import AccessUnit, Codec
 from tests.delivery.transcript import INFO
 
 # Small, so that they are reached.
@@ -33,11 +35,13 @@ class AnyOrder(RuleBasedStateMachine):
             self.limits.setattr(module, "MAX_GOP_PICTURES", MOST_PICTURES)
         self.delivery = Delivery(MAX_BACKLOG)
         self.now = 1000.0
-        self.opened_before = False
+        self.published = False
         self.tried = False  # something was handed over since the track was opened
         self.keyframes: dict[int, bool] = {}  # every picture's number → whether a decoder can start there
         self.heads: dict[int, int | None] = {}  # → the keyframe it refers to, if the encoder sent that
         self.head: int | None = None
+        self.units: dict[int, AccessUnit] = {}  # → what it is as far as is known
+        self.info = INFO
         self.taken: list[int] = []  # handed over, in the order of the first time
         self.decoded: int | None = None  # the picture handed over last on this track
         self.stamp = 0
@@ -52,12 +56,36 @@ class AnyOrder(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.now += seconds
 
-    @rule(keyframe=st.sampled_from([True, False, False, False]), size=st.sampled_from(SIZES))
-    def receive(self, keyframe: bool, size: int) -> None:
+    @rule(
+        keyframe=st.sampled_from([True, False, False, False]),
+        size=st.sampled_from(SIZES),
+        torn=st.sampled_from([False, False, False, True]),
+    )
+    def receive(self, keyframe: bool, size: int, torn: bool = False) -> None:
         number = len(self.heads)
         self.head = number if keyframe else self.head
         self.keyframes[number], self.heads[number] = keyframe, self.head
-        self.delivery.receive(AccessUnit(bytes(size), keyframe, INFO), self.now, number)
+        self.units[number] = AccessUnit(b"?" * size, keyframe, self.info)
+        self.delivery.receive(self.units[number], self.now, number)
+        if torn:
+            self.correct(size)
+
+    @precondition(lambda self: self.units and max(self.units) == len(self.heads) - 1)
+    @rule(size=st.sampled_from([*SIZES, MOST_BYTES + 1]))
+    def correct(self, size: int) -> None:
+        number = len(self.heads) - 1
+        self.units[number] = replace(self.units[number], data=b"!" * size, corrects=True)
+        self.delivery.correct(self.units[number])
+
+    @rule()
+    def go_well(self) -> None:
+        """The usual course, without which what may go wrong later is seldom reached."""
+        self.opened()
+        self.receive(True, 1)
+        self.take_all_that_is_due(1)
+        self.running()
+        self.receive(False, 1)
+        self.take_all_that_is_due(1)
 
     @rule(count=st.integers(5, 2 * MOST_PICTURES))
     def receive_burst(self, count: int) -> None:
@@ -68,23 +96,41 @@ class AnyOrder(RuleBasedStateMachine):
     def receive_keyframe_without_parameter_sets(self) -> None:
         self.head = None
         self.keyframes[len(self.heads)], self.heads[len(self.heads)] = True, None
-        unit = AccessUnit(b"K", True, INFO, lacks_parameter_sets=True)
+        unit = AccessUnit(b"K", True, self.info, lacks_parameter_sets=True)
         assert self.delivery.receive(unit, self.now, 0) is Drop.NO_PARAMETER_SETS
 
     @rule(keyframe=st.booleans())
     def refuse(self, keyframe: bool) -> None:
         self.keyframes[len(self.heads)], self.heads[len(self.heads)] = keyframe, None
-        self.head = None  # a stream is of one codec: it can be published, or it cannot
-        self.delivery.new_encoder()
-        self.delivery.refuse(AccessUnit(b"?", keyframe, INFO), self.now)
+        self.change_codec()  # a stream is of one codec: it can be published, or it cannot
+        self.delivery.refuse(AccessUnit(b"?", keyframe, self.info), self.now)
 
-    @rule()
-    def new_encoder(self) -> None:
+    @rule(joined_in_a_gop=st.booleans())
+    def new_encoder(self, joined_in_a_gop: bool) -> None:
         self.head = None
         self.delivery.new_encoder()
+        if joined_in_a_gop:
+            self.receive(False, 1, torn=True)
+
+    @rule(published_at_once=st.booleans(), keyframe=st.booleans())
+    def new_codec(self, published_at_once: bool, keyframe: bool) -> None:
+        self.change_codec()
+        if published_at_once:
+            self.opened()
+        self.receive(keyframe, 1)
+        self.take(True, 0.0005)
+
+    def change_codec(self) -> None:
+        self.head = None
+        self.published = self.tried = False
+        other = Codec.H264 if self.info.codec is Codec.VP8 else Codec.VP8
+        self.info = replace(self.info, codec=other)
+        self.delivery.new_codec()
+        assert self.delivery.held == 0
 
     @rule()
     def opened(self) -> None:
+        self.published = True
         self.tried = False
         self.decoded = None
         self.delivery.opened(self.now)
@@ -96,7 +142,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule()
     def closed(self) -> None:
-        self.tried = False
+        self.published = self.tried = False
         self.delivery.closed()
 
     @rule()
@@ -106,7 +152,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def stop(self) -> None:
         self.head = None
-        self.tried = False
+        self.published = self.tried = False
         self.delivery.stop()
         assert self.delivery.held == 0
 
@@ -133,9 +179,11 @@ class AnyOrder(RuleBasedStateMachine):
     # What must hold.
 
     def look_at(self, hand_over: HandOver) -> None:
+        assert self.published, "there is no track"
         number = hand_over.picture.arrived_us if hand_over.again else hand_over.picture.number
         assert number == hand_over.picture.number, "the moment of arrival belongs to another picture"
-        assert hand_over.picture.access_unit.keyframe == self.keyframes[number]
+        assert hand_over.picture.access_unit is self.units[number], "not all of it, or another picture"
+        assert hand_over.picture.access_unit.info == self.info, "of a codec that the track does not carry"
 
         if hand_over.again:
             assert number in self.taken, "handed over 'again' for the first time"

@@ -47,6 +47,10 @@ class Transcript:
         """They arrive at once, as a burst does."""
         return [self.delivery.receive(access_unit(name), self.now, 0) for name in names.split()]
 
+    def correct(self, name: str) -> None:
+        """The picture received last was not whole: this is all of it."""
+        self.delivery.correct(access_unit(name))
+
     def open(self) -> None:
         self.delivery.opened(self.now)
 

@@ -1,5 +1,6 @@
 """Input nobody can publish: counted, said in words, bounded in memory, and the next encoder is served."""
 
+import asyncio
 import random
 from collections.abc import Callable
 
@@ -7,6 +8,7 @@ import pytest
 
 from ingestd.demo.server import LiveKitServer
 from tests.conftest import RunDaemon
+from tests.publish.support import tracks_become
 from tests.support.daemon import stream
 from tests.support.encoded import encode
 from tests.support.matching import assert_pictures_match
@@ -119,6 +121,30 @@ def test_h265_is_understood_and_said_not_to_be_published_yet(
         errors = [record for record in daemon.problems("new") if record["level"] == "error"]
         assert len(errors) == 1, "said once, not once a picture"
         assert daemon.problems("old") == []
+
+
+def test_h265_after_h264_takes_the_track_away_until_it_can_be_published_again(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    before = encode("h264", frames=90, gop=30, size=(160, 120), seed=1)
+    h265 = encode("h265", frames=90, gop=30, size=(160, 120), seed=2)
+    after = encode("h264", frames=150, gop=60, size=(160, 120), seed=3)
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        with Encoder(daemon.port(), before) as first:
+            first.wait()
+            viewer.wait_for_picture(first.last_hash, timeout=PATIENCE)
+            assert daemon.metrics().total("ingestd_stream_up") == 1
+            old = viewer.pictures()
+        with Encoder(daemon.port(), h265):
+            daemon.wait_for_problem("h.265")
+            assert daemon.metrics().total("ingestd_stream_up") == 0
+            assert "H.265 cannot be published" in daemon.get("/")[1]
+            asyncio.run(tracks_become(livekit, room, {"cam": [], "viewer": []}))
+        with Encoder(daemon.port(), after) as second:
+            second.wait()
+            viewer.wait_for_picture(second.last_hash, timeout=PATIENCE)
+            assert daemon.metrics().total("ingestd_stream_up") == 1
+        assert_pictures_match(viewer.pictures()[len(old) :], second.pushed)
 
 
 def test_b_frames_are_warned_of(run_daemon: RunDaemon, room: str) -> None:

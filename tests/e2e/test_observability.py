@@ -28,6 +28,7 @@ CONTRACT = {
     "ingestd_encoder_connections_total",
     "ingestd_room_connections_total",
     "ingestd_keyframe_requests_total",
+    "ingestd_feedback_messages_total",
     "ingestd_keyframe_interval_seconds",
     "ingestd_frame_rate",
     "ingestd_bitrate_bps",

@@ -31,6 +31,10 @@ def figures(**changes: Any) -> StreamFigures:
         encoder_connections={"accepted": 1, "rejected": 0},
         room_connections={"joined": 1},
         keyframe_requests=4,
+        feedback_messages={
+            "keyframe": {"sent": 3, "dropped": 1, "failed": 0},
+            "rate": {"sent": 2, "dropped": 0, "failed": 5},
+        },
         keyframe_interval=2.0,
         frame_rate=29.97,
         bitrate_bps=1_500_000.0,

@@ -84,6 +84,7 @@ async def test_streams_as_json_have_the_names_of_the_figures(
     assert list(stream) == [each.name for each in fields(StreamFigures)]
     assert stream["frames_dropped"] == {"backlog": 8, "before_keyframe": 0}
     assert stream["frame_delay"] == {"count": 4, "p50": pytest.approx(0.0055), "p99": 0.1}
+    assert stream["feedback_messages"]["rate"] == {"sent": 2, "dropped": 0, "failed": 5}
     assert stream["bitrate_bps"] is None
     assert stream["problems"] == ["no keyframe"]
 
@@ -93,7 +94,7 @@ async def test_the_page_tells_of_each_stream(get: aiohttp.ClientSession, daemon:
         figures(),
         figures(
             name="roof", up=False, encoder="", codec="", size="", profile="", keyframe_interval=None,
-            frame_delay=Histogram([1]), problems=("waiting for an encoder",),
+            feedback_messages={}, frame_delay=Histogram([1]), problems=("waiting for an encoder",),
         ),
     ]  # fmt: skip
 
@@ -103,8 +104,19 @@ async def test_the_page_tells_of_each_stream(get: aiohttp.ClientSession, daemon:
 
     assert "1 of 2 streams up." in page
     first, second = page.split('<th scope="row">')[1:]
-    for words in ("front-door", "up", "H264 1280x720", "30.0", "1.50 Mbit/s", "5.5 ms", "79", "backlog 8"):
+    for words in (
+        "front-door",
+        "up",
+        "H264 1280x720",
+        "30.0",
+        "1.50 Mbit/s",
+        "5.5 ms",
+        "79",
+        "backlog 8",
+        "feedback: 5 sent, 6 lost",
+    ):
         assert words in first
+    assert "feedback" not in second
     assert "before" not in first, "a reason that never happened is not shown"
     for words in ("roof", "down", "no encoder", "–", "<li>waiting for an encoder</li>"):
         assert words in second

@@ -134,6 +134,10 @@ class Encoder:
         """Whether all was written, or the connection broke."""
         return not self._thread.is_alive()
 
+    def heard(self) -> list[bytes]:
+        """The lines that were said back to it since it last asked; there must be some, or be on their way."""
+        return self._socket.recv(1 << 20).splitlines()
+
     def wait(self) -> None:
         """Wait until everything is written; the connection stays open."""
         seconds = len(self.stream.access_units) / self.stream.fps

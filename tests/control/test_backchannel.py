@@ -1,0 +1,122 @@
+"""What goes which way to the encoder, and what is counted of it."""
+
+import json
+
+from ingestd.control.backchannel import BackChannel, Inline
+from ingestd.control.messages import KEYFRAME_INTERVAL, RATE_PAUSE, Message, Result, Tell
+
+
+class Line:
+    """An encoder's connection that takes so many lines."""
+
+    def __init__(self, room: int) -> None:
+        self.lines: list[bytes] = []
+        self.room = room
+
+    def send(self, line: bytes) -> bool:
+        if len(self.lines) == self.room:
+            return False
+        self.lines.append(line)
+        return True
+
+
+class Later:
+    """A way on which what became of a message shows later."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Message, Tell]] = []
+
+    def send(self, message: Message, tell: Tell) -> None:
+        self.sent.append((message, tell))
+
+
+def counts(channel: BackChannel) -> dict[str, dict[str, int]]:
+    """Those that are not 0."""
+    return {
+        type: {result: count for result, count in results.items() if count}
+        for type, results in channel.messages.items()
+    }
+
+
+def test_each_message_goes_every_way_and_is_counted() -> None:
+    reads, never_reads = Line(100), Line(1)
+    channel = BackChannel([Inline(reads.send), Inline(never_reads.send)], 30.0)
+    channel.keyframe(1.0, 10)
+    channel.keyframe(1.1, 11)  # too soon
+    channel.rate(1_000_000, 1.1, 12)
+    assert reads.lines == [
+        b'{"type":"keyframe","at_us":10}\n',
+        b'{"type":"rate","bitrate_bps":1000000,"framerate_fps":30.0,"at_us":12}\n',
+    ]
+    assert never_reads.lines == reads.lines[:1]
+    assert counts(channel) == {"keyframe": {"sent": 2}, "rate": {"sent": 1, "dropped": 1}}
+
+
+def test_a_rate_is_said_again_where_it_was_dropped_and_nowhere_else() -> None:
+    reads, reads_again = Line(100), Line(0)
+    channel = BackChannel([Inline(reads.send), Inline(reads_again.send)], 30.0)
+    channel.rate(1_000_000, 1.0, 10)
+    reads_again.room = 100
+    channel.rate(None, 1.0 + RATE_PAUSE, 11)  # WebRTC does not repeat itself
+    assert [json.loads(line)["at_us"] for line in reads.lines] == [10]
+    assert [json.loads(line)["at_us"] for line in reads_again.lines] == [11]
+    assert counts(channel)["rate"] == {"sent": 2, "dropped": 1}
+
+
+def test_an_encoder_that_never_reads_is_told_the_rate_once_a_second_at_most() -> None:
+    channel = BackChannel([Inline(Line(0).send)], 30.0)
+    channel.rate(1_000_000, 0.0, 0)
+    for picture in range(300):
+        channel.rate(None, picture / 30, 0)
+    assert counts(channel)["rate"] == {"dropped": 10}
+
+
+def test_what_fails_later_is_counted_then_and_said_again() -> None:
+    way = Later()
+    channel = BackChannel([way], 30.0)
+    channel.rate(1_000_000, 1.0, 10)
+    assert counts(channel)["rate"] == {}
+    way.sent[0][1](Result.FAILED)
+    assert counts(channel)["rate"] == {"failed": 1}
+    channel.rate(None, 2.0, 11)
+    way.sent[1][1](Result.SENT)
+    assert counts(channel)["rate"] == {"failed": 1, "sent": 1}
+    channel.rate(None, 9.0, 12)
+    assert [message["at_us"] for message, _ in way.sent] == [10, 11]
+
+
+def test_a_new_encoder_hears_the_rate_though_webrtc_does_not_repeat_it() -> None:
+    line = Line(100)
+    channel = BackChannel([Inline(line.send)], 30.0)
+    channel.rate(1_000_000, 1.0, 10)
+    channel.new_encoder()
+    channel.rate(None, 5.0, 11)
+    assert [json.loads(line)["at_us"] for line in line.lines] == [10, 11]
+
+
+def test_a_new_encoder_may_not_be_asked_for_keyframes_any_oftener() -> None:
+    line = Line(100)
+    channel = BackChannel([Inline(line.send)], 30.0)
+    channel.keyframe(1.0, 10)
+    channel.new_encoder()
+    channel.keyframe(1.1, 11)
+    channel.keyframe(1.0 + KEYFRAME_INTERVAL, 12)
+    assert [json.loads(line)["at_us"] for line in line.lines] == [10, 12]
+
+
+def test_the_rate_of_a_track_that_is_gone_is_told_to_nobody() -> None:
+    line = Line(100)
+    channel = BackChannel([Inline(line.send)], 30.0)
+    channel.rate(1_000_000, 1.0, 10)
+    channel.new_track()
+    channel.new_encoder()
+    channel.rate(None, 5.0, 11)
+    assert len(line.lines) == 1
+
+
+def test_without_a_way_nothing_is_said() -> None:
+    channel = BackChannel([], 30.0)
+    channel.keyframe(1.0, 10)
+    channel.rate(1, 1.0, 10)
+    nothing = {"sent": 0, "dropped": 0, "failed": 0}
+    assert channel.messages == {"keyframe": nothing, "rate": nothing}

@@ -1,0 +1,335 @@
+"""One stream between an encoder and a track, both played by the test: what one does, and the other gets."""
+
+import asyncio
+import json
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import pytest
+import structlog
+
+from ingestd.config import Address, FeedbackConfig, SourceConfig, StreamConfig
+from ingestd.media.access_unit import StreamInfo
+from ingestd.publish.publication import Feedback, Listener, TrackOptions
+from ingestd.publish.room import RoomAddress, RoomConnection
+from ingestd.stream import Stream
+from ingestd.tasks import Tasks
+from tests.support.encoded import EncodedStream, encode
+
+PATIENCE = 10.0
+H264 = encode("h264", frames=8, gop=4, size=(160, 120), seed=1)
+LARGER = encode("h264", frames=8, gop=4, size=(320, 240), seed=1)
+VP8 = encode("vp8", frames=8, gop=4, size=(160, 120), seed=2)
+H265 = encode("h265", frames=8, gop=4, size=(160, 120), seed=3)
+LARGER_H265 = encode("h265", frames=8, gop=4, size=(320, 240), seed=3)
+# Joined behind the keyframe: the headers come, and pictures that refer to what was not sent.
+H264_MID_GOP = H264.access_units[0].split(b"\0\0\1\x65")[0] + b"".join(H264.access_units[1:4])
+# Pictures of one macroblock row each, with what is no NAL unit between: each of them a fault.
+NOISE = (b"\0\0\1\x41\x9a\x24\x6c\x41" + b"\0\0\1\xff\xff") * 200
+
+
+class Track:
+    """Stands in for the publication: what was handed over, and wishes of WebRTC's."""
+
+    def __init__(self, _options: TrackOptions, listener: Listener, _tasks: Tasks) -> None:
+        self._listener = listener
+        self.info: StreamInfo | None = None
+        self.open = self.closed = False
+        self.problem: str | None = "the track is not published"
+        self.frames_sent = 0
+        self.target_bitrate: float | None = None
+        self.taken: list[bytes] = []
+        self.wishes: list[Feedback] = []
+
+    def describe(self, info: StreamInfo) -> None:
+        if self.info is None or self.info.codec != info.codec:
+            self.lose()
+        self.info = info
+
+    def publish(self) -> None:
+        """The server has taken the track, and WebRTC encodes."""
+        self.open = True
+        self._listener.publication_opened()
+        self._listener.publication_running()
+
+    async def close(self) -> None:
+        self.lose()
+        self.closed = True
+
+    def hand_over(self, data: bytes, _info: StreamInfo, **_: object) -> bool:
+        self.taken.append(data)
+        self.frames_sent += 1
+        return True
+
+    def take_feedback(self) -> Feedback:
+        return self.wishes.pop(0) if self.wishes else Feedback(False, None, None)
+
+    def lose(self) -> None:
+        """The room is gone, and the track with it."""
+        if self.open:
+            self.open = False
+            self._listener.publication_closed()
+
+
+class Transport(asyncio.Transport):
+    """An encoder's connection, as far as a session looks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[Any] = []
+        self.closing = False
+        self._ours, self._theirs = socket.socketpair()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return {"socket": self._ours, "peername": ("127.0.0.1", 40112)}.get(name, default)
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def abort(self) -> None:
+        self.closing = True
+        self._ours.close()
+        self._theirs.close()
+
+    def write(self, data: Any) -> None:
+        self.lines.append(json.loads(data))
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def pause_reading(self) -> None:
+        """Nothing is read that the test does not write."""
+
+    def resume_reading(self) -> None:
+        """As above."""
+
+
+class Encoder:
+    """Connects to a stream; whatever it sends arrives in one read."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.transport = Transport()
+        self._session = stream._guard.new_session()
+        self._session.connection_made(self.transport)
+
+    def send(self, data: bytes) -> None:
+        # A buffer that is exported cannot change its size: too much for one read is an error here.
+        self._session.get_buffer(len(data))[: len(data)] = data
+        self._session.buffer_updated(len(data))
+
+    def leave(self) -> None:
+        self._session.connection_lost(None)
+        self.transport.abort()
+
+
+@pytest.fixture
+async def tasks() -> AsyncIterator[Tasks]:
+    failures: list[str] = []
+    tasks = Tasks(lambda name, error: failures.append(f"{name}: {error!r}"))
+    yield tasks
+    await tasks.close()
+    assert failures == []
+
+
+@pytest.fixture
+async def stream(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stream]:
+    monkeypatch.setattr("ingestd.stream.Publication", Track)
+    source = SourceConfig(listen=Address("tcp", "127.0.0.1", 0))
+    config = StreamConfig(name="cam", room="lobby", source=source, feedback=FeedbackConfig(inline=True))
+    room = RoomConnection(RoomAddress("ws://127.0.0.1:1", "key", "secret", "lobby", "cam"), tasks)
+    room.problem = None
+    stream = Stream(config, room, tasks)
+    await stream.start()
+    yield stream
+    assert_books_balance(stream)
+    await stream.stop()
+
+
+def nal_units(units: Sequence[bytes]) -> list[bytes]:
+    """Without the start codes, which come in two lengths."""
+    return b"".join(units).replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1")
+
+
+def track(stream: Stream) -> Track:
+    publication = stream._publication
+    assert isinstance(publication, Track)
+    return publication
+
+
+def assert_books_balance(stream: Stream) -> None:
+    f = stream.figures()
+    assert (
+        sum(f.frames_received.values()) == f.frames_submitted + sum(f.frames_dropped.values()) + f.frames_held
+    )
+
+
+def at_rest(stream: Stream) -> bool:
+    """No timer will hand anything over, and the pacer would let the next picture through."""
+    timers = stream._timer, stream._feedback_timer, stream._quiet_timer
+    return not any(timers) and time.monotonic() >= stream._delivery._pacer.ready_at
+
+
+async def eventually(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"it did not {what}"
+        await asyncio.sleep(0.002)
+
+
+async def test_pictures_that_waited_for_a_track_do_not_wait_for_one_of_another_codec(stream: Stream) -> None:
+    first = Encoder(stream)
+    first.send(VP8.container)
+    first.leave()
+    assert stream.figures().frames_held == 4
+    second = Encoder(stream)
+    second.send(H264_MID_GOP)
+    track(stream).publish()
+    assert stream.figures().frames_held == 0
+    assert stream.figures().frames_dropped["no_room"] == 8
+    assert track(stream).taken == [], "a VP8 keyframe for an H.264 track"
+    second.send(H264.container)
+    await eventually(
+        lambda: track(stream).taken[-1:] == [H264.access_units[6]],
+        "hand over all that is whole",
+    )
+    second.leave()
+
+
+async def test_a_codec_may_change_within_a_connection(stream: Stream) -> None:
+    vp9 = encode("vp9", frames=4, gop=4, size=(160, 120))
+    encoder = Encoder(stream)
+    encoder.send(VP8.container)
+    track(stream).publish()
+    await eventually(lambda: track(stream).taken[-1:] == [VP8.access_units[-1]], "hand over all")
+    old = len(track(stream).taken)
+    encoder.send(vp9.container)
+    assert not track(stream).open
+    track(stream).publish()
+    await eventually(lambda: track(stream).taken[-1:] == [vp9.access_units[-1]], "hand over all")
+    assert track(stream).taken[old:] == list(vp9.access_units)
+    encoder.leave()
+
+
+async def test_h265_after_h264_takes_the_track_out_of_the_room(stream: Stream) -> None:
+    encoder = Encoder(stream)
+    encoder.send(H264.container)
+    old = track(stream)
+    old.publish()
+    assert stream.figures().up
+    await eventually(lambda: len(old.taken) > 3, "hand over")
+    encoder.leave()
+    sent = stream.figures().frames_sent
+    for _ in range(2):
+        encoder = Encoder(stream)
+        encoder.send(H265.container)
+        assert not stream.figures().up
+        assert stream.figures().problems == ("cam: H.265 cannot be published by this version",)
+        encoder.leave()
+    await eventually(lambda: old.closed, "close the old track")
+    assert stream.figures().frames_dropped["unsupported"] == 16
+    assert stream.figures().stream_errors["h265_not_published"] == 2
+    assert stream.figures().frames_sent == sent, "a counter never falls"
+
+    encoder = Encoder(stream)
+    encoder.send(H264.container)
+    track(stream).publish()
+    assert stream.figures().up
+    await eventually(
+        lambda: track(stream).taken[-1:] == [H264.access_units[6]],
+        "hand over all that is whole",
+    )
+    assert stream._room._publications == [stream._publication]
+    encoder.leave()
+
+
+async def test_a_torn_h265_picture_is_received_once(stream: Stream) -> None:
+    encoder = Encoder(stream)
+    first, second, third, *_ = H265.access_units
+    encoder.send(first + second[:-20])
+    await eventually(lambda: stream.figures().frames_received["delta"] == 1, "take the piece for the whole")
+    encoder.send(second[-20:] + third)
+    assert stream.figures().stream_errors["torn_picture"] == 1
+    encoder.leave()
+    assert stream.figures().frames_received == {"key": 1, "delta": 2}
+    assert stream.figures().frames_dropped["unsupported"] == 3
+
+
+async def test_what_came_before_a_fault_is_handed_over(stream: Stream) -> None:
+    healthy = Encoder(stream)
+    healthy.send(H264.container)
+    track(stream).publish()
+    await eventually(lambda: not stream.figures().frames_held, "hand over what waited")
+    healthy.leave()
+    await eventually(lambda: at_rest(stream), "come to rest")
+    track(stream).taken.clear()
+
+    faulty = Encoder(stream)
+    faulty.send(H264.container + NOISE)
+    assert stream.figures().stream_errors["too_many_faults"] == 1
+    assert faulty.transport.closing
+    assert track(stream).taken, "at once, as ever"
+    await eventually(lambda: not stream.figures().frames_held, "hand over what came before the fault")
+    assert nal_units(track(stream).taken[:8]) == nal_units(H264.access_units)
+    faulty.leave()
+
+
+@pytest.mark.parametrize(("one", "other"), [(H264, LARGER), (H265, LARGER_H265)], ids=["h264", "h265"])
+async def test_a_stream_that_changes_with_every_picture_does_not_fill_the_log(
+    stream: Stream, one: EncodedStream, other: EncodedStream
+) -> None:
+    with structlog.testing.capture_logs() as lines:
+        encoder = Encoder(stream)
+        encoder.send((one.access_units[0] + other.access_units[0]) * 5)
+        encoder.leave()
+    events = [line["event"] for line in lines]
+    assert events.count("stream recognised") == 1
+    assert events.count("stream changed") == 1
+    assert len(events) <= 6
+    assert stream.figures().stream_errors["h265_not_published"] == (one is H265)
+
+
+async def test_an_encoder_hears_what_webrtc_wants_and_so_does_the_next(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestd.control.messages.RATE_PAUSE", 0)
+    first = Encoder(stream)
+    first.send(H264.container)
+    track(stream).publish()
+    track(stream).wishes.append(Feedback(True, 1_200_000, 17.0))
+    await eventually(lambda: len(first.transport.lines) == 2, "tell the encoder")
+    keyframe, rate = first.transport.lines
+    assert keyframe == {"type": "keyframe", "at_us": keyframe["at_us"]}
+    assert rate == {**rate, "type": "rate", "bitrate_bps": 1_200_000, "framerate_fps": 60.0}
+    first.leave()
+
+    second = Encoder(stream)
+    second.send(H264.container)
+    await eventually(lambda: second.transport.lines, "tell the next")
+    (rate,) = second.transport.lines
+    assert rate == {**rate, "type": "rate", "bitrate_bps": 1_200_000, "framerate_fps": 60.0}
+    second.leave()
+    none = {"sent": 0, "dropped": 0, "failed": 0}
+    assert stream.figures().feedback_messages == {"keyframe": none | {"sent": 1}, "rate": none | {"sent": 2}}
+
+
+async def test_what_the_link_of_a_lost_track_carried_is_told_to_nobody(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestd.control.messages.RATE_PAUSE", 0)
+    first = Encoder(stream)
+    first.send(H264.container)
+    track(stream).publish()
+    track(stream).wishes.append(Feedback(False, 1_200_000, 17.0))
+    await eventually(lambda: first.transport.lines, "tell the encoder")
+    first.leave()
+
+    track(stream).lose()
+    track(stream).taken.clear()
+    second = Encoder(stream)
+    second.send(H264.container)
+    track(stream).publish()
+    await eventually(lambda: not stream.figures().frames_held, "hand over all")
+    assert second.transport.lines == []
+    second.leave()

@@ -21,8 +21,9 @@ from ingestd.media.verdict import B_FRAMES, obstacles
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
 from ingestd.observe.logs import Limited
-from ingestd.publish.publication import Feedback, Publication, TrackOptions
+from ingestd.publish.publication import Feedback, Publication
 from ingestd.publish.room import RoomConnection
+from ingestd.publish.track import TrackOptions
 from ingestd.source.dialer import Dialer
 from ingestd.source.guard import Guard
 from ingestd.source.listener import Listener
@@ -151,6 +152,10 @@ class Stream:
     def publication_closed(self) -> None:
         """The track is gone."""
         self._delivery.closed()
+
+    def publication_failed(self, reason: str) -> None:
+        """The track was of no use."""
+        self._errors[reason] += 1
 
     # What the observers read.
 

@@ -18,6 +18,7 @@ from ingestd.app import App
 from ingestd.config import Address, Config, HttpConfig, LiveKitConfig, SourceConfig, StreamConfig
 from ingestd.demo.server import LiveKitServer
 from ingestd.errors import ConfigError
+from tests.support.encoded import encode
 from tests.support.ports import free_port
 
 PATIENCE = 20.0
@@ -279,6 +280,22 @@ async def test_a_server_that_has_stopped_answering_does_not_hold_up_the_end(
             assert await daemon.stop() == 0
         finally:
             os.kill(own_livekit.pid, signal.SIGCONT)
+
+
+async def test_a_codec_the_server_refuses_is_an_error_of_its_stream(room: str) -> None:
+    offered = ("audio/opus", "video/vp8", "video/rtx")
+    only = {"room": {"enabled_codecs": [{"mime": mime} for mime in offered]}}
+    with LiveKitServer(config_overrides=only) as server:
+        one = stream("one", room)
+        async with running(configuration(server, one)) as daemon:
+            video = encode("vp9", frames=30, gop=30, size=(160, 120))
+            with socket.create_connection(("127.0.0.1", one.source.address.port)) as encoder:
+                encoder.sendall(video.container)
+
+                def errors() -> Mapping[str, int]:
+                    return next(iter(daemon.app.figures())).stream_errors
+
+                await eventually(lambda: errors().get("codec_refused"), "count the refusal")
 
 
 async def test_a_task_that_fails_ends_the_daemon_with_1(livekit: LiveKitServer, room: str) -> None:

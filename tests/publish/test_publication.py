@@ -213,7 +213,11 @@ async def test_a_description_that_changes_while_the_track_is_published_leaves_on
 
 
 async def test_a_track_that_is_being_published_at_the_end_does_not_stay(
-    livekit: LiveKitServer, room: str, joined: rtc.Room, publication: Publication
+    livekit: LiveKitServer,
+    room: str,
+    joined: rtc.Room,
+    publication: Publication,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     publication.room_joined(joined)
     publication.describe(info("vp8"))
@@ -227,6 +231,7 @@ async def test_a_track_that_is_being_published_at_the_end_does_not_stay(
     await eventually(lambda: second.open, "publish")
     await second.close()
     await tracks_become(livekit, room, {"cam": []})
+    assert not [line for line in caplog.records if line.exc_info], "the SDK met a track it did not know of"
 
 
 async def test_nothing_is_begun_while_the_sdk_reconnects(

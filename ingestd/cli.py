@@ -81,6 +81,7 @@ def _load(path: Path) -> Config:
 def _run(options: argparse.Namespace) -> int:
     config = _load(options.config)
     logs.configure(config.log.level, config.log.format)
+    sys.unraisablehook = logs.log_unraisable
 
     # Until the app listens to signals, SIGTERM ends us as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any
 
 import structlog
 
@@ -16,7 +17,7 @@ from ingestd.observe.http import HttpServer
 from ingestd.observe.metrics import make_registry
 from ingestd.publish.room import RoomAddress, RoomConnection
 from ingestd.stream import Stream
-from ingestd.tasks import Tasks
+from ingestd.tasks import Tasks, outcome
 
 logger = structlog.get_logger("ingestd")
 
@@ -48,8 +49,7 @@ class App:
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, lambda: self._tasks.start("reload", self._reload()) and None)
         try:
-            await self._start()
-            await self._stopping.wait()
+            await self._start_until_stopped()
         finally:
             logger.info("stopping")
             with contextlib.suppress(TimeoutError):
@@ -67,6 +67,18 @@ class App:
         running = [problem for stream in self._streams.values() for problem in stream.problems]
         return running + list(self._not_started.values())
 
+    async def _start_until_stopped(self) -> None:
+        # A signal need not wait for the start, which may be looking up a name that nobody knows.
+        starting = self._tasks.begin("start", self._start())
+        stopping = self._tasks.begin("await a signal", self._stopping.wait())
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            await outcome(stopping)
+        else:
+            starting.cancel()
+            await asyncio.wait({starting})
+
     async def _start(self) -> None:
         for warning in self._config.warnings:
             logger.warning(warning)
@@ -82,9 +94,9 @@ class App:
             await self._stop_all()
 
     async def _stop_all(self) -> None:
-        await asyncio.gather(*(stream.stop() for stream in self._streams.values()))
-        await asyncio.gather(*(room.close() for room in self._rooms.values()))
-        await self._http.stop()
+        await _all({f"stream {name}": stream.stop() for name, stream in self._streams.items()})
+        await _all({f"room {address!r}": room.close() for address, room in self._rooms.items()})
+        await _all({"http": self._http.stop()})
         await self._tasks.close()
 
     async def _reload(self) -> None:
@@ -146,3 +158,11 @@ class App:
         logger.critical("internal error; stopping", task=name, exc_info=error)
         self._failed = True
         self._stopping.set()
+
+
+async def _all(stops: Mapping[str, Coroutine[Any, Any, None]]) -> None:
+    """Stop them all at once; one that fails keeps none of the others from it."""
+    results = await asyncio.gather(*stops.values(), return_exceptions=True)
+    for name, error in zip(stops, results, strict=True):
+        if error is not None:
+            logger.error("not stopped as it should be", what=name, exc_info=error)

@@ -1,7 +1,9 @@
 """Arguments → configuration → exit code."""
 
 import argparse
+import asyncio
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,14 +81,18 @@ def _load(path: Path) -> Config:
 def _run(options: argparse.Namespace) -> int:
     config = _load(options.config)
     logs.configure(config.log.level, config.log.format)
+    sys.unraisablehook = logs.log_unraisable
 
+    # Until the app listens to signals, SIGTERM ends us as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # The SDK takes a second to import, which the other commands do without.
     from ingestd.app import App
 
-    async def run() -> int:
-        return await App(config, lambda: _load(options.config)).run()
-
-    return uvloop.run(run())
+    # The loop is not closed, and stays referenced: closing it waits for names that are still looked up, which
+    # takes a minute where DNS does not answer. The process is about to leave.
+    loop = uvloop.new_event_loop()
+    asyncio.set_event_loop(loop)
+    return loop.run_until_complete(App(config, lambda: _load(options.config)).run())
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -37,8 +37,9 @@ class BitstreamError(StreamError):
 class RoomError(IngestdError):
     """A fault on the way to the room.
 
-    ``reason`` is a short ``snake_case`` word, used as the label ``result`` of
-    ``ingestd_room_connections_total``.
+    ``reason`` is a short ``snake_case`` word: where the room was not joined, or lost, the label ``result`` of
+    ``ingestd_room_connections_total``; where only a track was of no use, ``reason`` of
+    ``ingestd_stream_errors_total``.
     """
 
     def __init__(self, reason: str, message: str) -> None:

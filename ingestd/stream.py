@@ -21,8 +21,9 @@ from ingestd.media.verdict import B_FRAMES, obstacles
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
 from ingestd.observe.logs import Limited
-from ingestd.publish.publication import Publication, TrackOptions
+from ingestd.publish.publication import Publication
 from ingestd.publish.room import RoomConnection
+from ingestd.publish.track import TrackOptions
 from ingestd.source.dialer import Dialer
 from ingestd.source.guard import Guard
 from ingestd.source.listener import Listener
@@ -156,6 +157,10 @@ class Stream:
         """The track is gone."""
         self._delivery.closed()
         self._back_channel.new_track()
+
+    def publication_failed(self, reason: str) -> None:
+        """The track was of no use."""
+        self._errors[reason] += 1
 
     # What the observers read.
 

@@ -18,6 +18,8 @@ from ingestd.app import App
 from ingestd.config import Address, Config, HttpConfig, LiveKitConfig, SourceConfig, StreamConfig
 from ingestd.demo.server import LiveKitServer
 from ingestd.errors import ConfigError
+from ingestd.stream import Stream
+from tests.support.encoded import encode
 from tests.support.ports import free_port
 
 PATIENCE = 20.0
@@ -279,6 +281,72 @@ async def test_a_server_that_has_stopped_answering_does_not_hold_up_the_end(
             assert await daemon.stop() == 0
         finally:
             os.kill(own_livekit.pid, signal.SIGCONT)
+
+
+async def test_a_signal_while_a_room_is_being_joined_ends_everything(
+    own_livekit: LiveKitServer, room: str
+) -> None:
+    os.kill(own_livekit.pid, signal.SIGSTOP)
+    async with running(configuration(own_livekit, stream("one", room))) as daemon:
+        assert daemon.tasks("connect")
+        assert await daemon.stop() == 0
+    own_livekit.kill()  # were it to come back, we would be joining for ever
+
+
+async def test_a_signal_during_the_start_ends_it(
+    livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def look_up_a_name_nobody_knows(self: Stream) -> None:
+        if self.config.name == "two":
+            await asyncio.Event().wait()
+        await start(self)
+
+    start = Stream.start
+    monkeypatch.setattr(Stream, "start", look_up_a_name_nobody_knows)
+    one, two = stream("one", room), stream("two", room)
+    daemon = Daemon(configuration(livekit, one, two))
+    daemon.code = asyncio.get_running_loop().create_task(daemon.app.run())
+    await eventually(lambda: daemon.names == ["one"], "begin to start")
+    assert await daemon.stop() == 0
+    assert not can_be_dialled(one)
+    assert not daemon.app._tasks._tasks
+
+
+async def test_a_stream_that_fails_to_stop_leaves_nothing_else_running(
+    livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fail(self: Stream) -> None:
+        await stop(self)
+        if self.config.name == "one":
+            raise AssertionError("a defect")
+        stopped.append(self.config.name)
+
+    stop = Stream.stop
+    stopped: list[str] = []
+    monkeypatch.setattr(Stream, "stop", fail)
+    one, two = stream("one", room), stream("two", room, identity="other")
+    async with running(configuration(livekit, one, two)) as daemon:
+        await eventually(lambda: not daemon.app.problems(), "be ready")
+        assert await daemon.stop() == 0
+    assert stopped == ["two"]
+    assert not can_be_dialled(two)
+    assert "AssertionError: a defect" in capsys.readouterr().out
+
+
+async def test_a_codec_the_server_refuses_is_an_error_of_its_stream(room: str) -> None:
+    offered = ("audio/opus", "video/vp8", "video/rtx")
+    only = {"room": {"enabled_codecs": [{"mime": mime} for mime in offered]}}
+    with LiveKitServer(config_overrides=only) as server:
+        one = stream("one", room)
+        async with running(configuration(server, one)) as daemon:
+            video = encode("vp9", frames=30, gop=30, size=(160, 120))
+            with socket.create_connection(("127.0.0.1", one.source.address.port)) as encoder:
+                encoder.sendall(video.container)
+
+                def errors() -> Mapping[str, int]:
+                    return next(iter(daemon.app.figures())).stream_errors
+
+                await eventually(lambda: errors().get("codec_refused"), "count the refusal")
 
 
 async def test_a_task_that_fails_ends_the_daemon_with_1(livekit: LiveKitServer, room: str) -> None:

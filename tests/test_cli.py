@@ -1,5 +1,6 @@
 """Arguments in, exit code and messages out; what a daemon does is for tests/e2e."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -130,3 +131,51 @@ def test_check_needs_neither_the_sdk_nor_a_loop(config: Path) -> None:
         check=False,
     )
     assert process.returncode == 0, process.stderr
+
+
+def test_a_signal_while_the_sdk_is_imported_ends_the_process_with_0(config: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "ingestd", "run", "--config", str(config)], stderr=subprocess.PIPE, text=True
+    ) as process:
+        maps = Path(f"/proc/{process.pid}/maps")
+        while "numpy" not in maps.read_text():  # which the SDK imports
+            assert process.poll() is None
+        process.terminate()
+        _, said = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "Traceback" not in said
+
+
+def test_what_python_cannot_raise_is_a_line_of_the_log_too(config: Path) -> None:
+    program = (
+        "import sys; from ingestd.app import App; from ingestd.cli import entry\n"
+        "class Handle:\n def __del__(self): assert False\n"
+        "async def run(_): Handle(); return 0\n"
+        "App.run = run; entry()"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", program, "run", "--config", str(config)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    (line,) = process.stderr.splitlines()
+    assert json.loads(line)["exception"].endswith("AssertionError")
+
+
+def test_the_process_leaves_at_once_when_the_daemon_has_stopped(config: Path) -> None:
+    # Where DNS does not answer, a name may still be looked up then.
+    program = (
+        "import asyncio, time; from ingestd.app import App; from ingestd.cli import entry\n"
+        "async def run(_): asyncio.get_running_loop().run_in_executor(None, time.sleep, 60); return 0\n"
+        "App.run = run; entry()"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", program, "run", "--config", str(config)],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert (process.returncode, process.stderr) == (0, "")

@@ -24,7 +24,7 @@ from ingestd.errors import ConfigError
 from ingestd.media.access_unit import Codec, Format
 
 ROOT = Path(__file__).parent.parent
-SECRET = "a-secret-nobody-may-see"
+SECRET = "a-secret-of-32-bytes-or-more-nobody-may-see"
 
 LIVEKIT = f"""\
 livekit:
@@ -89,7 +89,8 @@ def stream(*lines: str, name: str = "cam", room: str = "lobby", port: int = 5004
 def test_the_commented_file_equals_the_defaults() -> None:
     config = load(ROOT / "config/ingestd.yaml", {})
 
-    assert config == Config(
+    assert ["livekit.api_secret" in warning for warning in config.warnings] == [True], "that of a test server"
+    assert config.model_copy(update={"warnings": ()}) == Config(
         livekit=LiveKitConfig.model_validate({"api_key": "devkey", "api_secret": "secret"}),
         streams=(
             StreamConfig(
@@ -573,6 +574,17 @@ def test_what_is_pinned_off_is_taken_when_false_and_warned_of_when_true(loads: L
         "ingestd.yaml:9: streams[0].simulcast: true is ignored: a pre-encoded stream has one layer, "
         "and making others would mean decoding it",
     ]
+
+
+def test_a_short_secret_is_warned_of_where_it_was_set(loads: Loads, tmp_path: Path) -> None:
+    short = "x" * 31
+    (of_the_file,) = loads(LIVEKIT.replace(SECRET, short) + ONE_STREAM).warnings
+    (of_the_environment,) = loads(LIVEKIT + ONE_STREAM, LIVEKIT_API_SECRET=short).warnings
+
+    assert of_the_file.startswith(f"{tmp_path}/ingestd.yaml:3: livekit.api_secret: is shorter than 32 bytes")
+    assert of_the_environment.startswith("environment: LIVEKIT_API_SECRET: is shorter than 32 bytes")
+    assert short not in of_the_file + of_the_environment
+    assert loads(LIVEKIT.replace(SECRET, short + "x") + ONE_STREAM).warnings == ()
 
 
 def test_an_open_door_and_keys_without_use_are_warned_of(loads: Loads) -> None:

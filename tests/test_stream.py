@@ -12,8 +12,9 @@ import structlog
 
 from ingestd.config import Address, FeedbackConfig, SourceConfig, StreamConfig
 from ingestd.media.access_unit import StreamInfo
-from ingestd.publish.publication import Feedback, Listener, TrackOptions
+from ingestd.publish.publication import Feedback, Listener
 from ingestd.publish.room import RoomAddress, RoomConnection
+from ingestd.publish.track import TrackOptions
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks
 from tests.support.encoded import EncodedStream, encode

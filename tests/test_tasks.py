@@ -2,7 +2,9 @@ import asyncio
 import gc
 from typing import Any
 
-from ingestd.tasks import Tasks
+import pytest
+
+from ingestd.tasks import Tasks, outcome
 
 
 class Owner:
@@ -99,4 +101,44 @@ async def test_a_task_is_kept_although_nobody_else_does() -> None:
     gc.collect()
     assert len(owner.tasks._tasks) == 1
     await owner.tasks.close()
+    assert log == ["cleaned up"]
+
+
+async def test_what_was_begun_goes_on_when_the_one_who_waits_is_cancelled() -> None:
+    owner = Owner()
+    may_end = asyncio.Event()
+
+    async def work() -> str:
+        await may_end.wait()
+        return "done"
+
+    begun = owner.tasks.begin("work", work())
+    waiting = owner.tasks.begin("wait", outcome(begun))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    may_end.set()
+    assert await outcome(begun) == "done"
+    assert owner.tasks._tasks == set()
+
+
+async def test_what_was_begun_raises_where_its_outcome_is_awaited_and_nowhere_else() -> None:
+    owner = Owner()
+    escaped: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: escaped.append(context))
+    with pytest.raises(ValueError, match="broken"):
+        await outcome(owner.tasks.begin("heard", fail()))
+    await asyncio.wait([owner.tasks.begin("unheard", fail())])
+    gc.collect()
+    assert owner.failures == []
+    assert escaped == []
+
+
+async def test_closing_cancels_what_was_begun() -> None:
+    owner = Owner()
+    log: list[str] = []
+    begun = owner.tasks.begin("work", forever(log))
+    await asyncio.sleep(0)
+    await owner.tasks.close()
+    assert begun.cancelled()
     assert log == ["cleaned up"]

@@ -16,6 +16,8 @@ from ingestd.errors import ConfigError
 
 # A thousand streams fit into a fraction of it; a device or a video given by mistake does not.
 _LARGEST_FILE = 1 << 20
+# What RFC 7518, 3.2, asks of a key for HS256, with which tokens are signed.
+_SAFE_SECRET = 32
 
 _NEEDED = {
     "api_key": "set it here or as LIVEKIT_API_KEY",
@@ -48,6 +50,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     livekit = _validate(
         document, LiveKitConfig, _without_nulls(raw["livekit"]), ("livekit",), SECTIONS["livekit"]
     )
+    if livekit is not None:
+        warnings.look_at_secret(livekit)
     http = _validate(document, HttpConfig, _without_nulls(raw["http"]), ("http",), SECTIONS["http"])
     log = _validate(document, LogConfig, _without_nulls(raw["log"]), ("log",), SECTIONS["log"])
     streams = _streams(document, root.get("streams"), raw["defaults"], warnings)
@@ -263,6 +267,15 @@ class _Warnings:
                 self._warn(origin, f"true is ignored: {PINNED[key]}")
             elif value not in (False, "false", None):
                 self._document.problems.append(f"{origin}: {value!r} is not known; allowed: false")
+
+    def look_at_secret(self, livekit: LiveKitConfig) -> None:
+        """Warn of a secret that can be found by trying."""
+        if len(livekit.api_secret.get_secret_value().encode()) < _SAFE_SECRET:
+            self._warn(
+                self._document.origin(("livekit", "api_secret")),
+                f"is shorter than {_SAFE_SECRET} bytes: whoever finds it by trying can join every room; give "
+                "the server and ingestd a longer one, unless it is a server for tests",
+            )
 
     def look_at(self, stream: StreamConfig, own_source: object, path: KeyPath) -> None:
         """Warn of an open door, and of keys of the source that its kind does not use."""

@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any, TextIO
 
@@ -24,6 +25,7 @@ _SDK_LINE = re.compile(r"(?P<target>[\w:]+?):(?P<line>\d+):(?P<module>[\w:]*) - 
 # A JSON Web Token: two base64url parts that begin with the brace of a JSON object, and a signature, if any.
 _JWT = re.compile(r"eyJ[\w-]{4,}\.eyJ[\w-]*(?:\.[\w-]*)?|eyJ[\w-]{4,}\.[\w-]+\.[\w-]+")
 _IN_URL = re.compile(r"((?:access_token|api_secret|token)=)[^&\s\"']+", re.IGNORECASE)
+_USER_IN_URL = re.compile(r"(?<=://)[^/?#\s\"'@]+(?=@)")
 _HIDDEN = "[hidden]"
 # Shorter than this a "secret" is a word that ordinary lines hold too.
 _SHORTEST_SECRET = 6
@@ -39,10 +41,18 @@ def hide(secret: str) -> None:
 
 
 def redact(text: str) -> str:
-    """``text`` without hidden secrets, tokens, and the tokens in URLs."""
+    """``text`` without hidden secrets, tokens, and the tokens and passwords in URLs."""
     for secret in _secrets:
         text = text.replace(secret, _HIDDEN)
-    return _IN_URL.sub(rf"\1{_HIDDEN}", _JWT.sub(_HIDDEN, text))
+    text = _IN_URL.sub(rf"\1{_HIDDEN}", _JWT.sub(_HIDDEN, text))
+    return _USER_IN_URL.sub(_HIDDEN, text)
+
+
+def log_unraisable(unraisable: Any) -> None:
+    """Log what Python could raise nowhere (in a destructor, a callback of C); for ``sys.unraisablehook``."""
+    where = unraisable.err_msg or "Exception ignored in"
+    error = unraisable.exc_value
+    logging.getLogger("python").error("%s: %r", where, unraisable.object, exc_info=error)
 
 
 def configure(level: str = "info", format: str = "auto", stream: TextIO | None = None) -> None:
@@ -77,9 +87,11 @@ def configure(level: str = "info", format: str = "auto", stream: TextIO | None =
             structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
         ]
     handler = _Handler(out)
+    if level != "debug":
+        handler.addFilter(_SdkRepeats())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, _split_sdk_line],
+            foreign_pre_chain=[*shared, _split_sdk_line, _word_sdk_error],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *end],
         )
     )
@@ -130,6 +142,23 @@ class Limited:
         return suppressed
 
 
+class _SdkRepeats(logging.Filter):
+    """Lets the SDK say the same thing once a second; without a server it does so four times at each try."""
+
+    _NUMBER = re.compile(r"\d+")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._limited = Limited()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name != "livekit":
+            return True
+        suppressed = self._limited.due(self._NUMBER.sub("#", f"{record.msg} {record.args}"))
+        record.__dict__["suppressed"] = suppressed
+        return suppressed is not None
+
+
 class _Handler(logging.StreamHandler[TextIO]):
     """Never raises and never prints about itself: a log nobody reads must not stop the pictures."""
 
@@ -163,6 +192,25 @@ def _split_sdk_line(_logger: WrappedLogger, _method: str, event: EventDict) -> E
         if match:
             event["event"] = match["event"]
             event["module"] = match["module"] or match["target"]
+        if suppressed := event["_record"].__dict__.get("suppressed"):
+            event["suppressed"] = suppressed
+    return event
+
+
+def _word_sdk_error(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Make one line of an exception that is the SDK's own affair; a defect of ours keeps its traceback."""
+    error = event["exc_info"][1] if event.get("exc_info") else None
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)] if error else []
+    packages = [frame.f_globals.get("__name__", "").partition(".")[0] for frame in frames]
+    if next((name for name in reversed(packages) if name in ("livekit", "ingestd")), None) == "livekit":
+        del event["exc_info"]
+        said = event["event"].partition("\n")[0]
+        event.update(
+            logger="livekit",
+            event="an error within the LiveKit SDK, which goes on",
+            said=said,
+            error=f"{type(error).__name__}: {error}",
+        )
     return event
 
 

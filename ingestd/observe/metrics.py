@@ -34,7 +34,11 @@ _COUNTERS: Mapping[str, tuple[str, Callable[[StreamFigures], int]]] = {
 _LABELLED: Mapping[str, tuple[str, str, Callable[[StreamFigures], Mapping[str, int]]]] = {
     "frames_received": ("Access units found in the stream.", "type", lambda f: f.frames_received),
     "frames_dropped": ("Access units that were not submitted.", "reason", lambda f: f.frames_dropped),
-    "stream_errors": ("Faults of the encoder's stream.", "reason", lambda f: f.stream_errors),
+    "stream_errors": (
+        "Faults of the encoder's stream, and of its track in the room.",
+        "reason",
+        lambda f: f.stream_errors,
+    ),
     "encoder_connections": (
         "Encoders that connected or tried to.",
         "result",

@@ -11,10 +11,11 @@ import structlog
 from livekit import rtc
 
 from ingestd.backoff import Backoff
+from ingestd.config import without_credentials
 from ingestd.errors import RoomError
 from ingestd.publish.publication import Publication
 from ingestd.publish.token import mint
-from ingestd.tasks import Tasks
+from ingestd.tasks import Tasks, outcome
 
 logger = structlog.get_logger("ingestd.publish")
 
@@ -24,8 +25,6 @@ LONGEST_DELAY = 10.0
 # Whoever is thrown out sooner than this waits longer each time, so that two daemons with one identity do not
 # throw each other out for ever.
 SETTLED = 30.0
-# One try: resolving, connecting, TLS and the server's answer.
-CONNECT_TIMEOUT = 10.0
 # Leaving is polite, not needed; a server that is gone must not hold up our exit.
 LEAVE_TIMEOUT = 2.0
 
@@ -92,8 +91,10 @@ class RoomConnection:
     def add(self, publication: Publication) -> None:
         """Publish ``publication`` here whenever there is a room."""
         self._publications.append(publication)
-        if self._joined and self._room is not None:
+        if self._room is not None:
             publication.room_joined(self._room)
+            if not self._joined:
+                publication.room_interrupted()
 
     def remove(self, publication: Publication) -> None:
         """Forget ``publication``; whoever calls this closes it."""
@@ -117,8 +118,10 @@ class RoomConnection:
         room = rtc.Room()
         gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._listen(room, gone)
+        connecting = self._tasks.begin(f"connect {self._address!r}", self._connect(room))
         try:
-            await self._join(room)
+            await outcome(connecting)
+            self._meet(room)
             joined_at = time.monotonic()
             reason = await gone
             if time.monotonic() - joined_at > SETTLED:
@@ -126,33 +129,31 @@ class RoomConnection:
             raise RoomError("lost", f"the room was lost: {_REASONS.get(reason, reason)}")
         finally:
             self._part()
-            self._room = None
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(LEAVE_TIMEOUT):
-                    await room.disconnect()
+            leaving = self._tasks.start(f"leave {self._address!r}", _leave(room, connecting))
+            await asyncio.wait({leaving}, timeout=LEAVE_TIMEOUT)
 
-    async def _join(self, room: rtc.Room) -> None:
+    async def _connect(self, room: rtc.Room) -> None:
+        """Connect. To be run to its end: the SDK goes on when this is cancelled, and if it succeeds ends us.
+
+        (It panics when nobody is ready for the room's events 10 s after it has joined.) A server that does
+        not answer is tried four times for 5 s each, about half a minute in all, and then there is an error.
+        """
         a = self._address
         token = mint(key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity)
-        options = rtc.RoomOptions(auto_subscribe=False, dynacast=False)
         try:
-            async with asyncio.timeout(CONNECT_TIMEOUT):
-                await room.connect(a.url, token, options)
-        except TimeoutError:
-            raise _room_error(a.url, f"timed out after {CONNECT_TIMEOUT:g} s") from None
+            await room.connect(a.url, token, rtc.RoomOptions(auto_subscribe=False, dynacast=False))
         except rtc.ConnectError as error:
             raise _room_error(a.url, error.message) from None
-        self.connections["joined"] += 1
-        self._log.info("room joined", url=a.url)
-        self._room = room
-        self._meet()
 
     def _listen(self, room: rtc.Room, gone: "asyncio.Future[str]") -> None:
+        # What the SDK says of a room we have parted from is not about the one we are in, or come to be in.
         def disconnected(reason: Any) -> None:
             if not gone.done():
                 gone.set_result(rtc.DisconnectReason.Name(reason).lower())
 
         def reconnecting() -> None:
+            if self._room is not room:
+                return
             self._log.warning("the connection to the room is interrupted; reconnecting")
             self._joined = False
             self.problem = f"room {self._address.room!r} is reconnecting"
@@ -160,6 +161,8 @@ class RoomConnection:
                 publication.room_interrupted()
 
         def reconnected() -> None:
+            if self._room is not room:
+                return
             self._log.info("the connection to the room is back")
             self.connections["reconnected"] += 1
             self._joined = True
@@ -171,23 +174,33 @@ class RoomConnection:
         room.on("reconnecting", reconnecting)
         room.on("reconnected", reconnected)
 
-    def _meet(self) -> None:
-        assert self._room is not None
+    def _meet(self, room: rtc.Room) -> None:
+        self.connections["joined"] += 1
+        self._log.info("room joined", url=without_credentials(self._address.url))
+        self._room = room
         self._joined = True
         self.problem = None
         for publication in self._publications:
-            publication.room_joined(self._room)
+            publication.room_joined(room)
 
     def _part(self) -> None:
+        self._room = None
         self._joined = False
         self.problem = f"room {self._address.room!r} is not joined"
         for publication in self._publications:
             publication.room_lost()
 
 
+async def _leave(room: rtc.Room, connecting: asyncio.Task[None]) -> None:
+    await asyncio.wait({connecting})
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(LEAVE_TIMEOUT):
+            await room.disconnect()
+
+
 def _room_error(url: str, message: str) -> RoomError:
-    lower = message.lower()
+    server, lower = without_credentials(url), message.lower()
     for part, reason, cure in _CURES:
         if part in lower:
-            return RoomError(reason, f"{url}: {cure} ({message})")
-    return RoomError("failed", f"{url}: {message}")
+            return RoomError(reason, f"{server}: {cure} ({message})")
+    return RoomError("failed", f"{server}: {message}")

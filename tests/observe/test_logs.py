@@ -3,7 +3,9 @@
 import io
 import json
 import logging
+import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -142,6 +144,102 @@ def test_the_sdk_speaks_from_warning_on_and_in_full_at_debug() -> None:
     assert [line["event"] for line in loud.lines()] == ["chatter"]
 
 
+def test_what_the_sdk_repeats_is_said_once_a_second_with_the_number_of_those_held_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(logs, "Limited", partial(logs.Limited, clock=lambda: now))
+    output = json_output()
+    sdk = logging.getLogger("livekit")
+
+    for attempt in range(3):
+        sdk.warning("%s:%s:%s - %s", "rtc", 564, "rtc", f"failed to connect, retrying ({attempt}/3)")
+        sdk.warning("%s:%s:%s - %s", "rtc", 583, "rtc", "refused")
+    logging.getLogger("other").warning("refused")
+    logging.getLogger("other").warning("refused")
+    now = 101.0
+    sdk.warning("%s:%s:%s - %s", "rtc", 583, "rtc", "refused")
+
+    assert [(line["event"], line.get("suppressed")) for line in output.lines()] == [
+        ("failed to connect, retrying (0/3)", None),
+        ("refused", None),
+        ("refused", None),
+        ("refused", None),
+        ("refused", 2),
+    ]
+
+
+def test_at_debug_the_sdk_may_repeat_itself() -> None:
+    output = json_output("debug")
+    for _ in range(3):
+        logging.getLogger("livekit").warning("refused")
+    assert len(output.lines()) == 3
+
+
+def raised(*packages: str) -> KeyError:
+    """An error raised by code of the last of these packages, which the one before it called, and so on."""
+
+    def fail() -> None:
+        raise KeyError("TR_1")
+
+    call = fail
+    for package in reversed(packages):
+        code: dict[str, Any] = {"__name__": f"{package}.room", "call": call}
+        exec("def run(): call()", code)
+        call = code["run"]
+    try:
+        call()
+    except KeyError as error:
+        return error
+    raise AssertionError
+
+
+@pytest.mark.parametrize("logger", ["root", "livekit", "asyncio"])
+def test_an_error_within_the_sdk_is_one_line_in_words(logger: str) -> None:
+    output = json_output()
+
+    logging.getLogger(logger).error(
+        "error running %s\nroom_handle: 3", "it", exc_info=raised("ingestd", "livekit")
+    )
+
+    (line,) = output.lines()
+    assert line.pop("timestamp")
+    assert line == {
+        "level": "error",
+        "logger": "livekit",
+        "event": "an error within the LiveKit SDK, which goes on",
+        "said": "error running it",
+        "error": "KeyError: 'TR_1'",
+    }
+
+
+def test_a_defect_of_ours_keeps_its_traceback_although_the_sdk_called_us() -> None:
+    output = json_output()
+
+    logging.getLogger("livekit").error("failed to emit event", exc_info=raised("livekit", "ingestd"))
+    logging.getLogger("asyncio").error("Task exception was never retrieved", exc_info=raised("other"))
+
+    for line in output.lines():
+        assert line["exception"].startswith("Traceback (most recent call last):\n")
+
+
+def test_what_python_cannot_raise_is_a_line_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Handle:
+        def __init__(self, error: Exception) -> None:
+            self._error = error
+
+        def __del__(self) -> None:
+            raise self._error
+
+    output = json_output()
+    monkeypatch.setattr(sys, "unraisablehook", logs.log_unraisable)
+    Handle(raised("ingestd"))
+
+    (line,) = output.lines()
+    assert "Handle.__del__" in line["event"]
+    assert line["exception"].endswith("KeyError: 'TR_1'")
+
+
 def test_a_traceback_is_one_field() -> None:
     output = json_output()
     try:
@@ -165,7 +263,7 @@ def test_secrets_and_tokens_are_hidden_wherever_they_stand(format: str) -> None:
     log.info(f"joining with {JWT}")
     log.info(
         "url",
-        url="ws://sfu/rtc?access_token=opaque&sdk=python",
+        url="ws://user:hunter2@sfu/rtc?access_token=opaque&sdk=python",
         deep=[{"key": SECRET}],
         error=ValueError(SECRET),
     )
@@ -176,8 +274,8 @@ def test_secrets_and_tokens_are_hidden_wherever_they_stand(format: str) -> None:
         log.exception("failed")
 
     text = output.getvalue()
-    assert text.count("[hidden]") >= 7
-    for forbidden in (JWT, "eyJ", "opaque", SECRET):
+    assert text.count("[hidden]") >= 8
+    for forbidden in (JWT, "eyJ", "opaque", "hunter2", SECRET):
         assert forbidden not in text
     assert "&sdk=python" in text
 

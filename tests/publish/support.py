@@ -10,8 +10,9 @@ from livekit import api
 
 from ingestd.demo.server import LiveKitServer
 from ingestd.media.access_unit import Codec, Format, StreamInfo
-from ingestd.publish.publication import Publication, TrackOptions
+from ingestd.publish.publication import Publication
 from ingestd.publish.room import RoomAddress
+from ingestd.publish.track import TrackOptions
 from ingestd.tasks import Tasks
 from tests.support.encoded import EncodedStream, encode
 
@@ -45,6 +46,9 @@ class Stream:
 
     def publication_closed(self) -> None:
         self.events.append("closed")
+
+    def publication_failed(self, reason: str) -> None:
+        self.events.append(reason)
 
 
 async def eventually(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:

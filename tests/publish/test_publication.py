@@ -1,13 +1,15 @@
 """One track, through all that can happen to its room, with a real server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from livekit import rtc
 
 from ingestd.demo.server import LiveKitServer
-from ingestd.publish.publication import Publication
+from ingestd.publish.publication import CLOSE_TIMEOUT, Publication
 from ingestd.publish.token import mint
 from ingestd.tasks import Tasks
 from tests.publish.support import (
@@ -154,28 +156,48 @@ async def test_an_interruption_keeps_the_track_and_counts_nothing_twice(
     assert publication.frames_sent < 2 * sent + 5
 
 
-async def test_a_codec_the_server_does_not_offer_is_said_and_tried_again(room: str, tasks: Tasks) -> None:
+@pytest.fixture
+def no_vp9() -> Iterator[LiveKitServer]:
     offered = ("audio/opus", "video/vp8", "video/rtx")
-    no_vp9 = {"room": {"enabled_codecs": [{"mime": mime} for mime in offered]}}
-    stream = Stream()
-    publication = Publication(OPTIONS, stream, tasks)
-    with LiveKitServer(config_overrides=no_vp9) as server:
-        joined = await join(server, room)
-        publication.room_joined(joined)
-        publication.describe(info("vp9"))
-        await eventually(lambda: "room.enabled_codecs" in (publication.problem or ""), "say why not")
-        assert stream.events == []
-        publication.describe(info("vp8"))
-        await eventually(lambda: publication.open, "publish what is offered")
-        await tracks_become(server, room, {"cam": ["video/vp8"]})
-        await publication.close()
-        await joined.disconnect()
+    only = {"room": {"enabled_codecs": [{"mime": mime} for mime in offered]}}
+    with LiveKitServer(config_overrides=only) as server:
+        yield server
 
 
-LEFT_BEHIND = "publish_track goes on in the SDK when we cancel it, and nobody takes the track out again"
+async def test_a_codec_the_server_does_not_offer_is_said_and_tried_again(
+    no_vp9: LiveKitServer, room: str, publication: Publication, stream: Stream
+) -> None:
+    joined = await join(no_vp9, room)
+    publication.room_joined(joined)
+    publication.describe(info("vp9"))
+    await eventually(lambda: stream.events == ["codec_refused"] * 2, "try again")
+    assert publication.problem is not None
+    assert "room.enabled_codecs" in publication.problem
+    publication.describe(info("vp8"))
+    await eventually(lambda: publication.open, "publish what is offered")
+    assert set(stream.events[:-1]) == {"codec_refused"}
+    await tracks_become(no_vp9, room, {"cam": ["video/vp8"]})
+    await publication.close()
+    await joined.disconnect()
 
 
-@pytest.mark.xfail(reason=LEFT_BEHIND)
+async def test_a_track_that_was_refused_does_not_stay_until_the_next_try(
+    no_vp9: LiveKitServer,
+    room: str,
+    publication: Publication,
+    stream: Stream,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ingestd.publish.publication.FIRST_DELAY", 600.0)
+    joined = await join(no_vp9, room)
+    publication.room_joined(joined)
+    publication.describe(info("vp9"))
+    await eventually(lambda: stream.events == ["codec_refused"], "be refused")
+    await tracks_become(no_vp9, room, {"cam": []})
+    await publication.close()
+    await joined.disconnect()
+
+
 @pytest.mark.parametrize("seconds", [0.0, 0.02, 0.05])
 async def test_a_description_that_changes_while_the_track_is_published_leaves_one_track(
     livekit: LiveKitServer, room: str, joined: rtc.Room, publication: Publication, seconds: float
@@ -190,9 +212,12 @@ async def test_a_description_that_changes_while_the_track_is_published_leaves_on
     await tracks_become(livekit, room, {"cam": []})
 
 
-@pytest.mark.xfail(reason=LEFT_BEHIND)
 async def test_a_track_that_is_being_published_at_the_end_does_not_stay(
-    livekit: LiveKitServer, room: str, joined: rtc.Room, publication: Publication
+    livekit: LiveKitServer,
+    room: str,
+    joined: rtc.Room,
+    publication: Publication,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     publication.room_joined(joined)
     publication.describe(info("vp8"))
@@ -206,11 +231,51 @@ async def test_a_track_that_is_being_published_at_the_end_does_not_stay(
     await eventually(lambda: second.open, "publish")
     await second.close()
     await tracks_become(livekit, room, {"cam": []})
+    assert not [line for line in caplog.records if line.exc_info], "the SDK met a track it did not know of"
 
 
-@pytest.mark.xfail(
-    reason="a description that changes while the SDK reconnects is published late or not at all"
-)
+async def test_nothing_is_begun_while_the_sdk_reconnects(
+    joined: rtc.Room, publication: Publication, tasks: Tasks
+) -> None:
+    publication.room_joined(joined)
+    publication.room_interrupted()
+    publication.describe(info("vp8"))
+    assert not tasks._tasks
+    publication.room_resumed()
+    await eventually(lambda: publication.open, "publish")
+
+
+async def test_an_interruption_while_the_track_is_published_leaves_one_track(
+    livekit: LiveKitServer, room: str, joined: rtc.Room, publication: Publication, stream: Stream
+) -> None:
+    publication.room_joined(joined)
+    publication.describe(info("vp8"))
+    await eventually(lambda: publication._publishing, "begin to publish")
+    publication.room_interrupted()
+    publication.room_resumed()
+    await eventually(lambda: publication.open, "publish")
+    await tracks_become(livekit, room, {"cam": ["video/vp8"]})
+    assert stream.events == ["opened"]
+
+
+async def test_the_end_does_not_wait_for_a_server_that_hangs_and_leaves_no_track_when_it_comes_back(
+    own_livekit: LiveKitServer, room: str, publication: Publication
+) -> None:
+    joined = await join(own_livekit, room)
+    publication.room_joined(joined)
+    os.kill(own_livekit.pid, signal.SIGSTOP)
+    try:
+        publication.describe(info("vp8"))
+        await eventually(lambda: publication._publishing, "begin to publish")
+        async with asyncio.timeout(CLOSE_TIMEOUT + 1):
+            await publication.close()
+    finally:
+        os.kill(own_livekit.pid, signal.SIGCONT)
+    await eventually(lambda: not publication._tasks._tasks, "have published and withdrawn")
+    await tracks_become(own_livekit, room, {"cam": []})
+    await joined.disconnect()
+
+
 async def test_a_codec_that_changes_during_an_interruption_leaves_one_track(
     livekit: LiveKitServer, room: str, joined: rtc.Room, publication: Publication, stream: Stream
 ) -> None:
@@ -227,3 +292,45 @@ async def test_a_codec_that_changes_during_an_interruption_leaves_one_track(
         await hand_over_until(publication, video("vp9"), lambda: "running" in stream.events)
     finally:
         await publication._tasks.close()
+
+
+async def test_a_track_that_the_sdk_has_published_again_can_be_replaced(
+    livekit: LiveKitServer, room: str, joined: rtc.Room, publication: Publication, stream: Stream
+) -> None:
+    joined.on("reconnecting", publication.room_interrupted)
+    joined.on("reconnected", publication.room_resumed)
+    publication.room_joined(joined)
+    publication.describe(info("vp8"))
+    await eventually(lambda: publication.open, "publish")
+    await joined.simulate_scenario(rtc.SimulateScenarioKind.SIMULATE_FULL_RECONNECT)
+    await eventually(lambda: stream.events == ["opened", "closed", "opened"], "reconnect")
+    publication.describe(info("vp9"))
+    await eventually(lambda: publication.open, "publish anew")
+    await tracks_become(livekit, room, {"cam": ["video/vp9"]})
+
+
+class Curious(Stream):
+    """Asks for feedback at the first moment."""
+
+    publication: Publication
+    feedback: bool = False
+
+    def publication_opened(self) -> None:
+        super().publication_opened()
+        self.feedback = bool(self.publication.take_feedback())
+
+
+async def test_what_webrtc_asked_for_before_an_interruption_is_not_asked_for_after_it(
+    joined: rtc.Room, tasks: Tasks
+) -> None:
+    stream = Curious()
+    stream.publication = publication = Publication(OPTIONS, stream, tasks)
+    publication.room_joined(joined)
+    publication.describe(info())
+    await eventually(lambda: publication.open, "publish")
+    await hand_over_until(publication, video(), lambda: "running" in stream.events)
+    publication.room_interrupted()
+    publication.room_resumed()
+    await eventually(lambda: publication.open, "watch the track again")
+    assert not stream.feedback
+    await publication.close()

@@ -1,14 +1,17 @@
 """Joining, losing and joining again, with a real server."""
 
 import asyncio
+import os
+import signal
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from livekit import api
 
 from ingestd.demo.server import LiveKitServer
 from ingestd.publish.publication import Publication
-from ingestd.publish.room import RoomAddress, RoomConnection, _room_error
+from ingestd.publish.room import LEAVE_TIMEOUT, RoomAddress, RoomConnection, _room_error
 from tests.publish.support import (
     OPTIONS,
     Stream,
@@ -64,24 +67,83 @@ async def test_a_server_that_is_not_there_is_counted_and_its_cure_named(room: st
         await connection.close()
 
 
-async def test_a_server_that_never_answers_does_not_hold_up_the_end(room: str) -> None:
-    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.set()
-        await reader.read()
-        writer.close()
-
-    heard = asyncio.Event()
-    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
+async def test_a_server_that_hangs_does_not_hold_up_the_end_and_finds_nobody_when_it_comes_back(
+    own_livekit: LiveKitServer, room: str
+) -> None:
     async with own_tasks() as tasks:
-        connection = RoomConnection(
-            RoomAddress(f"ws://127.0.0.1:{port}", "key", "s" * 40, room, "cam"), tasks
-        )
+        connection = RoomConnection(address(own_livekit, room), tasks)
+        os.kill(own_livekit.pid, signal.SIGSTOP)
+        try:
+            connection.start()
+            await eventually(lambda: unaccepted(own_livekit.port), "dial the server")
+            async with asyncio.timeout(LEAVE_TIMEOUT + 1):
+                await connection.close()
+            assert connection.problem == f"room {room!r} is not joined"
+        finally:
+            os.kill(own_livekit.pid, signal.SIGCONT)
+        await eventually(lambda: not tasks._tasks, "join and leave")
+        await tracks_become(own_livekit, room, {})
+        assert connection.connections["joined"] == 0
+
+
+def unaccepted(port: int) -> bool:
+    """Whether somebody waits for the server at that port of this machine to read what was sent."""
+    local, unread = f"0100007F:{port:04X}", 4
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+    return any(line[1] == local and not line[unread].endswith(":00000000") for line in lines)
+
+
+async def test_what_the_sdk_says_of_a_room_that_was_left_is_not_listened_to(
+    livekit: LiveKitServer, room: str
+) -> None:
+    async with own_tasks() as tasks:
+        connection = RoomConnection(address(livekit, room), tasks)
         connection.start()
-        async with asyncio.timeout(10):
-            await heard.wait()
-            await connection.close()
-    server.close()
+        await eventually(lambda: connection.problem is None, "join")
+        left = connection._room
+        assert left is not None
+        await connection.close()
+        left.emit("reconnecting")
+        assert connection.problem == f"room {room!r} is not joined"
+        left.emit("reconnected")
+        assert connection.problem == f"room {room!r} is not joined"
+        assert connection.connections["reconnected"] == 0
+
+
+async def test_a_track_that_is_added_during_an_interruption_is_published_after_it(
+    livekit: LiveKitServer, room: str
+) -> None:
+    async with own_tasks() as tasks:
+        connection = RoomConnection(address(livekit, room), tasks)
+        connection.start()
+        await eventually(lambda: connection.problem is None, "join")
+        assert connection._room is not None
+        connection._room.emit("reconnecting")
+        publication = Publication(OPTIONS, Stream(), tasks)
+        connection.add(publication)
+        publication.describe(info())
+        assert not [task for task in tasks._tasks if task.get_name().startswith("keep")]
+        connection._room.emit("reconnected")
+        await eventually(lambda: publication.open, "publish")
+        connection.remove(publication)
+        await publication.close()
+        await connection.close()
+
+
+@pytest.mark.parametrize("result", ["joined", "unreachable"])
+async def test_a_url_with_a_password_is_said_without_it(
+    livekit: LiveKitServer, room: str, capsys: pytest.CaptureFixture[str], result: str
+) -> None:
+    server = f"127.0.0.1:{livekit.port if result == 'joined' else free_port()}"
+    async with own_tasks() as tasks:
+        there = replace(address(livekit, room), url=f"ws://user:hunter2@{server}")
+        connection = RoomConnection(there, tasks)
+        connection.start()
+        await eventually(lambda: connection.connections[result], "try")
+        said = f"{capsys.readouterr().out}{connection.problem}"
+        await connection.close()
+    assert f"ws://{server}" in said
+    assert "hunter2" not in said
 
 
 async def test_a_server_that_restarts_finds_us_and_the_track_again(

@@ -1,4 +1,5 @@
 import time
+import warnings
 
 import jwt
 import pytest
@@ -36,3 +37,10 @@ def test_a_token_is_signed_with_the_secret() -> None:
     token = mint(key="k", secret=SECRET, room="r", identity="i")
     with pytest.raises(jwt.InvalidSignatureError):
         jwt.decode(token, SECRET[::-1], algorithms=["HS256"])
+
+
+def test_a_short_secret_is_not_complained_of_at_every_token() -> None:
+    with warnings.catch_warnings(record=True) as complaints:
+        warnings.simplefilter("always")
+        mint(key="k", secret="short", room="r", identity="i")
+    assert complaints == []

@@ -1,0 +1,130 @@
+"""One publishing of a track: into a room, checked, and out again."""
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+from livekit import rtc
+
+from ingestd.errors import RoomError
+from ingestd.media.access_unit import Codec, StreamInfo
+from ingestd.publish.stats import read
+
+# The SDK waits 10 s for the server's answer to a new track, and says so then. Longer is an SDK that is stuck.
+PUBLISH_TIMEOUT = 15.0
+# Negotiation takes two round trips to the server; longer than this is a server that does not answer.
+NEGOTIATION_TIMEOUT = 10.0
+# Between two looks at what was negotiated: each delays the first picture.
+NEGOTIATION_LOOK = 0.01
+# It takes milliseconds, without the server's answer.
+WITHDRAW_TIMEOUT = 2.0
+
+# With any other preference one bandwidth dip stops WebRTC's encoder for good. (The SDK's options are typed by
+# the protocol's enum, its users are given this one.)
+SURVIVES_A_DIP: Any = rtc.DegradationPreference.MAINTAIN_FRAMERATE_AND_RESOLUTION
+
+CODECS = {
+    Codec.H264: rtc.VideoCodec.H264,
+    Codec.H265: rtc.VideoCodec.H265,
+    Codec.VP8: rtc.VideoCodec.VP8,
+    Codec.VP9: rtc.VideoCodec.VP9,
+    Codec.AV1: rtc.VideoCodec.AV1,
+}
+MIME_TYPES = {
+    Codec.H264: "video/h264",
+    Codec.H265: "video/h265",
+    Codec.VP8: "video/vp8",
+    Codec.VP9: "video/vp9",
+    Codec.AV1: "video/av1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TrackOptions:
+    """What the configuration says of a track."""
+
+    stream: str
+    name: str
+    max_bitrate: int  # bit/s
+    max_framerate: float
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedTrack:
+    """A track that is in a room."""
+
+    codec: Codec
+    source: rtc.EncodedVideoSource
+    track: rtc.LocalVideoTrack
+    # The SDK gives it another SID when it publishes the track again by itself.
+    publication: rtc.LocalTrackPublication
+
+
+async def publish(room: rtc.Room, options: TrackOptions, info: StreamInfo) -> PublishedTrack:
+    """Publish a track for what ``info`` describes. Raises RoomError, and leaves nothing in the room then.
+
+    To be run to its end: the SDK goes on when this is cancelled, and its track stays behind in the room.
+    """
+    source = rtc.EncodedVideoSource(info.width, info.height)
+    track = rtc.LocalVideoTrack.create_video_track(options.name, source)
+    try:
+        async with asyncio.timeout(PUBLISH_TIMEOUT):
+            publication = await room.local_participant.publish_track(track, _sdk_options(options, info.codec))
+    except TimeoutError:
+        raise RoomError("not_published", "the SDK has not published the track in time") from None
+    except Exception as error:  # its own, and what it did not expect
+        raise RoomError("not_published", f"the SDK has not published the track: {error!r}") from None
+    published = PublishedTrack(info.codec, source, track, publication)
+    try:
+        await _check_codec(published)
+    except RoomError:
+        await withdraw(room, published)
+        raise
+    return published
+
+
+async def withdraw(room: rtc.Room, published: PublishedTrack) -> None:
+    """Take the track out of the room."""
+    # What cannot be taken out is not in there any more, or leaves with the room.
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(WITHDRAW_TIMEOUT):
+            await room.local_participant.unpublish_track(published.publication.sid)
+
+
+def _sdk_options(options: TrackOptions, codec: Codec) -> rtc.TrackPublishOptions:
+    return rtc.TrackPublishOptions(
+        source=rtc.TrackSource.SOURCE_CAMERA,
+        video_codec=CODECS[codec],
+        video_encoder=rtc.VideoEncoderBackend.ENCODER_BACKEND_PRE_ENCODED,
+        simulcast=False,
+        video_encoding=rtc.VideoEncoding(
+            max_bitrate=options.max_bitrate, max_framerate=options.max_framerate
+        ),
+        degradation_preference=SURVIVES_A_DIP,
+        frame_metadata_features=[
+            rtc.FrameMetadataFeature.FMF_USER_TIMESTAMP,
+            rtc.FrameMetadataFeature.FMF_FRAME_ID,
+        ],
+    )
+
+
+async def _check_codec(published: PublishedTrack) -> None:
+    # `publish_track` does not fail when the codec is refused: another one is negotiated in its place.
+    codec = published.codec
+    try:
+        async with asyncio.timeout(NEGOTIATION_TIMEOUT):
+            mime_type = (await read(published.track)).mime_type
+            while not mime_type:
+                await asyncio.sleep(NEGOTIATION_LOOK)
+                mime_type = (await read(published.track)).mime_type
+    except TimeoutError:
+        raise RoomError(
+            "not_negotiated", f"no codec was negotiated within {NEGOTIATION_TIMEOUT:g} s"
+        ) from None
+    if mime_type.lower() != MIME_TYPES[codec]:
+        raise RoomError(
+            "codec_refused",
+            f"the room negotiated {mime_type} for a stream of {codec}: the server or this machine's SDK "
+            f"does not offer {codec}; allow it in the server's `room.enabled_codecs`, or send another",
+        )

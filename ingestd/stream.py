@@ -14,13 +14,13 @@ from ingestd.delivery.books import Drop
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.picture import HandOver
 from ingestd.errors import ConfigError, StreamError
+from ingestd.limited import Limited
 from ingestd.media.access_unit import AccessUnit, Codec, StreamInfo
 from ingestd.media.demuxer import Demuxer
 from ingestd.media.parameter_sets import ParameterSets
 from ingestd.media.verdict import B_FRAMES, obstacles
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
-from ingestd.observe.logs import Limited
 from ingestd.publish.publication import Feedback, Publication, TrackOptions
 from ingestd.publish.room import RoomConnection
 from ingestd.source.dialer import Dialer

@@ -5,6 +5,7 @@ from collections import Counter
 import structlog
 
 from ingestd.config import SourceConfig
+from ingestd.limited import Limited
 from ingestd.source.session import Handler, Session
 
 logger = structlog.get_logger("ingestd.source")
@@ -17,6 +18,7 @@ class Guard:
         self._handler = handler
         self._config = config
         self._log = logger.bind(stream=stream)
+        self._limited = Limited()
         self._current: Session | None = None
         self.connections: Counter[str] = Counter(accepted=0, not_allowed=0, second_encoder=0, failed=0)
 
@@ -65,7 +67,11 @@ class Guard:
 
     def _refuse(self, session: Session, label: str, reason: str) -> None:
         self.connections[label] += 1
-        self._log.warning("encoder refused", peer=session.peer, reason=reason)
+        # By host: an encoder that tries again and again has a new port each time.
+        suppressed = self._limited.due(session.host)
+        if suppressed is not None:
+            more = {"suppressed": suppressed} if suppressed else {}
+            self._log.warning("encoder refused", peer=session.peer, reason=reason, **more)
         session.close(reason)
 
     def _part_from(self, session: Session, reason: str) -> None:

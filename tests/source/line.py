@@ -65,12 +65,13 @@ class Encoder:
         self.name = "{}:{}".format(*connection.getsockname()) if connection.family != socket.AF_UNIX else ""
 
     @classmethod
-    def dial(cls, address: Address) -> Self:
+    def dial(cls, address: Address, host: str = "127.0.0.1") -> Self:
+        """Dial `address`; a TCP one from `host`."""
         if address.scheme == "unix":
             connection = socket.socket(socket.AF_UNIX)
             connection.connect(address.path)
         else:
-            connection = socket.create_connection((address.host, address.port))
+            connection = socket.create_connection((address.host, address.port), source_address=(host, 0))
         return cls(connection)
 
     async def send(self, data: bytes) -> None:

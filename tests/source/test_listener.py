@@ -6,9 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from ingestd.config import Address, SourceConfig
 from ingestd.errors import ConfigError
+from ingestd.limited import Limited
+from ingestd.source import guard as guard_module
 from ingestd.source.guard import Guard
 from ingestd.source.session import LONGEST_TURN, RECEIVE_BUFFER_BYTES, Session
 from tests.source.line import ANY_PORT, Encoder, Stream, eventually, listening
@@ -273,13 +276,30 @@ async def test_a_peer_outside_the_allowed_networks_replaces_nobody() -> None:
     async with listening(stream, allow=allow, second_encoder="replace") as (listener, guard):
         first = Encoder.dial(listener.address)
         await stream.until_events(1)
-        elsewhere = socket.create_connection(
-            (listener.address.host, listener.address.port), source_address=("127.0.0.2", 0)
-        )
-        assert await Encoder(elsewhere).read() == b""
+        assert await Encoder.dial(listener.address, "127.0.0.2").read() == b""
         assert stream.events == ["connected"]
         assert guard.connections["not_allowed"] == 1
         first.hang_up()
+
+
+async def test_a_peer_that_is_turned_away_again_and_again_is_logged_once_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(guard_module, "Limited", lambda: Limited(clock=lambda: now))
+    with capture_logs() as lines:
+        async with listening(Stream(), allow=["10.0.0.0/8"]) as (listener, guard):
+            for host in ["127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.2"]:
+                assert await Encoder.dial(listener.address, host).read() == b""
+            now = 101.0
+            assert await Encoder.dial(listener.address).read() == b""
+            assert guard.connections["not_allowed"] == 5
+    refusals = [line for line in lines if line["event"] == "encoder refused"]
+    assert [(line["peer"].partition(":")[0], line.get("suppressed")) for line in refusals] == [
+        ("127.0.0.1", None),
+        ("127.0.0.2", None),
+        ("127.0.0.1", 2),
+    ]
 
 
 async def test_a_listener_on_ipv6_knows_who_dials() -> None:

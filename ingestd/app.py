@@ -82,7 +82,7 @@ class App:
             await self._stop_all()
 
     async def _stop_all(self) -> None:
-        await asyncio.gather(*(stream.stop() for stream in self._streams.values()))
+        await asyncio.gather(*(stream.stop("ingestd is stopping") for stream in self._streams.values()))
         await asyncio.gather(*(room.close() for room in self._rooms.values()))
         await self._http.stop()
         await self._tasks.close()
@@ -109,7 +109,7 @@ class App:
             set() if config.livekit != old.livekit else {s.name for s in config.streams if s in old.streams}
         )
         for name in [name for name in self._streams if name not in keep]:
-            await self._streams.pop(name).stop()
+            await self._streams.pop(name).stop("the stream's configuration changed")
         wanted = {self._room_address(stream) for stream in config.streams}
         for address in [address for address in self._rooms if address not in wanted]:
             await self._rooms.pop(address).close()

@@ -92,9 +92,9 @@ class Stream:
             raise
         self._room.add(self._publication)
 
-    async def stop(self) -> None:
-        """Close the source, then the track."""
-        await self._source.stop()
+    async def stop(self, reason: str) -> None:
+        """Close the source, then the track; ``reason`` is why the encoder's connection ends."""
+        await self._source.stop(reason)
         self._room.remove(self._publication)
         await self._publication.close()
         if self._webhook is not None:
@@ -323,7 +323,8 @@ class Stream:
             # Else no timer would ever come back here.
             self._errors["internal"] += 1
             self._log.exception("internal error while handing over")
-            self._guard.close("internal error")
+            if self._guard.current is not None:
+                self._guard.current.close("internal error")
 
     def _hand_over_all(self) -> None:
         """Hand over all that is due, and come back when more will be."""

@@ -18,6 +18,7 @@ from ingestd.app import App
 from ingestd.config import Address, Config, HttpConfig, LiveKitConfig, SourceConfig, StreamConfig
 from ingestd.demo.server import LiveKitServer
 from ingestd.errors import ConfigError
+from ingestd.observe import logs
 from tests.support.ports import free_port
 
 PATIENCE = 20.0
@@ -147,6 +148,20 @@ async def test_a_reload_touches_only_what_changed(livekit: LiveKitServer, room: 
         assert can_be_dialled(new)
         assert can_be_dialled(other)
         encoder.close()
+
+
+async def test_an_encoder_whose_stream_changed_is_not_told_that_the_daemon_stops(
+    livekit: LiveKitServer, room: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(format="json")
+    old = stream("cam", room)
+    new = stream("cam", room, old.source.address.port, track="other")
+    async with running(configuration(livekit, old)) as daemon:
+        encoder = socket.create_connection(("127.0.0.1", old.source.address.port))
+        await eventually(lambda: next(iter(daemon.app.figures())).encoder, "see the encoder")
+        await daemon.reload(configuration(livekit, new))
+        encoder.close()
+    assert '"reason": "the stream\'s configuration changed"' in capsys.readouterr().err
 
 
 async def test_a_room_nobody_wants_any_more_is_left(livekit: LiveKitServer, room: str) -> None:

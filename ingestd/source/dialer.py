@@ -39,13 +39,13 @@ class Dialer:
         self._log.info("dialling the encoder")
         self._task = self._tasks.start(f"dial {self._stream}", self._dial())
 
-    async def stop(self) -> None:
-        """Hang up."""
+    async def stop(self, reason: str) -> None:
+        """Hang up for ``reason``."""
         self.problem = f"{self.address} is not dialled"
         if self._task is not None:
             self._task.cancel()
         # Before the task ends: a connection it has just made would be closed by asyncio, without a reason.
-        self._guard.close("ingestd is stopping")
+        self._guard.close(reason)
         if self._task is not None:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task

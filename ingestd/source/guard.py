@@ -20,6 +20,7 @@ class Guard:
         self._log = logger.bind(stream=stream)
         self._limited = Limited()
         self._current: Session | None = None
+        self._closed: str | None = None  # why nobody is admitted any more
         self.connections: Counter[str] = Counter(accepted=0, not_allowed=0, second_encoder=0, failed=0)
 
     @property
@@ -33,7 +34,10 @@ class Guard:
 
     def encoder_connected(self, session: Session) -> None:
         """Admit ``session``, or close it with a reason."""
-        if not self._allowed(session):
+        if self._closed is not None:
+            # Accepted before the socket was closed, told only now.
+            session.close(self._closed)
+        elif not self._allowed(session):
             self._refuse(session, "not_allowed", "its address is not in source.allow")
         elif self._current is not None and self._config.second_encoder == "reject":
             reason = f"{self._current.peer} is already sending (second_encoder: reject)"
@@ -57,7 +61,8 @@ class Guard:
             self._handler.encoder_gone(session, reason, error)
 
     def close(self, reason: str) -> None:
-        """End the connection that is open, if there is one."""
+        """Admit nobody any more, and end the connection that is open, if there is one."""
+        self._closed = reason
         if self._current is not None:
             self._part_from(self._current, reason)
 

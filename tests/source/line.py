@@ -14,6 +14,7 @@ from ingestd.source.listener import Listener
 from ingestd.source.session import Session
 
 PATIENCE = 10.0
+THE_END = "ingestd is stopping"
 ANY_PORT = Address("tcp", "127.0.0.1", 0)
 
 
@@ -104,7 +105,7 @@ async def listening(
     try:
         yield listener, guard
     finally:
-        await listener.stop()
+        await listener.stop(THE_END)
 
 
 async def eventually(condition: Callable[[], bool]) -> None:

@@ -13,7 +13,7 @@ from ingestd.source import dialer as module
 from ingestd.source.dialer import Dialer
 from ingestd.source.guard import Guard
 from ingestd.tasks import Tasks
-from tests.source.line import Encoder, Stream, eventually
+from tests.source.line import THE_END, Encoder, Stream, eventually
 from tests.support.ports import free_port
 
 failures: list[str] = []
@@ -41,7 +41,7 @@ async def dialling(stream: Stream, address: Address) -> AsyncIterator[tuple[Dial
     try:
         yield dialer, guard
     finally:
-        await dialer.stop()
+        await dialer.stop(THE_END)
         await tasks.close()
 
 
@@ -141,7 +141,7 @@ async def test_a_silent_encoder_is_left_and_dialled_again() -> None:
         assert await silent.read() == b""
         encoder = await accept(listening)
         assert stream.errors[0] == "idle_timeout"
-        await dialer.stop()
+        await dialer.stop(THE_END)
         assert await encoder.read() == b""
 
 
@@ -151,8 +151,8 @@ async def test_it_hangs_up_when_it_stops() -> None:
         async with dialling(stream, address) as (dialer, guard):
             encoder = await accept(listening)
             await stream.until_events(1)
-            await dialer.stop()
-            assert stream.events == ["connected", "gone: ingestd is stopping"]
+            await dialer.stop("the stream's configuration changed")
+            assert stream.events == ["connected", "gone: the stream's configuration changed"]
             assert await encoder.read() == b""
             assert guard.current is None
             assert dialer.problem == f"{address} is not dialled"
@@ -163,7 +163,7 @@ async def test_it_stops_while_nobody_answers() -> None:
     async with dialling(stream, address) as (dialer, guard):
         await eventually(lambda: guard.connections["failed"] >= 1)
         async with asyncio.timeout(1):
-            await dialer.stop()
+            await dialer.stop(THE_END)
     assert stream.events == []
 
 
@@ -172,7 +172,7 @@ async def test_a_dialer_that_never_started_can_be_stopped() -> None:
     guard = Guard(Stream(), SourceConfig(connect=address), "cam")
     dialer = Dialer(address, guard, "cam", Tasks(failed))
     assert dialer.problem == f"{address} is not dialled"
-    await dialer.stop()
+    await dialer.stop(THE_END)
 
 
 async def test_a_socket_in_the_file_system(tmp_path: Path) -> None:

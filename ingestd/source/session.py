@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import select
 import termios
 import time
 from typing import Protocol, cast
@@ -44,6 +45,8 @@ class Session(asyncio.BufferedProtocol):
         self._last_data = 0.0
         self._reason: tuple[str, str | None] | None = None
         self._closed = asyncio.get_running_loop().create_future()
+        self._held = False
+        self._kept = 0  # bytes in the buffer that came while held
         self.heard = False  # at least one byte has come
         self.host = ""
         self.peer = ""
@@ -54,8 +57,8 @@ class Session(asyncio.BufferedProtocol):
         self._transport = cast(asyncio.Transport, transport)
         self.host, self.peer = peer_of(transport)
         self._last_data = self._loop.time()
-        self._watch_idle()
         self._handler.encoder_connected(self)
+        self._watch_idle()
 
     def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - the buffer has one size
         """Where the next bytes go."""
@@ -65,11 +68,11 @@ class Session(asyncio.BufferedProtocol):
         """``nbytes`` have arrived."""
         self.heard = True
         self._last_data = self._loop.time()
-        began = time.monotonic()
-        self._handler.encoder_data(self, self._view[:nbytes])
-        took = time.monotonic() - began
-        if took > LONGEST_TURN:
-            self._give_way(took)
+        if self._held:
+            self._kept = nbytes
+            self._pause_reading()
+        else:
+            self._take_in(nbytes)
 
     def eof_received(self) -> bool:
         """The encoder has said all it had to say."""
@@ -83,6 +86,21 @@ class Session(asyncio.BufferedProtocol):
         fault = (f"the connection broke: {error}", "connection_lost") if error else ("closed", None)
         self._handler.encoder_gone(self, *(self._reason or fault))
         self._closed.set_result(None)
+
+    def hold(self) -> None:
+        """Pass nothing on until ``release``; what arrives meanwhile waits here and in the kernel."""
+        # Reading goes on up to the first bytes: uvloop would not be kept from it in connection_made, and so
+        # we hear of one that leaves without having sent any.
+        self._held = True
+
+    def release(self) -> None:
+        """Go on as if the encoder had connected only now."""
+        self._held = False
+        self._last_data = self._loop.time()
+        self._watch_idle()
+        if self._kept:
+            self._resume_reading()
+            self._take_in(self._kept)
 
     def close(self, reason: str, error: str | None = None) -> None:
         """End the connection now; what has not been read is lost."""
@@ -98,6 +116,15 @@ class Session(asyncio.BufferedProtocol):
         socket = transport.get_extra_info("socket")
         pending = fcntl.ioctl(socket.fileno(), termios.FIONREAD, b"\0\0\0\0")
         return any(pending)
+
+    def finished(self) -> bool:
+        """Whether the encoder will send no more; what it has sent may not have been passed on yet."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return True
+        end = select.poll()
+        end.register(transport.get_extra_info("socket"), select.POLLRDHUP)
+        return bool(end.poll(0))
 
     async def wait_closed(self) -> None:
         """Return when ``encoder_gone`` has been called."""
@@ -117,19 +144,24 @@ class Session(asyncio.BufferedProtocol):
     def _loop(self) -> asyncio.AbstractEventLoop:
         return self._closed.get_loop()
 
-    def _give_way(self, seconds: float) -> None:
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            return
-        transport.pause_reading()
-        self._loop.call_later(seconds, self._go_on)
+    def _take_in(self, nbytes: int) -> None:
+        began = time.monotonic()
+        self._handler.encoder_data(self, self._view[:nbytes])
+        took = time.monotonic() - began
+        if took > LONGEST_TURN:
+            self._pause_reading()
+            self._loop.call_later(took, self._resume_reading)
 
-    def _go_on(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
+    def _pause_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._transport is not None:
             self._transport.resume_reading()
 
     def _watch_idle(self) -> None:
-        if self._idle_timeout is None:
+        if self._idle_timeout is None or self._held:
             return
         left = self._last_data + self._idle_timeout - self._loop.time()
         if left > 0:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -11,7 +12,7 @@ from typing import Any, Self
 from ingestd.config import Address, SourceConfig
 from ingestd.source.guard import Guard
 from ingestd.source.listener import Listener
-from ingestd.source.session import Session
+from ingestd.source.session import LONGEST_TURN, Session
 
 PATIENCE = 10.0
 THE_END = "ingestd is stopping"
@@ -55,6 +56,19 @@ class Stream:
     async def until_events(self, count: int) -> list[str]:
         await self.until(lambda: len(self.events) >= count)
         return self.events
+
+
+@dataclass
+class Slow(Stream):
+    """Takes so long over each read that nothing is read for a while after it."""
+
+    busy: float = 0.0
+
+    def encoder_data(self, session: Session, data: memoryview) -> None:
+        begun = time.monotonic()
+        time.sleep(2 * LONGEST_TURN)
+        self.busy += time.monotonic() - begun
+        super().encoder_data(session, data)
 
 
 class Encoder:

@@ -13,9 +13,9 @@ from ingestd.config import Address, SourceConfig
 from ingestd.errors import ConfigError
 from ingestd.limited import Limited
 from ingestd.source import guard as guard_module
-from ingestd.source.guard import Guard
-from ingestd.source.session import LONGEST_TURN, RECEIVE_BUFFER_BYTES, Session
-from tests.source.line import ANY_PORT, THE_END, Encoder, Stream, eventually, listening
+from ingestd.source.guard import LONGEST_WAIT, MOST_WAITING, Guard
+from ingestd.source.session import LONGEST_TURN, RECEIVE_BUFFER_BYTES
+from tests.source.line import ANY_PORT, THE_END, Encoder, Slow, Stream, eventually, listening
 
 
 async def test_bytes_arrive_as_they_were_sent() -> None:
@@ -188,36 +188,21 @@ async def test_closing_when_the_connection_has_ended_is_harmless() -> None:
 
 
 async def test_bytes_that_are_slow_to_read_leave_half_of_the_time_to_others() -> None:
-    busy = 0.0
-
-    class Slow(Stream):
-        def encoder_data(self, session: Session, data: memoryview) -> None:
-            nonlocal busy
-            begun = time.monotonic()
-            time.sleep(2 * LONGEST_TURN)
-            busy += time.monotonic() - begun
-            super().encoder_data(session, data)
-
     stream, data = Slow(), bytes(RECEIVE_BUFFER_BYTES * 10)
     async with listening(stream, idle_timeout=0.5) as (listener, _):
         encoder = Encoder.dial(listener.address)
         sending = asyncio.get_running_loop().create_task(encoder.send(data))
         await stream.until(lambda: len(stream.received) > 0)
-        begun, busy = time.monotonic(), 0.0
+        begun, stream.busy = time.monotonic(), 0.0
         await stream.until(lambda: len(stream.received) == len(data))
-        assert busy >= 5 * LONGEST_TURN
-        assert time.monotonic() - begun >= 1.8 * busy
+        assert stream.busy >= 5 * LONGEST_TURN
+        assert time.monotonic() - begun >= 1.8 * stream.busy
         await sending
         encoder.hang_up()
         assert await stream.until_events(2) == ["connected", "gone: the encoder closed the connection"]
 
 
 async def test_an_end_while_we_give_way_is_an_end_like_any_other() -> None:
-    class Slow(Stream):
-        def encoder_data(self, session: Session, data: memoryview) -> None:
-            time.sleep(2 * LONGEST_TURN)
-            super().encoder_data(session, data)
-
     stream = Slow()
     async with listening(stream) as (listener, _):
         encoder = Encoder.dial(listener.address)
@@ -252,18 +237,168 @@ async def test_what_waits_in_the_socket_is_known() -> None:
 # One encoder at a time.
 
 
-async def test_a_second_encoder_is_turned_away() -> None:
-    stream = Stream()
+async def test_a_second_encoder_is_turned_away_when_the_first_has_had_time_to_go() -> None:
+    stream, loop = Stream(), asyncio.get_running_loop()
     async with listening(stream, second_encoder="reject") as (listener, guard):
         first = Encoder.dial(listener.address)
         await stream.until_events(1)
+        begun = loop.time()
         second = Encoder.dial(listener.address)
         second.connection.send(b"mine")
         assert await second.read() == b""
+        assert loop.time() - begun > LONGEST_WAIT / 2
         await first.send(b"still here")
         await stream.until(lambda: stream.received == b"still here")
         assert stream.events == ["connected"]
         assert guard.connections == {"accepted": 1, "second_encoder": 1, "not_allowed": 0, "failed": 0}
+
+
+async def test_an_encoder_that_comes_back_before_the_end_of_its_old_connection_was_read_is_admitted() -> None:
+    stream = Slow()
+    async with listening(stream, second_encoder="reject") as (listener, guard):
+        encoder = Encoder.dial(listener.address)
+        await encoder.send(b"before, ")
+        await stream.until(lambda: stream.received == b"before, ")
+        encoder.hang_up()
+        again = Encoder.dial(listener.address)
+        await again.send(b"after")
+        await stream.until(lambda: stream.received == b"before, after")
+        assert stream.events == ["connected", "gone: the encoder closed the connection", "connected"]
+        assert guard.current is stream.sessions[1]
+        assert guard.connections == {"accepted": 2, "second_encoder": 0, "not_allowed": 0, "failed": 0}
+
+
+async def test_an_encoder_that_comes_back_waits_for_all_that_it_sent_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(guard_module, "LONGEST_WAIT", LONGEST_TURN / 10)
+    stream = Slow()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await encoder.send(b"before, ")
+        await stream.until(lambda: stream.received == b"before, ")
+        await encoder.send(b"at the end, ")
+        encoder.hang_up()
+        again = Encoder.dial(listener.address)
+        await again.send(b"after")
+        await stream.until(lambda: stream.received == b"before, at the end, after")
+        assert stream.events == ["connected", "gone: the encoder closed the connection", "connected"]
+
+
+@pytest.fixture
+def _endless_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard_module, "LONGEST_WAIT", 100.0)
+
+
+async def waits(guard: Guard, count: int) -> None:
+    await eventually(lambda: len(guard._waiting) == count)
+
+
+@pytest.mark.usefixtures("_endless_wait")
+async def test_all_that_an_encoder_sends_while_it_waits_arrives_when_it_is_admitted() -> None:
+    stream, data = Stream(), bytes(range(256)) * (RECEIVE_BUFFER_BYTES // 64)  # four times the buffer
+    async with listening(stream) as (listener, guard):
+        first = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        second = Encoder.dial(listener.address)
+        await second.send(data)
+        second.hang_up()
+        await waits(guard, 1)
+        await first.send(b"still here")
+        await stream.until(lambda: stream.received == b"still here")
+        first.hang_up()
+        await stream.until_events(4)
+        assert stream.received == b"still here" + data
+        assert stream.events == ["connected", "gone: the encoder closed the connection"] * 2
+
+
+@pytest.mark.usefixtures("_endless_wait")
+async def test_encoders_that_wait_are_admitted_in_the_order_in_which_they_came() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, guard):
+        first = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        second = Encoder.dial(listener.address)
+        await waits(guard, 1)
+        third = Encoder.dial(listener.address)
+        await waits(guard, 2)
+        first.hang_up()
+        await stream.until_events(3)
+        assert stream.sessions[-1].peer == second.name
+        second.hang_up()
+        await stream.until_events(5)
+        assert stream.sessions[-1].peer == third.name
+        assert guard.connections["second_encoder"] == 0
+
+
+@pytest.mark.usefixtures("_endless_wait")
+async def test_no_more_than_a_few_encoders_wait() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, guard):
+        first = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        waiting = [Encoder.dial(listener.address) for _ in range(MOST_WAITING)]
+        await waits(guard, MOST_WAITING)
+        assert await Encoder.dial(listener.address).read() == b""
+        assert guard.connections["second_encoder"] == 1
+        first.hang_up()
+        await stream.until_events(3)
+        assert stream.sessions[-1].peer == waiting[0].name
+
+
+@pytest.mark.usefixtures("_endless_wait")
+async def test_an_encoder_that_leaves_while_it_waits_was_turned_away() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, guard):
+        first = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        second = Encoder.dial(listener.address)
+        await waits(guard, 1)
+        second.hang_up()
+        await waits(guard, 0)
+        assert guard.connections["second_encoder"] == 1
+        first.hang_up()
+        assert await stream.until_events(2) == ["connected", "gone: the encoder closed the connection"]
+        assert guard.current is None
+
+
+@pytest.mark.usefixtures("_endless_wait")
+async def test_an_encoder_that_waits_when_we_stop_is_never_admitted() -> None:
+    stream = Stream()
+    with capture_logs() as lines:
+        async with listening(stream) as (listener, guard):
+            first = Encoder.dial(listener.address)
+            await stream.until_events(1)
+            second = Encoder.dial(listener.address)
+            second.connection.send(b"unheard")
+            await waits(guard, 1)
+            await listener.stop(THE_END)
+            assert await first.read() == await second.read() == b""
+    assert stream.events == ["connected", f"gone: {THE_END}"]
+    assert stream.received == b""
+    assert [line["event"] for line in lines] == ["waiting for the encoder"]
+
+
+@pytest.mark.usefixtures("_endless_wait")
+async def test_an_encoder_that_waits_is_not_silent_before_it_is_admitted() -> None:
+    stream, loop = Stream(), asyncio.get_running_loop()
+    async with listening(stream, idle_timeout=0.4) as (listener, guard):
+        first = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        second = Encoder.dial(listener.address)
+        await waits(guard, 1)
+        end = loop.time() + 0.5
+        while loop.time() < end:
+            await first.send(b"x")
+            await asyncio.sleep(0.01)
+        assert len(guard._waiting) == 1
+        begun = loop.time()
+        first.hang_up()
+        await stream.until_events(3)
+        assert stream.events[1:] == ["gone: the encoder closed the connection", "connected"]
+        assert await second.read() == b""
+        assert loop.time() - begun > 0.35
+        assert stream.events[3:] == ["gone: the encoder sent nothing for 0.4 s (idle_timeout)"]
 
 
 async def test_a_second_encoder_takes_the_place_of_the_first() -> None:

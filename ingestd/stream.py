@@ -128,7 +128,8 @@ class Stream:
         """The connection has ended."""
         if error is not None:
             self._errors[error] += 1
-        self._guarded(session, lambda demuxer: demuxer.eof())
+        if not session.cut:  # else what is missing is no fault of the encoder's
+            self._guarded(session, lambda demuxer: demuxer.eof())
         self._demuxer = None
         if self._quiet_timer is not None:
             self._quiet_timer.cancel()

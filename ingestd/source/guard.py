@@ -127,6 +127,6 @@ class Guard:
         session.close(reason)
 
     def _part_from(self, session: Session, reason: str) -> None:
+        session.close(reason)
         # Told at once, not when the socket is closed: the next encoder must find the line free.
         self.encoder_gone(session, reason, None)
-        session.close(reason)

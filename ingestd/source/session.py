@@ -48,6 +48,7 @@ class Session(asyncio.BufferedProtocol):
         self._held = False
         self._kept = 0  # bytes in the buffer that came while held
         self.heard = False  # at least one byte has come
+        self.cut = False  # ended by us while the encoder may have been sending
         self.host = ""
         self.peer = ""
 
@@ -104,9 +105,8 @@ class Session(asyncio.BufferedProtocol):
 
     def close(self, reason: str, error: str | None = None) -> None:
         """End the connection now; what has not been read is lost."""
-        self._reason = self._reason or (reason, error)
-        if self._transport is not None:
-            self._transport.abort()
+        self.cut = True
+        self._end(reason, error)
 
     def unread(self) -> bool:
         """Whether bytes have arrived that have not been passed on yet."""
@@ -152,6 +152,11 @@ class Session(asyncio.BufferedProtocol):
             self._pause_reading()
             self._loop.call_later(took, self._resume_reading)
 
+    def _end(self, reason: str, error: str | None) -> None:
+        self._reason = self._reason or (reason, error)
+        if self._transport is not None:
+            self._transport.abort()
+
     def _pause_reading(self) -> None:
         if self._transport is not None:
             self._transport.pause_reading()
@@ -167,9 +172,7 @@ class Session(asyncio.BufferedProtocol):
         if left > 0:
             self._idle = self._loop.call_later(left, self._watch_idle)
         else:
-            self.close(
-                f"the encoder sent nothing for {self._idle_timeout:g} s (idle_timeout)", "idle_timeout"
-            )
+            self._end(f"the encoder sent nothing for {self._idle_timeout:g} s (idle_timeout)", "idle_timeout")
 
 
 def peer_of(transport: asyncio.BaseTransport) -> tuple[str, str]:

@@ -27,6 +27,7 @@ class Stream:
     received: bytearray = field(default_factory=bytearray)
     sessions: list[Session] = field(default_factory=list)
     errors: list[str | None] = field(default_factory=list)
+    cut: list[bool] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def encoder_connected(self, session: Session) -> None:
@@ -41,6 +42,7 @@ class Stream:
     def encoder_gone(self, session: Session, reason: str, error: str | None) -> None:
         assert session in self.sessions, "gone before it came"
         self.errors.append(error)
+        self.cut.append(session.cut)
         self.say(f"gone: {reason}")
 
     def say(self, *events: str) -> None:

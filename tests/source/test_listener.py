@@ -66,7 +66,7 @@ async def test_an_encoder_that_says_it_has_finished() -> None:
         encoder = Encoder.dial(listener.address)
         encoder.connection.shutdown(socket.SHUT_WR)
         assert (await stream.until_events(2))[1] == "gone: the encoder closed the connection"
-        assert stream.errors == [None]
+        assert (stream.errors, stream.cut) == ([None], [False])
         assert await encoder.read() == b""
 
 
@@ -77,7 +77,7 @@ async def test_an_encoder_that_resets_the_connection() -> None:
         await stream.until_events(1)
         encoder.reset()
         assert (await stream.until_events(2))[1].startswith("gone: the connection broke: ")
-        assert stream.errors == ["connection_lost"]
+        assert (stream.errors, stream.cut) == (["connection_lost"], [False])
 
 
 async def test_an_encoder_that_falls_silent() -> None:
@@ -87,7 +87,7 @@ async def test_an_encoder_that_falls_silent() -> None:
         assert await encoder.read() == b""
         reason = "gone: the encoder sent nothing for 0.2 s (idle_timeout)"
         assert (await stream.until_events(2))[1] == reason
-        assert stream.errors == ["idle_timeout"]
+        assert (stream.errors, stream.cut) == (["idle_timeout"], [False])
 
 
 async def test_an_encoder_that_goes_on_sending_is_not_silent() -> None:
@@ -124,7 +124,7 @@ async def test_an_encoder_that_is_cut_off_by_us() -> None:
         stream.sessions[0].close("a second reason is not heard")
         assert await encoder.read() == b""
         assert (await stream.until_events(2))[1] == "gone: bad_header: see above"
-        assert stream.errors == ["bad_header"]
+        assert (stream.errors, stream.cut) == (["bad_header"], [True])
         assert guard.current is None
 
 
@@ -136,7 +136,7 @@ async def test_an_encoder_that_is_there_when_we_stop() -> None:
         await listener.stop("the stream's configuration changed")
         assert stream.events[1:] == ["gone: the stream's configuration changed"]
         assert await encoder.read() == b""
-        assert stream.errors == [None]
+        assert (stream.errors, stream.cut) == ([None], [True])
         assert guard.current is None
         with pytest.raises(ConnectionRefusedError):
             Encoder.dial(listener.address)
@@ -413,7 +413,7 @@ async def test_a_second_encoder_takes_the_place_of_the_first() -> None:
             f"gone: replaced by {second.name} (second_encoder: replace)",
             "connected",
         ]
-        assert stream.errors == [None]
+        assert (stream.errors, stream.cut) == ([None], [True])
         assert await first.read() == b""
         await second.send(b"mine")
         await stream.until(lambda: stream.received == b"mine")

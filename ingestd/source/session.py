@@ -77,7 +77,8 @@ class Session(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         """The encoder has said all it had to say."""
-        self._reason = self._reason or ("the encoder closed the connection", None)
+        # At once, not when the transport has sent what it holds: an encoder may never read it.
+        self._end("the encoder closed the connection", None)
         return False
 
     def connection_lost(self, error: Exception | None) -> None:

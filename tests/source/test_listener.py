@@ -70,6 +70,18 @@ async def test_an_encoder_that_says_it_has_finished() -> None:
         assert await encoder.read() == b""
 
 
+async def test_an_encoder_that_has_finished_but_does_not_read() -> None:
+    stream = Stream()
+    async with listening(stream, idle_timeout="0") as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        while stream.sessions[0].send(b"x" * 100_000):
+            pass
+        encoder.connection.shutdown(socket.SHUT_WR)
+        assert (await stream.until_events(2))[1] == "gone: the encoder closed the connection"
+        encoder.hang_up()
+
+
 async def test_an_encoder_that_resets_the_connection() -> None:
     stream = Stream()
     async with listening(stream) as (listener, _):

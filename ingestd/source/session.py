@@ -132,9 +132,10 @@ class Session(asyncio.BufferedProtocol):
         await asyncio.shield(self._closed)
 
     def send(self, line: bytes) -> bool:
-        """Say ``line`` to the encoder; False if it does not read what we say."""
+        """Say ``line`` to the encoder; False if it does not listen."""
         transport = self._transport
-        if transport is None or transport.is_closing():
+        # A write that fails closes the transport, and what a finished encoder has sent would never be read.
+        if transport is None or self.finished():
             return False
         if transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
             return False

@@ -14,7 +14,7 @@ from ingestd.errors import ConfigError
 from ingestd.limited import Limited
 from ingestd.source import guard as guard_module
 from ingestd.source.guard import LONGEST_WAIT, MOST_WAITING, Guard
-from ingestd.source.session import LONGEST_TURN, RECEIVE_BUFFER_BYTES
+from ingestd.source.session import LONGEST_TURN, RECEIVE_BUFFER_BYTES, Session
 from tests.source.line import ANY_PORT, THE_END, Encoder, Slow, Stream, eventually, listening
 
 
@@ -644,6 +644,27 @@ async def test_an_encoder_that_never_reads_costs_nothing() -> None:
         encoder.connection.shutdown(socket.SHUT_WR)
         await draining
         await stream.until_events(2)
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "unix"])
+async def test_saying_something_to_an_encoder_that_is_gone_loses_nothing_it_has_sent(
+    scheme: str, tmp_path: Path
+) -> None:
+    class Talkative(Stream):
+        def encoder_data(self, session: Session, data: memoryview) -> None:
+            super().encoder_data(session, data)
+            for _ in range(3):
+                session.send(b"line\n")
+
+    stream, data = Talkative(), bytes(RECEIVE_BUFFER_BYTES + 1000)
+    address = ANY_PORT if scheme == "tcp" else Address("unix", path=str(tmp_path / "cam.sock"))
+    async with listening(stream, address) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await encoder.send(data)
+        encoder.hang_up()
+        await stream.until_events(2)
+        assert len(stream.received) == len(data)
+        assert stream.events == ["connected", "gone: the encoder closed the connection"]
 
 
 async def test_an_encoder_that_never_reads_does_not_hold_up_the_end() -> None:

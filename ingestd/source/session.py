@@ -170,6 +170,9 @@ class Session(asyncio.BufferedProtocol):
     def _watch_idle(self) -> None:
         if self._idle_timeout is None or self._held:
             return
+        if self.unread():
+            # It has sent something, and we were too busy to read it.
+            self._last_data = self._loop.time()
         left = self._last_data + self._idle_timeout - self._loop.time()
         if left > 0:
             self._idle = self._loop.call_later(left, self._watch_idle)

@@ -102,6 +102,24 @@ async def test_an_encoder_that_falls_silent() -> None:
         assert (stream.errors, stream.cut) == (["idle_timeout"], [False])
 
 
+async def test_an_encoder_we_are_too_busy_to_read_is_not_silent() -> None:
+    class Busy(Stream):
+        def encoder_data(self, session: Session, data: memoryview) -> None:
+            begins = not self.received
+            super().encoder_data(session, data)
+            if begins:
+                encoder.connection.send(b" and wait")
+                time.sleep(0.3)
+
+    stream = Busy()
+    async with listening(stream, idle_timeout=0.2) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await encoder.send(b"keep us busy")
+        await stream.until(lambda: stream.received == b"keep us busy and wait")
+        assert stream.events == ["connected"]
+        encoder.hang_up()
+
+
 async def test_an_encoder_that_goes_on_sending_is_not_silent() -> None:
     stream, loop = Stream(), asyncio.get_running_loop()
     async with listening(stream, idle_timeout=0.4) as (listener, guard):

@@ -46,6 +46,8 @@ class Guard:
         if self._closed is not None:
             # Accepted before the socket was closed, told only now.
             session.close(self._closed)
+        elif not session.peer:
+            self._refuse(session, "failed", "it reset the connection before we had accepted it")
         elif not self._allowed(session):
             self._refuse(session, "not_allowed", "its address is not in source.allow")
         elif self._current is None:

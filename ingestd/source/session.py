@@ -181,8 +181,13 @@ class Session(asyncio.BufferedProtocol):
 
 
 def peer_of(transport: asyncio.BaseTransport) -> tuple[str, str]:
-    """The other end's host, and its address as users write it; "unix" for a local socket, which has none."""
+    """The other end's host, and its address as users write it.
+
+    "unix" for a local socket, which has none; "" for a peer that was gone before it could be asked for.
+    """
     address = transport.get_extra_info("peername")
+    if address is None:
+        return "", ""
     if not isinstance(address, tuple):
         return "", "unix"
     host, port = address[:2]

@@ -465,6 +465,19 @@ async def test_a_peer_outside_the_allowed_networks_is_turned_away() -> None:
         assert stream.events == []
 
 
+async def test_a_peer_that_resets_the_connection_before_we_know_its_address() -> None:
+    stream = Stream()
+    with capture_logs() as lines:
+        async with listening(stream) as (listener, guard):
+            Encoder.dial(listener.address).reset()
+            await eventually(lambda: sum(guard.connections.values()) == 1)
+            # uvloop never learns the address, and asyncio finds out only when it reads.
+            known = stream.events != []
+            assert guard.connections["accepted" if known else "failed"] == 1
+    refusals = [line["reason"] for line in lines if line["event"] == "encoder refused"]
+    assert refusals == [] if known else ["it reset the connection before we had accepted it"]
+
+
 async def test_a_peer_outside_the_allowed_networks_replaces_nobody() -> None:
     stream = Stream()
     allow = ["127.0.0.1/32"]

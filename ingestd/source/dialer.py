@@ -71,12 +71,14 @@ class Dialer:
             await asyncio.sleep(backoff.next())
 
     async def _connect(self) -> Session:
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(DIAL_TIMEOUT):
-            if self.address.scheme == "unix":
-                _, session = await loop.create_unix_connection(self._guard.new_session, self.address.path)
-            else:
-                _, session = await loop.create_connection(
-                    self._guard.new_session, self.address.host, self.address.port
-                )
+        loop, session = asyncio.get_running_loop(), self._guard.new_session()
+        try:
+            async with asyncio.timeout(DIAL_TIMEOUT):
+                if self.address.scheme == "unix":
+                    await loop.create_unix_connection(lambda: session, self.address.path)
+                else:
+                    await loop.create_connection(lambda: session, self.address.host, self.address.port)
+        except BaseException:
+            session.give_up()
+            raise
         return session

@@ -83,6 +83,8 @@ class Session(asyncio.BufferedProtocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """The socket is closed."""
+        if self._closed.done():
+            return  # given up before
         if self._idle is not None:
             self._idle.cancel()
         fault = (f"the connection broke: {error}", "connection_lost") if error else ("closed", None)
@@ -108,6 +110,13 @@ class Session(asyncio.BufferedProtocol):
         """End the connection now; what has not been read is lost."""
         self.cut = True
         self._end(reason, error)
+
+    def give_up(self) -> None:
+        """Have done with a dial that has failed, perhaps in the moment in which it succeeded."""
+        self.close("given up as it was made")
+        # uvloop drops the connection without a word.
+        if self._transport is not None:
+            self.connection_lost(None)
 
     def unread(self) -> bool:
         """Whether bytes have arrived that have not been passed on yet."""

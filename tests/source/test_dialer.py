@@ -2,16 +2,19 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from ingestd.config import Address, SourceConfig
 from ingestd.source import dialer as module
 from ingestd.source.dialer import Dialer
 from ingestd.source.guard import Guard
+from ingestd.source.session import Session
 from ingestd.tasks import Tasks
 from tests.source.line import THE_END, Encoder, Stream, eventually
 from tests.support.ports import free_port
@@ -193,6 +196,29 @@ async def test_a_host_that_cannot_be_resolved_is_dialled_on(host: str) -> None:
     async with dialling(Stream(), address) as (dialer, guard):
         await eventually(lambda: guard.connections["failed"] >= 1 or failures != [])
         assert dialer.problem is None
+
+
+async def test_a_dial_that_succeeds_as_it_is_given_up_does_not_keep_the_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Busy(Stream):
+        def encoder_connected(self, session: Session) -> None:
+            super().encoder_connected(session)
+            if len(self.sessions) == 1:
+                time.sleep(2 * module.DIAL_TIMEOUT)
+
+    monkeypatch.setattr(module, "DIAL_TIMEOUT", 0.1)
+    stream, address = Busy(), tcp()
+    with server(address) as listening:
+        async with dialling(stream, address):
+            encoder = await accept(listening)
+            if isinstance(asyncio.get_running_loop(), uvloop.Loop):
+                # asyncio's own sees the success before the time is up.
+                encoder = await accept(listening)
+            await encoder.send(b"pictures")
+            await stream.until(lambda: stream.received == b"pictures")
+    assert stream.events[-2:] == ["connected", f"gone: {THE_END}"]
+    assert stream.events[:-2] in ([], ["connected", "gone: given up as it was made"])
 
 
 async def test_a_host_that_swallows_packets_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ class Guard:
             session.close(self._closed)
         elif not session.peer:
             self._refuse(session, "failed", "it reset the connection before we had accepted it")
-        elif not self._allowed(session):
+        elif not self._config.allows(session.host):
             self._refuse(session, "not_allowed", "its address is not in source.allow")
         elif self._current is None:
             self._admit(session)
@@ -85,10 +85,6 @@ class Guard:
         self._waiting.clear()
         if self._current is not None:
             self._part_from(self._current, reason)
-
-    def _allowed(self, session: Session) -> bool:
-        listens_on_tcp = self._config.listen is not None and self._config.listen.scheme == "tcp"
-        return not listens_on_tcp or self._config.allows(session.host)
 
     def _admit(self, session: Session) -> None:
         self._current = session

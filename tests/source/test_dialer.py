@@ -16,7 +16,7 @@ from ingestd.source.dialer import Dialer
 from ingestd.source.guard import Guard
 from ingestd.source.session import Session
 from ingestd.tasks import Tasks
-from tests.source.line import THE_END, Encoder, Stream, eventually
+from tests.source.line import PATIENCE, THE_END, Encoder, Stream, eventually
 from tests.support.ports import free_port
 
 failures: list[str] = []
@@ -206,8 +206,9 @@ async def test_a_dial_that_succeeds_as_it_is_given_up_does_not_keep_the_line(
             super().encoder_connected(session)
             if len(self.sessions) == 1:
                 time.sleep(2 * module.DIAL_TIMEOUT)
+                monkeypatch.setattr(module, "DIAL_TIMEOUT", PATIENCE)
 
-    monkeypatch.setattr(module, "DIAL_TIMEOUT", 0.1)
+    monkeypatch.setattr(module, "DIAL_TIMEOUT", 0.4)
     stream, address = Busy(), tcp()
     with server(address) as listening:
         async with dialling(stream, address):

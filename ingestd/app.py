@@ -94,7 +94,10 @@ class App:
             await self._stop_all()
 
     async def _stop_all(self) -> None:
-        await _all({f"stream {name}": stream.stop() for name, stream in self._streams.items()})
+        stops = {
+            f"stream {name}": stream.stop("ingestd is stopping") for name, stream in self._streams.items()
+        }
+        await _all(stops)
         await _all({f"room {address!r}": room.close() for address, room in self._rooms.items()})
         await _all({"http": self._http.stop()})
         await self._tasks.close()
@@ -121,7 +124,7 @@ class App:
             set() if config.livekit != old.livekit else {s.name for s in config.streams if s in old.streams}
         )
         for name in [name for name in self._streams if name not in keep]:
-            await self._streams.pop(name).stop()
+            await self._streams.pop(name).stop("the stream's configuration changed")
         wanted = {self._room_address(stream) for stream in config.streams}
         for address in [address for address in self._rooms if address not in wanted]:
             await self._rooms.pop(address).close()

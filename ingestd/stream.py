@@ -14,13 +14,13 @@ from ingestd.delivery.books import Drop
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.picture import HandOver
 from ingestd.errors import ConfigError, StreamError
+from ingestd.limited import Limited
 from ingestd.media.access_unit import AccessUnit, Codec, StreamInfo
 from ingestd.media.demuxer import Demuxer
 from ingestd.media.parameter_sets import ParameterSets
 from ingestd.media.verdict import B_FRAMES, obstacles
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
-from ingestd.observe.logs import Limited
 from ingestd.publish.publication import Publication
 from ingestd.publish.room import RoomConnection
 from ingestd.publish.track import TrackOptions
@@ -97,9 +97,9 @@ class Stream:
             raise
         self._room.add(self._publication)
 
-    async def stop(self) -> None:
-        """Close the source, then the track."""
-        await self._source.stop()
+    async def stop(self, reason: str) -> None:
+        """Close the source, then the track; ``reason`` is why the encoder's connection ends."""
+        await self._source.stop(reason)
         self._room.remove(self._publication)
         await self._publication.close()
         if self._webhook is not None:
@@ -133,7 +133,8 @@ class Stream:
         """The connection has ended."""
         if error is not None:
             self._errors[error] += 1
-        self._guarded(session, lambda demuxer: demuxer.eof())
+        if not session.cut:  # else what is missing is no fault of the encoder's
+            self._guarded(session, lambda demuxer: demuxer.eof())
         self._demuxer = None
         if self._quiet_timer is not None:
             self._quiet_timer.cancel()
@@ -380,7 +381,8 @@ class Stream:
             # Else no timer would ever come back here.
             self._errors["internal"] += 1
             self._log.exception("internal error while handing over")
-            self._guard.close("internal error")
+            if self._guard.current is not None:
+                self._guard.current.close("internal error")
 
     def _hand_over_all(self) -> None:
         """Hand over all that is due, and come back when more will be."""

@@ -18,6 +18,7 @@ from ingestd.app import App
 from ingestd.config import Address, Config, HttpConfig, LiveKitConfig, SourceConfig, StreamConfig
 from ingestd.demo.server import LiveKitServer
 from ingestd.errors import ConfigError
+from ingestd.observe import logs
 from ingestd.stream import Stream
 from tests.support.encoded import encode
 from tests.support.ports import free_port
@@ -149,6 +150,20 @@ async def test_a_reload_touches_only_what_changed(livekit: LiveKitServer, room: 
         assert can_be_dialled(new)
         assert can_be_dialled(other)
         encoder.close()
+
+
+async def test_an_encoder_whose_stream_changed_is_not_told_that_the_daemon_stops(
+    livekit: LiveKitServer, room: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(format="json")
+    old = stream("cam", room)
+    new = stream("cam", room, old.source.address.port, track="other")
+    async with running(configuration(livekit, old)) as daemon:
+        encoder = socket.create_connection(("127.0.0.1", old.source.address.port))
+        await eventually(lambda: next(iter(daemon.app.figures())).encoder, "see the encoder")
+        await daemon.reload(configuration(livekit, new))
+        encoder.close()
+    assert '"reason": "the stream\'s configuration changed"' in capsys.readouterr().err
 
 
 async def test_a_room_nobody_wants_any_more_is_left(livekit: LiveKitServer, room: str) -> None:
@@ -315,8 +330,8 @@ async def test_a_signal_during_the_start_ends_it(
 async def test_a_stream_that_fails_to_stop_leaves_nothing_else_running(
     livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def fail(self: Stream) -> None:
-        await stop(self)
+    async def fail(self: Stream, reason: str) -> None:
+        await stop(self, reason)
         if self.config.name == "one":
             raise AssertionError("a defect")
         stopped.append(self.config.name)

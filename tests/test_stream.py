@@ -145,7 +145,7 @@ async def stream(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     await stream.start()
     yield stream
     assert_books_balance(stream)
-    await stream.stop()
+    await stream.stop("the test is over")
 
 
 def nal_units(units: Sequence[bytes]) -> list[bytes]:

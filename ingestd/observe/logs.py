@@ -3,13 +3,13 @@
 import logging
 import re
 import sys
-import time
 import traceback
-from collections.abc import Callable
 from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from ingestd.limited import Limited
 
 _LEVELS = {
     "debug": logging.DEBUG,
@@ -109,37 +109,6 @@ def configure(level: str = "info", format: str = "auto", stream: TextIO | None =
         # The level may change when the configuration is read again.
         cache_logger_on_first_use=False,
     )
-
-
-class Limited:
-    """Lets one of a repeating kind of line through per ``interval`` seconds and counts the others.
-
-    Overload is said once a second, not once a picture:
-
-        overload = Limited()
-        if (suppressed := overload.due("queue full")) is not None:
-            log.warning("dropping pictures", suppressed=suppressed)
-    """
-
-    # Keys come from our own code, but a leak should end somewhere.
-    _MOST_KEYS = 1000
-
-    def __init__(self, interval: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._interval = interval
-        self._clock = clock
-        self._last: dict[str, tuple[float, int]] = {}
-
-    def due(self, key: str) -> int | None:
-        """How many lines of this kind were held back since the last one; None if this one is, too."""
-        now = self._clock()
-        last, suppressed = self._last.get(key, (-self._interval, 0))
-        if key in self._last and now - last < self._interval:
-            self._last[key] = (last, suppressed + 1)
-            return None
-        if len(self._last) >= self._MOST_KEYS:
-            self._last.clear()
-        self._last[key] = (now, 0)
-        return suppressed
 
 
 class _SdkRepeats(logging.Filter):

@@ -39,13 +39,13 @@ class Dialer:
         self._log.info("dialling the encoder")
         self._task = self._tasks.start(f"dial {self._stream}", self._dial())
 
-    async def stop(self) -> None:
-        """Hang up."""
+    async def stop(self, reason: str) -> None:
+        """Hang up for ``reason``."""
         self.problem = f"{self.address} is not dialled"
         if self._task is not None:
             self._task.cancel()
         # Before the task ends: a connection it has just made would be closed by asyncio, without a reason.
-        self._guard.close("ingestd is stopping")
+        self._guard.close(reason)
         if self._task is not None:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
@@ -71,12 +71,14 @@ class Dialer:
             await asyncio.sleep(backoff.next())
 
     async def _connect(self) -> Session:
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(DIAL_TIMEOUT):
-            if self.address.scheme == "unix":
-                _, session = await loop.create_unix_connection(self._guard.new_session, self.address.path)
-            else:
-                _, session = await loop.create_connection(
-                    self._guard.new_session, self.address.host, self.address.port
-                )
+        loop, session = asyncio.get_running_loop(), self._guard.new_session()
+        try:
+            async with asyncio.timeout(DIAL_TIMEOUT):
+                if self.address.scheme == "unix":
+                    await loop.create_unix_connection(lambda: session, self.address.path)
+                else:
+                    await loop.create_connection(lambda: session, self.address.host, self.address.port)
+        except BaseException:
+            session.give_up()
+            raise
         return session

@@ -54,14 +54,14 @@ class Listener:
             ) from None
         self._log.info("waiting for the encoder", address=str(self.address))
 
-    async def stop(self) -> None:
-        """Accept nobody any more, and end the connection that is open."""
+    async def stop(self, reason: str) -> None:
+        """Accept nobody any more, and end the connection that is open for ``reason``."""
         server, self._server = self._server, None
         if server is not None:
             server.close()
             if self.address.scheme == "unix":
                 _remove(Path(self.address.path))
-        self._guard.close("ingestd is stopping")
+        self._guard.close(reason)
 
 
 def _remove(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import select
 import termios
 import time
 from typing import Protocol, cast
@@ -44,7 +45,10 @@ class Session(asyncio.BufferedProtocol):
         self._last_data = 0.0
         self._reason: tuple[str, str | None] | None = None
         self._closed = asyncio.get_running_loop().create_future()
+        self._held = False
+        self._kept = 0  # bytes in the buffer that came while held
         self.heard = False  # at least one byte has come
+        self.cut = False  # ended by us while the encoder may have been sending
         self.host = ""
         self.peer = ""
 
@@ -54,8 +58,8 @@ class Session(asyncio.BufferedProtocol):
         self._transport = cast(asyncio.Transport, transport)
         self.host, self.peer = peer_of(transport)
         self._last_data = self._loop.time()
-        self._watch_idle()
         self._handler.encoder_connected(self)
+        self._watch_idle()
 
     def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - the buffer has one size
         """Where the next bytes go."""
@@ -65,30 +69,54 @@ class Session(asyncio.BufferedProtocol):
         """``nbytes`` have arrived."""
         self.heard = True
         self._last_data = self._loop.time()
-        began = time.monotonic()
-        self._handler.encoder_data(self, self._view[:nbytes])
-        took = time.monotonic() - began
-        if took > LONGEST_TURN:
-            self._give_way(took)
+        if self._held:
+            self._kept = nbytes
+            self._pause_reading()
+        else:
+            self._take_in(nbytes)
 
     def eof_received(self) -> bool:
         """The encoder has said all it had to say."""
-        self._reason = self._reason or ("the encoder closed the connection", None)
+        # At once, not when the transport has sent what it holds: an encoder may never read it.
+        self._end("the encoder closed the connection", None)
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
         """The socket is closed."""
+        if self._closed.done():
+            return  # given up before
         if self._idle is not None:
             self._idle.cancel()
         fault = (f"the connection broke: {error}", "connection_lost") if error else ("closed", None)
         self._handler.encoder_gone(self, *(self._reason or fault))
         self._closed.set_result(None)
 
+    def hold(self) -> None:
+        """Pass nothing on until ``release``; what arrives meanwhile waits here and in the kernel."""
+        # Reading goes on up to the first bytes: uvloop would not be kept from it in connection_made, and so
+        # we hear of one that leaves without having sent any.
+        self._held = True
+
+    def release(self) -> None:
+        """Go on as if the encoder had connected only now."""
+        self._held = False
+        self._last_data = self._loop.time()
+        self._watch_idle()
+        if self._kept:
+            self._resume_reading()
+            self._take_in(self._kept)
+
     def close(self, reason: str, error: str | None = None) -> None:
         """End the connection now; what has not been read is lost."""
-        self._reason = self._reason or (reason, error)
+        self.cut = True
+        self._end(reason, error)
+
+    def give_up(self) -> None:
+        """Have done with a dial that has failed, perhaps in the moment in which it succeeded."""
+        self.close("given up as it was made")
+        # uvloop drops the connection without a word.
         if self._transport is not None:
-            self._transport.abort()
+            self.connection_lost(None)
 
     def unread(self) -> bool:
         """Whether bytes have arrived that have not been passed on yet."""
@@ -99,14 +127,24 @@ class Session(asyncio.BufferedProtocol):
         pending = fcntl.ioctl(socket.fileno(), termios.FIONREAD, b"\0\0\0\0")
         return any(pending)
 
+    def finished(self) -> bool:
+        """Whether the encoder will send no more; what it has sent may not have been passed on yet."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return True
+        end = select.poll()
+        end.register(transport.get_extra_info("socket"), select.POLLRDHUP)
+        return bool(end.poll(0))
+
     async def wait_closed(self) -> None:
         """Return when ``encoder_gone`` has been called."""
         await asyncio.shield(self._closed)
 
     def send(self, line: bytes) -> bool:
-        """Say ``line`` to the encoder; False if it does not read what we say."""
+        """Say ``line`` to the encoder; False if it does not listen."""
         transport = self._transport
-        if transport is None or transport.is_closing():
+        # A write that fails closes the transport, and what a finished encoder has sent would never be read.
+        if transport is None or self.finished():
             return False
         if transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
             return False
@@ -117,32 +155,48 @@ class Session(asyncio.BufferedProtocol):
     def _loop(self) -> asyncio.AbstractEventLoop:
         return self._closed.get_loop()
 
-    def _give_way(self, seconds: float) -> None:
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            return
-        transport.pause_reading()
-        self._loop.call_later(seconds, self._go_on)
+    def _take_in(self, nbytes: int) -> None:
+        began = time.monotonic()
+        self._handler.encoder_data(self, self._view[:nbytes])
+        took = time.monotonic() - began
+        if took > LONGEST_TURN:
+            self._pause_reading()
+            self._loop.call_later(took, self._resume_reading)
 
-    def _go_on(self) -> None:
-        if self._transport is not None and not self._transport.is_closing():
+    def _end(self, reason: str, error: str | None) -> None:
+        self._reason = self._reason or (reason, error)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _pause_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        if self._transport is not None:
             self._transport.resume_reading()
 
     def _watch_idle(self) -> None:
-        if self._idle_timeout is None:
+        if self._idle_timeout is None or self._held:
             return
+        if self.unread():
+            # It has sent something, and we were too busy to read it.
+            self._last_data = self._loop.time()
         left = self._last_data + self._idle_timeout - self._loop.time()
         if left > 0:
             self._idle = self._loop.call_later(left, self._watch_idle)
         else:
-            self.close(
-                f"the encoder sent nothing for {self._idle_timeout:g} s (idle_timeout)", "idle_timeout"
-            )
+            self._end(f"the encoder sent nothing for {self._idle_timeout:g} s (idle_timeout)", "idle_timeout")
 
 
 def peer_of(transport: asyncio.BaseTransport) -> tuple[str, str]:
-    """The other end's host, and its address as users write it; "unix" for a local socket, which has none."""
+    """The other end's host, and its address as users write it.
+
+    "unix" for a local socket, which has none; "" for a peer that was gone before it could be asked for.
+    """
     address = transport.get_extra_info("peername")
+    if address is None:
+        return "", ""
     if not isinstance(address, tuple):
         return "", "unix"
     host, port = address[:2]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
+from ingestd.limited import Limited
 from ingestd.observe import logs
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJmcm9udC1kb29yIn0.c2lnbmF0dXJl"
@@ -148,7 +149,7 @@ def test_what_the_sdk_repeats_is_said_once_a_second_with_the_number_of_those_hel
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(logs, "Limited", partial(logs.Limited, clock=lambda: now))
+    monkeypatch.setattr(logs, "Limited", partial(Limited, clock=lambda: now))
     output = json_output()
     sdk = logging.getLogger("livekit")
 
@@ -307,17 +308,3 @@ def test_a_line_that_cannot_be_rendered_keeps_its_words() -> None:
     logging.getLogger("x").error("%d pictures " + JWT, "no number")
 
     assert output.getvalue() == "%d pictures [hidden] (unprintable: TypeError)\n"
-
-
-def test_a_repeating_line_is_let_through_once_a_second_with_the_number_of_those_held_back() -> None:
-    now = 100.0
-    limited = logs.Limited(clock=lambda: now)
-
-    assert limited.due("full") == 0
-    assert limited.due("full") is None
-    assert limited.due("other") == 0
-    now = 100.9
-    assert limited.due("full") is None
-    now = 101.0
-    assert limited.due("full") == 2
-    assert limited.due("full") is None

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -11,9 +12,10 @@ from typing import Any, Self
 from ingestd.config import Address, SourceConfig
 from ingestd.source.guard import Guard
 from ingestd.source.listener import Listener
-from ingestd.source.session import Session
+from ingestd.source.session import LONGEST_TURN, Session
 
 PATIENCE = 10.0
+THE_END = "ingestd is stopping"
 ANY_PORT = Address("tcp", "127.0.0.1", 0)
 
 
@@ -25,6 +27,7 @@ class Stream:
     received: bytearray = field(default_factory=bytearray)
     sessions: list[Session] = field(default_factory=list)
     errors: list[str | None] = field(default_factory=list)
+    cut: list[bool] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def encoder_connected(self, session: Session) -> None:
@@ -39,6 +42,7 @@ class Stream:
     def encoder_gone(self, session: Session, reason: str, error: str | None) -> None:
         assert session in self.sessions, "gone before it came"
         self.errors.append(error)
+        self.cut.append(session.cut)
         self.say(f"gone: {reason}")
 
     def say(self, *events: str) -> None:
@@ -56,6 +60,19 @@ class Stream:
         return self.events
 
 
+@dataclass
+class Slow(Stream):
+    """Takes so long over each read that nothing is read for a while after it."""
+
+    busy: float = 0.0
+
+    def encoder_data(self, session: Session, data: memoryview) -> None:
+        begun = time.monotonic()
+        time.sleep(2 * LONGEST_TURN)
+        self.busy += time.monotonic() - begun
+        super().encoder_data(session, data)
+
+
 class Encoder:
     """A socket at the other end."""
 
@@ -65,12 +82,13 @@ class Encoder:
         self.name = "{}:{}".format(*connection.getsockname()) if connection.family != socket.AF_UNIX else ""
 
     @classmethod
-    def dial(cls, address: Address) -> Self:
+    def dial(cls, address: Address, host: str = "127.0.0.1") -> Self:
+        """Dial `address`; a TCP one from `host`."""
         if address.scheme == "unix":
             connection = socket.socket(socket.AF_UNIX)
             connection.connect(address.path)
         else:
-            connection = socket.create_connection((address.host, address.port))
+            connection = socket.create_connection((address.host, address.port), source_address=(host, 0))
         return cls(connection)
 
     async def send(self, data: bytes) -> None:
@@ -103,7 +121,7 @@ async def listening(
     try:
         yield listener, guard
     finally:
-        await listener.stop()
+        await listener.stop(THE_END)
 
 
 async def eventually(condition: Callable[[], bool]) -> None:

@@ -2,18 +2,21 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from ingestd.config import Address, SourceConfig
 from ingestd.source import dialer as module
 from ingestd.source.dialer import Dialer
 from ingestd.source.guard import Guard
+from ingestd.source.session import Session
 from ingestd.tasks import Tasks
-from tests.source.line import Encoder, Stream, eventually
+from tests.source.line import PATIENCE, THE_END, Encoder, Stream, eventually
 from tests.support.ports import free_port
 
 failures: list[str] = []
@@ -41,7 +44,7 @@ async def dialling(stream: Stream, address: Address) -> AsyncIterator[tuple[Dial
     try:
         yield dialer, guard
     finally:
-        await dialer.stop()
+        await dialer.stop(THE_END)
         await tasks.close()
 
 
@@ -141,7 +144,7 @@ async def test_a_silent_encoder_is_left_and_dialled_again() -> None:
         assert await silent.read() == b""
         encoder = await accept(listening)
         assert stream.errors[0] == "idle_timeout"
-        await dialer.stop()
+        await dialer.stop(THE_END)
         assert await encoder.read() == b""
 
 
@@ -151,8 +154,8 @@ async def test_it_hangs_up_when_it_stops() -> None:
         async with dialling(stream, address) as (dialer, guard):
             encoder = await accept(listening)
             await stream.until_events(1)
-            await dialer.stop()
-            assert stream.events == ["connected", "gone: ingestd is stopping"]
+            await dialer.stop("the stream's configuration changed")
+            assert stream.events == ["connected", "gone: the stream's configuration changed"]
             assert await encoder.read() == b""
             assert guard.current is None
             assert dialer.problem == f"{address} is not dialled"
@@ -163,7 +166,7 @@ async def test_it_stops_while_nobody_answers() -> None:
     async with dialling(stream, address) as (dialer, guard):
         await eventually(lambda: guard.connections["failed"] >= 1)
         async with asyncio.timeout(1):
-            await dialer.stop()
+            await dialer.stop(THE_END)
     assert stream.events == []
 
 
@@ -172,7 +175,7 @@ async def test_a_dialer_that_never_started_can_be_stopped() -> None:
     guard = Guard(Stream(), SourceConfig(connect=address), "cam")
     dialer = Dialer(address, guard, "cam", Tasks(failed))
     assert dialer.problem == f"{address} is not dialled"
-    await dialer.stop()
+    await dialer.stop(THE_END)
 
 
 async def test_a_socket_in_the_file_system(tmp_path: Path) -> None:
@@ -193,6 +196,30 @@ async def test_a_host_that_cannot_be_resolved_is_dialled_on(host: str) -> None:
     async with dialling(Stream(), address) as (dialer, guard):
         await eventually(lambda: guard.connections["failed"] >= 1 or failures != [])
         assert dialer.problem is None
+
+
+async def test_a_dial_that_succeeds_as_it_is_given_up_does_not_keep_the_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Busy(Stream):
+        def encoder_connected(self, session: Session) -> None:
+            super().encoder_connected(session)
+            if len(self.sessions) == 1:
+                time.sleep(2 * module.DIAL_TIMEOUT)
+                monkeypatch.setattr(module, "DIAL_TIMEOUT", PATIENCE)
+
+    monkeypatch.setattr(module, "DIAL_TIMEOUT", 0.4)
+    stream, address = Busy(), tcp()
+    with server(address) as listening:
+        async with dialling(stream, address):
+            encoder = await accept(listening)
+            if isinstance(asyncio.get_running_loop(), uvloop.Loop):
+                # asyncio's own sees the success before the time is up.
+                encoder = await accept(listening)
+            await encoder.send(b"pictures")
+            await stream.until(lambda: stream.received == b"pictures")
+    assert stream.events[-2:] == ["connected", f"gone: {THE_END}"]
+    assert stream.events[:-2] in ([], ["connected", "gone: given up as it was made"])
 
 
 async def test_a_host_that_swallows_packets_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

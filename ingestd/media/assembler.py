@@ -135,7 +135,7 @@ class AccessUnitAssembler:
     @property
     def may_end(self) -> bool:
         """The access unit may be whole when the NAL unit announced last is."""
-        ends = self._role is Role.SLICE or (self._role is Role.STAYS and self._first_slice is not None)
+        ends = self._first_slice is not None and self._role in (Role.SLICE, Role.STAYS)
         return ends and not self._held and not self._syntax.awaits_second_field
 
     @property

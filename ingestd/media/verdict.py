@@ -53,6 +53,14 @@ B_FRAMES = Obstacle(
     "zerolatency=true); vaapih264enc: max-bframes=0",
 )
 
+NO_PARAMETER_SETS = Obstacle(
+    "no_parameter_sets",
+    "the stream has shown no SPS and PPS (AV1: sequence header) yet, and no viewer can decode without them",
+    "make the encoder send them with every keyframe: x264: repeat-headers=1; ffmpeg: -bsf:v dump_extra; "
+    "GStreamer: h264parse config-interval=-1, and, as avc and hvc1 keep them in caps that no socket carries, "
+    "h264parse ! video/x-h264,stream-format=byte-stream (h265parse ! video/x-h265,stream-format=byte-stream)",
+)
+
 
 def obstacles(info: StreamInfo) -> list[Obstacle]:
     """Return everything in the way of the stream's being decoded by viewers; empty when nothing is."""

@@ -105,6 +105,19 @@ def test_a_silence_completes_nothing_while_headers_are_on_their_way() -> None:
     assert [nals(unit) for unit in reader.feed(IDR[3:]) + reader.eof()] == [[SPS, PPS, IDR]]
 
 
+def test_a_silence_behind_a_slice_that_cannot_be_read_completes_nothing() -> None:
+    reader = h264_reader()
+    reader.feed(
+        annexb(
+            SPS,
+            PPS,
+            b"\x41\x8d".ljust(70, b"x"),  # slice_type 12
+        )
+    )
+    assert reader.flush() == []
+    assert [fault.reason for fault in reader.faults] == ["malformed_slice_header"]
+
+
 @pytest.mark.parametrize("zeros", [b"", b"\0", b"\0\0\3"])
 def test_a_picture_that_was_taken_for_whole_too_soon_comes_out_again_whole(zeros: bytes) -> None:
     reader = h264_reader()

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import AccessUnit, Codec, Format
-from ingestd.media.demuxer import RECOGNITION_LIMIT, Demuxer
+from ingestd.media.demuxer import Demuxer
 from ingestd.media.parameter_sets import ParameterSets
+from ingestd.media.recognise import RECOGNITION_LIMIT
 from tests.media.vectors_h26x import (
     AUD,
+    END_OF_STREAM,
     H265_AUD,
     H265_SEI,
     SEI,
@@ -24,6 +26,7 @@ from tests.media.vectors_h26x import (
     h265_slice,
     h265_sps,
     h265_vps,
+    length_prefixed,
     pps,
     slice,
     sps,
@@ -34,6 +37,12 @@ SETS, IDR = (sps(), pps()), slice(idr=True)
 DELTAS = [slice(frame_num=n, poc_lsb=2 * n) for n in range(1, 6)]
 H265_SETS = (h265_vps(), h265_sps(), h265_pps())
 H265_IDR, H265_TRAIL = h265_slice(19), h265_slice(1)
+
+
+def sei_of(size: int) -> bytes:
+    """Supplemental enhancement information of so many bytes: user data in it, as x264 sends first."""
+    payload_bytes = size - 5
+    return b"\x06\x05\xff" + bytes([payload_bytes - 255]) + b"u" * payload_bytes + b"\x80"
 
 
 def found(data: bytes) -> tuple[Codec | None, Format | None, int]:
@@ -141,6 +150,69 @@ def test_parameter_sets_of_the_connection_before() -> None:
     assert first == AccessUnit(annexb(H265_IDR), True, None, lacks_parameter_sets=True)
 
 
+# --- a start code or a length ---
+
+LENGTH_PREFIXED_STREAMS = {
+    "parameter sets first": (*SETS, IDR, *DELTAS),
+    "delimiter first": (AUD, *SETS, SEI, IDR, *DELTAS),
+    "parameter sets in caps": (SEI, IDR, *DELTAS),
+    "joined behind a keyframe": (*DELTAS, DELTAS[0]),
+    # 00 00 00 01 0b, by itself the start code of an end of stream
+    "a NAL unit of one byte first": (END_OF_STREAM, AUD, *SETS, IDR, *DELTAS),
+    # 00 00 01 35 …, 00 00 01 b3 and 00 00 01 ba: start codes, the last two of MPEG-2
+    "lengths that look like short start codes": [slice(frame_num=n, payload=b"x" * 300) for n in range(6)],
+    "a length that looks like a sequence header of MPEG-2": (sei_of(0x1B3), *SETS, IDR, *DELTAS),
+    "a length that looks like an MPEG program stream": (sei_of(0x1BA), *SETS, IDR, *DELTAS),
+}
+
+
+@pytest.mark.parametrize("name", LENGTH_PREFIXED_STREAMS)
+def test_nal_units_with_lengths_are_recognised_however_they_begin(name: str) -> None:
+    data = length_prefixed(*LENGTH_PREFIXED_STREAMS[name])
+    assert found(data) == (Codec.H264, Format.LENGTH_PREFIXED, 6)
+
+
+def test_h265_with_lengths_is_recognised() -> None:
+    data = length_prefixed(*H265_SETS, H265_SEI, H265_IDR, *[H265_TRAIL] * 5)
+    assert found(data) == (Codec.H265, Format.LENGTH_PREFIXED, 6)
+    assert found(length_prefixed(H265_IDR, *[H265_TRAIL] * 5)) == (Codec.H265, Format.LENGTH_PREFIXED, 6)
+
+
+def test_start_codes_that_could_be_lengths_are_start_codes_all_the_same() -> None:
+    large = slice(idr=True, payload=b"x" * 400)
+    for first in (annexb(END_OF_STREAM), SHORT_START + sps(), SHORT_START + AUD, SHORT_START + SEI):
+        assert found(first + annexb(*SETS, large, *DELTAS)) == (Codec.H264, Format.ANNEXB, 6)
+
+
+def test_a_parameter_set_is_enough_to_know_lengths_by() -> None:
+    demuxer = Demuxer()
+    demuxer.feed(length_prefixed(*SETS, slice(idr=True, payload=b"x" * 999))[:80])
+    assert (demuxer.codec, demuxer.format) == (Codec.H264, Format.LENGTH_PREFIXED)
+
+
+def test_one_plausible_nal_unit_proves_nothing_yet_and_an_implausible_one_that_there_are_none() -> None:
+    demuxer = Demuxer()
+    demuxer.feed(length_prefixed(IDR))
+    assert demuxer.codec is None
+    assert refused(length_prefixed(IDR, b"\xff\xff", *DELTAS)).reason == "not_video"
+
+
+def test_a_keyframe_larger_than_the_limit_with_its_length_is_recognised() -> None:
+    demuxer = Demuxer()
+    demuxer.feed(length_prefixed(slice(idr=True, payload=b"x" * RECOGNITION_LIMIT)))
+    assert (demuxer.codec, demuxer.format) == (Codec.H264, Format.LENGTH_PREFIXED)
+
+
+def test_what_cannot_be_told_is_what_the_configuration_says() -> None:
+    layer = h265_slice(1, layer=1)
+    data = length_prefixed(*[layer] * 3)
+    assert refused(data).reason == "not_video"
+    assert refused(data, format=Format.LENGTH_PREFIXED).reason == "not_video"
+    demuxer = Demuxer(codec=Codec.H265, format=Format.LENGTH_PREFIXED)
+    demuxer.feed(length_prefixed(layer, *H265_SETS, H265_IDR))
+    assert len(demuxer.eof()) == 1
+
+
 # --- contradictions ---
 
 
@@ -149,12 +221,16 @@ def test_a_codec_that_contradicts_the_configuration() -> None:
     assert error.reason == "codec_mismatch"
     assert "the stream is h264, the configuration says codec: h265; set codec: h264" in str(error)
     assert refused(annexb(*H265_SETS, H265_IDR), codec=Codec.VP8).reason == "codec_mismatch"
+    assert refused(length_prefixed(*SETS, IDR), codec=Codec.H265).reason == "codec_mismatch"
 
 
 def test_a_format_that_contradicts_the_configuration() -> None:
     error = refused(annexb(*SETS, IDR), format=Format.IVF)
     assert error.reason == "format_mismatch"
     assert "the bytes are annexb, the configuration says format: ivf; set format: annexb" in str(error)
+    error = refused(length_prefixed(*SETS, IDR), format=Format.ANNEXB)
+    assert "the bytes are length-prefixed, the configuration says format: annexb" in str(error)
+    assert refused(annexb(*SETS, IDR), format=Format.LENGTH_PREFIXED).reason == "format_mismatch"
 
 
 def test_a_configuration_that_agrees_changes_nothing() -> None:
@@ -186,7 +262,6 @@ WRONG = {
     "rtp": b"".join(
         struct.pack(">HBBHII", 112, 0x80, 96, n, 3000, 0xCAFEF41E) + bytes([n]) * 100 for n in range(4)
     ),
-    "length_prefixed": b"".join(struct.pack(">I", len(nal)) + nal for nal in (AUD, *SETS, IDR, *DELTAS)),
 }
 
 
@@ -201,28 +276,13 @@ def test_a_wrong_protocol_is_named_while_the_connection_is_still_open() -> None:
     for reason, data in WRONG.items():
         demuxer = Demuxer()
         with pytest.raises(BitstreamError) as caught:
-            demuxer.feed(data.ljust(4096, b"\x55") if reason not in ("rtp", "length_prefixed") else data * 9)
+            demuxer.feed(data.ljust(4096, b"\x55") if reason != "rtp" else data * 9)
         assert caught.value.reason == reason
 
 
 def test_mpeg_ts_joined_inside_a_packet_is_not_taken_for_the_start_codes_in_it() -> None:
     for offset in (1, 50, 187):
         assert refused(TS[offset:]).reason == "mpeg_ts"
-
-
-def test_length_prefixed_names_the_flags_that_help() -> None:
-    text = str(refused(WRONG["length_prefixed"]))
-    assert "h264parse ! video/x-h264,stream-format=byte-stream" in text
-    assert "-bsf:v h264_mp4toannexb" in text
-    h265 = b"".join(struct.pack(">I", len(nal)) + nal for nal in (*H265_SETS, H265_IDR))
-    assert "-bsf:v hevc_mp4toannexb" in str(refused(h265))
-
-
-def test_length_prefixed_with_lengths_that_look_like_start_codes() -> None:
-    slices = [slice(frame_num=n, payload=b"x" * 300) for n in range(8)]
-    data = b"".join(struct.pack(">I", len(nal)) + nal for nal in slices)
-    assert SHORT_START in data
-    assert refused(data).reason == "length_prefixed"
 
 
 def test_noise_is_not_video() -> None:

@@ -46,6 +46,10 @@ def annexb(*nals: bytes) -> bytes:
     return b"".join(START + nal for nal in nals)
 
 
+def length_prefixed(*nals: bytes) -> bytes:
+    return b"".join(len(nal).to_bytes(4, "big") + nal for nal in nals)
+
+
 # --- H.264 -------------------------------------------------------------------------------------------
 
 AUD = b"\x09\xf0"

@@ -7,7 +7,9 @@ from ingestd.media.access_unit import AccessUnit, Codec, Format
 from ingestd.media.annexb import AnnexBReader
 from ingestd.media.ivf import SIGNATURE as IVF_SIGNATURE
 from ingestd.media.ivf import IvfReader
+from ingestd.media.length_delimited import LengthDelimitedReader
 from ingestd.media.length_prefixed import LengthPrefixedReader
+from ingestd.media.low_overhead import LowOverheadReader
 from ingestd.media.parameter_sets import ParameterSets
 from ingestd.media.recognise import (
     BYTE_STREAM,
@@ -129,7 +131,7 @@ class Demuxer:
         )
 
     def _start(self, found: Recognised, now: float) -> list[AccessUnit]:
-        format, codec = found
+        format, codec = found.format, found.codec
         if self._configured_format not in (None, format):
             raise BitstreamError(
                 "format_mismatch",
@@ -142,16 +144,20 @@ class Demuxer:
                 f"the stream is {codec}, the configuration says codec: {self._configured_codec}; set "
                 f"codec: {codec} (or auto), or change the encoder",
             )
-        self.format, self.codec = found
-        if format is Format.IVF:
-            self._reader = IvfReader(self._configured_codec)
-        else:
-            assert codec is not None
-            reader = LengthPrefixedReader if format is Format.LENGTH_PREFIXED else AnnexBReader
-            self._reader = reader(codec, self._parameter_sets)
+        self.format, self.codec = format, codec
+        self._reader = self._reader_of(found)
         data = bytes(self._unrecognised)
         self._unrecognised.clear()
         return self._read(self._reader.feed(data, now))
+
+    def _reader_of(self, found: Recognised) -> Reader:
+        if found.format is Format.IVF:
+            return IvfReader(self._configured_codec)
+        if found.format is Format.OBU:
+            return LengthDelimitedReader() if found.length_delimited else LowOverheadReader()
+        assert found.codec is not None
+        reader = LengthPrefixedReader if found.format is Format.LENGTH_PREFIXED else AnnexBReader
+        return reader(found.codec, self._parameter_sets)
 
 
 def _next_length(examined: int) -> int:

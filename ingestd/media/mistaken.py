@@ -36,8 +36,6 @@ _PROTOCOLS_AND_CONTAINERS: _Mistakes = tuple(
         (rb"\xff\xd8\xff", "jpeg", "JPEG", "WebRTC has no JPEG: encode to H.264, -c:v libx264 -f h264"),
         (rb"\x01\0.{8}\xff{8}", "gdp", "the GStreamer Data Protocol", "leave gdppay out of the pipeline"),
         (rb"SSH-[12]", "ssh", "SSH", _NO_PROTOCOL),
-        (rb"\x12\0\x0a[\x04-\x40]", "obu", "AV1 as bare OBUs",
-         "send it as IVF: ffmpeg: -f ivf (GStreamer 1.22 cannot put AV1 into IVF: pipe it through ffmpeg)"),
     )
 )  # fmt: skip
 

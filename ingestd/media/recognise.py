@@ -7,8 +7,7 @@ codes, every length after the first is noise.
 """
 
 import re
-from enum import Enum, auto
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec, Format
@@ -16,8 +15,10 @@ from ingestd.media.annexb import START_CODE_PREFIX
 from ingestd.media.assembler import HEAD_BYTES
 from ingestd.media.ivf import FOURCCS, looks_like_headerless_ivf
 from ingestd.media.ivf import SIGNATURE as IVF_SIGNATURE
+from ingestd.media.length_delimited import looks_like_length_delimited
 from ingestd.media.length_prefixed import LENGTH_BYTES
 from ingestd.media.limits import MAX_ACCESS_UNIT_BYTES
+from ingestd.media.low_overhead import looks_like_low_overhead
 from ingestd.media.mistaken import (
     TS_RECOGNISABLE_BYTES,
     refuse_mistakes,
@@ -36,7 +37,8 @@ PLAUSIBLE_RUN = 3
 
 BYTE_STREAM = (
     "expected a raw byte stream (ffmpeg: -f h264; GStreamer: h264parse ! "
-    "video/x-h264,stream-format=byte-stream,alignment=au ! tcpclientsink) or IVF (-f ivf, avmux_ivf)"
+    "video/x-h264,stream-format=byte-stream,alignment=au ! tcpclientsink), IVF (-f ivf, avmux_ivf) or, for "
+    "AV1, OBUs (-f obu, av1parse ! video/x-av1,stream-format=obu-stream,alignment=tu)"
 )
 
 _BEGINS_WITH_START_CODE = re.compile(rb"\0*\0\0\x01")
@@ -47,11 +49,7 @@ class Recognised(NamedTuple):
 
     format: Format
     codec: Codec | None  # None where the reader must find out
-
-
-class _Unrecognised(Enum):
-    NO = auto()  # it is nothing of the kind asked for
-    NOT_YET = auto()  # it may be: more of it must come
+    length_delimited: bool = False  # of the two formats of OBUs the one of AV1 Annex B
 
 
 def recognise(data: bytes, *, final: bool = False) -> Recognised | None:
@@ -66,10 +64,16 @@ def recognise(data: bytes, *, final: bool = False) -> Recognised | None:
         return Recognised(Format.IVF, FOURCCS.get(data[8:12]))
     refuse_mistakes(data)
     last = final or len(data) >= RECOGNITION_LIMIT
-    length_prefixed = _length_prefixed(data, last)
-    if isinstance(length_prefixed, Recognised):
-        return length_prefixed
-    if length_prefixed is _Unrecognised.NOT_YET and not last:
+    obus = looks_like_low_overhead(data, last=last)
+    if obus:
+        return Recognised(Format.OBU, Codec.AV1)
+    delimited = looks_like_length_delimited(data, last=last)
+    if delimited:
+        return Recognised(Format.OBU, Codec.AV1, length_delimited=True)
+    prefixed = _length_prefixed(data, last)
+    if prefixed:
+        return Recognised(Format.LENGTH_PREFIXED, prefixed)
+    if None in (obus, delimited, prefixed):
         return None
     refuse_start_codes(data)
     at_start = begins_with_start_code(data)
@@ -90,15 +94,15 @@ def begins_with_start_code(data: bytes | bytearray) -> bool:
     return _BEGINS_WITH_START_CODE.match(data) is not None
 
 
-def _length_prefixed(data: bytes, last: bool) -> Recognised | _Unrecognised:
-    """Ask for NAL units with lengths of four bytes before them (ISO/IEC 14496-15 4.3.3.1, "AVCC", "HVCC")."""
+def _length_prefixed(data: bytes, last: bool) -> Codec | Literal[False] | None:
+    """Return the codec of NAL units with lengths before them; None if more of them must come to tell."""
     position = 0
     nals: list[bytes] = []
     while position + LENGTH_BYTES < len(data) and len(nals) < PLAUSIBLE_RUN:
         begin = position + LENGTH_BYTES
         end = begin + int.from_bytes(data[position:begin], "big")
         if not begin < end <= begin + MAX_ACCESS_UNIT_BYTES:
-            return _Unrecognised.NO
+            return False
         if end > len(data) and not last:
             break
         nals.append(data[begin:end])
@@ -113,10 +117,10 @@ def _length_prefixed(data: bytes, last: bool) -> Recognised | _Unrecognised:
             continue
         enough = len(nals) >= (1 if last else PLAUSIBLE_RUN) and strongest == Sign.SLICE
         if enough or strongest == Sign.PROOF:
-            return Recognised(Format.LENGTH_PREFIXED, codec)
+            return codec
         if not last and (max(signs, default=Sign.POSSIBLE) > Sign.NEUTRAL):
-            return _Unrecognised.NOT_YET
-    return _Unrecognised.NO
+            return None
+    return False
 
 
 class _Run:

@@ -31,6 +31,15 @@ from tests.media.vectors_h26x import (
     slice,
     sps,
 )
+from tests.media.vectors_ivf import AV1_DELIMITER, AV1_DELTA, AV1_KEY, AV1_SEQUENCE_HEADER
+from tests.media.vectors_obu import (
+    FFMPEG_TILE_GROUPS,
+    GSTREAMER_LENGTH_DELIMITED,
+    GSTREAMER_LOW_OVERHEAD,
+    frame_unit,
+    temporal_unit,
+    without_size,
+)
 from tests.support.chunking import chunkings, read_in_every_chunking
 
 SETS, IDR = (sps(), pps()), slice(idr=True)
@@ -213,6 +222,34 @@ def test_what_cannot_be_told_is_what_the_configuration_says() -> None:
     assert len(demuxer.eof()) == 1
 
 
+# --- AV1 without IVF ---
+
+TEMPORAL_UNITS = [
+    (AV1_DELIMITER, AV1_SEQUENCE_HEADER, AV1_KEY),
+    *[(AV1_DELIMITER, AV1_DELTA)] * 5,
+]
+LOW_OVERHEAD = b"".join(b"".join(obus) for obus in TEMPORAL_UNITS)
+LENGTH_DELIMITED = b"".join(temporal_unit(frame_unit(*map(without_size, obus))) for obus in TEMPORAL_UNITS)
+
+
+def test_obus_with_sizes_are_recognised() -> None:
+    assert found(LOW_OVERHEAD) == (Codec.AV1, Format.OBU, 6)
+    assert found(LOW_OVERHEAD[len(b"".join(TEMPORAL_UNITS[0])) :]) == (Codec.AV1, Format.OBU, 5)
+    assert found(GSTREAMER_LOW_OVERHEAD) == (Codec.AV1, Format.OBU, 3)
+    assert found(FFMPEG_TILE_GROUPS) == (Codec.AV1, Format.OBU, 3)
+
+
+def test_obus_with_lengths_around_them_are_recognised() -> None:
+    assert found(LENGTH_DELIMITED) == (Codec.AV1, Format.OBU, 6)
+    assert found(temporal_unit(frame_unit(AV1_DELIMITER, AV1_DELTA)) * 3) == (Codec.AV1, Format.OBU, 3)
+    assert found(GSTREAMER_LENGTH_DELIMITED) == (Codec.AV1, Format.OBU, 3)
+
+
+def test_the_same_pictures_come_out_of_both() -> None:
+    units = [run(Demuxer(), [data]) for data in (LOW_OVERHEAD, LENGTH_DELIMITED)]
+    assert units[0] == units[1]
+
+
 # --- contradictions ---
 
 
@@ -222,6 +259,8 @@ def test_a_codec_that_contradicts_the_configuration() -> None:
     assert "the stream is h264, the configuration says codec: h265; set codec: h264" in str(error)
     assert refused(annexb(*H265_SETS, H265_IDR), codec=Codec.VP8).reason == "codec_mismatch"
     assert refused(length_prefixed(*SETS, IDR), codec=Codec.H265).reason == "codec_mismatch"
+    for data in (LOW_OVERHEAD, LENGTH_DELIMITED):
+        assert "the stream is av1, the configuration says codec: vp9" in str(refused(data, codec=Codec.VP9))
 
 
 def test_a_format_that_contradicts_the_configuration() -> None:
@@ -231,6 +270,9 @@ def test_a_format_that_contradicts_the_configuration() -> None:
     error = refused(length_prefixed(*SETS, IDR), format=Format.ANNEXB)
     assert "the bytes are length-prefixed, the configuration says format: annexb" in str(error)
     assert refused(annexb(*SETS, IDR), format=Format.LENGTH_PREFIXED).reason == "format_mismatch"
+    for data in (LOW_OVERHEAD, LENGTH_DELIMITED):
+        error = refused(data, format=Format.IVF)
+        assert "the bytes are obu, the configuration says format: ivf" in str(error)
 
 
 def test_a_configuration_that_agrees_changes_nothing() -> None:
@@ -258,7 +300,6 @@ WRONG = {
     "mpeg_ps": bytes.fromhex("000001ba44000400040100"),
     "mpeg4": bytes.fromhex("000001b001000001b58913000001"),
     "avi": b"RIFF\x00\x10\x00\x00AVI LIST",
-    "obu": bytes.fromhex("12000a0b00000004"),
     "rtp": b"".join(
         struct.pack(">HBBHII", 112, 0x80, 96, n, 3000, 0xCAFEF41E) + bytes([n]) * 100 for n in range(4)
     ),

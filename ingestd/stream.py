@@ -262,7 +262,7 @@ class Stream:
         info = access_unit.info
         if info is not None and info != self._info:
             self._describe(info)
-        if access_unit.bidirectional and not self._warned_of_b_frames:
+        if access_unit.reordered and not self._warned_of_b_frames:
             self._judge_b_frames()
         if info is not None and info.codec is Codec.H265:
             self._delivery.refuse(access_unit, now)

@@ -43,10 +43,11 @@ class AnnexBReader(NalUnitReader):
             self._guessed = True
             self._guess(units)
 
-    def _end_of_stream(self, units: list[AccessUnit]) -> None:
+    def _end_of_stream(self, units: list[AccessUnit]) -> bool:
         self._end_nal(len(self._buffer), units)
         self._buffer.skip(len(self._buffer))
         self._in_nal = False
+        return True
 
     def _end_nal(self, end: int, units: list[AccessUnit]) -> None:
         nal = self._buffer.before(end)

@@ -76,7 +76,7 @@ class _Guess:
     lacks: bool
     needed: list[ParameterSet]
     picture_info: StreamInfo | None
-    bidirectional: bool
+    reordered: bool
 
 
 class AccessUnitAssembler:
@@ -121,7 +121,7 @@ class AccessUnitAssembler:
     def _begin_access_unit(self) -> None:
         self._first_slice: int | None = None  # its index in `_nals`
         self._slices = 0
-        self._corrects = self._bidirectional = False
+        self._corrects = self._reordered = False
         self._random_access = self._at_origin = self._lacks = False
         self._needed: list[ParameterSet] = []
         self._picture_info: StreamInfo | None = None
@@ -137,6 +137,11 @@ class AccessUnitAssembler:
         """The access unit may be whole when the NAL unit announced last is."""
         ends = self._first_slice is not None and self._role in (Role.SLICE, Role.STAYS)
         return ends and not self._held and not self._syntax.awaits_second_field
+
+    @property
+    def announced_inside(self) -> bool:
+        """The NAL unit announced last belongs to the access unit, not to the next."""
+        return self._target is self._nals
 
     @property
     def guessing(self) -> bool:
@@ -216,7 +221,7 @@ class AccessUnitAssembler:
             self._first_slice = len(self._nals)
         self._slices += 1
         self._random_access |= slice.random_access
-        self._bidirectional |= slice.bidirectional
+        self._reordered |= slice.reordered
         self._at_origin |= slice.at_origin
         if slice.needs is None:
             self._lacks = True
@@ -291,7 +296,7 @@ class AccessUnitAssembler:
             self._lacks,
             self._needed,
             self._picture_info,
-            self._bidirectional,
+            self._reordered,
         )
         return self._take()
 
@@ -310,7 +315,7 @@ class AccessUnitAssembler:
         self._slices = self.last_slices
         self._random_access, self._at_origin = guess.random_access, guess.at_origin
         self._lacks, self._needed, self._picture_info = guess.lacks, guess.needed, guess.picture_info
-        self._corrects, self._bidirectional = True, guess.bidirectional
+        self._corrects, self._reordered = True, guess.reordered
         self.fault(
             "torn_picture",
             "more of a picture came so late that it had been taken for whole; it is published again, whole: "
@@ -341,7 +346,7 @@ class AccessUnitAssembler:
             lacks_parameter_sets=keyframe and self._lacks,
             arrived=self._arrived_at(self.last_end),
             corrects=self._corrects,
-            bidirectional=self._bidirectional,
+            reordered=self._reordered,
         )
         self._nals, self._held = self._held, []
         self._size = sum(len(START_CODE) + len(nal) for nal in self._nals)

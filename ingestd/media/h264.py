@@ -14,9 +14,11 @@ from ingestd.media.parameter_sets import (
     Role,
     Slice,
 )
+from ingestd.media.picture_order import PictureOrder
 
 # nal_unit_type, Table 7-1
 IDR_SLICE, SPS = 5, 7
+B_SLICE = 1  # slice_type modulo 5, Table 7-6
 
 # The profiles whose SPS says chroma_format_idc and what follows (7.3.2.1.1).
 _PROFILES_WITH_CHROMA = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
@@ -25,7 +27,6 @@ PROFILES = _PROFILES_WITH_CHROMA | {66, 77, 88}
 LEVELS = frozenset({9, 10, 11, 12, 13, 20, 21, 22, 30, 31, 32, 40, 41, 42, 50, 51, 52, 60, 61, 62})
 CHROMA_FORMATS = ("4:0:0", "4:2:0", "4:2:2", "4:4:4")
 # Level 6.2 allows 16,880 luma samples a side (A.3.1: Sqrt(MaxFS * 8) macroblocks).
-B_SLICE = 1  # slice_type modulo 5, table 7-6
 _MAX_MBS_PER_SIDE = 1055
 
 
@@ -371,6 +372,8 @@ class H264Syntax:
         self._begun_with: SliceHeader | None = None  # first slice of the first field of the frame
         self._origin_seen = False  # macroblock 0 has been covered
         self.awaits_second_field = False
+        self._order = PictureOrder()
+        self._goes_back = False  # the picture does
 
     def role(self, head: bytes) -> Role:
         """Say where the NAL unit stands in the order of 7.4.1.2.3."""
@@ -411,6 +414,9 @@ class H264Syntax:
             if not second_field:
                 self._begun_with = header
             self.awaits_second_field = header.field_pic_flag and not second_field
+            goes_back = self._follow_order(header)
+            if not second_field:
+                self._goes_back = goes_back
             self._origin_seen = False
         if header.redundant_pic_cnt == 0:
             self._last = header
@@ -421,7 +427,24 @@ class H264Syntax:
             at_origin=at_origin,
             needs=(header.sps, header.pps) if header.sps and header.pps else None,
             info_from=header.sps,
-            bidirectional=header.slice_type % 5 == B_SLICE,
+            # A memory_management_control_operation equal to 5, too deep in the header to be read here, takes
+            # the order back to 0 as well (8.2.1), but not at a picture of B slices.
+            reordered=self._goes_back and header.slice_type % 5 == B_SLICE,
+        )
+
+    def _follow_order(self, header: SliceHeader) -> bool:
+        sps = header.sps
+        if sps is None or sps.pic_order_cnt_type == 2:
+            return False  # type 2: output in the order of decoding (8.2.1.3)
+        if sps.pic_order_cnt_type == 1:
+            return True  # no encoder seen counts so: its B slices are taken for what they usually are
+        lsb, delta_bottom = header.pic_order_cnt
+        return self._order.goes_back(
+            lsb,
+            sps.log2_max_pic_order_cnt_lsb,
+            begins_order=header.idr_pic_flag,
+            is_reference=header.nal_ref_idc != 0,
+            delta_bottom=delta_bottom,
         )
 
     def end_of_picture(self) -> None:

@@ -76,7 +76,7 @@ class LengthPrefixedReader(NalUnitReader):
     def _end_by_silence(self, units: list[AccessUnit]) -> None:
         self._guess(units)
 
-    def _end_of_stream(self, units: list[AccessUnit]) -> None:  # noqa: ARG002
+    def _end_of_stream(self, units: list[AccessUnit]) -> bool:  # noqa: ARG002
         if self._nal_bytes or len(self._buffer):
             expected = self._nal_bytes or LENGTH_BYTES
             self._assembler.fault(
@@ -84,3 +84,4 @@ class LengthPrefixedReader(NalUnitReader):
                 f"the connection closed after {len(self._buffer)} of {expected} bytes of a NAL unit or its "
                 "length, which were left out; if the encoder was not stopped, see what cut it off",
             )
+        return not (self._begun and self._assembler.announced_inside)

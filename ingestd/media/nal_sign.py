@@ -14,6 +14,7 @@ from ingestd.media.h265 import SPS as H265_SPS
 from ingestd.media.h265 import VPS as H265_VPS
 from ingestd.media.h265 import parse_slice_segment_header as parse_h265_slice
 from ingestd.media.h265 import parse_sps as parse_h265_sps
+from ingestd.media.parameter_sets import ParameterSets
 
 
 class Sign(IntEnum):
@@ -68,7 +69,7 @@ def _examine_h265(nal: bytes, *, whole: bool) -> Sign:
         return Sign.NO
     try:
         if nal_unit_type <= LAST_SUB_LAYER_SLICE or FIRST_IRAP <= nal_unit_type <= LAST_IRAP:
-            parse_h265_slice(nal[:HEAD_BYTES])
+            parse_h265_slice(nal[:HEAD_BYTES], ParameterSets())
             irap_above = nal_unit_type >= FIRST_IRAP and nuh_temporal_id_plus1 > 1
             return Sign.NO if irap_above else Sign.SLICE
         if nal_unit_type in (H265_VPS, H265_SPS):

@@ -74,8 +74,8 @@ class NalUnitReader(ABC):
         if self._fatal is not None:
             raise self._fatal
         units: list[AccessUnit] = []
-        self._end_of_stream(units)
-        if (unit := self._assembler.complete()) is not None:
+        whole = self._end_of_stream(units)
+        if whole and (unit := self._assembler.complete()) is not None:
             units.append(unit)
         if self._assembler.pending:
             self._assembler.fault(
@@ -98,8 +98,8 @@ class NalUnitReader(ABC):
         """End the access unit that has arrived, if there is one."""
 
     @abstractmethod
-    def _end_of_stream(self, units: list[AccessUnit]) -> None:
-        """Take the NAL unit that nothing will follow out of the buffer."""
+    def _end_of_stream(self, units: list[AccessUnit]) -> bool:
+        """Take what nothing will follow out of the buffer; return whether the access unit is whole."""
 
     @property
     def _position(self) -> int:

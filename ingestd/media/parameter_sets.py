@@ -61,7 +61,7 @@ class Slice(NamedTuple):
     at_origin: bool  # the first slice of a picture, in place if not in time
     needs: tuple[ParameterSet, ...] | None  # every set it refers to; None when one of them is unknown
     info_from: SequenceSet | None
-    bidirectional: bool = False  # a B slice
+    reordered: bool = False  # its picture is output before one decoded earlier
 
 
 class ParameterSets:

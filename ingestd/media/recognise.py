@@ -63,6 +63,9 @@ def recognise(data: bytes, *, final: bool = False) -> Recognised | None:
             return None
         return Recognised(Format.IVF, FOURCCS.get(data[8:12]))
     refuse_mistakes(data)
+    at_start = begins_with_start_code(data)
+    if not at_start:
+        refuse_packets(data)
     last = final or len(data) >= RECOGNITION_LIMIT
     obus = looks_like_low_overhead(data, last=last)
     if obus:
@@ -70,18 +73,15 @@ def recognise(data: bytes, *, final: bool = False) -> Recognised | None:
     delimited = looks_like_length_delimited(data, last=last)
     if delimited:
         return Recognised(Format.OBU, Codec.AV1, length_delimited=True)
-    prefixed = _length_prefixed(data, last)
+    prefixed = _length_prefixed(data, final)
     if prefixed:
         return Recognised(Format.LENGTH_PREFIXED, prefixed)
     if None in (obus, delimited, prefixed):
         return None
     refuse_start_codes(data)
-    at_start = begins_with_start_code(data)
-    if not at_start:
-        refuse_packets(data)
-        # Inside MPEG-TS there are start codes too: wait for enough of it to be known by its packets.
-        if len(data) < TS_RECOGNISABLE_BYTES and not last:
-            return None
+    # Inside MPEG-TS there are start codes too: wait for enough of it to be known by its packets.
+    if not at_start and len(data) < TS_RECOGNISABLE_BYTES and not last:
+        return None
     codec = _byte_stream_codec(data, at_start, last)
     if codec is not None:
         return Recognised(Format.ANNEXB, codec)
@@ -94,8 +94,10 @@ def begins_with_start_code(data: bytes | bytearray) -> bool:
     return _BEGINS_WITH_START_CODE.match(data) is not None
 
 
-def _length_prefixed(data: bytes, last: bool) -> Codec | Literal[False] | None:
+def _length_prefixed(data: bytes, final: bool) -> Codec | Literal[False] | None:
     """Return the codec of NAL units with lengths before them; None if more of them must come to tell."""
+    at_limit = len(data) >= RECOGNITION_LIMIT
+    last = final or at_limit
     position = 0
     nals: list[bytes] = []
     while position + LENGTH_BYTES < len(data) and len(nals) < PLAUSIBLE_RUN:
@@ -103,7 +105,7 @@ def _length_prefixed(data: bytes, last: bool) -> Codec | Literal[False] | None:
         end = begin + int.from_bytes(data[position:begin], "big")
         if not begin < end <= begin + MAX_ACCESS_UNIT_BYTES:
             return False
-        if end > len(data) and not last:
+        if end > len(data) and not at_limit:
             break
         nals.append(data[begin:end])
         position = end

@@ -326,6 +326,17 @@ def test_mpeg_ts_joined_inside_a_packet_is_not_taken_for_the_start_codes_in_it()
         assert refused(TS[offset:]).reason == "mpeg_ts"
 
 
+def test_mpeg_ts_joined_at_bytes_that_could_be_the_length_of_a_slice_is_mpeg_ts_all_the_same() -> None:
+    # Payload that reads as a length of 1 MiB, and behind it as the beginning of a slice of H.265.
+    packet = b"\x47\x01\x00\x10" + (b"\x00\x10\x00\x00\x02\x01" + b"\xd0" * 178)
+    joined = (packet * (RECOGNITION_LIMIT // 188 + 2))[4:]
+    demuxer = Demuxer()
+    with pytest.raises(BitstreamError) as caught:
+        demuxer.feed(joined)
+    assert caught.value.reason == "mpeg_ts"
+    assert refused(joined[:700]).reason == "not_video"
+
+
 def test_noise_is_not_video() -> None:
     for seed in range(20):
         demuxer = Demuxer()

@@ -150,3 +150,67 @@ def test_a_header_of_temporal_id_0_is_forbidden() -> None:
     reader = AnnexBReader(Codec.H265, ParameterSets())
     reader.feed(annexb(*SETS, IDR, b"\x02\x00data", TRAIL))
     assert [fault.reason for fault in reader.faults] == ["malformed_nal_header"]
+
+
+# --- pictures out of order: 8.3.1 ---
+
+
+def reordered(*nals: bytes) -> list[bool]:
+    return [unit.reordered for unit in read(*nals)]
+
+
+def test_b_slices_that_follow_the_order_of_output_are_not_reordered() -> None:
+    low_delay = [h265_slice(1, slice_type=0, poc_lsb=n % 256) for n in range(1, 300)]
+    assert not any(reordered(*SETS, IDR, *low_delay))
+
+
+def test_a_picture_below_one_decoded_before_is_reordered_whatever_its_slices_are() -> None:
+    pictures = [h265_slice(1, poc_lsb=4), h265_slice(0, poc_lsb=2), h265_slice(0, poc_lsb=3)]
+    more = h265_slice(0, first=False)
+    assert reordered(*SETS, IDR, *pictures, more, h265_slice(1, poc_lsb=8)) == [
+        False, False, True, True, False,
+    ]  # fmt: skip
+
+
+def test_only_the_first_segment_of_a_picture_has_its_place_in_the_order() -> None:
+    # What follows the id of the PPS would read as a count of 7.
+    more = h265_slice(1, first=False, payload=b"\xff" * 9)
+    assert reordered(*SETS, IDR, h265_slice(1, poc_lsb=9), more, h265_slice(1, poc_lsb=10)) == [False] * 3
+    late = h265_slice(0, poc_lsb=8)
+    assert reordered(*SETS, IDR, h265_slice(1, poc_lsb=9), late, H265_AUD, more) == [
+        False,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_leading_pictures_are_behind_their_irap_and_what_came_before_it_is_not() -> None:
+    cra, leading = h265_slice(CRA_NUT, poc_lsb=8), h265_slice(RASL_R, poc_lsb=6)
+    assert reordered(*SETS, IDR, TRAIL, cra, leading, h265_slice(1, poc_lsb=9)) == [
+        False, False, False, True, False,
+    ]  # fmt: skip
+    assert reordered(*SETS, IDR, h265_slice(1, poc_lsb=9), IDR, h265_slice(1, poc_lsb=1)) == [False] * 4
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"nal_unit_type": kind} for kind in (0, 2, 4, 6, 7, 8, 9)] + [{"nal_unit_type": 1, "temporal_id": 1}],
+)
+def test_only_some_pictures_are_what_the_next_count_is_relative_to(other: dict[str, int]) -> None:
+    # 100 is ahead of 0, 200 is ahead of 100 and behind 0.
+    last = h265_slice(1, poc_lsb=200)
+    assert reordered(*SETS, IDR, h265_slice(1, poc_lsb=100), last) == [False, False, False]
+    assert reordered(*SETS, IDR, h265_slice(**other, poc_lsb=100), last)[-1]  # type: ignore[arg-type]
+
+
+def test_what_stands_before_the_count_in_a_slice_header() -> None:
+    sets = (
+        h265_vps(),
+        h265_sps(profile_idc=4, chroma_format_idc=3, separate_colour_planes=True),
+        h265_pps(output_flag=True, extra_bits=2),
+    )
+    first, second, third = (
+        h265_slice(1, output_flag=True, extra_bits="10", colour_plane=2, poc_lsb=lsb) for lsb in (3, 2, 4)
+    )
+    assert reordered(*sets, IDR, first, second, third) == [False, False, True, False]

@@ -191,6 +191,10 @@ def test_a_connection_cut_in_a_nal_unit_or_its_length_is_said() -> None:
         assert faults(cut) == ["cut_nal_unit"]
     assert [nals(unit) for unit in read(whole[:-1])] == [[SPS, PPS, IDR], [P1]]
     assert faults(length_prefixed(SPS, PPS)) == ["cut_picture"]
+    long = slice(frame_num=1, poc_lsb=2, payload=b"x" * 200)
+    assert [nals(unit) for unit in read(length_prefixed(SPS, PPS, IDR, long)[:-1])] == [[SPS, PPS, IDR]]
+    long_sei = b"\x06\x05\xb4" + b"s" * 180 + b"\x80"
+    assert [nals(unit) for unit in read(length_prefixed(SPS, PPS, IDR, long_sei)[:-1])] == [[SPS, PPS, IDR]]
 
 
 @settings(max_examples=100, deadline=None)

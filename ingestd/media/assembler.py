@@ -50,6 +50,10 @@ class Syntax(Protocol):
         """Read a parameter set; raises BitstreamError."""
         ...
 
+    def sei(self, nal: bytes) -> None:
+        """Take the SEI before a picture; raises BitstreamError."""
+        ...
+
     def slice(self, head: bytes) -> Slice:
         """Place a slice; raises BitstreamError."""
         ...
@@ -77,6 +81,7 @@ class _Guess:
     needed: list[ParameterSet]
     picture_info: StreamInfo | None
     reordered: bool
+    skipped: bool
 
 
 class AccessUnitAssembler:
@@ -121,7 +126,7 @@ class AccessUnitAssembler:
     def _begin_access_unit(self) -> None:
         self._first_slice: int | None = None  # its index in `_nals`
         self._slices = 0
-        self._corrects = self._reordered = False
+        self._corrects = self._reordered = self._skipped = False
         self._random_access = self._at_origin = self._lacks = False
         self._needed: list[ParameterSet] = []
         self._picture_info: StreamInfo | None = None
@@ -203,7 +208,7 @@ class AccessUnitAssembler:
         except BitstreamError as error:
             self.fault(error.reason, str(error))
             return None
-        opens = self._role in (Role.DELIMITER, Role.PARAMETER_SET, Role.OPENS)
+        opens = self._role in (Role.DELIMITER, Role.PARAMETER_SET, Role.SEI, Role.OPENS)
         between = self._first_slice is not None and opens
         self._target = self._held if self._held or between else self._nals
         return completed
@@ -222,6 +227,7 @@ class AccessUnitAssembler:
         self._slices += 1
         self._random_access |= slice.random_access
         self._reordered |= slice.reordered
+        self._skipped |= slice.skipped
         self._at_origin |= slice.at_origin
         if slice.needs is None:
             self._lacks = True
@@ -256,14 +262,15 @@ class AccessUnitAssembler:
         self._target.append(nal)
         self._ends.append((position, next_start))
         self._size += len(START_CODE) + len(nal)
-        if self._role is Role.PARAMETER_SET:
-            try:
+        try:
+            if self._role is Role.SEI:
+                self._syntax.sei(nal)
+            elif self._role is Role.PARAMETER_SET:
                 parameter_set = self._syntax.parameter_set(nal)
-            except BitstreamError as error:
-                self.fault(error.reason, str(error))
-                return
-            self._sets.store(parameter_set)
-            self._in_band.append((index, parameter_set.kind, parameter_set.id))
+                self._sets.store(parameter_set)
+                self._in_band.append((index, parameter_set.kind, parameter_set.id))
+        except BitstreamError as error:
+            self.fault(error.reason, str(error))
 
     def check_size(self, arriving: int) -> None:
         """Refuse a picture that grows without end."""
@@ -282,7 +289,7 @@ class AccessUnitAssembler:
         self._syntax.end_of_picture()
         return access_unit
 
-    def guess(self) -> AccessUnit:
+    def guess(self) -> AccessUnit | None:
         """End the access unit here, though more of it may come: then `reopen` it."""
         assert self._first_slice is not None
         self._guess = _Guess(
@@ -297,6 +304,7 @@ class AccessUnitAssembler:
             self._needed,
             self._picture_info,
             self._reordered,
+            self._skipped,
         )
         return self._take()
 
@@ -315,7 +323,7 @@ class AccessUnitAssembler:
         self._slices = self.last_slices
         self._random_access, self._at_origin = guess.random_access, guess.at_origin
         self._lacks, self._needed, self._picture_info = guess.lacks, guess.needed, guess.picture_info
-        self._corrects, self._reordered = True, guess.reordered
+        self._corrects, self._reordered, self._skipped = True, guess.reordered, guess.skipped
         self.fault(
             "torn_picture",
             "more of a picture came so late that it had been taken for whole; it is published again, whole: "
@@ -327,8 +335,11 @@ class AccessUnitAssembler:
             self._guess = None
             self._syntax.end_of_picture()
 
-    def _take(self) -> AccessUnit:
-        """Make the access unit of what belongs to it, and begin the next with what was held."""
+    def _take(self) -> AccessUnit | None:
+        """Make the access unit of what belongs to it, and begin the next with what was held.
+
+        None for a picture that decoders skip, which is a fault.
+        """
         nals, count = self._nals, len(self._nals)
         keyframe = self.keyframe
         (self.last_end, self.next_start), self.last_slices = self._ends[count - 1], self._slices
@@ -348,8 +359,15 @@ class AccessUnitAssembler:
             corrects=self._corrects,
             reordered=self._reordered,
         )
+        skipped = self._skipped
+        if skipped:
+            self.fault(
+                "skipped_picture",
+                "a leading picture (RASL) was left out, as decoders skip it: it refers to pictures before "
+                "the CRA or BLA picture that the stream begins with; to have none of them: x265: open-gop=0",
+            )
         self._nals, self._held = self._held, []
         self._size = sum(len(START_CODE) + len(nal) for nal in self._nals)
         self._in_band = [(index - count, kind, id) for index, kind, id in self._in_band if index >= count]
         self._begin_access_unit()
-        return access_unit
+        return None if skipped else access_unit

@@ -15,6 +15,8 @@ from ingestd.media.parameter_sets import (
     Slice,
 )
 from ingestd.media.picture_order import PictureOrder
+from ingestd.media.random_access import RandomAccess
+from ingestd.media.sei import RECOVERY_POINT, recovery_frame_cnt, sei_messages
 
 # nal_unit_type, Table 7-1
 IDR_SLICE, SPS = 5, 7
@@ -374,6 +376,8 @@ class H264Syntax:
         self.awaits_second_field = False
         self._order = PictureOrder()
         self._goes_back = False  # the picture does
+        self._random_access = RandomAccess()
+        self._starts = False  # a decoder can at the picture
 
     def role(self, head: bytes) -> Role:
         """Say where the NAL unit stands in the order of 7.4.1.2.3."""
@@ -384,9 +388,9 @@ class H264Syntax:
                 return Role.PARAMETER_SET
             case 9:
                 return Role.DELIMITER
-            case (
-                6 | 14 | 15 | 16 | 17 | 18
-            ):  # 14, the prefix NAL unit, also stands between slices of a picture
+            case 6:
+                return Role.SEI
+            case 14 | 15 | 16 | 17 | 18:  # 14, the prefix NAL unit, also stands between slices of a picture
                 return Role.OPENS
             case 0 | 24 | 25 | 26 | 27 | 28 | 29 | 30 | 31:
                 return Role.UNSPECIFIED
@@ -395,6 +399,13 @@ class H264Syntax:
     def parameter_set(self, nal: bytes) -> ParameterSet:
         """Read an SPS or a PPS."""
         return parse_sps(nal) if nal[0] & 31 == SPS else parse_pps(nal)
+
+    def sei(self, nal: bytes) -> None:
+        """Look for a recovery point."""
+        for message in sei_messages(nal, header_bytes=1):
+            if message.payload_type == RECOVERY_POINT:
+                recovery_frame_cnt(message.payload)  # or it is damaged, and none
+                self._random_access.recovery_point()
 
     def slice(self, head: bytes) -> Slice:
         """Place a slice: in the picture that is being received, or at the start of the next."""
@@ -417,13 +428,14 @@ class H264Syntax:
             goes_back = self._follow_order(header)
             if not second_field:
                 self._goes_back = goes_back
+                self._starts = self._random_access.begin_picture(irap=header.idr_pic_flag)
             self._origin_seen = False
         if header.redundant_pic_cnt == 0:
             self._last = header
             self._origin_seen |= at_origin
         return Slice(
             begins_access_unit=begins and not second_field,
-            random_access=header.idr_pic_flag,
+            random_access=self._starts,
             at_origin=at_origin,
             needs=(header.sps, header.pps) if header.sps and header.pps else None,
             info_from=header.sps,

@@ -15,13 +15,16 @@ from ingestd.media.parameter_sets import (
     Slice,
 )
 from ingestd.media.picture_order import PictureOrder
+from ingestd.media.random_access import RandomAccess
+from ingestd.media.sei import RECOVERY_POINT, sei_messages
 
 # nal_unit_type, Table 7-1
 LAST_SUB_LAYER_SLICE = 9  # TRAIL_N to RASL_R
 # Leading pictures, and those to which no other of their sub-layer refers (TRAIL_N to RSV_VCL_N14), 8.3.1
 _NEVER_PREV_TID_0_PIC = frozenset({0, 2, 4, 6, 7, 8, 9, 10, 12, 14})
 FIRST_IRAP, LAST_IRAP = 16, 21  # BLA_W_LP to CRA_NUT
-IDR_W_RADL, IDR_N_LP = 19, 20
+BLA_W_LP, IDR_W_RADL, IDR_N_LP = 16, 19, 20
+RASL_N, RASL_R = 8, 9
 VPS, SPS, PPS, AUD, PREFIX_SEI = 32, 33, 34, 35, 39
 
 CHROMA_FORMATS = ("4:0:0", "4:2:0", "4:2:2", "4:4:4")
@@ -361,6 +364,9 @@ class H265Syntax:
         self._in_picture = False
         self._order = PictureOrder()
         self._goes_back = False  # the picture does
+        self._random_access = RandomAccess()
+        self._starts = False  # a decoder can at the picture
+        self._irap_seen = self._rasl_skipped = False
         self._timed: tuple[SequenceParameterSet, VideoParameterSet, SequenceParameterSet] | None = None
 
     def role(self, head: bytes) -> Role:
@@ -381,12 +387,19 @@ class H265Syntax:
             return Role.PARAMETER_SET
         if nal_unit_type == AUD:
             return Role.DELIMITER
-        return Role.OPENS if nal_unit_type in (PREFIX_SEI, 41, 42, 43, 44) else Role.STAYS
+        if nal_unit_type == PREFIX_SEI:
+            return Role.SEI
+        return Role.OPENS if nal_unit_type in (41, 42, 43, 44) else Role.STAYS
 
     def parameter_set(self, nal: bytes) -> ParameterSet:
         """Read a VPS, an SPS or a PPS."""
         nal_unit_type = nal[0] >> 1 & 63
         return (parse_vps if nal_unit_type == VPS else parse_sps if nal_unit_type == SPS else parse_pps)(nal)
+
+    def sei(self, nal: bytes) -> None:
+        """Look for a recovery point."""
+        if any(message.payload_type == RECOVERY_POINT for message in sei_messages(nal, header_bytes=2)):
+            self._random_access.recovery_point()
 
     def slice(self, head: bytes) -> Slice:
         """Place a slice segment: in the picture that is being received, or at the start of the next."""
@@ -397,6 +410,11 @@ class H265Syntax:
         self._in_picture = True
         if begins:
             self._goes_back = False
+            self._starts = self._random_access.begin_picture(irap=irap)
+        if irap and header.first_slice_segment_in_pic_flag:
+            # NoRaslOutputFlag, 8.1.3, but for a CRA picture behind an end of sequence
+            self._rasl_skipped = nal_unit_type == BLA_W_LP or not self._irap_seen
+            self._irap_seen = True
         if header.sps is not None and header.slice_pic_order_cnt_lsb is not None:
             self._goes_back = self._order.goes_back(
                 header.slice_pic_order_cnt_lsb,
@@ -407,11 +425,12 @@ class H265Syntax:
         needs, sps = self._needed(header)
         return Slice(
             begins_access_unit=begins,
-            random_access=irap,
+            random_access=self._starts,
             at_origin=header.first_slice_segment_in_pic_flag,
             needs=needs,
             info_from=sps,
             reordered=self._goes_back,
+            skipped=self._rasl_skipped and nal_unit_type in (RASL_N, RASL_R),
         )
 
     def _needed(

@@ -116,9 +116,9 @@ class NalUnitReader(ABC):
         self._begun = True
 
     def _guess(self, units: list[AccessUnit]) -> None:
-        unit = self._assembler.guess()
-        self._learn(unit)
-        units.append(unit)
+        if (unit := self._assembler.guess()) is not None:
+            self._learn(unit)
+            units.append(unit)
 
     def _learn(self, unit: AccessUnit) -> None:
         span = self._arrivals.take(self._assembler.last_end, self._assembler.next_start)

@@ -28,6 +28,7 @@ from tests.media.vectors_h26x import (
     h265_vps,
     length_prefixed,
     pps,
+    sei_message,
     slice,
     sps,
 )
@@ -50,8 +51,7 @@ H265_IDR, H265_TRAIL = h265_slice(19), h265_slice(1)
 
 def sei_of(size: int) -> bytes:
     """Supplemental enhancement information of so many bytes: user data in it, as x264 sends first."""
-    payload_bytes = size - 5
-    return b"\x06\x05\xff" + bytes([payload_bytes - 255]) + b"u" * payload_bytes + b"\x80"
+    return b"\x06" + sei_message(5, b"u" * (size - 5)) + b"\x80"
 
 
 def found(data: bytes) -> tuple[Codec | None, Format | None, int]:

@@ -7,6 +7,7 @@ from ingestd.media.h265 import parse_pps, parse_sps, parse_vps
 from ingestd.media.parameter_sets import ParameterSets
 from tests.media.vectors_h26x import (
     H265_AUD,
+    H265_RECOVERY_POINT,
     H265_SEI,
     H265_SUFFIX_SEI,
     START,
@@ -132,6 +133,42 @@ def test_every_irap_picture_is_a_keyframe_with_its_sets() -> None:
     units = read(*SETS, *(h265_slice(kind) for kind in kinds))
     assert [unit.keyframe for unit in units] == [True, False, True, False, True, True, True, True]
     assert units[2].data == annexb(*SETS, CRA)
+
+
+def test_without_an_irap_picture_a_recovery_point_is_a_keyframe() -> None:
+    assert [unit.keyframe for unit in read(*SETS, TRAIL, H265_RECOVERY_POINT, TRAIL)] == [False, True]
+    assert [unit.keyframe for unit in read(*SETS, TRAIL, H265_SEI, TRAIL)] == [False, False]
+    assert [unit.keyframe for unit in read(*SETS, IDR, H265_RECOVERY_POINT, TRAIL)] == [True, False]
+
+
+@pytest.mark.parametrize("rasl", [8, RASL_R])
+def test_rasl_pictures_behind_the_cra_picture_a_stream_begins_with_are_left_out(rasl: int) -> None:
+    late, radl, trail = h265_slice(rasl, poc_lsb=6), h265_slice(RADL_R, poc_lsb=7), h265_slice(1, poc_lsb=9)
+    first, second = h265_slice(CRA_NUT, poc_lsb=8), h265_slice(CRA_NUT, poc_lsb=20)
+    assert [nals[-1] for nals in pictures(*SETS, first, late, radl, late, trail, second, late)] == [
+        first, radl, trail, second, late,
+    ]  # fmt: skip
+    # What came before the first CRA picture no decoder has shown either.
+    assert [nals[-1] for nals in pictures(*SETS, TRAIL, first, late, trail)] == [TRAIL, first, trail]
+    assert [nals[-1] for nals in pictures(*SETS, IDR, first, late)] == [IDR, first, late]
+
+
+def test_rasl_pictures_behind_a_bla_picture_are_left_out_always() -> None:
+    bla, late = h265_slice(BLA_W_LP, poc_lsb=8), h265_slice(RASL_R, poc_lsb=6)
+    assert [nals[-1] for nals in pictures(*SETS, IDR, TRAIL, bla, late, TRAIL)] == [IDR, TRAIL, bla, TRAIL]
+    reader = AnnexBReader(Codec.H265, ParameterSets())
+    reader.feed(annexb(*SETS, bla, late, late, TRAIL))
+    reader.eof()
+    assert [fault.reason for fault in reader.faults] == ["skipped_picture"] * 2
+
+
+@pytest.mark.parametrize("more", [b"y" * 5, annexb(h265_slice(RASL_R, first=False))])
+def test_they_are_left_out_behind_a_silence_and_when_their_rest_comes_late_too(more: bytes) -> None:
+    reader = AnnexBReader(Codec.H265, ParameterSets())
+    late, trail = h265_slice(RASL_R, poc_lsb=6, payload=b"x" * 80), h265_slice(1, poc_lsb=9)
+    assert len(reader.feed(annexb(*SETS, h265_slice(CRA_NUT, poc_lsb=8), late))) == 1
+    assert reader.flush() == []
+    assert [unit.data for unit in reader.feed(more + annexb(trail)) + reader.eof()] == [annexb(trail)]
 
 
 def test_a_keyframe_joined_in_its_middle_is_none() -> None:

@@ -46,6 +46,12 @@ def annexb(*nals: bytes) -> bytes:
     return b"".join(START + nal for nal in nals)
 
 
+def sei_message(payload_type: int, payload: bytes) -> bytes:
+    """sei_message(), H.264 7.3.2.3.1."""
+    numbers = (b"\xff" * (n // 255) + bytes([n % 255]) for n in (payload_type, len(payload)))
+    return b"".join(numbers) + payload
+
+
 def length_prefixed(*nals: bytes) -> bytes:
     return b"".join(len(nal).to_bytes(4, "big") + nal for nal in nals)
 
@@ -54,6 +60,8 @@ def length_prefixed(*nals: bytes) -> bytes:
 
 AUD = b"\x09\xf0"
 SEI = b"\x06\x05\x04test\x80"
+# recovery_point(): recovery_frame_cnt 3, exact_match_flag, broken_link_flag, changing_slice_group_idc
+RECOVERY_POINT = b"\x06" + sei_message(6, b"\x22\x40") + b"\x80"
 FILLER = b"\x0c\xff\xff\xff\x80"
 END_OF_SEQUENCE = b"\x0a"
 END_OF_STREAM = b"\x0b"
@@ -159,6 +167,8 @@ def h265_header(nal_unit_type: int, layer: int = 0, temporal_id: int = 0) -> byt
 
 H265_AUD = h265_header(35) + b"\x50"
 H265_SEI = h265_header(39) + b"\x05\x04test\x80"
+# recovery_point(): recovery_poc_cnt 0, exact_match_flag, broken_link_flag
+H265_RECOVERY_POINT = h265_header(39) + sei_message(6, b"\xd0") + b"\x80"
 H265_SUFFIX_SEI = h265_header(40) + b"\x05\x04test\x80"
 
 

@@ -1,5 +1,7 @@
 """Streams by the encoders in PyAV, and what PyAV says of them: the truth from outside."""
 
+import io
+import os
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -8,6 +10,8 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
 from tests.media.vectors_h26x import SHORT_START, START
+
+os.environ.setdefault("SVT_LOG", "1")  # errors only; read by libsvtav1 when it starts
 
 SIZE = (96, 64)
 DECODERS = {"libx264": "h264", "libx265": "hevc", "libsvtav1": "libdav1d"}
@@ -54,3 +58,28 @@ def decode(encoder: str, packets: list[bytes]) -> list[bytes]:
 def long_start_codes(packet: bytes) -> bytes:
     """The packet, all its start codes with four bytes."""
     return START.join(part.rstrip(b"\0") for part in packet.split(SHORT_START))
+
+
+def obu_file(packets: list[bytes]) -> bytes:
+    """Return what ffmpeg's obu muxer makes of AV1 packets: temporal units, each behind its delimiter."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="obu") as container:
+        stream = container.add_stream("libsvtav1", rate=25)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height = SIZE
+        for n, data in enumerate(packets):
+            packet = av.Packet(data)
+            packet.stream, packet.pts, packet.dts = stream, n, n
+            packet.time_base = Fraction(1, 25)
+            container.mux(packet)
+    return file.getvalue()
+
+
+def packets_of_obu_file(data: bytes, format: str = "obu") -> list[Coded]:
+    """Return the temporal units that ffmpeg's demuxer finds: obu, or av1 with lengths around them."""
+    with av.open(io.BytesIO(data), "r", format=format) as container:
+        return [
+            Coded(bytes(packet), n, packet.is_keyframe)
+            for n, packet in enumerate(container.demux(video=0))
+            if packet.size
+        ]

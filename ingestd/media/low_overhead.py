@@ -15,6 +15,8 @@ from ingestd.media.limits import MAX_ACCESS_UNIT_BYTES
 from ingestd.media.obu import FRAME_DATA, KNOWN_OBU_TYPES, Obu, ObuType, arrived_obu
 from ingestd.media.quiet import SILENCE
 
+# So many OBUs that do not tell are noise, and would cost time to look at again and again.
+MAX_OBUS_EXAMINED = 256
 TEMPORAL_DELIMITER = b"\x12\x00"  # the whole OBU: its header with obu_has_size_field, and obu_size 0
 _CURE = "GStreamer: av1parse ! video/x-av1,stream-format=obu-stream,alignment=tu; ffmpeg: -f obu, or -f ivf"
 
@@ -173,9 +175,12 @@ def looks_like_low_overhead(data: bytes, *, last: bool) -> bool | None:
     """
     if not data.startswith(TEMPORAL_DELIMITER):
         return None if TEMPORAL_DELIMITER.startswith(data) and not last else False
-    position, has_frame = len(TEMPORAL_DELIMITER), False
+    position, has_frame, examined = len(TEMPORAL_DELIMITER), False, 0
     try:
         while (obu := arrived_obu(data, position)) is not None:
+            examined += 1
+            if examined > MAX_OBUS_EXAMINED:
+                return False
             if (
                 obu.obu_type not in KNOWN_OBU_TYPES
                 or not obu.has_size_field

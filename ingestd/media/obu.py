@@ -111,14 +111,14 @@ def write_obu(obu_type: ObuType, payload: bytes) -> bytes:
 def with_size(obu: bytes) -> bytes:
     """Return `obu`, which is whole, with obu_has_size_field and obu_size (5.3)."""
     read = read_obu(obu, 0)
-    if not read.has_size_field:
-        header = bytes((obu[0] | 0x02,)) + obu[1 : read.payload]
-        return header + write_leb128(len(obu) - read.payload) + obu[read.payload :]
     if read.end > len(obu):
         raise _malformed(
             f"an OBU of type {read.obu_type} ends {read.end - len(obu)} bytes after its obu_length"
         )
-    return obu[: read.end]
+    if read.has_size_field:
+        return obu[: read.end]
+    header = bytes((obu[0] | 0x02,)) + obu[1 : read.payload]
+    return header + write_leb128(len(obu) - read.payload) + obu[read.payload :]
 
 
 def _malformed(what: str) -> BitstreamError:

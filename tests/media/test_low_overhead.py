@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import AccessUnit, Codec, Format
 from ingestd.media.limits import MAX_ACCESS_UNIT_BYTES
-from ingestd.media.low_overhead import LowOverheadReader, looks_like_low_overhead
+from ingestd.media.low_overhead import MAX_OBUS_EXAMINED, LowOverheadReader, looks_like_low_overhead
 from ingestd.media.quiet import SILENCE
 from tests.media.vectors_ivf import (
     AV1_DELIMITER,
@@ -264,6 +264,8 @@ def test_whatever_comes_the_result_is_the_same_in_every_chunking(stream: bytes, 
         (AV1_DELIMITER + b"\x30frame", False),
         (AV1_DELIMITER + b"\x32\xff\xff\xff\x7f", False),
         (AV1_DELIMITER + b"\xb2" + bytes(20), False),
+        (AV1_DELIMITER + PADDING * MAX_OBUS_EXAMINED, None),
+        (AV1_DELIMITER + PADDING * (MAX_OBUS_EXAMINED + 1), False),
         (AV1_KEY, False),
     ],
 )

@@ -88,6 +88,8 @@ def test_sizes_are_put_into_obus_that_lack_them() -> None:
     assert with_size(b"\x32\x05FRAME") == with_size(b"\x32\x05FRAME and more") == b"\x32\x05FRAME"
     with pytest.raises(BitstreamError, match="1 bytes after its obu_length"):
         with_size(b"\x32\x06FRAME")
+    with pytest.raises(BitstreamError, match="1 bytes after its obu_length"):
+        with_size(b"\x34")  # an extension that never came
 
 
 def test_an_obu_whose_header_is_on_its_way() -> None:

@@ -49,8 +49,9 @@ B_FRAMES = Obstacle(
     "b_frames",
     "the stream has B-frames: WebRTC shows pictures in the order in which they are sent, so viewers see them "
     "jump back and forth",
-    "encode without them: x264enc: bframes=0 (or tune=zerolatency); ffmpeg: -bf 0; nvh264enc: bframes=0 (or "
-    "zerolatency=true); vaapih264enc: max-bframes=0",
+    "encode without them: x264enc: bframes=0 (or tune=zerolatency); x265enc: option-string=bframes=0 (or "
+    "tune=zerolatency); ffmpeg: -bf 0; nvh264enc, nvh265enc: bframes=0 (or zerolatency=true); vaapih264enc, "
+    "vaapih265enc: max-bframes=0",
 )
 
 NO_PARAMETER_SETS = Obstacle(

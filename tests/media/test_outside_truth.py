@@ -159,12 +159,13 @@ def test_what_is_left_out_behind_a_cra_picture_is_what_a_decoder_leaves_out() ->
         ("libx265", "bframes=4:b-adapt=0:b-pyramid=1", True),
         ("libx265", "bframes=3:b-adapt=0:open-gop=1:keyint=8", True),
         ("libx265", "bframes=3:b-adapt=0:temporal-layers=1", True),
+        ("libx265", "bframes=3:b-adapt=0:log2-max-poc-lsb=4", True),  # it wraps every 16 pictures
+        ("libx265", "bframes=0:log2-max-poc-lsb=4", False),
     ],
 )
 def test_pictures_out_of_order_are_those_whose_timestamps_are(
     encoder: str, params: str, reorders: bool
 ) -> None:
-    # Long enough for pic_order_cnt_lsb to wrap: x264 gives it as few bits as a GOP needs.
     coded = coded_by(encoder, params, count=60, gop=50)
     units = read_once(annexb_reader(encoder)(), coded)
     late = [any(packet.pts < before.pts for before in coded[:i]) for i, packet in enumerate(coded)]

@@ -109,7 +109,8 @@ def _length_prefixed(data: bytes, final: bool) -> Codec | Literal[False] | None:
             break
         nals.append(data[begin:end])
         position = end
-    head = data[position + LENGTH_BYTES :][:HEAD_BYTES] if len(nals) < PLAUSIBLE_RUN and not last else b""
+    begin = position + LENGTH_BYTES  # of the NAL unit that is still arriving
+    head = data[begin : begin + HEAD_BYTES] if len(nals) < PLAUSIBLE_RUN and not last else b""
     for codec, examine in EXAMINE.items():
         signs = [examine(nal, whole=True) for nal in nals]
         strongest = max(signs, default=Sign.NO)
@@ -120,7 +121,7 @@ def _length_prefixed(data: bytes, final: bool) -> Codec | Literal[False] | None:
         enough = len(nals) >= (1 if last else PLAUSIBLE_RUN) and strongest == Sign.SLICE
         if enough or strongest == Sign.PROOF:
             return codec
-        if not last and (max(signs, default=Sign.POSSIBLE) > Sign.NEUTRAL):
+        if not last and max(signs, default=Sign.POSSIBLE) > Sign.NEUTRAL:
             return None
     return False
 

@@ -18,7 +18,7 @@ from ingestd.limited import Limited
 from ingestd.media.access_unit import AccessUnit, Codec, StreamInfo
 from ingestd.media.demuxer import Demuxer
 from ingestd.media.parameter_sets import ParameterSets
-from ingestd.media.verdict import B_FRAMES, obstacles
+from ingestd.media.verdict import B_FRAMES, NO_PARAMETER_SETS, obstacles
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
 from ingestd.publish.publication import Publication
@@ -39,12 +39,6 @@ MAX_FAULTS = 100
 # Until bytes that are in the socket have been read.
 READ_DELAY = 0.001
 DELAY_BOUNDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
-
-_NO_SETS = (
-    "keyframe held back: the stream has shown no SPS and PPS yet, and no viewer can decode without them; "
-    "make the encoder send them with every keyframe (x264: repeat-headers=1; ffmpeg: -bsf:v dump_extra; "
-    "GStreamer: h264parse config-interval=-1)"
-)
 
 
 class Stream:
@@ -295,7 +289,7 @@ class Stream:
         info = access_unit.info
         if info is not None and info != self._info:
             self._describe(info)
-        if access_unit.bidirectional and not self._warned_of_b_frames:
+        if access_unit.reordered and not self._warned_of_b_frames:
             self._judge_b_frames()
         if access_unit.corrects:
             self._delivery.correct(access_unit)
@@ -306,7 +300,7 @@ class Stream:
         dropped = self._delivery.receive(access_unit, now, arrived_us)
         if dropped is Drop.NO_PARAMETER_SETS and not self._warned_of_sets:
             self._warned_of_sets = True
-            self._log.warning(_NO_SETS)
+            self._log.warning("keyframe held back", seen=NO_PARAMETER_SETS.seen, cure=NO_PARAMETER_SETS.cure)
 
     def _describe(self, info: StreamInfo) -> None:
         previous, self._info = self._info, info

@@ -53,5 +53,5 @@ class AccessUnit:
     # When its last byte did, in seconds by the clock given to the demuxer; None: just now.
     arrived: float | None = field(default=None, compare=False)
     corrects: bool = False  # it is the access unit before, which came out before all of it had arrived
-    bidirectional: bool = False  # H.264: it has B slices, whose pictures are shown before ones sent earlier
+    reordered: bool = False  # H.264, H.265: it is to be shown before one that was sent earlier
     lacks_parameter_sets: bool = False  # a keyframe whose SPS or PPS was never seen: nobody can decode it

@@ -50,6 +50,10 @@ class Syntax(Protocol):
         """Read a parameter set; raises BitstreamError."""
         ...
 
+    def sei(self, nal: bytes) -> None:
+        """Take the SEI before a picture; raises BitstreamError."""
+        ...
+
     def slice(self, head: bytes) -> Slice:
         """Place a slice; raises BitstreamError."""
         ...
@@ -76,7 +80,8 @@ class _Guess:
     lacks: bool
     needed: list[ParameterSet]
     picture_info: StreamInfo | None
-    bidirectional: bool
+    reordered: bool
+    skipped: bool
 
 
 class AccessUnitAssembler:
@@ -121,7 +126,7 @@ class AccessUnitAssembler:
     def _begin_access_unit(self) -> None:
         self._first_slice: int | None = None  # its index in `_nals`
         self._slices = 0
-        self._corrects = self._bidirectional = False
+        self._corrects = self._reordered = self._skipped = False
         self._random_access = self._at_origin = self._lacks = False
         self._needed: list[ParameterSet] = []
         self._picture_info: StreamInfo | None = None
@@ -135,8 +140,13 @@ class AccessUnitAssembler:
     @property
     def may_end(self) -> bool:
         """The access unit may be whole when the NAL unit announced last is."""
-        ends = self._role is Role.SLICE or (self._role is Role.STAYS and self._first_slice is not None)
+        ends = self._first_slice is not None and self._role in (Role.SLICE, Role.STAYS)
         return ends and not self._held and not self._syntax.awaits_second_field
+
+    @property
+    def announced_inside(self) -> bool:
+        """The NAL unit announced last belongs to the access unit, not to the next."""
+        return self._target is self._nals
 
     @property
     def guessing(self) -> bool:
@@ -198,7 +208,7 @@ class AccessUnitAssembler:
         except BitstreamError as error:
             self.fault(error.reason, str(error))
             return None
-        opens = self._role in (Role.DELIMITER, Role.PARAMETER_SET, Role.OPENS)
+        opens = self._role in (Role.DELIMITER, Role.PARAMETER_SET, Role.SEI, Role.OPENS)
         between = self._first_slice is not None and opens
         self._target = self._held if self._held or between else self._nals
         return completed
@@ -216,7 +226,8 @@ class AccessUnitAssembler:
             self._first_slice = len(self._nals)
         self._slices += 1
         self._random_access |= slice.random_access
-        self._bidirectional |= slice.bidirectional
+        self._reordered |= slice.reordered
+        self._skipped |= slice.skipped
         self._at_origin |= slice.at_origin
         if slice.needs is None:
             self._lacks = True
@@ -251,14 +262,15 @@ class AccessUnitAssembler:
         self._target.append(nal)
         self._ends.append((position, next_start))
         self._size += len(START_CODE) + len(nal)
-        if self._role is Role.PARAMETER_SET:
-            try:
+        try:
+            if self._role is Role.SEI:
+                self._syntax.sei(nal)
+            elif self._role is Role.PARAMETER_SET:
                 parameter_set = self._syntax.parameter_set(nal)
-            except BitstreamError as error:
-                self.fault(error.reason, str(error))
-                return
-            self._sets.store(parameter_set)
-            self._in_band.append((index, parameter_set.kind, parameter_set.id))
+                self._sets.store(parameter_set)
+                self._in_band.append((index, parameter_set.kind, parameter_set.id))
+        except BitstreamError as error:
+            self.fault(error.reason, str(error))
 
     def check_size(self, arriving: int) -> None:
         """Refuse a picture that grows without end."""
@@ -277,7 +289,7 @@ class AccessUnitAssembler:
         self._syntax.end_of_picture()
         return access_unit
 
-    def guess(self) -> AccessUnit:
+    def guess(self) -> AccessUnit | None:
         """End the access unit here, though more of it may come: then `reopen` it."""
         assert self._first_slice is not None
         self._guess = _Guess(
@@ -291,7 +303,8 @@ class AccessUnitAssembler:
             self._lacks,
             self._needed,
             self._picture_info,
-            self._bidirectional,
+            self._reordered,
+            self._skipped,
         )
         return self._take()
 
@@ -310,7 +323,7 @@ class AccessUnitAssembler:
         self._slices = self.last_slices
         self._random_access, self._at_origin = guess.random_access, guess.at_origin
         self._lacks, self._needed, self._picture_info = guess.lacks, guess.needed, guess.picture_info
-        self._corrects, self._bidirectional = True, guess.bidirectional
+        self._corrects, self._reordered, self._skipped = True, guess.reordered, guess.skipped
         self.fault(
             "torn_picture",
             "more of a picture came so late that it had been taken for whole; it is published again, whole: "
@@ -322,8 +335,11 @@ class AccessUnitAssembler:
             self._guess = None
             self._syntax.end_of_picture()
 
-    def _take(self) -> AccessUnit:
-        """Make the access unit of what belongs to it, and begin the next with what was held."""
+    def _take(self) -> AccessUnit | None:
+        """Make the access unit of what belongs to it, and begin the next with what was held.
+
+        None for a picture that decoders skip, which is a fault.
+        """
         nals, count = self._nals, len(self._nals)
         keyframe = self.keyframe
         (self.last_end, self.next_start), self.last_slices = self._ends[count - 1], self._slices
@@ -341,10 +357,17 @@ class AccessUnitAssembler:
             lacks_parameter_sets=keyframe and self._lacks,
             arrived=self._arrived_at(self.last_end),
             corrects=self._corrects,
-            bidirectional=self._bidirectional,
+            reordered=self._reordered,
         )
+        skipped = self._skipped
+        if skipped:
+            self.fault(
+                "skipped_picture",
+                "a leading picture (RASL) was left out, as decoders skip it: it refers to pictures before "
+                "the CRA or BLA picture that the stream begins with; to have none of them: x265: open-gop=0",
+            )
         self._nals, self._held = self._held, []
         self._size = sum(len(START_CODE) + len(nal) for nal in self._nals)
         self._in_band = [(index - count, kind, id) for index, kind, id in self._in_band if index >= count]
         self._begin_access_unit()
-        return access_unit
+        return None if skipped else access_unit

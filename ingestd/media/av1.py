@@ -5,7 +5,7 @@ from typing import NamedTuple
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import AccessUnit, Codec, Format, StreamInfo
 from ingestd.media.bits import BitReader
-from ingestd.media.obu import ObuType, open_bitstream_units, read_obu, write_obu
+from ingestd.media.obu import KNOWN_OBU_TYPES, ObuType, open_bitstream_units, read_obu, write_obu
 
 KEY_FRAME = 0
 SELECT_SCREEN_CONTENT_TOOLS = 2
@@ -14,7 +14,6 @@ PROFILES = ("Main", "High", "Professional")  # seq_profile, 6.4.1
 MAX_LEVEL_IDX = 23  # A.3: 24 to 30 are reserved, 31 sets no limits
 
 _FRAME_HEADERS = frozenset({ObuType.FRAME, ObuType.FRAME_HEADER})
-_KNOWN = frozenset(ObuType)
 
 
 class SequenceHeader(NamedTuple):
@@ -28,6 +27,15 @@ class SequenceHeader(NamedTuple):
     bit_depth: int
     chroma_format: str
     frame_rate: float | None
+    spatial_layers: int  # of the first operating point, which holds them all; 0 where there is no scalability
+
+
+class FrameHeader(NamedTuple):
+    """uncompressed_header() as far as it says whether something is shown (5.9.2)."""
+
+    show_existing_frame: bool
+    frame_type: int
+    show_frame: bool
 
 
 def parse_sequence_header(payload: bytes) -> SequenceHeader:
@@ -40,10 +48,10 @@ def parse_sequence_header(payload: bytes) -> SequenceHeader:
     reduced_still_picture_header = bits.flag()
     frame_rate = None
     if reduced_still_picture_header:
-        seq_level_idx = bits.u(5)
+        seq_level_idx, operating_point_idc = bits.u(5), 0
     else:
         frame_rate, buffer_delay_bits = _timing(bits)
-        seq_level_idx = _operating_points(bits, buffer_delay_bits)
+        seq_level_idx, operating_point_idc = _operating_points(bits, buffer_delay_bits)
     frame_width_bits, frame_height_bits = bits.u(4) + 1, bits.u(4) + 1
     width, height = bits.u(frame_width_bits) + 1, bits.u(frame_height_bits) + 1
     _skip_coding_tools(bits, reduced_still_picture_header)
@@ -57,6 +65,7 @@ def parse_sequence_header(payload: bytes) -> SequenceHeader:
         bit_depth,
         chroma_format,
         frame_rate,
+        spatial_layers=(operating_point_idc >> 8).bit_count(),
     )
 
 
@@ -77,20 +86,20 @@ def _timing(bits: BitReader) -> tuple[float | None, int]:
     return frame_rate, buffer_delay_bits
 
 
-def _operating_points(bits: BitReader, buffer_delay_bits: int) -> int:
-    """Pass over the operating points and return the seq_level_idx of the first, which holds all layers."""
+def _operating_points(bits: BitReader, buffer_delay_bits: int) -> tuple[int, int]:
+    """Return seq_level_idx and operating_point_idc of the first operating point, which holds all layers."""
     initial_display_delay_present_flag = bits.flag()
-    levels = []
+    points = []
     for _ in range(bits.u(5) + 1):  # operating_points_cnt_minus_1
-        bits.skip(12)  # operating_point_idc
-        levels.append(bits.u(5))
-        if levels[-1] > 7:
+        operating_point_idc, seq_level_idx = bits.u(12), bits.u(5)
+        points.append((seq_level_idx, operating_point_idc))
+        if seq_level_idx > 7:
             bits.skip(1)  # seq_tier
         if buffer_delay_bits and bits.flag():  # decoder_model_present_for_this_op
             bits.skip(2 * buffer_delay_bits + 1)  # operating_parameters_info(), 5.5.5
         if initial_display_delay_present_flag and bits.flag():
             bits.skip(4)  # initial_display_delay_minus_1
-    return levels[0]
+    return points[0]
 
 
 def _skip_coding_tools(bits: BitReader, reduced_still_picture_header: bool) -> None:
@@ -135,15 +144,24 @@ def _color_config(bits: BitReader, seq_profile: int) -> tuple[int, str]:
     return bit_depth, "4:2:0" if bits.flag() else "4:2:2"  # subsampling_y
 
 
-def is_shown_key_frame(frame_header: bytes) -> bool:
+def parse_frame_header(frame_header: bytes, reduced_still_picture_header: bool = False) -> FrameHeader:
+    """Read the beginning of uncompressed_header() (5.9.2)."""
+    if reduced_still_picture_header:
+        return FrameHeader(False, KEY_FRAME, True)
+    bits = BitReader(frame_header, "av1")
+    if bits.flag():
+        return FrameHeader(True, KEY_FRAME, True)
+    return FrameHeader(False, frame_type=bits.u(2), show_frame=bits.flag())
+
+
+def is_shown_key_frame(frame_header: bytes, reduced_still_picture_header: bool = False) -> bool:
     """Whether uncompressed_header() is that of a key frame to be shown at once (5.9.2).
 
     A key frame that is hidden first and shown by show_existing_frame later is none that a decoder could
     start at: the later temporal unit holds only the request to show it.
     """
-    bits = BitReader(frame_header, "av1")
-    show_existing_frame = bits.flag()
-    return not show_existing_frame and bits.u(2) == KEY_FRAME and bits.flag()
+    header = parse_frame_header(frame_header, reduced_still_picture_header)
+    return not header.show_existing_frame and header.frame_type == KEY_FRAME and header.show_frame
 
 
 def starts_temporal_unit(data: bytes) -> bool:
@@ -151,7 +169,10 @@ def starts_temporal_unit(data: bytes) -> bool:
     try:
         first = read_obu(data, 0)
         if first.obu_type == ObuType.TEMPORAL_DELIMITER:
-            return first.payload == first.end < len(data) and read_obu(data, first.end).obu_type in _KNOWN
+            return (
+                first.payload == first.end < len(data)
+                and read_obu(data, first.end).obu_type in KNOWN_OBU_TYPES
+            )
         if first.obu_type == ObuType.SEQUENCE_HEADER:
             parse_sequence_header(data[first.payload : first.end])
             return True
@@ -183,7 +204,7 @@ class Av1TemporalUnits:
                 self._remember(temporal_unit[obu.payload : obu.end])
             elif obu.obu_type in _FRAME_HEADERS and keyframe is None:
                 start_of_header = temporal_unit[obu.payload : min(obu.end, obu.payload + 1)]
-                keyframe = self._reduced_still_picture_header or is_shown_key_frame(start_of_header)
+                keyframe = is_shown_key_frame(start_of_header, self._reduced_still_picture_header)
         if not keyframe or has_sequence_header:
             return AccessUnit(temporal_unit, bool(keyframe), self.info, timestamp_us)
         if not self._sequence_header:
@@ -196,6 +217,14 @@ class Av1TemporalUnits:
             )
         )
         return AccessUnit(repaired, True, self.info, timestamp_us)
+
+    def take(self, temporal_unit: bytes, faults: list[BitstreamError]) -> AccessUnit:
+        """Return `temporal_unit` as `access_unit` does, and as it is, with a fault, where it is malformed."""
+        try:
+            return self.access_unit(temporal_unit, None)
+        except BitstreamError as fault:
+            faults.append(fault)
+            return AccessUnit(temporal_unit, False, self.info)
 
     def _remember(self, payload: bytes) -> None:
         header = parse_sequence_header(payload)

@@ -2,9 +2,10 @@
 
 
 class ReceiveBuffer:
-    """A byte queue with one search pattern; positions count from the first byte not yet consumed."""
+    """A byte queue; positions count from the first byte not yet consumed."""
 
-    def __init__(self, pattern: bytes) -> None:
+    def __init__(self, pattern: bytes = b"") -> None:
+        """``pattern`` is what `find` looks for."""
         self._pattern = pattern
         self._data = bytearray()
         self._start = 0  # first byte not consumed

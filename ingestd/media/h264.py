@@ -14,9 +14,13 @@ from ingestd.media.parameter_sets import (
     Role,
     Slice,
 )
+from ingestd.media.picture_order import PictureOrder
+from ingestd.media.random_access import RandomAccess
+from ingestd.media.sei import RECOVERY_POINT, recovery_frame_cnt, sei_messages
 
 # nal_unit_type, Table 7-1
 IDR_SLICE, SPS = 5, 7
+B_SLICE = 1  # slice_type modulo 5, Table 7-6
 
 # The profiles whose SPS says chroma_format_idc and what follows (7.3.2.1.1).
 _PROFILES_WITH_CHROMA = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
@@ -25,7 +29,6 @@ PROFILES = _PROFILES_WITH_CHROMA | {66, 77, 88}
 LEVELS = frozenset({9, 10, 11, 12, 13, 20, 21, 22, 30, 31, 32, 40, 41, 42, 50, 51, 52, 60, 61, 62})
 CHROMA_FORMATS = ("4:0:0", "4:2:0", "4:2:2", "4:4:4")
 # Level 6.2 allows 16,880 luma samples a side (A.3.1: Sqrt(MaxFS * 8) macroblocks).
-B_SLICE = 1  # slice_type modulo 5, table 7-6
 _MAX_MBS_PER_SIDE = 1055
 
 
@@ -371,6 +374,10 @@ class H264Syntax:
         self._begun_with: SliceHeader | None = None  # first slice of the first field of the frame
         self._origin_seen = False  # macroblock 0 has been covered
         self.awaits_second_field = False
+        self._order = PictureOrder()
+        self._goes_back = False  # the picture does
+        self._random_access = RandomAccess()
+        self._starts = False  # a decoder can at the picture
 
     def role(self, head: bytes) -> Role:
         """Say where the NAL unit stands in the order of 7.4.1.2.3."""
@@ -381,9 +388,9 @@ class H264Syntax:
                 return Role.PARAMETER_SET
             case 9:
                 return Role.DELIMITER
-            case (
-                6 | 14 | 15 | 16 | 17 | 18
-            ):  # 14, the prefix NAL unit, also stands between slices of a picture
+            case 6:
+                return Role.SEI
+            case 14 | 15 | 16 | 17 | 18:  # 14, the prefix NAL unit, also stands between slices of a picture
                 return Role.OPENS
             case 0 | 24 | 25 | 26 | 27 | 28 | 29 | 30 | 31:
                 return Role.UNSPECIFIED
@@ -392,6 +399,13 @@ class H264Syntax:
     def parameter_set(self, nal: bytes) -> ParameterSet:
         """Read an SPS or a PPS."""
         return parse_sps(nal) if nal[0] & 31 == SPS else parse_pps(nal)
+
+    def sei(self, nal: bytes) -> None:
+        """Look for a recovery point."""
+        for message in sei_messages(nal, header_bytes=1):
+            if message.payload_type == RECOVERY_POINT:
+                recovery_frame_cnt(message.payload)  # or it is damaged, and none
+                self._random_access.recovery_point()
 
     def slice(self, head: bytes) -> Slice:
         """Place a slice: in the picture that is being received, or at the start of the next."""
@@ -411,17 +425,38 @@ class H264Syntax:
             if not second_field:
                 self._begun_with = header
             self.awaits_second_field = header.field_pic_flag and not second_field
+            goes_back = self._follow_order(header)
+            if not second_field:
+                self._goes_back = goes_back
+                self._starts = self._random_access.begin_picture(irap=header.idr_pic_flag)
             self._origin_seen = False
         if header.redundant_pic_cnt == 0:
             self._last = header
             self._origin_seen |= at_origin
         return Slice(
             begins_access_unit=begins and not second_field,
-            random_access=header.idr_pic_flag,
+            random_access=self._starts,
             at_origin=at_origin,
             needs=(header.sps, header.pps) if header.sps and header.pps else None,
             info_from=header.sps,
-            bidirectional=header.slice_type % 5 == B_SLICE,
+            # A memory_management_control_operation equal to 5, too deep in the header to be read here, takes
+            # the order back to 0 as well (8.2.1), but not at a picture of B slices.
+            reordered=self._goes_back and header.slice_type % 5 == B_SLICE,
+        )
+
+    def _follow_order(self, header: SliceHeader) -> bool:
+        sps = header.sps
+        if sps is None or sps.pic_order_cnt_type == 2:
+            return False  # type 2: output in the order of decoding (8.2.1.3)
+        if sps.pic_order_cnt_type == 1:
+            return True  # no encoder seen counts so: its B slices are taken for what they usually are
+        lsb, delta_bottom = header.pic_order_cnt
+        return self._order.goes_back(
+            lsb,
+            sps.log2_max_pic_order_cnt_lsb,
+            begins_order=header.idr_pic_flag,
+            is_reference=header.nal_ref_idc != 0,
+            delta_bottom=delta_bottom,
         )
 
     def end_of_picture(self) -> None:

@@ -1,6 +1,7 @@
 """ITU-T H.265: what of its headers is needed to find pictures and describe the stream."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec, Format, StreamInfo
@@ -13,10 +14,17 @@ from ingestd.media.parameter_sets import (
     Role,
     Slice,
 )
+from ingestd.media.picture_order import PictureOrder
+from ingestd.media.random_access import RandomAccess
+from ingestd.media.sei import RECOVERY_POINT, sei_messages
 
 # nal_unit_type, Table 7-1
 LAST_SUB_LAYER_SLICE = 9  # TRAIL_N to RASL_R
+# Leading pictures, and those to which no other of their sub-layer refers (TRAIL_N to RSV_VCL_N14), 8.3.1
+_NEVER_PREV_TID_0_PIC = frozenset({0, 2, 4, 6, 7, 8, 9, 10, 12, 14})
 FIRST_IRAP, LAST_IRAP = 16, 21  # BLA_W_LP to CRA_NUT
+BLA_W_LP, IDR_W_RADL, IDR_N_LP = 16, 19, 20
+RASL_N, RASL_R = 8, 9
 VPS, SPS, PPS, AUD, PREFIX_SEI = 32, 33, 34, 35, 39
 
 CHROMA_FORMATS = ("4:0:0", "4:2:0", "4:2:2", "4:4:4")
@@ -55,6 +63,8 @@ class SequenceParameterSet(ParameterSet):
     level: str
     chroma_format_idc: int
     bit_depth_luma: int
+    separate_colour_plane_flag: bool
+    log2_max_pic_order_cnt_lsb: int
     frame_rate: float | None
 
     def stream_info(self, format: Format) -> StreamInfo:
@@ -74,9 +84,21 @@ class SequenceParameterSet(ParameterSet):
 
 @dataclass(frozen=True, slots=True)
 class PictureParameterSet(ParameterSet):
-    """pic_parameter_set_rbsp(), 7.3.2.3, as far as slice segment headers lead through it."""
+    """pic_parameter_set_rbsp(), 7.3.2.3, as far as slice segment headers depend on it."""
 
     sps_id: int
+    output_flag_present_flag: bool
+    num_extra_slice_header_bits: int
+
+
+class SliceSegmentHeader(NamedTuple):
+    """slice_segment_header(), 7.3.6.1, up to slice_pic_order_cnt_lsb; without its sets, up to pps_id."""
+
+    first_slice_segment_in_pic_flag: bool
+    pps_id: int
+    sps: SequenceParameterSet | None = None
+    pps: PictureParameterSet | None = None
+    slice_pic_order_cnt_lsb: int | None = None  # None behind the first segment of a picture, and without sets
 
 
 def nal_header(head: bytes) -> tuple[int, int, int]:
@@ -196,6 +218,7 @@ def parse_sps(nal: bytes) -> SequenceParameterSet:
         raise r.malformed("its conformance window leaves no picture")
     bit_depth_luma = 8 + r.ue("bit_depth_luma_minus8", 8)
     r.ue("bit_depth_chroma_minus8", 8)
+    log2_max_pic_order_cnt_lsb = 4 + r.ue("log2_max_pic_order_cnt_lsb_minus4", 12)
     return SequenceParameterSet(
         kind=Kind.SPS,
         id=sps_id,
@@ -207,14 +230,17 @@ def parse_sps(nal: bytes) -> SequenceParameterSet:
         level=level,
         chroma_format_idc=chroma_format_idc,
         bit_depth_luma=bit_depth_luma,
-        frame_rate=_sps_frame_rate(r, max_sub_layers_minus1),
+        separate_colour_plane_flag=separate_colour_plane_flag,
+        log2_max_pic_order_cnt_lsb=log2_max_pic_order_cnt_lsb,
+        frame_rate=_sps_frame_rate(r, max_sub_layers_minus1, log2_max_pic_order_cnt_lsb),
     )
 
 
-def _sps_frame_rate(r: BitReader, max_sub_layers_minus1: int) -> float | None:
-    """Everything between bit_depth_chroma_minus8 and vui_timing_info_present_flag."""
+def _sps_frame_rate(
+    r: BitReader, max_sub_layers_minus1: int, log2_max_pic_order_cnt_lsb: int
+) -> float | None:
+    """Everything between log2_max_pic_order_cnt_lsb_minus4 and vui_timing_info_present_flag."""
     try:
-        log2_max_pic_order_cnt_lsb = 4 + r.ue("log2_max_pic_order_cnt_lsb_minus4", 12)
         _skip_sub_layer_ordering_info(r, max_sub_layers_minus1)
         for _ in range(6):
             r.ue()  # sizes of coding and transform blocks, depths of the transform hierarchy
@@ -232,7 +258,7 @@ def _sps_frame_rate(r: BitReader, max_sub_layers_minus1: int) -> float | None:
         r.skip(2)  # sps_temporal_mvp_enabled_flag, strong_intra_smoothing_enabled_flag
         return _vui_frame_rate(r) if r.flag() else None
     except BitstreamError:
-        # What follows the bit depth is of no use but for the frame rate, and often damaged in the VUI.
+        # What follows is of no use but for the frame rate, and often damaged in the VUI.
         return None
 
 
@@ -286,19 +312,45 @@ def _vui_frame_rate(r: BitReader) -> float | None:
 
 
 def parse_pps(nal: bytes) -> PictureParameterSet:
-    """Read a picture parameter set NAL unit, as far as slice segment headers lead through it."""
+    """Read a picture parameter set NAL unit, as far as slice segment headers depend on it."""
     r = _reader(nal, "pps")
     pps_id = r.ue("pps_pic_parameter_set_id", 63)
-    return PictureParameterSet(kind=Kind.PPS, id=pps_id, nal=nal, sps_id=r.ue("pps_seq_parameter_set_id", 15))
+    sps_id = r.ue("pps_seq_parameter_set_id", 15)
+    r.skip(1)  # dependent_slice_segments_enabled_flag
+    return PictureParameterSet(
+        kind=Kind.PPS,
+        id=pps_id,
+        nal=nal,
+        sps_id=sps_id,
+        output_flag_present_flag=r.flag(),
+        num_extra_slice_header_bits=r.u(3),
+    )
 
 
-def parse_slice_segment_header(head: bytes) -> tuple[bool, int]:
-    """slice_segment_header(), 7.3.6.1: (first_slice_segment_in_pic_flag, slice_pic_parameter_set_id)."""
+def parse_slice_segment_header(head: bytes, sets: ParameterSets) -> SliceSegmentHeader:
+    """Read the head of a slice segment NAL unit as far as the known parameter sets allow."""
     r = BitReader(unescape(head[2:]), "slice_header")
+    nal_unit_type = head[0] >> 1 & 63
     first_slice_segment_in_pic_flag = r.flag()
-    if FIRST_IRAP <= head[0] >> 1 & 63 <= 23:
+    if FIRST_IRAP <= nal_unit_type <= 23:
         r.skip(1)  # no_output_of_prior_pics_flag
-    return first_slice_segment_in_pic_flag, r.ue("slice_pic_parameter_set_id", 63)
+    short = SliceSegmentHeader(first_slice_segment_in_pic_flag, r.ue("slice_pic_parameter_set_id", 63))
+    pps = sets.get(Kind.PPS, short.pps_id)
+    if not isinstance(pps, PictureParameterSet):
+        return short
+    sps = sets.get(Kind.SPS, pps.sps_id)
+    if not isinstance(sps, SequenceParameterSet):
+        return short
+    header = short._replace(sps=sps, pps=pps)
+    if not first_slice_segment_in_pic_flag:
+        return header
+    r.skip(pps.num_extra_slice_header_bits)  # slice_reserved_flag[i]
+    r.ue("slice_type", 2)
+    r.skip(
+        pps.output_flag_present_flag + 2 * sps.separate_colour_plane_flag
+    )  # pic_output_flag, colour_plane_id
+    is_idr = nal_unit_type in (IDR_W_RADL, IDR_N_LP)
+    return header._replace(slice_pic_order_cnt_lsb=0 if is_idr else r.u(sps.log2_max_pic_order_cnt_lsb))
 
 
 class H265Syntax:
@@ -310,6 +362,11 @@ class H265Syntax:
     def __init__(self, sets: ParameterSets) -> None:
         self._sets = sets
         self._in_picture = False
+        self._order = PictureOrder()
+        self._goes_back = False  # the picture does
+        self._random_access = RandomAccess()
+        self._starts = False  # a decoder can at the picture
+        self._irap_seen = self._rasl_skipped = False
         self._timed: tuple[SequenceParameterSet, VideoParameterSet, SequenceParameterSet] | None = None
 
     def role(self, head: bytes) -> Role:
@@ -330,33 +387,57 @@ class H265Syntax:
             return Role.PARAMETER_SET
         if nal_unit_type == AUD:
             return Role.DELIMITER
-        return Role.OPENS if nal_unit_type in (PREFIX_SEI, 41, 42, 43, 44) else Role.STAYS
+        if nal_unit_type == PREFIX_SEI:
+            return Role.SEI
+        return Role.OPENS if nal_unit_type in (41, 42, 43, 44) else Role.STAYS
 
     def parameter_set(self, nal: bytes) -> ParameterSet:
         """Read a VPS, an SPS or a PPS."""
         nal_unit_type = nal[0] >> 1 & 63
         return (parse_vps if nal_unit_type == VPS else parse_sps if nal_unit_type == SPS else parse_pps)(nal)
 
+    def sei(self, nal: bytes) -> None:
+        """Look for a recovery point."""
+        if any(message.payload_type == RECOVERY_POINT for message in sei_messages(nal, header_bytes=2)):
+            self._random_access.recovery_point()
+
     def slice(self, head: bytes) -> Slice:
         """Place a slice segment: in the picture that is being received, or at the start of the next."""
-        first_slice_segment_in_pic_flag, pps_id = parse_slice_segment_header(head)
-        begins = first_slice_segment_in_pic_flag or not self._in_picture
+        header = parse_slice_segment_header(head, self._sets)
+        nal_unit_type, _, nuh_temporal_id_plus1 = nal_header(head)
+        irap = FIRST_IRAP <= nal_unit_type <= LAST_IRAP
+        begins = header.first_slice_segment_in_pic_flag or not self._in_picture
         self._in_picture = True
-        needs, sps = self._referred(pps_id)
+        if begins:
+            self._goes_back = False
+            self._starts = self._random_access.begin_picture(irap=irap)
+        if irap and header.first_slice_segment_in_pic_flag:
+            # NoRaslOutputFlag, 8.1.3, but for a CRA picture behind an end of sequence
+            self._rasl_skipped = nal_unit_type == BLA_W_LP or not self._irap_seen
+            self._irap_seen = True
+        if header.sps is not None and header.slice_pic_order_cnt_lsb is not None:
+            self._goes_back = self._order.goes_back(
+                header.slice_pic_order_cnt_lsb,
+                header.sps.log2_max_pic_order_cnt_lsb,
+                begins_order=irap,
+                is_reference=nuh_temporal_id_plus1 == 1 and nal_unit_type not in _NEVER_PREV_TID_0_PIC,
+            )
+        needs, sps = self._needed(header)
         return Slice(
             begins_access_unit=begins,
-            random_access=FIRST_IRAP <= head[0] >> 1 & 63 <= LAST_IRAP,
-            at_origin=first_slice_segment_in_pic_flag,
+            random_access=self._starts,
+            at_origin=header.first_slice_segment_in_pic_flag,
             needs=needs,
             info_from=sps,
+            reordered=self._goes_back,
+            skipped=self._rasl_skipped and nal_unit_type in (RASL_N, RASL_R),
         )
 
-    def _referred(self, pps_id: int) -> tuple[tuple[ParameterSet, ...] | None, SequenceParameterSet | None]:
-        pps = self._sets.get(Kind.PPS, pps_id)
-        if not isinstance(pps, PictureParameterSet):
-            return None, None
-        sps = self._sets.get(Kind.SPS, pps.sps_id)
-        if not isinstance(sps, SequenceParameterSet):
+    def _needed(
+        self, header: SliceSegmentHeader
+    ) -> tuple[tuple[ParameterSet, ...] | None, SequenceParameterSet | None]:
+        pps, sps = header.pps, header.sps
+        if pps is None or sps is None:
             return None, None
         vps = self._sets.get(Kind.VPS, sps.vps_id)
         if not isinstance(vps, VideoParameterSet):

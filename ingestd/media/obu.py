@@ -25,6 +25,12 @@ class ObuType(IntEnum):
     PADDING = 15
 
 
+KNOWN_OBU_TYPES = frozenset(ObuType)
+# What a frame is made of; between two temporal delimiters there is at least one of these.
+FRAME_DATA = frozenset({ObuType.FRAME, ObuType.FRAME_HEADER, ObuType.TILE_GROUP})
+_LONGEST_HEADER = 2 + MAX_LEB128_BYTES  # obu_header() with its extension, obu_size
+
+
 class Obu(NamedTuple):
     """One OBU as it lies in its temporal unit: the offsets of header, payload and end."""
 
@@ -32,6 +38,7 @@ class Obu(NamedTuple):
     start: int
     payload: int
     end: int
+    has_size_field: bool = True  # else `end` is that of the data
 
 
 def open_bitstream_units(temporal_unit: bytes) -> Iterator[Obu]:
@@ -46,7 +53,17 @@ def open_bitstream_units(temporal_unit: bytes) -> Iterator[Obu]:
         position = obu.end
 
 
-def read_obu(data: bytes, position: int) -> Obu:
+def arrived_obu(data: bytes | bytearray, position: int) -> Obu | None:
+    """Read as `read_obu` does; None while header and size have not arrived yet."""
+    try:
+        return read_obu(data, position)
+    except BitstreamError:
+        if len(data) - position >= _LONGEST_HEADER:
+            raise
+        return None
+
+
+def read_obu(data: bytes | bytearray, position: int) -> Obu:
     """Read the obu_header() and obu_size at `position` (5.3.2); the payload may not have arrived yet."""
     if position >= len(data):
         raise _malformed("there is nothing where an OBU must begin")
@@ -61,10 +78,10 @@ def read_obu(data: bytes, position: int) -> Obu:
     else:
         # 5.2 wants a size in every OBU; containers let the last one of a temporal unit go without.
         end = max(payload, len(data))
-    return Obu(header >> 3 & 0x0F, position, payload, end)
+    return Obu(header >> 3 & 0x0F, position, payload, end, bool(obu_has_size_field))
 
 
-def read_leb128(data: bytes, position: int) -> tuple[int, int]:
+def read_leb128(data: bytes | bytearray, position: int) -> tuple[int, int]:
     """Return a leb128() and the position after it (4.10.5)."""
     value = 0
     for i, byte in enumerate(data[position : position + MAX_LEB128_BYTES]):
@@ -89,6 +106,19 @@ def write_leb128(value: int) -> bytes:
 def write_obu(obu_type: ObuType, payload: bytes) -> bytes:
     """Return an OBU without extension and with a size (5.3.2)."""
     return bytes((obu_type << 3 | 0x02,)) + write_leb128(len(payload)) + payload
+
+
+def with_size(obu: bytes) -> bytes:
+    """Return `obu`, which is whole, with obu_has_size_field and obu_size (5.3)."""
+    read = read_obu(obu, 0)
+    if read.end > len(obu):
+        raise _malformed(
+            f"an OBU of type {read.obu_type} ends {read.end - len(obu)} bytes after its obu_length"
+        )
+    if read.has_size_field:
+        return obu[: read.end]
+    header = bytes((obu[0] | 0x02,)) + obu[1 : read.payload]
+    return header + write_leb128(len(obu) - read.payload) + obu[read.payload :]
 
 
 def _malformed(what: str) -> BitstreamError:

@@ -46,7 +46,8 @@ class Role(Enum):
     SLICE = auto()  # of the base layer; its header says whether it begins a picture
     DELIMITER = auto()  # begins an access unit, always
     PARAMETER_SET = auto()  # begins an access unit if it follows the last slice of a picture
-    OPENS = auto()  # likewise: SEI, and what else comes before the first slice
+    SEI = auto()  # likewise, where it stands before the picture it belongs to
+    OPENS = auto()  # likewise: what else comes before the first slice
     STAYS = auto()  # belongs to what came before it
     UNSPECIFIED = (
         auto()
@@ -57,11 +58,12 @@ class Slice(NamedTuple):
     """What a slice header says of the access unit that the slice belongs to."""
 
     begins_access_unit: bool
-    random_access: bool  # IDR, or IRAP in H.265
+    random_access: bool  # of a picture at which the stream can be begun
     at_origin: bool  # the first slice of a picture, in place if not in time
     needs: tuple[ParameterSet, ...] | None  # every set it refers to; None when one of them is unknown
     info_from: SequenceSet | None
-    bidirectional: bool = False  # a B slice
+    reordered: bool = False  # its picture is output before one decoded earlier
+    skipped: bool = False  # of a picture that no decoder shows which began with this connection
 
 
 class ParameterSets:

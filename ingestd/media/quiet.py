@@ -28,9 +28,13 @@ PAUSES = 4
 
 
 class EndOfPicture:
-    """Learns from finished pictures; sizes in bytes, times in seconds."""
+    """Learns from finished pictures; sizes in bytes, times in seconds.
 
-    def __init__(self) -> None:
+    ``slices_are_whole`` says that the format tells where a slice ends: only more of them could follow.
+    """
+
+    def __init__(self, *, slices_are_whole: bool = False) -> None:
+        self._slices_are_whole = slices_are_whole
         self._in_a_row = 0
         self._proof = FIRST_PROOF
         self._sizes = {False: deque[int](maxlen=REMEMBERED), True: deque[int](maxlen=REMEMBERED_KEYFRAMES)}
@@ -45,7 +49,7 @@ class EndOfPicture:
         self._sizes[keyframe].append(size)
         self._slices[keyframe] = slices
         self._pauses.append(pause)
-        if pause > LEAST_PAUSE:
+        if pause > LEAST_PAUSE and not self._needs_no_more(slices):
             self._unlearn(2)
         elif aligned:
             self._in_a_row += 1
@@ -62,14 +66,17 @@ class EndOfPicture:
         unusual = (
             self._in_a_row < self._proof
             or len(sizes) < LEAST_REMEMBERED[keyframe]
-            or size < TOLERANCE * min(sizes)
+            or (not self._slices_are_whole and size < TOLERANCE * min(sizes))
             or slices < self._slices[keyframe]
         )
         if unusual:
             return SILENCE
-        if reads == 1 and size <= LARGE:
+        if (reads == 1 and size <= LARGE) or self._needs_no_more(slices):
             return 0.0
         return min(max(LEAST_PAUSE, PAUSES * max(pause, *self._pauses)), SILENCE)
+
+    def _needs_no_more(self, slices: int) -> bool:
+        return self._slices_are_whole and slices == 1
 
     def _unlearn(self, factor: int) -> None:
         self._in_a_row = 0

@@ -49,8 +49,17 @@ B_FRAMES = Obstacle(
     "b_frames",
     "the stream has B-frames: WebRTC shows pictures in the order in which they are sent, so viewers see them "
     "jump back and forth",
-    "encode without them: x264enc: bframes=0 (or tune=zerolatency); ffmpeg: -bf 0; nvh264enc: bframes=0 (or "
-    "zerolatency=true); vaapih264enc: max-bframes=0",
+    "encode without them: x264enc: bframes=0 (or tune=zerolatency); x265enc: option-string=bframes=0 (or "
+    "tune=zerolatency); ffmpeg: -bf 0; nvh264enc, nvh265enc: bframes=0 (or zerolatency=true); vaapih264enc, "
+    "vaapih265enc: max-bframes=0",
+)
+
+NO_PARAMETER_SETS = Obstacle(
+    "no_parameter_sets",
+    "the stream has shown no SPS and PPS (AV1: sequence header) yet, and no viewer can decode without them",
+    "make the encoder send them with every keyframe: x264: repeat-headers=1; ffmpeg: -bsf:v dump_extra; "
+    "GStreamer: h264parse config-interval=-1, and, as avc and hvc1 keep them in caps that no socket carries, "
+    "h264parse ! video/x-h264,stream-format=byte-stream (h265parse ! video/x-h265,stream-format=byte-stream)",
 )
 
 

@@ -73,6 +73,7 @@ def test_sequence_headers_real_encoders_wrote(sequence_header: str, profile: int
         bit_depth=8,
         chroma_format=chroma_format,
         frame_rate=None,
+        spatial_layers=0,
     )
 
 

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import AccessUnit, Codec, Format
-from ingestd.media.demuxer import RECOGNITION_LIMIT, Demuxer
+from ingestd.media.demuxer import Demuxer
 from ingestd.media.parameter_sets import ParameterSets
+from ingestd.media.recognise import RECOGNITION_LIMIT
 from tests.media.vectors_h26x import (
     AUD,
+    END_OF_STREAM,
     H265_AUD,
     H265_SEI,
     SEI,
@@ -24,9 +26,20 @@ from tests.media.vectors_h26x import (
     h265_slice,
     h265_sps,
     h265_vps,
+    length_prefixed,
     pps,
+    sei_message,
     slice,
     sps,
+)
+from tests.media.vectors_ivf import AV1_DELIMITER, AV1_DELTA, AV1_KEY, AV1_SEQUENCE_HEADER
+from tests.media.vectors_obu import (
+    FFMPEG_TILE_GROUPS,
+    GSTREAMER_LENGTH_DELIMITED,
+    GSTREAMER_LOW_OVERHEAD,
+    frame_unit,
+    temporal_unit,
+    without_size,
 )
 from tests.support.chunking import chunkings, read_in_every_chunking
 
@@ -34,6 +47,11 @@ SETS, IDR = (sps(), pps()), slice(idr=True)
 DELTAS = [slice(frame_num=n, poc_lsb=2 * n) for n in range(1, 6)]
 H265_SETS = (h265_vps(), h265_sps(), h265_pps())
 H265_IDR, H265_TRAIL = h265_slice(19), h265_slice(1)
+
+
+def sei_of(size: int) -> bytes:
+    """Supplemental enhancement information of so many bytes: user data in it, as x264 sends first."""
+    return b"\x06" + sei_message(5, b"u" * (size - 5)) + b"\x80"
 
 
 def found(data: bytes) -> tuple[Codec | None, Format | None, int]:
@@ -141,6 +159,97 @@ def test_parameter_sets_of_the_connection_before() -> None:
     assert first == AccessUnit(annexb(H265_IDR), True, None, lacks_parameter_sets=True)
 
 
+# --- a start code or a length ---
+
+LENGTH_PREFIXED_STREAMS = {
+    "parameter sets first": (*SETS, IDR, *DELTAS),
+    "delimiter first": (AUD, *SETS, SEI, IDR, *DELTAS),
+    "parameter sets in caps": (SEI, IDR, *DELTAS),
+    "joined behind a keyframe": (*DELTAS, DELTAS[0]),
+    # 00 00 00 01 0b, by itself the start code of an end of stream
+    "a NAL unit of one byte first": (END_OF_STREAM, AUD, *SETS, IDR, *DELTAS),
+    # 00 00 01 35 …, 00 00 01 b3 and 00 00 01 ba: start codes, the last two of MPEG-2
+    "lengths that look like short start codes": [slice(frame_num=n, payload=b"x" * 300) for n in range(6)],
+    "a length that looks like a sequence header of MPEG-2": (sei_of(0x1B3), *SETS, IDR, *DELTAS),
+    "a length that looks like an MPEG program stream": (sei_of(0x1BA), *SETS, IDR, *DELTAS),
+}
+
+
+@pytest.mark.parametrize("name", LENGTH_PREFIXED_STREAMS)
+def test_nal_units_with_lengths_are_recognised_however_they_begin(name: str) -> None:
+    data = length_prefixed(*LENGTH_PREFIXED_STREAMS[name])
+    assert found(data) == (Codec.H264, Format.LENGTH_PREFIXED, 6)
+
+
+def test_h265_with_lengths_is_recognised() -> None:
+    data = length_prefixed(*H265_SETS, H265_SEI, H265_IDR, *[H265_TRAIL] * 5)
+    assert found(data) == (Codec.H265, Format.LENGTH_PREFIXED, 6)
+    assert found(length_prefixed(H265_IDR, *[H265_TRAIL] * 5)) == (Codec.H265, Format.LENGTH_PREFIXED, 6)
+
+
+def test_start_codes_that_could_be_lengths_are_start_codes_all_the_same() -> None:
+    large = slice(idr=True, payload=b"x" * 400)
+    for first in (annexb(END_OF_STREAM), SHORT_START + sps(), SHORT_START + AUD, SHORT_START + SEI):
+        assert found(first + annexb(*SETS, large, *DELTAS)) == (Codec.H264, Format.ANNEXB, 6)
+
+
+def test_a_parameter_set_is_enough_to_know_lengths_by() -> None:
+    demuxer = Demuxer()
+    demuxer.feed(length_prefixed(*SETS, slice(idr=True, payload=b"x" * 999))[:80])
+    assert (demuxer.codec, demuxer.format) == (Codec.H264, Format.LENGTH_PREFIXED)
+
+
+def test_one_plausible_nal_unit_proves_nothing_yet_and_an_implausible_one_that_there_are_none() -> None:
+    demuxer = Demuxer()
+    demuxer.feed(length_prefixed(IDR))
+    assert demuxer.codec is None
+    assert refused(length_prefixed(IDR, b"\xff\xff", *DELTAS)).reason == "not_video"
+
+
+def test_a_keyframe_larger_than_the_limit_with_its_length_is_recognised() -> None:
+    demuxer = Demuxer()
+    demuxer.feed(length_prefixed(slice(idr=True, payload=b"x" * RECOGNITION_LIMIT)))
+    assert (demuxer.codec, demuxer.format) == (Codec.H264, Format.LENGTH_PREFIXED)
+
+
+def test_what_cannot_be_told_is_what_the_configuration_says() -> None:
+    layer = h265_slice(1, layer=1)
+    data = length_prefixed(*[layer] * 3)
+    assert refused(data).reason == "not_video"
+    assert refused(data, format=Format.LENGTH_PREFIXED).reason == "not_video"
+    demuxer = Demuxer(codec=Codec.H265, format=Format.LENGTH_PREFIXED)
+    demuxer.feed(length_prefixed(layer, *H265_SETS, H265_IDR))
+    assert len(demuxer.eof()) == 1
+
+
+# --- AV1 without IVF ---
+
+TEMPORAL_UNITS = [
+    (AV1_DELIMITER, AV1_SEQUENCE_HEADER, AV1_KEY),
+    *[(AV1_DELIMITER, AV1_DELTA)] * 5,
+]
+LOW_OVERHEAD = b"".join(b"".join(obus) for obus in TEMPORAL_UNITS)
+LENGTH_DELIMITED = b"".join(temporal_unit(frame_unit(*map(without_size, obus))) for obus in TEMPORAL_UNITS)
+
+
+def test_obus_with_sizes_are_recognised() -> None:
+    assert found(LOW_OVERHEAD) == (Codec.AV1, Format.OBU, 6)
+    assert found(LOW_OVERHEAD[len(b"".join(TEMPORAL_UNITS[0])) :]) == (Codec.AV1, Format.OBU, 5)
+    assert found(GSTREAMER_LOW_OVERHEAD) == (Codec.AV1, Format.OBU, 3)
+    assert found(FFMPEG_TILE_GROUPS) == (Codec.AV1, Format.OBU, 3)
+
+
+def test_obus_with_lengths_around_them_are_recognised() -> None:
+    assert found(LENGTH_DELIMITED) == (Codec.AV1, Format.OBU, 6)
+    assert found(temporal_unit(frame_unit(AV1_DELIMITER, AV1_DELTA)) * 3) == (Codec.AV1, Format.OBU, 3)
+    assert found(GSTREAMER_LENGTH_DELIMITED) == (Codec.AV1, Format.OBU, 3)
+
+
+def test_the_same_pictures_come_out_of_both() -> None:
+    units = [run(Demuxer(), [data]) for data in (LOW_OVERHEAD, LENGTH_DELIMITED)]
+    assert units[0] == units[1]
+
+
 # --- contradictions ---
 
 
@@ -149,12 +258,21 @@ def test_a_codec_that_contradicts_the_configuration() -> None:
     assert error.reason == "codec_mismatch"
     assert "the stream is h264, the configuration says codec: h265; set codec: h264" in str(error)
     assert refused(annexb(*H265_SETS, H265_IDR), codec=Codec.VP8).reason == "codec_mismatch"
+    assert refused(length_prefixed(*SETS, IDR), codec=Codec.H265).reason == "codec_mismatch"
+    for data in (LOW_OVERHEAD, LENGTH_DELIMITED):
+        assert "the stream is av1, the configuration says codec: vp9" in str(refused(data, codec=Codec.VP9))
 
 
 def test_a_format_that_contradicts_the_configuration() -> None:
     error = refused(annexb(*SETS, IDR), format=Format.IVF)
     assert error.reason == "format_mismatch"
     assert "the bytes are annexb, the configuration says format: ivf; set format: annexb" in str(error)
+    error = refused(length_prefixed(*SETS, IDR), format=Format.ANNEXB)
+    assert "the bytes are length-prefixed, the configuration says format: annexb" in str(error)
+    assert refused(annexb(*SETS, IDR), format=Format.LENGTH_PREFIXED).reason == "format_mismatch"
+    for data in (LOW_OVERHEAD, LENGTH_DELIMITED):
+        error = refused(data, format=Format.IVF)
+        assert "the bytes are obu, the configuration says format: ivf" in str(error)
 
 
 def test_a_configuration_that_agrees_changes_nothing() -> None:
@@ -182,11 +300,9 @@ WRONG = {
     "mpeg_ps": bytes.fromhex("000001ba44000400040100"),
     "mpeg4": bytes.fromhex("000001b001000001b58913000001"),
     "avi": b"RIFF\x00\x10\x00\x00AVI LIST",
-    "obu": bytes.fromhex("12000a0b00000004"),
     "rtp": b"".join(
         struct.pack(">HBBHII", 112, 0x80, 96, n, 3000, 0xCAFEF41E) + bytes([n]) * 100 for n in range(4)
     ),
-    "length_prefixed": b"".join(struct.pack(">I", len(nal)) + nal for nal in (AUD, *SETS, IDR, *DELTAS)),
 }
 
 
@@ -201,7 +317,7 @@ def test_a_wrong_protocol_is_named_while_the_connection_is_still_open() -> None:
     for reason, data in WRONG.items():
         demuxer = Demuxer()
         with pytest.raises(BitstreamError) as caught:
-            demuxer.feed(data.ljust(4096, b"\x55") if reason not in ("rtp", "length_prefixed") else data * 9)
+            demuxer.feed(data.ljust(4096, b"\x55") if reason != "rtp" else data * 9)
         assert caught.value.reason == reason
 
 
@@ -210,19 +326,15 @@ def test_mpeg_ts_joined_inside_a_packet_is_not_taken_for_the_start_codes_in_it()
         assert refused(TS[offset:]).reason == "mpeg_ts"
 
 
-def test_length_prefixed_names_the_flags_that_help() -> None:
-    text = str(refused(WRONG["length_prefixed"]))
-    assert "h264parse ! video/x-h264,stream-format=byte-stream" in text
-    assert "-bsf:v h264_mp4toannexb" in text
-    h265 = b"".join(struct.pack(">I", len(nal)) + nal for nal in (*H265_SETS, H265_IDR))
-    assert "-bsf:v hevc_mp4toannexb" in str(refused(h265))
-
-
-def test_length_prefixed_with_lengths_that_look_like_start_codes() -> None:
-    slices = [slice(frame_num=n, payload=b"x" * 300) for n in range(8)]
-    data = b"".join(struct.pack(">I", len(nal)) + nal for nal in slices)
-    assert SHORT_START in data
-    assert refused(data).reason == "length_prefixed"
+def test_mpeg_ts_joined_at_bytes_that_could_be_the_length_of_a_slice_is_mpeg_ts_all_the_same() -> None:
+    # Payload that reads as a length of 1 MiB, and behind it as the beginning of a slice of H.265.
+    packet = b"\x47\x01\x00\x10" + (b"\x00\x10\x00\x00\x02\x01" + b"\xd0" * 178)
+    joined = (packet * (RECOGNITION_LIMIT // 188 + 2))[4:]
+    demuxer = Demuxer()
+    with pytest.raises(BitstreamError) as caught:
+        demuxer.feed(joined)
+    assert caught.value.reason == "mpeg_ts"
+    assert refused(joined[:700]).reason == "not_video"
 
 
 def test_noise_is_not_video() -> None:

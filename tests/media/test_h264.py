@@ -5,11 +5,13 @@ from ingestd.media.access_unit import Codec
 from ingestd.media.annexb import AnnexBReader
 from ingestd.media.h264 import level_name, parse_pps, parse_slice_header, parse_sps, profile_name
 from ingestd.media.parameter_sets import ParameterSets
+from ingestd.media.random_access import MAX_PICTURES_BETWEEN
 from tests.media.vectors_h26x import (
     AUD,
     END_OF_SEQUENCE,
     END_OF_STREAM,
     FILLER,
+    RECOVERY_POINT,
     SEI,
     START,
     BitWriter,
@@ -337,3 +339,93 @@ def test_slice_group_maps_are_passed_over(map_type: int) -> None:
     assert (set_.id, set_.seq_parameter_set_id) == (5, 3)
     assert set_.bottom_field_pic_order_in_frame_present_flag
     assert set_.redundant_pic_cnt_present_flag
+
+
+# --- pictures out of order: 8.2.1 ---
+
+
+def reordered(*nals: bytes) -> list[bool]:
+    units = read_in_every_chunking(lambda: AnnexBReader(Codec.H264, ParameterSets()), annexb(*nals))
+    return [unit.reordered for unit in units]
+
+
+def test_b_slices_that_follow_the_order_of_output_are_not_reordered() -> None:
+    low_delay = [slice(frame_num=n, poc_lsb=2 * n, slice_type=6) for n in range(1, 8)]
+    assert not any(reordered(*SETS, IDR, *low_delay))
+
+
+def test_an_order_taken_back_without_b_slices_is_memory_management_5() -> None:
+    assert not any(reordered(*SETS, IDR, slice(frame_num=1, poc_lsb=6), slice(frame_num=2, poc_lsb=2)))
+
+
+def test_pic_order_cnt_type_2_never_reorders_and_type_1_is_judged_by_its_b_slices() -> None:
+    for pic_order_cnt_type, late in ((1, True), (2, False)):
+        sets = (sps(pic_order_cnt_type=pic_order_cnt_type), pps())
+        deltas = (0,) if pic_order_cnt_type == 1 else ()
+        first = slice(idr=True, poc_lsb=None, deltas=deltas)
+        b = slice(frame_num=1, ref_idc=0, poc_lsb=None, deltas=deltas, slice_type=6)
+        assert reordered(*sets, first, b) == [False, late]
+
+
+def test_the_second_field_of_a_frame_is_not_behind_its_first() -> None:
+    frames = [
+        slice(field=parity, frame_num=n, poc_lsb=2 * n + (parity == 2), slice_type=6)
+        for n in range(1, 5)
+        for parity in (2, 1)
+    ]
+    assert not any(reordered(*FIELD_SETS, slice(idr=True, field=0), *frames))
+
+
+def test_an_idr_picture_begins_the_order_anew() -> None:
+    b = slice(frame_num=1, poc_lsb=2, slice_type=6)
+    assert reordered(*SETS, IDR, slice(frame_num=1, poc_lsb=6), slice(idr=True, idr_pic_id=1), b) == [
+        False, False, False, False,
+    ]  # fmt: skip
+
+
+def test_pictures_nothing_refers_to_do_not_move_the_order() -> None:
+    p, b = slice(frame_num=1, poc_lsb=7), slice(frame_num=1, ref_idc=0, poc_lsb=7)
+    late = slice(frame_num=2, poc_lsb=14, slice_type=6)
+    assert reordered(*SETS, IDR, p, late) == [False, False, False]
+    assert reordered(*SETS, IDR, b, late) == [False, False, True]
+
+
+# --- where the stream can be begun ---
+
+
+def keyframes(*nals: bytes) -> list[bool]:
+    units = read_in_every_chunking(lambda: AnnexBReader(Codec.H264, ParameterSets()), annexb(*nals))
+    return [unit.keyframe for unit in units]
+
+
+def test_without_an_idr_picture_a_recovery_point_is_a_keyframe_with_its_sets() -> None:
+    assert keyframes(*SETS, P0, RECOVERY_POINT, P1, P2) == [False, True, False]
+    assert pictures(*SETS, P0, RECOVERY_POINT, P1)[1] == [*SETS, RECOVERY_POINT, P1]
+    behind_another_message = SEI[:-1] + RECOVERY_POINT[1:]
+    assert keyframes(*SETS, P0, AUD, behind_another_message, P1) == [False, True]
+
+
+def test_with_idr_pictures_a_recovery_point_is_none() -> None:
+    assert keyframes(*SETS, IDR, P1, RECOVERY_POINT, P2) == [True, False, False]
+
+
+def test_the_second_field_of_a_recovery_point_belongs_to_it() -> None:
+    assert keyframes(*FIELD_SETS, field(1, 1), field(2, 1), RECOVERY_POINT, field(1, 2), field(2, 2)) == [
+        False, True,
+    ]  # fmt: skip
+
+
+def test_two_fields_are_one_picture_since_the_last_idr_picture() -> None:
+    frames = [field(parity, n % 8) for n in range(1, MAX_PICTURES_BETWEEN) for parity in (1, 2)]
+    reader = AnnexBReader(Codec.H264, ParameterSets())
+    stream = annexb(*FIELD_SETS, slice(idr=True, field=0), *frames, RECOVERY_POINT, field(1, 9), field(2, 9))
+    units = reader.feed(stream) + reader.eof()
+    assert [i for i, unit in enumerate(units) if unit.keyframe] == [0]
+
+
+def test_a_malformed_recovery_point_is_a_fault_and_no_keyframe() -> None:
+    broken = b"\x06" + b"\x06\x01\x00" + b"\x80"
+    reader = AnnexBReader(Codec.H264, ParameterSets())
+    [unit] = reader.feed(annexb(*SETS, broken, P1)) + reader.eof()
+    assert not unit.keyframe
+    assert [fault.reason for fault in reader.faults] == ["malformed_sei"]

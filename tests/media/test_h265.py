@@ -7,6 +7,7 @@ from ingestd.media.h265 import parse_pps, parse_sps, parse_vps
 from ingestd.media.parameter_sets import ParameterSets
 from tests.media.vectors_h26x import (
     H265_AUD,
+    H265_RECOVERY_POINT,
     H265_SEI,
     H265_SUFFIX_SEI,
     START,
@@ -134,6 +135,42 @@ def test_every_irap_picture_is_a_keyframe_with_its_sets() -> None:
     assert units[2].data == annexb(*SETS, CRA)
 
 
+def test_without_an_irap_picture_a_recovery_point_is_a_keyframe() -> None:
+    assert [unit.keyframe for unit in read(*SETS, TRAIL, H265_RECOVERY_POINT, TRAIL)] == [False, True]
+    assert [unit.keyframe for unit in read(*SETS, TRAIL, H265_SEI, TRAIL)] == [False, False]
+    assert [unit.keyframe for unit in read(*SETS, IDR, H265_RECOVERY_POINT, TRAIL)] == [True, False]
+
+
+@pytest.mark.parametrize("rasl", [8, RASL_R])
+def test_rasl_pictures_behind_the_cra_picture_a_stream_begins_with_are_left_out(rasl: int) -> None:
+    late, radl, trail = h265_slice(rasl, poc_lsb=6), h265_slice(RADL_R, poc_lsb=7), h265_slice(1, poc_lsb=9)
+    first, second = h265_slice(CRA_NUT, poc_lsb=8), h265_slice(CRA_NUT, poc_lsb=20)
+    assert [nals[-1] for nals in pictures(*SETS, first, late, radl, late, trail, second, late)] == [
+        first, radl, trail, second, late,
+    ]  # fmt: skip
+    # What came before the first CRA picture no decoder has shown either.
+    assert [nals[-1] for nals in pictures(*SETS, TRAIL, first, late, trail)] == [TRAIL, first, trail]
+    assert [nals[-1] for nals in pictures(*SETS, IDR, first, late)] == [IDR, first, late]
+
+
+def test_rasl_pictures_behind_a_bla_picture_are_left_out_always() -> None:
+    bla, late = h265_slice(BLA_W_LP, poc_lsb=8), h265_slice(RASL_R, poc_lsb=6)
+    assert [nals[-1] for nals in pictures(*SETS, IDR, TRAIL, bla, late, TRAIL)] == [IDR, TRAIL, bla, TRAIL]
+    reader = AnnexBReader(Codec.H265, ParameterSets())
+    reader.feed(annexb(*SETS, bla, late, late, TRAIL))
+    reader.eof()
+    assert [fault.reason for fault in reader.faults] == ["skipped_picture"] * 2
+
+
+@pytest.mark.parametrize("more", [b"y" * 5, annexb(h265_slice(RASL_R, first=False))])
+def test_they_are_left_out_behind_a_silence_and_when_their_rest_comes_late_too(more: bytes) -> None:
+    reader = AnnexBReader(Codec.H265, ParameterSets())
+    late, trail = h265_slice(RASL_R, poc_lsb=6, payload=b"x" * 80), h265_slice(1, poc_lsb=9)
+    assert len(reader.feed(annexb(*SETS, h265_slice(CRA_NUT, poc_lsb=8), late))) == 1
+    assert reader.flush() == []
+    assert [unit.data for unit in reader.feed(more + annexb(trail)) + reader.eof()] == [annexb(trail)]
+
+
 def test_a_keyframe_joined_in_its_middle_is_none() -> None:
     [cut, whole] = read(*SETS, h265_slice(19, first=False), IDR)
     assert (cut.keyframe, whole.keyframe) == (False, True)
@@ -150,3 +187,67 @@ def test_a_header_of_temporal_id_0_is_forbidden() -> None:
     reader = AnnexBReader(Codec.H265, ParameterSets())
     reader.feed(annexb(*SETS, IDR, b"\x02\x00data", TRAIL))
     assert [fault.reason for fault in reader.faults] == ["malformed_nal_header"]
+
+
+# --- pictures out of order: 8.3.1 ---
+
+
+def reordered(*nals: bytes) -> list[bool]:
+    return [unit.reordered for unit in read(*nals)]
+
+
+def test_b_slices_that_follow_the_order_of_output_are_not_reordered() -> None:
+    low_delay = [h265_slice(1, slice_type=0, poc_lsb=n % 256) for n in range(1, 300)]
+    assert not any(reordered(*SETS, IDR, *low_delay))
+
+
+def test_a_picture_below_one_decoded_before_is_reordered_whatever_its_slices_are() -> None:
+    pictures = [h265_slice(1, poc_lsb=4), h265_slice(0, poc_lsb=2), h265_slice(0, poc_lsb=3)]
+    more = h265_slice(0, first=False)
+    assert reordered(*SETS, IDR, *pictures, more, h265_slice(1, poc_lsb=8)) == [
+        False, False, True, True, False,
+    ]  # fmt: skip
+
+
+def test_only_the_first_segment_of_a_picture_has_its_place_in_the_order() -> None:
+    # What follows the id of the PPS would read as a count of 7.
+    more = h265_slice(1, first=False, payload=b"\xff" * 9)
+    assert reordered(*SETS, IDR, h265_slice(1, poc_lsb=9), more, h265_slice(1, poc_lsb=10)) == [False] * 3
+    late = h265_slice(0, poc_lsb=8)
+    assert reordered(*SETS, IDR, h265_slice(1, poc_lsb=9), late, H265_AUD, more) == [
+        False,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_leading_pictures_are_behind_their_irap_and_what_came_before_it_is_not() -> None:
+    cra, leading = h265_slice(CRA_NUT, poc_lsb=8), h265_slice(RASL_R, poc_lsb=6)
+    assert reordered(*SETS, IDR, TRAIL, cra, leading, h265_slice(1, poc_lsb=9)) == [
+        False, False, False, True, False,
+    ]  # fmt: skip
+    assert reordered(*SETS, IDR, h265_slice(1, poc_lsb=9), IDR, h265_slice(1, poc_lsb=1)) == [False] * 4
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"nal_unit_type": kind} for kind in (0, 2, 4, 6, 7, 8, 9)] + [{"nal_unit_type": 1, "temporal_id": 1}],
+)
+def test_only_some_pictures_are_what_the_next_count_is_relative_to(other: dict[str, int]) -> None:
+    # 100 is ahead of 0, 200 is ahead of 100 and behind 0.
+    last = h265_slice(1, poc_lsb=200)
+    assert reordered(*SETS, IDR, h265_slice(1, poc_lsb=100), last) == [False, False, False]
+    assert reordered(*SETS, IDR, h265_slice(**other, poc_lsb=100), last)[-1]  # type: ignore[arg-type]
+
+
+def test_what_stands_before_the_count_in_a_slice_header() -> None:
+    sets = (
+        h265_vps(),
+        h265_sps(profile_idc=4, chroma_format_idc=3, separate_colour_planes=True),
+        h265_pps(output_flag=True, extra_bits=2),
+    )
+    first, second, third = (
+        h265_slice(1, output_flag=True, extra_bits="10", colour_plane=2, poc_lsb=lsb) for lsb in (3, 2, 4)
+    )
+    assert reordered(*sets, IDR, first, second, third) == [False, False, True, False]

@@ -6,9 +6,11 @@ from ingestd.errors import BitstreamError
 from ingestd.media.obu import (
     Obu,
     ObuType,
+    arrived_obu,
     open_bitstream_units,
     read_leb128,
     read_obu,
+    with_size,
     write_leb128,
     write_obu,
 )
@@ -55,7 +57,8 @@ def test_the_obus_of_a_temporal_unit() -> None:
 
 
 def test_an_obu_without_a_size_reaches_to_the_end() -> None:
-    assert [obu.end for obu in open_bitstream_units(b"\x12\x00" + b"\x30FRAME")] == [2, 8]
+    obus = list(open_bitstream_units(b"\x12\x00" + b"\x30FRAME"))
+    assert [(obu.end, obu.has_size_field) for obu in obus] == [(2, True), (8, False)]
 
 
 @pytest.mark.parametrize(
@@ -77,6 +80,24 @@ def test_what_is_no_temporal_unit(temporal_unit: bytes, why: str) -> None:
 def test_an_obu_that_does_not_begin() -> None:
     with pytest.raises(BitstreamError, match="nothing"):
         read_obu(b"\x12\x00", 2)
+
+
+def test_sizes_are_put_into_obus_that_lack_them() -> None:
+    assert with_size(b"\x30FRAME") == b"\x32\x05FRAME"
+    assert with_size(b"\x34\x48FRAME") == b"\x36\x48\x05FRAME"
+    assert with_size(b"\x32\x05FRAME") == with_size(b"\x32\x05FRAME and more") == b"\x32\x05FRAME"
+    with pytest.raises(BitstreamError, match="1 bytes after its obu_length"):
+        with_size(b"\x32\x06FRAME")
+    with pytest.raises(BitstreamError, match="1 bytes after its obu_length"):
+        with_size(b"\x34")  # an extension that never came
+
+
+def test_an_obu_whose_header_is_on_its_way() -> None:
+    for arrived in (b"", b"\x36", b"\x36\x48", b"\x36\x48\x80"):
+        assert arrived_obu(arrived, 0) is None
+    assert arrived_obu(b"\x36\x48\x80\x01", 0) == Obu(ObuType.FRAME, start=0, payload=4, end=132)
+    with pytest.raises(BitstreamError, match="obu_forbidden_bit"):
+        arrived_obu(b"\xb6".ljust(10), 0)
 
 
 @given(st.sampled_from(ObuType), st.binary(max_size=300))

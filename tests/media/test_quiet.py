@@ -132,3 +132,21 @@ def test_a_picture_with_fewer_slices_than_the_last_is_not_whole_yet() -> None:
     assert (
         end.patience(keyframe=True, size=9000, slices=4, reads=1, pause=0.0) == SILENCE
     )  # none like it so far
+
+
+def test_what_says_where_its_slices_end_is_whole_whatever_its_size_and_however_it_came() -> None:
+    end = EndOfPicture(slices_are_whole=True)
+    for _ in range(20):
+        end.learn(keyframe=False, size=1000, slices=1, aligned=True, pause=0.06)  # inside the slice
+    assert end.patience(keyframe=False, size=9, slices=1, reads=1, pause=0.0) == 0.0
+    assert end.patience(keyframe=False, size=10 * LARGE, slices=1, reads=30, pause=0.06) == 0.0
+
+
+def test_between_slices_a_stall_can_still_tear_a_picture() -> None:
+    end = EndOfPicture(slices_are_whole=True)
+    for _ in range(20):
+        end.learn(keyframe=False, size=1000, slices=4, aligned=True, pause=0.0)
+    assert end.patience(keyframe=False, size=1000, slices=3, reads=1, pause=0.0) == SILENCE
+    assert end.patience(keyframe=False, size=10 * LARGE, slices=4, reads=2, pause=0.0) == LEAST_PAUSE
+    end.learn(keyframe=False, size=1000, slices=4, aligned=True, pause=0.06)
+    assert end.patience(keyframe=False, size=1000, slices=4, reads=1, pause=0.0) == SILENCE

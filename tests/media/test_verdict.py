@@ -1,7 +1,7 @@
 import pytest
 
 from ingestd.media.access_unit import Codec, Format, StreamInfo
-from ingestd.media.verdict import obstacles
+from ingestd.media.verdict import B_FRAMES, NO_PARAMETER_SETS, obstacles
 
 
 def info(codec: Codec, profile: str, chroma: str = "4:2:0", depth: int = 8) -> StreamInfo:
@@ -53,3 +53,12 @@ def test_what_viewers_do_not_decode(stream: StreamInfo, reasons: list[str]) -> N
 def test_the_cure_for_what_x264enc_picks_by_itself_names_the_caps() -> None:
     [obstacle] = obstacles(info(Codec.H264, "High 4:4:4 Predictive", "4:4:4"))
     assert "video/x-h264,profile=constrained-baseline` after x264enc" in obstacle.cure
+
+
+def test_the_cure_for_parameter_sets_that_stay_in_caps_names_the_caps_that_put_them_in_band() -> None:
+    assert "h264parse ! video/x-h264,stream-format=byte-stream" in NO_PARAMETER_SETS.cure
+
+
+def test_the_cure_for_b_frames_names_the_options_of_encoders_of_both_codecs() -> None:
+    for encoder in ("x264enc", "x265enc", "ffmpeg: -bf 0", "nvh264enc", "nvh265enc", "vaapih265enc"):
+        assert encoder in B_FRAMES.cure

@@ -46,10 +46,22 @@ def annexb(*nals: bytes) -> bytes:
     return b"".join(START + nal for nal in nals)
 
 
+def sei_message(payload_type: int, payload: bytes) -> bytes:
+    """sei_message(), H.264 7.3.2.3.1."""
+    numbers = (b"\xff" * (n // 255) + bytes([n % 255]) for n in (payload_type, len(payload)))
+    return b"".join(numbers) + payload
+
+
+def length_prefixed(*nals: bytes) -> bytes:
+    return b"".join(len(nal).to_bytes(4, "big") + nal for nal in nals)
+
+
 # --- H.264 -------------------------------------------------------------------------------------------
 
 AUD = b"\x09\xf0"
 SEI = b"\x06\x05\x04test\x80"
+# recovery_point(): recovery_frame_cnt 3, exact_match_flag, broken_link_flag, changing_slice_group_idc
+RECOVERY_POINT = b"\x06" + sei_message(6, b"\x22\x40") + b"\x80"
 FILLER = b"\x0c\xff\xff\xff\x80"
 END_OF_SEQUENCE = b"\x0a"
 END_OF_STREAM = b"\x0b"
@@ -149,12 +161,14 @@ def slice(
 # --- H.265 -------------------------------------------------------------------------------------------
 
 
-def h265_header(nal_unit_type: int, layer: int = 0) -> bytes:
-    return bytes([nal_unit_type << 1 | layer >> 5, (layer & 31) << 3 | 1])
+def h265_header(nal_unit_type: int, layer: int = 0, temporal_id: int = 0) -> bytes:
+    return bytes([nal_unit_type << 1 | layer >> 5, (layer & 31) << 3 | temporal_id + 1])
 
 
 H265_AUD = h265_header(35) + b"\x50"
 H265_SEI = h265_header(39) + b"\x05\x04test\x80"
+# recovery_point(): recovery_poc_cnt 0, exact_match_flag, broken_link_flag
+H265_RECOVERY_POINT = h265_header(39) + sei_message(6, b"\xd0") + b"\x80"
 H265_SUFFIX_SEI = h265_header(40) + b"\x05\x04test\x80"
 
 
@@ -184,12 +198,13 @@ def h265_sps(
     size: tuple[int, int] = (320, 240),
     window: tuple[int, int, int, int] | None = None,
     timing: tuple[int, int] | None = None,
+    separate_colour_planes: bool = False,
 ) -> bytes:
     w = BitWriter().u(4, vps_id).u(3, 0).u(1, 1)
     _profile_tier_level(w, profile_idc, constraints, level_idc)
     w.ue(id, chroma_format_idc)
     if chroma_format_idc == 3:
-        w.u(1, 0)
+        w.u(1, separate_colour_planes)
     w.ue(*size).u(1, window is not None)
     if window is not None:
         w.ue(*window)
@@ -210,14 +225,38 @@ def h265_sps(
     return w.u(1, 0).nal(h265_header(33))
 
 
-def h265_pps(*, id: int = 0, sps_id: int = 0) -> bytes:
-    return BitWriter().ue(id, sps_id).u(16, 0xA5A5).nal(h265_header(34))
+def h265_pps(*, id: int = 0, sps_id: int = 0, output_flag: bool = False, extra_bits: int = 0) -> bytes:
+    return (
+        BitWriter().ue(id, sps_id).u(1, 0).u(1, output_flag).u(3, extra_bits).u(8, 0xA5).nal(h265_header(34))
+    )
 
 
 def h265_slice(
-    nal_unit_type: int = 1, *, first: bool = True, pps_id: int = 0, layer: int = 0, payload: bytes = b"data"
+    nal_unit_type: int = 1,
+    *,
+    first: bool = True,
+    pps_id: int = 0,
+    layer: int = 0,
+    temporal_id: int = 0,
+    slice_type: int = 1,
+    output_flag: bool | None = None,
+    extra_bits: str = "",
+    colour_plane: int | None = None,
+    poc_lsb: int = 0,
+    payload: bytes = b"data",
 ) -> bytes:
+    """A slice segment of a stream whose SPS and PPS are those above with the same arguments."""
     w = BitWriter().u(1, first)
     if 16 <= nal_unit_type <= 23:
         w.u(1, 0)
-    return w.ue(pps_id).nal(h265_header(nal_unit_type, layer), payload)
+    w.ue(pps_id)
+    if first:
+        w.bits += extra_bits
+        w.ue(slice_type)
+        if output_flag is not None:
+            w.u(1, output_flag)
+        if colour_plane is not None:
+            w.u(2, colour_plane)
+        if nal_unit_type not in (19, 20):
+            w.u(8, poc_lsb)  # log2_max_pic_order_cnt_lsb_minus4 is 4 in the SPS above
+    return w.nal(h265_header(nal_unit_type, layer, temporal_id), payload)

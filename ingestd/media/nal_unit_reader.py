@@ -1,0 +1,131 @@
+"""What every way of laying out NAL units in a stream of bytes has in common."""
+
+from abc import ABC, abstractmethod
+
+from ingestd.errors import BitstreamError
+from ingestd.media.access_unit import AccessUnit, Codec, Format
+from ingestd.media.arrivals import Arrivals
+from ingestd.media.assembler import AccessUnitAssembler
+from ingestd.media.buffer import ReceiveBuffer
+from ingestd.media.parameter_sets import ParameterSets
+from ingestd.media.quiet import EndOfPicture
+
+
+class NalUnitReader(ABC):
+    """Finds NAL units and has them assembled.
+
+    An access unit comes out when the next begins, at the end, or, as nothing in the stream says that it is
+    whole, when nothing more has come until ``quiet_at`` and `flush` is called.
+    """
+
+    def __init__(
+        self,
+        codec: Codec,
+        format: Format,
+        parameter_sets: ParameterSets,
+        buffer: ReceiveBuffer,
+        end_of_picture: EndOfPicture,
+    ) -> None:
+        self._arrivals = Arrivals()
+        self._assembler = AccessUnitAssembler(codec, format, parameter_sets, self._arrivals.at)
+        self.faults = self._assembler.faults
+        self._buffer = buffer
+        self._end_of_picture = end_of_picture
+        self._begun = False  # the head of the NAL unit that is arriving has been handed on
+        self._fatal: BitstreamError | None = None
+        self.quiet_at: float | None = None
+
+    def feed(self, data: bytes | bytearray | memoryview, now: float = 0.0) -> list[AccessUnit]:
+        """Take what has arrived at ``now``, in seconds; return the access units that it completes.
+
+        Raises BitstreamError when the stream cannot be understood any more; the access units before that
+        are returned first.
+        """
+        if self._fatal is not None:
+            raise self._fatal
+        units: list[AccessUnit] = []
+        self._arrivals.add(len(data), now)
+        self._buffer.append(data)
+        try:
+            self._read(units)
+        except BitstreamError as error:
+            # The pictures before the fault are whole, whichever chunk they came in: hand them on first.
+            if not units:
+                raise
+            self._fatal = error
+        patience = None if self._fatal is not None else self._patience()
+        self.quiet_at = None if patience is None else now + patience
+        return units
+
+    def flush(self) -> list[AccessUnit]:
+        """Take the silence until ``quiet_at`` as the end of the access unit.
+
+        Should the rest of it come all the same, it comes out again, whole, as one that ``corrects``.
+        """
+        units: list[AccessUnit] = []
+        if self.quiet_at is None:
+            return units
+        self.quiet_at = None
+        self._end_by_silence(units)
+        return units
+
+    def eof(self) -> list[AccessUnit]:
+        """Take the end of the stream as the end of the last access unit."""
+        if self._fatal is not None:
+            raise self._fatal
+        units: list[AccessUnit] = []
+        whole = self._end_of_stream(units)
+        if whole and (unit := self._assembler.complete()) is not None:
+            units.append(unit)
+        if self._assembler.pending:
+            self._assembler.fault(
+                "cut_picture",
+                "the connection closed after the headers of a picture and before the picture; if the encoder "
+                "was not stopped, see what cut it off",
+            )
+        return units
+
+    @abstractmethod
+    def _read(self, units: list[AccessUnit]) -> None:
+        """Take the NAL units that have arrived out of the buffer."""
+
+    @abstractmethod
+    def _patience(self) -> float | None:
+        """Return how long nothing must come for the access unit to be taken for whole; None: it is not."""
+
+    @abstractmethod
+    def _end_by_silence(self, units: list[AccessUnit]) -> None:
+        """End the access unit that has arrived, if there is one."""
+
+    @abstractmethod
+    def _end_of_stream(self, units: list[AccessUnit]) -> bool:
+        """Take what nothing will follow out of the buffer; return whether the access unit is whole."""
+
+    @property
+    def _position(self) -> int:
+        """Of the first byte in the buffer."""
+        return self._arrivals.position - len(self._buffer)
+
+    def _begin_nal(self, head: bytes, units: list[AccessUnit]) -> None:
+        guessing = self._assembler.guessing
+        if (unit := self._assembler.begin(head)) is not None:
+            self._learn(unit)
+            units.append(unit)
+        if guessing and self._assembler.correcting:
+            self._end_of_picture.wrong(self._assembler.keyframe)
+        self._begun = True
+
+    def _guess(self, units: list[AccessUnit]) -> None:
+        if (unit := self._assembler.guess()) is not None:
+            self._learn(unit)
+            units.append(unit)
+
+    def _learn(self, unit: AccessUnit) -> None:
+        span = self._arrivals.take(self._assembler.last_end, self._assembler.next_start)
+        self._end_of_picture.learn(
+            keyframe=unit.keyframe,
+            size=len(unit.data),
+            slices=self._assembler.last_slices,
+            aligned=span.aligned,
+            pause=span.pause,
+        )

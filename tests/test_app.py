@@ -48,11 +48,11 @@ def configuration(server: LiveKitServer, *streams: StreamConfig) -> Config:
     )
 
 
-async def eventually(condition: Callable[[], object], what: str) -> None:
+async def eventually(condition: Callable[[], object], what: str, every: float = 0.005) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline, f"it did not {what}"
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(every)
 
 
 def can_be_dialled(config: StreamConfig) -> bool:
@@ -203,7 +203,8 @@ async def test_a_stream_that_cannot_start_hinders_no_other_and_is_tried_at_the_n
     livekit: LiveKitServer, room: str
 ) -> None:
     one, late = stream("one", room), stream("late", room)
-    with socket.create_server(("127.0.0.1", 0)) as other:
+    # Not port 0: the kernel would give that port to some connection as soon as it is free again.
+    with socket.create_server(("127.0.0.1", free_port())) as other:
         taken = stream("taken", room, other.getsockname()[1])
         async with running(configuration(livekit, one)) as daemon:
             config = configuration(livekit, one, taken, late)
@@ -247,7 +248,7 @@ async def test_a_reload_during_the_start_waits_for_it(livekit: LiveKitServer, ro
     daemon = Daemon(config)
     daemon.code = asyncio.get_running_loop().create_task(daemon.app.run())
     try:
-        await eventually(lambda: daemon.names, "begin to start")
+        await eventually(lambda: daemon.names, "begin to start", every=0)
         assert len(daemon.names) < 20
         os.kill(os.getpid(), signal.SIGHUP)
         await eventually(lambda: daemon.reloads == 1 and not daemon.tasks("reload"), "reload")
@@ -268,7 +269,7 @@ async def test_a_stop_during_a_reload_closes_what_the_reload_opened(
     async with running(configuration(livekit, one)) as daemon:
         daemon.config = configuration(livekit, one, *new)
         os.kill(os.getpid(), signal.SIGHUP)
-        await eventually(lambda: len(daemon.names) > 1, "begin to reload")
+        await eventually(lambda: len(daemon.names) > 1, "begin to reload", every=0)
         assert await daemon.stop() == 0
         assert not any(can_be_dialled(s) for s in (one, *new))
 

@@ -6,6 +6,10 @@ from typing import NamedTuple
 
 # A large write comes in several reads with hardly a pause between them.
 ONE_WRITE = 0.0005
+# A full segment of TCP: what is shorter was written so, or ends what was written.
+SEGMENT = 1200
+# A picture in more short pieces than this is written by something that does not care where pictures end.
+FEW_PIECES = 8
 # An encoder that writes a few bytes at a time must not make the list grow without end.
 MAX_READS = 64
 
@@ -22,11 +26,13 @@ class Arrivals:
 
     def __init__(self) -> None:
         self._reads: deque[tuple[int, float]] = deque()  # (position behind it, when)
+        self._pieces = 0  # reads shorter than a segment
         self.position = 0  # behind the last byte that has arrived
 
     def add(self, size: int, now: float) -> None:
         """``size`` bytes have arrived."""
         self.position += size
+        self._pieces += size < SEGMENT
         if self._reads and (now - self._reads[-1][1] < ONE_WRITE or len(self._reads) == MAX_READS):
             self._reads.pop()
         self._reads.append((self.position, now))
@@ -41,6 +47,11 @@ class Arrivals:
         return len(self._reads)
 
     @property
+    def trickling(self) -> bool:
+        """Whether the picture comes a few bytes at a time, so that a stall may well fall into it."""
+        return self._pieces > FEW_PIECES
+
+    @property
     def pause(self) -> float:
         """The longest time between two of them, seconds."""
         times = [now for _, now in self._reads]
@@ -51,6 +62,7 @@ class Arrivals:
 
         Zeros may stand between the two, and belong to either.
         """
+        self._pieces = 0
         last, pause = None, 0.0
         while self._reads:
             position, now = self._reads[0]

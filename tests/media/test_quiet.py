@@ -95,6 +95,27 @@ def test_pictures_written_in_pieces_are_never_guessed_at_while_pauses_are_long()
     assert len(t.out) == 49
 
 
+def test_a_picture_that_trickles_in_is_not_taken_for_whole_where_the_writer_was_held_up() -> None:
+    t = Transcript()
+    for _ in range(FIRST_PROOF * 2):
+        trickle(t, t.picture())
+    before = len(t.out)
+    whole = t.picture(3000)
+    trickle(t, whole[:2000], then=0.06)  # longer than the pictures so far
+    trickle(t, whole[2000:])
+    t.write(t.picture())
+    assert [unit.data for unit in t.out[before:]][-1] == whole
+    assert t.reader.faults == []
+
+
+def trickle(t: Transcript, data: bytes, then: float = FRAME) -> None:
+    """Write a few bytes at a time, without a pause between."""
+    pieces = [data[start : start + 100] for start in range(0, len(data), 100)]
+    for piece in pieces[:-1]:
+        t.write(piece, then=0.0)
+    t.write(pieces[-1], then)
+
+
 def test_two_pictures_in_one_read_are_no_sign_of_anything() -> None:
     t = Transcript()
     t.learn()

@@ -21,6 +21,13 @@ from tests.support.daemon import Daemon
 SHOW_AT_ONCE = {"room": {"playout_delay": {"enabled": True, "min": 0, "max": 1}}}
 
 
+@pytest.fixture(autouse=True)
+def scheduled_as_usual() -> Iterator[None]:
+    """What makes this process real-time, as libsvtav1 does when root opens it, starves all that follows."""
+    yield
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
 @pytest.fixture(scope="session")
 def livekit() -> Iterator[LiveKitServer]:
     """A LiveKit server, one per test process; rooms keep tests apart."""

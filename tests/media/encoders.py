@@ -1,7 +1,6 @@
 """Streams by the encoders in PyAV, and what PyAV says of them: the truth from outside."""
 
 import io
-import os
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -11,10 +10,8 @@ from av.video.codeccontext import VideoCodecContext
 
 from tests.media.vectors_h26x import SHORT_START, START
 
-os.environ.setdefault("SVT_LOG", "1")  # errors only; read by libsvtav1 when it starts
-
 SIZE = (90, 68)  # neither fills its blocks: the headers crop
-DECODERS = {"libx264": "h264", "libx265": "hevc", "libsvtav1": "libdav1d"}
+DECODERS = {"libx264": "h264", "libx265": "hevc", "libaom-av1": "libdav1d"}
 
 
 class Coded(NamedTuple):
@@ -64,7 +61,7 @@ def obu_file(packets: list[bytes]) -> bytes:
     """Return what ffmpeg's obu muxer makes of AV1 packets: temporal units, each behind its delimiter."""
     file = io.BytesIO()
     with av.open(file, "w", format="obu") as container:
-        stream = container.add_stream("libsvtav1", rate=25)
+        stream = container.add_stream("libaom-av1", rate=25)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height = SIZE
         for n, data in enumerate(packets):

@@ -174,24 +174,23 @@ def test_pictures_out_of_order_are_those_whose_timestamps_are(
 
 
 @pytest.mark.parametrize(
-    "params",
+    "options",
     [
-        "pred-struct=1:lookahead=0:rtc=1:hierarchical-levels=0",
-        "pred-struct=1:tile-columns=1",
-        "pred-struct=2:hierarchical-levels=3:enable-overlays=1",  # hidden frames, shown later
-        "pred-struct=2:hierarchical-levels=2:irefresh-type=1",
+        {"usage": "realtime", "lag-in-frames": "0"},
+        {"usage": "realtime", "lag-in-frames": "0", "tiles": "2x1", "error-resilience": "1"},
+        {"lag-in-frames": "12", "auto-alt-ref": "1"},  # hidden frames, shown later
     ],
 )
-def test_temporal_units_are_the_packets_of_the_obu_demuxer(params: str) -> None:
-    coded = encode("libsvtav1", {"preset": "12", "svtav1-params": params + ":lp=1"}, count=20, gop=8)
+def test_temporal_units_are_the_packets_of_the_obu_demuxer(options: dict[str, str]) -> None:
+    coded = encode("libaom-av1", {"cpu-used": "8", **options}, count=20, gop=8)
     stream = obu_file([packet.data for packet in coded])
     units = read_in_every_chunking(LowOverheadReader, stream)
     truth = packets_of_obu_file(stream)
     assert [unit.data for unit in units] == [packet.data for packet in truth]
     assert [unit.keyframe for unit in units] == [packet.is_keyframe for packet in coded]
     assert all(unit.info and (unit.info.width, unit.info.height) == SIZE for unit in units)
-    assert decode("libsvtav1", [unit.data for unit in units]) == decode(
-        "libsvtav1", [packet.data for packet in coded]
+    assert decode("libaom-av1", [unit.data for unit in units]) == decode(
+        "libaom-av1", [packet.data for packet in coded]
     )
 
 
@@ -205,4 +204,4 @@ def test_ffmpegs_demuxers_find_the_same_in_what_gstreamer_wrote_both_ways() -> N
         assert [(unit.data, unit.keyframe) for unit in units] == [
             (packet.data, packet.is_keyframe) for packet in truth
         ]
-        assert len(decode("libsvtav1", [unit.data for unit in units])) == 3
+        assert len(decode("libaom-av1", [unit.data for unit in units])) == 3

@@ -92,5 +92,5 @@ class AnnexBReader(NalUnitReader):
             slices=self._assembler.slices + (not self._begun),
             reads=self._arrivals.reads,
             pause=self._arrivals.pause,
-            trickling=self._arrivals.trickling,
+            pieces=self._arrivals.pieces,
         )

@@ -8,8 +8,6 @@ from typing import NamedTuple
 ONE_WRITE = 0.0005
 # A full segment of TCP: what is shorter was written so, or ends what was written.
 SEGMENT = 1200
-# A picture in more short pieces than this is written by something that does not care where pictures end.
-FEW_PIECES = 8
 # An encoder that writes a few bytes at a time must not make the list grow without end.
 MAX_READS = 64
 
@@ -19,6 +17,7 @@ class Span(NamedTuple):
 
     aligned: bool  # it ended where a read ended
     pause: float  # longest time between two of its reads, seconds
+    pieces: int  # how many of its reads, but for the last, were shorter than a segment
 
 
 class Arrivals:
@@ -26,13 +25,14 @@ class Arrivals:
 
     def __init__(self) -> None:
         self._reads: deque[tuple[int, float]] = deque()  # (position behind it, when)
-        self._pieces = 0  # reads shorter than a segment
+        self._short: deque[int] = deque(maxlen=MAX_READS)  # positions behind reads shorter than a segment
         self.position = 0  # behind the last byte that has arrived
 
     def add(self, size: int, now: float) -> None:
         """``size`` bytes have arrived."""
         self.position += size
-        self._pieces += size < SEGMENT
+        if size < SEGMENT:
+            self._short.append(self.position)
         if self._reads and (now - self._reads[-1][1] < ONE_WRITE or len(self._reads) == MAX_READS):
             self._reads.pop()
         self._reads.append((self.position, now))
@@ -47,9 +47,9 @@ class Arrivals:
         return len(self._reads)
 
     @property
-    def trickling(self) -> bool:
-        """Whether the picture comes a few bytes at a time, so that a stall may well fall into it."""
-        return self._pieces > FEW_PIECES
+    def pieces(self) -> int:
+        """How many reads, but for the last, were shorter than a segment: the writer writes in pieces."""
+        return sum(position < self.position for position in self._short)
 
     @property
     def pause(self) -> float:
@@ -62,15 +62,17 @@ class Arrivals:
 
         Zeros may stand between the two, and belong to either.
         """
-        self._pieces = 0
+        pieces = sum(position < end for position in self._short)
+        while self._short and self._short[0] <= next_start:
+            self._short.popleft()
         last, pause = None, 0.0
         while self._reads:
             position, now = self._reads[0]
             pause = max(pause, now - last) if last is not None else 0.0
             last = now
             if position > next_start:
-                return Span(False, pause)
+                return Span(False, pause, pieces)
             self._reads.popleft()
             if position >= end:
                 break
-        return Span(True, pause)
+        return Span(True, pause, pieces)

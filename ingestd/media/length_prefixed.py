@@ -71,7 +71,7 @@ class LengthPrefixedReader(NalUnitReader):
             slices=self._assembler.slices,
             reads=self._arrivals.reads,
             pause=self._arrivals.pause,
-            trickling=self._arrivals.trickling,
+            pieces=self._arrivals.pieces,
         )
 
     def _end_by_silence(self, units: list[AccessUnit]) -> None:

@@ -128,4 +128,5 @@ class NalUnitReader(ABC):
             slices=self._assembler.last_slices,
             aligned=span.aligned,
             pause=span.pause,
+            pieces=span.pieces,
         )

@@ -25,7 +25,10 @@ TOLERANCE = 0.95
 LARGE = 32 * 1024
 LEAST_PAUSE = 0.004
 PAUSES = 4
-# Longer than networks and busy machines keep a writer waiting; mostly the next picture comes sooner.
+# A picture in more pieces than this is written by something that does not care where pictures end.
+FEW_PIECES = 8
+# A stall may fall anywhere into such a picture. Networks and busy machines keep a writer waiting for less;
+# mostly the next picture comes sooner.
 STALL = 0.1
 
 
@@ -42,15 +45,21 @@ class EndOfPicture:
         self._sizes = {False: deque[int](maxlen=REMEMBERED), True: deque[int](maxlen=REMEMBERED_KEYFRAMES)}
         self._slices = {False: 1, True: 1}
         self._pauses: deque[float] = deque(maxlen=REMEMBERED)
+        self._pieces: deque[int] = deque(maxlen=REMEMBERED)
 
-    def learn(self, *, keyframe: bool, size: int, slices: int, aligned: bool, pause: float) -> None:
+    def learn(
+        self, *, keyframe: bool, size: int, slices: int, aligned: bool, pause: float, pieces: int
+    ) -> None:
         """A picture is known to have ended: ``aligned`` with the end of a read, ``pause`` at most inside.
+
+        Before its last read there were so many ``pieces`` of less than a segment of TCP.
 
         Several pictures in one read prove nothing: we were late, or the network was.
         """
         self._sizes[keyframe].append(size)
         self._slices[keyframe] = slices
         self._pauses.append(pause)
+        self._pieces.append(pieces)
         if pause > LEAST_PAUSE and not self._needs_no_more(slices):
             self._unlearn(2)
         elif aligned:
@@ -63,12 +72,9 @@ class EndOfPicture:
         self._unlearn(16)
 
     def patience(
-        self, *, keyframe: bool, size: int, slices: int, reads: int, pause: float, trickling: bool = False
+        self, *, keyframe: bool, size: int, slices: int, reads: int, pause: float, pieces: int
     ) -> float:
-        """Return how long nothing must come before what has arrived is taken for a whole picture.
-
-        ``trickling``: it came a few bytes at a time, and may stop coming anywhere.
-        """
+        """Return how long nothing must come before what has arrived is taken for a whole picture."""
         sizes = self._sizes[keyframe]
         unusual = (
             self._in_a_row < self._proof
@@ -78,9 +84,10 @@ class EndOfPicture:
         )
         if unusual:
             return SILENCE
-        if self._needs_no_more(slices) or (reads == 1 and size <= LARGE and not trickling):
+        pieces = max(pieces, *self._pieces)
+        if self._needs_no_more(slices) or (reads == 1 and size <= LARGE and not pieces):
             return 0.0
-        least = STALL if trickling else LEAST_PAUSE
+        least = STALL if pieces > FEW_PIECES else LEAST_PAUSE
         return min(max(least, PAUSES * max(pause, *self._pauses)), SILENCE)
 
     def _needs_no_more(self, slices: int) -> bool:

@@ -108,9 +108,16 @@ def test_a_picture_that_trickles_in_is_not_taken_for_whole_where_the_writer_was_
     assert t.reader.faults == []
 
 
-def trickle(t: Transcript, data: bytes, then: float = FRAME) -> None:
-    """Write a few bytes at a time, without a pause between."""
-    pieces = [data[start : start + 100] for start in range(0, len(data), 100)]
+def test_who_wrote_pictures_in_pieces_is_given_a_moment_where_one_came_at_once() -> None:
+    t = Transcript()
+    for _ in range(FIRST_PROOF * 2):
+        trickle(t, t.picture(), of=400)
+    assert t.write(t.picture()) == pytest.approx(LEAST_PAUSE)
+
+
+def trickle(t: Transcript, data: bytes, then: float = FRAME, of: int = 100) -> None:
+    """Write so many bytes at a time, without a pause between."""
+    pieces = [data[start : start + of] for start in range(0, len(data), of)]
     for piece in pieces[:-1]:
         t.write(piece, then=0.0)
     t.write(pieces[-1], then)
@@ -138,36 +145,41 @@ def test_each_picture_says_when_its_last_byte_came_not_when_the_next_one_did() -
 def test_large_pictures_and_those_in_several_reads_are_given_a_moment() -> None:
     end = EndOfPicture()
     for _ in range(20):
-        end.learn(keyframe=False, size=LARGE + 1, slices=1, aligned=True, pause=0.0)
-    assert end.patience(keyframe=False, size=LARGE + 1, slices=1, reads=1, pause=0.0) == LEAST_PAUSE
-    end.learn(keyframe=False, size=LARGE + 1, slices=1, aligned=True, pause=LEAST_PAUSE / 2)
-    assert end.patience(keyframe=False, size=LARGE + 1, slices=1, reads=2, pause=0.0) == 2 * LEAST_PAUSE
+        end.learn(keyframe=False, size=LARGE + 1, slices=1, aligned=True, pause=0.0, pieces=0)
+    assert end.patience(keyframe=False, size=LARGE + 1, slices=1, reads=1, pause=0.0, pieces=0) == LEAST_PAUSE
+    end.learn(keyframe=False, size=LARGE + 1, slices=1, aligned=True, pause=LEAST_PAUSE / 2, pieces=0)
+    assert (
+        end.patience(keyframe=False, size=LARGE + 1, slices=1, reads=2, pause=0.0, pieces=0)
+        == 2 * LEAST_PAUSE
+    )
 
 
 def test_a_picture_with_fewer_slices_than_the_last_is_not_whole_yet() -> None:
     end = EndOfPicture()
     for _ in range(20):
-        end.learn(keyframe=False, size=1000, slices=4, aligned=True, pause=0.0)
-    assert end.patience(keyframe=False, size=1000, slices=3, reads=1, pause=0.0) == SILENCE
-    assert end.patience(keyframe=False, size=1000, slices=4, reads=1, pause=0.0) == 0.0
+        end.learn(keyframe=False, size=1000, slices=4, aligned=True, pause=0.0, pieces=0)
+    assert end.patience(keyframe=False, size=1000, slices=3, reads=1, pause=0.0, pieces=0) == SILENCE
+    assert end.patience(keyframe=False, size=1000, slices=4, reads=1, pause=0.0, pieces=0) == 0.0
     assert (
-        end.patience(keyframe=True, size=9000, slices=4, reads=1, pause=0.0) == SILENCE
+        end.patience(keyframe=True, size=9000, slices=4, reads=1, pause=0.0, pieces=0) == SILENCE
     )  # none like it so far
 
 
 def test_what_says_where_its_slices_end_is_whole_whatever_its_size_and_however_it_came() -> None:
     end = EndOfPicture(slices_are_whole=True)
     for _ in range(20):
-        end.learn(keyframe=False, size=1000, slices=1, aligned=True, pause=0.06)  # inside the slice
-    assert end.patience(keyframe=False, size=9, slices=1, reads=1, pause=0.0) == 0.0
-    assert end.patience(keyframe=False, size=10 * LARGE, slices=1, reads=30, pause=0.06) == 0.0
+        end.learn(keyframe=False, size=1000, slices=1, aligned=True, pause=0.06, pieces=0)  # inside the slice
+    assert end.patience(keyframe=False, size=9, slices=1, reads=1, pause=0.0, pieces=0) == 0.0
+    assert end.patience(keyframe=False, size=10 * LARGE, slices=1, reads=30, pause=0.06, pieces=0) == 0.0
 
 
 def test_between_slices_a_stall_can_still_tear_a_picture() -> None:
     end = EndOfPicture(slices_are_whole=True)
     for _ in range(20):
-        end.learn(keyframe=False, size=1000, slices=4, aligned=True, pause=0.0)
-    assert end.patience(keyframe=False, size=1000, slices=3, reads=1, pause=0.0) == SILENCE
-    assert end.patience(keyframe=False, size=10 * LARGE, slices=4, reads=2, pause=0.0) == LEAST_PAUSE
-    end.learn(keyframe=False, size=1000, slices=4, aligned=True, pause=0.06)
-    assert end.patience(keyframe=False, size=1000, slices=4, reads=1, pause=0.0) == SILENCE
+        end.learn(keyframe=False, size=1000, slices=4, aligned=True, pause=0.0, pieces=0)
+    assert end.patience(keyframe=False, size=1000, slices=3, reads=1, pause=0.0, pieces=0) == SILENCE
+    assert (
+        end.patience(keyframe=False, size=10 * LARGE, slices=4, reads=2, pause=0.0, pieces=0) == LEAST_PAUSE
+    )
+    end.learn(keyframe=False, size=1000, slices=4, aligned=True, pause=0.06, pieces=0)
+    assert end.patience(keyframe=False, size=1000, slices=4, reads=1, pause=0.0, pieces=0) == SILENCE

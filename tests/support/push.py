@@ -1,6 +1,6 @@
 """Encoders that push over TCP: ours, which knows what it wrote and when, and real ones, overheard."""
 
-import contextlib
+import errno
 import random
 import socket
 import threading
@@ -15,6 +15,7 @@ from tests.support.encoded import EncodedStream, decode_hashes, split
 from tests.support.matching import Push, pushes
 
 CONNECT_SECONDS = 10.0
+HUNG_UP = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 SEND_SECONDS = 30.0  # a daemon that does not read for this long has failed
 
 
@@ -198,11 +199,14 @@ def send(port: int, data: bytes, *, timeout: float = SEND_SECONDS) -> bytes:
     answer = b""
     with socket.create_connection(("127.0.0.1", port), CONNECT_SECONDS) as peer:
         peer.settimeout(timeout)
-        with contextlib.suppress(ConnectionError):
+        try:
             peer.sendall(data)
             peer.shutdown(socket.SHUT_WR)
             while chunk := peer.recv(4096):
                 answer += chunk
+        except OSError as error:
+            if error.errno not in HUNG_UP:
+                raise
     return answer
 
 

@@ -43,3 +43,17 @@ def test_a_view_may_end_early_where_the_test_broke_something() -> None:
 def test_a_faulty_view_is_told(seen: list[tuple[float, str]], complaint: str) -> None:
     with pytest.raises(AssertionError, match=complaint):
         assert_pictures_match(view(*seen), PUSHED)
+
+
+def test_what_the_receiver_left_out_to_go_on_with_a_keyframe_is_excused() -> None:
+    assert_pictures_match(view(*live(0, 5), *live(8)), PUSHED, left_out=lambda: 2)
+
+
+@pytest.mark.parametrize(
+    ("seen", "left_out"),
+    [([*live(0, 5), *live(8)], 1), ([*live(0, 4), *live(6)], 9), (live(0, 10), 9)],
+    ids=["more than it left out", "not before a keyframe", "the last"],
+)
+def test_nothing_else_is_excused(seen: list[tuple[float, str]], left_out: int) -> None:
+    with pytest.raises(AssertionError, match="missing"):
+        assert_pictures_match(view(*seen), PUSHED, left_out=lambda: left_out)

@@ -23,6 +23,7 @@ from typing import IO, Any, Protocol, Self
 BLACK_SIZES = {(2, 2), (8, 8)}
 JOIN_SECONDS = 30.0  # generous: a busy machine, a cold native library
 STOP_SECONDS = 20.0
+ACCOUNT_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,16 @@ class Viewer:
         """How often it has joined the room: more than once when the server was gone."""
         with self._changed:
             return self._joined
+
+    def left_out(self) -> int:
+        """How many pictures WebRTC has received and not decoded, by its own account, over all tracks."""
+        now = time.monotonic()
+        with self._changed:
+            # A track that has left the room has no account any more: the last one counts.
+            self._changed.wait_for(
+                lambda: all(account["at"] > now for account in self._received.values()), ACCOUNT_SECONDS * 4
+            )
+            return sum(account["frames"] - account["decoded"] for account in self._received.values())
 
     def wait_until(self, condition: Callable[[], bool], *, timeout: float, what: str) -> None:
         """Wait for `condition`, looking again whenever something was seen; fail when the time is over."""
@@ -291,15 +302,17 @@ async def _record(track: Any, name: str, sid: str) -> None:
 
 
 async def _account(track: Any, sid: str) -> None:
-    """Say every second what WebRTC has received of one track: where pictures were lost, it tells where."""
+    """Say again and again what WebRTC has received of one track: where pictures were lost, it tells where."""
     while True:
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(ACCOUNT_SECONDS)
+        at = time.monotonic()
         for entry in await track.get_stats():
             if entry.WhichOneof("stats") == "inbound_rtp":
                 received, inbound = entry.inbound_rtp.received, entry.inbound_rtp.inbound
                 _say(
                     "received",
                     sid=sid,
+                    at=at,
                     packets=received.packets_received,
                     packets_lost=received.packets_lost,
                     bytes=inbound.bytes_received,

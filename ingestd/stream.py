@@ -53,6 +53,7 @@ class Stream:
         self._delivery = Delivery(config.max_backlog)
         self._options = TrackOptions(config.name, config.track, config.max_bitrate, config.max_framerate)
         self._publication = Publication(self._options, self, tasks)
+        self._frames_lost = 0
         self._sent_before = 0  # on the publications before this one
         self._guard = Guard(self, config.source, config.name)
         address = config.source.address
@@ -153,6 +154,19 @@ class Stream:
         self._delivery.closed()
         self._back_channel.new_track()
 
+    def publication_lost(self, count: int) -> None:
+        """WebRTC took pictures and has not encoded them."""
+        self._frames_lost += count
+        self._say(
+            "lost",
+            self._log.warning,
+            "pictures lost in WebRTC: it was too busy, or the link too slow for them",
+            pictures=count,
+            target_bitrate_bps=self._publication.target_bitrate,
+        )
+        self._delivery.lost(time.monotonic())
+        self._pump()
+
     def publication_failed(self, reason: str) -> None:
         """The track was of no use."""
         self._errors[reason] += 1
@@ -196,6 +210,7 @@ class Stream:
             frames_dropped=delivery.books.dropped,
             frames_held=delivery.held,
             frames_sent=self._sent_before + self._publication.frames_sent,
+            frames_lost=self._frames_lost,
             stream_errors=self._errors,
             encoder_connections=self._guard.connections,
             room_connections=self._room.connections,

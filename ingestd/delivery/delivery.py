@@ -31,6 +31,8 @@ FIRST_COOLDOWN = 0.1
 LONGEST_COOLDOWN = 4.0
 # A request after so long a silence has nothing to do with the replays before.
 CALM = 5.0
+# Longer than between two pictures: the encoder has paused.
+PAUSE = 0.25
 
 
 class _State(Enum):
@@ -63,6 +65,7 @@ class Delivery:
         self._replay_wanted = False
         self._cooldown = FIRST_COOLDOWN
         self._cool_at = 0.0
+        self._handed_over_at = 0.0
 
     @property
     def held(self) -> int:
@@ -162,6 +165,12 @@ class Delivery:
             self._cooldown = FIRST_COOLDOWN
         self._replay_wanted = True
 
+    def lost(self, now: float) -> None:
+        """WebRTC has not encoded some of the pictures that it took."""
+        # It asks for a keyframe itself with the picture after them; where none comes it never will.
+        if self._state is _State.RUNNING and now - self._handed_over_at > PAUSE:
+            self._replay_wanted = True
+
     def due(self) -> float | None:
         """Return when `take` will have something, if nothing else happens; None if never."""
         if self._state is _State.PROBING and (self._gop or self._waiting):
@@ -187,6 +196,7 @@ class Delivery:
 
     def handed_over(self, hand_over: HandOver, accepted: bool, now: float) -> None:
         """Book what became of ``hand_over``."""
+        self._handed_over_at = now
         waiting = len(self._waiting)
         if self._replay is not None:
             waiting += len(self._gop) - self._replay

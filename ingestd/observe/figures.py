@@ -25,6 +25,7 @@ class StreamFigures:
     frames_dropped: Mapping[str, int]  # by reason
     frames_held: int
     frames_sent: int
+    frames_lost: int  # taken by WebRTC and not encoded
     stream_errors: Mapping[str, int]  # by reason
     encoder_connections: Mapping[str, int]  # by result
     room_connections: Mapping[str, int]  # by result

@@ -28,6 +28,7 @@ _COUNTERS: Mapping[str, tuple[str, Callable[[StreamFigures], int]]] = {
     ),
     "frames_replayed": ("Access units handed to WebRTC again.", lambda f: f.frames_replayed),
     "frames_sent": ("Frames that left, by WebRTC's own count.", lambda f: f.frames_sent),
+    "frames_lost": ("Access units that WebRTC took and never encoded.", lambda f: f.frames_lost),
     "keyframe_requests": ("Keyframes asked for by viewers.", lambda f: f.keyframe_requests),
 }
 # Series with one counter per stream and value of a second label.

@@ -128,7 +128,11 @@ def _row(figures: StreamFigures) -> str:
         "delay": "–" if delay is None else f"{delay * 1000:.1f} ms",
         "backlog": f"{figures.backlog * 1000:.0f} ms waiting" if figures.backlog else "",
         "sent": f"{figures.frames_sent:,}",
-        "held": f"{figures.frames_held} held" if figures.frames_held else "",
+        "held": ", ".join(
+            f"{count:,} {what}"
+            for count, what in ((figures.frames_held, "held"), (figures.frames_lost, "lost"))
+            if count
+        ),
         "dropped": f"{sum(dropped.values()):,}",
         "reasons": _reasons(dropped),
     }

@@ -10,6 +10,7 @@ import structlog
 from livekit import rtc
 
 from ingestd.backoff import Backoff
+from ingestd.delivery.losses import Losses
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import StreamInfo
 from ingestd.publish.stats import SendStats, read
@@ -60,6 +61,10 @@ class Listener(Protocol):
         """Whatever is handed over from now on is lost."""
         ...
 
+    def publication_lost(self, count: int) -> None:
+        """WebRTC took ``count`` pictures and has not encoded them."""
+        ...
+
     def publication_failed(self, reason: str) -> None:
         """The track was of no use, and is taken out of the room; it will be tried again."""
         ...
@@ -83,6 +88,7 @@ class Publication:
         self._source: rtc.EncodedVideoSource | None = None  # while open
         self._booked = 0  # of the pictures that WebRTC says it has sent on this track's transport
         self._handed_over = 0
+        self._losses = Losses()
         self.frames_sent = 0  # by WebRTC's count, over all the times the track was published
         self.target_bitrate: float | None = None
         self.problem: str | None = "the track is not published"
@@ -155,6 +161,7 @@ class Publication:
             metadata=rtc.FrameMetadata(user_timestamp=user_timestamp_us, frame_id=frame_id & 0xFFFFFFFF),
         )
         self._handed_over += 1
+        self._losses.handed_over(time.monotonic())
         return self._source.capture_frame(frame)
 
     def take_feedback(self) -> Feedback:
@@ -244,6 +251,7 @@ class Publication:
     async def _watch(self, published: PublishedTrack) -> None:
         track = published.track
         before = (await read(track)).frames_encoded
+        self._losses = Losses()
         # What was asked for in an earlier life of the track is no sign that WebRTC encodes in this one.
         published.source.take_feedback()
         self._source = published.source
@@ -259,6 +267,8 @@ class Publication:
             if not running and stats.frames_encoded and stats.frames_encoded != before:
                 running = True
                 self._listener.publication_running()
+            if running and (lost := self._losses.encoded(stats.frames_encoded, stats.at)):
+                self._listener.publication_lost(lost)
             now = time.monotonic()
             if stats.frames_encoded != encoded:
                 handed_over, encoded, changed_at = self._handed_over, stats.frames_encoded, now

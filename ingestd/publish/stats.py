@@ -1,6 +1,7 @@
 """WebRTC's own account of what it sends: the only one that can be believed."""
 
 import asyncio
+import time
 from dataclasses import dataclass
 
 from livekit import rtc
@@ -19,12 +20,13 @@ class SendStats:
     frames_encoded: int
     frames_sent: int
     target_bitrate_bps: float | None
+    at: float  # when WebRTC counted, seconds on the monotonic clock
 
 
 async def read(track: rtc.LocalVideoTrack) -> SendStats:
     """Ask WebRTC about ``track``. Raises RoomError where there is no answer."""
     mime_types: dict[str, str] = {}
-    codec_id, encoded, sent, target = "", 0, 0, 0.0
+    codec_id, encoded, sent, target, at_us = "", 0, 0, 0.0, time.time_ns() // 1000
     try:
         async with asyncio.timeout(TIMEOUT):
             entries = await track.get_stats()
@@ -40,4 +42,6 @@ async def read(track: rtc.LocalVideoTrack) -> SendStats:
                 encoded += outbound.frames_encoded
                 sent += outbound.frames_sent
                 target += outbound.target_bitrate
-    return SendStats(mime_types.get(codec_id, ""), encoded, sent, target or None)
+                at_us = entry.outbound_rtp.rtc.timestamp
+    at = time.monotonic() - (time.time_ns() // 1000 - at_us) / 1e6
+    return SendStats(mime_types.get(codec_id, ""), encoded, sent, target or None, at)

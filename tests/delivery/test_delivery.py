@@ -6,7 +6,7 @@ import pytest
 
 from ingestd.delivery import delivery, gop
 from ingestd.delivery.books import Drop
-from ingestd.delivery.delivery import CALM, FIRST_COOLDOWN, LONGEST_COOLDOWN, PROBE_INTERVAL
+from ingestd.delivery.delivery import CALM, FIRST_COOLDOWN, LONGEST_COOLDOWN, PAUSE, PROBE_INTERVAL
 from ingestd.delivery.pacer import HURRIED, LEAST, LONG_QUEUE, RELAXED
 from ingestd.delivery.timestamps import Timestamps
 from ingestd.media.access_unit import AccessUnit
@@ -171,6 +171,19 @@ def test_a_keyframe_request_is_answered_with_the_whole_gop() -> None:
     script.ask_for_keyframe()
     assert script.drain() == "(K1) (d2) (d3)"
     assert script.drain(10) == ""
+
+
+def test_a_loss_behind_which_nothing_comes_is_mended_by_the_gop() -> None:
+    script = Transcript.running("K1 d2 d3")
+    script.pass_time(PAUSE)
+    script.delivery.lost(script.now)
+    assert script.drain() == "(K1) (d2) (d3)"
+
+
+def test_a_loss_behind_which_pictures_come_is_left_to_webrtc_to_ask_for() -> None:
+    script = Transcript.running("K1 d2 d3")
+    script.delivery.lost(script.now)
+    assert script.drain() == ""
 
 
 def test_only_the_newest_gop_is_handed_over_again() -> None:

@@ -17,6 +17,7 @@ CONTRACT = {
     "ingestd_frames_replayed": ("counter", ()),
     "ingestd_frames_dropped": ("counter", ("reason",)),
     "ingestd_frames_sent": ("counter", ()),
+    "ingestd_frames_lost": ("counter", ()),
     "ingestd_stream_errors": ("counter", ("reason",)),
     "ingestd_encoder_connections": ("counter", ("result",)),
     "ingestd_room_connections": ("counter", ("result",)),

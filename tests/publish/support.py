@@ -37,6 +37,7 @@ class Stream:
     """Writes down what becomes of the publication."""
 
     events: list[str] = field(default_factory=list)
+    lost: int = 0
 
     def publication_opened(self) -> None:
         self.events.append("opened")
@@ -46,6 +47,9 @@ class Stream:
 
     def publication_closed(self) -> None:
         self.events.append("closed")
+
+    def publication_lost(self, count: int) -> None:
+        self.lost += count
 
     def publication_failed(self, reason: str) -> None:
         self.events.append(reason)
@@ -71,6 +75,18 @@ async def own_tasks() -> AsyncIterator[Tasks]:
     assert failures == []
 
 
+def hand_over(publication: Publication, stream: EncodedStream) -> None:
+    """The keyframe."""
+    assert publication.hand_over(
+        stream.access_units[0],
+        info(stream.codec),
+        keyframe=True,
+        timestamp_us=time.monotonic_ns() // 1000,
+        frame_id=0,
+        user_timestamp_us=0,
+    )
+
+
 async def hand_over_until(
     publication: Publication, stream: EncodedStream, done: Callable[[], object]
 ) -> None:
@@ -78,14 +94,7 @@ async def hand_over_until(
     deadline = time.monotonic() + PATIENCE
     while not done():
         assert time.monotonic() < deadline, "handing over changes nothing"
-        assert publication.hand_over(
-            stream.access_units[0],
-            info(stream.codec),
-            keyframe=True,
-            timestamp_us=time.monotonic_ns() // 1000,
-            frame_id=0,
-            user_timestamp_us=0,
-        )
+        hand_over(publication, stream)
         await asyncio.sleep(0.03)
 
 

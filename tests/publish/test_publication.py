@@ -16,6 +16,7 @@ from tests.publish.support import (
     OPTIONS,
     Stream,
     eventually,
+    hand_over,
     hand_over_until,
     info,
     own_tasks,
@@ -79,6 +80,20 @@ async def test_from_a_description_to_pictures_sent_to_the_end(
     assert (publication.open, publication.target_bitrate) == (False, None)
     assert publication.frames_sent >= sent
     await tracks_become(livekit, room, {"cam": []})
+
+
+async def test_what_webrtc_takes_and_does_not_encode_is_told_as_lost(
+    joined: rtc.Room, publication: Publication, stream: Stream
+) -> None:
+    publication.room_joined(joined)
+    publication.describe(info())
+    await eventually(lambda: publication.open, "publish")
+    await hand_over_until(publication, video(), lambda: publication.frames_sent > 20)
+    assert stream.lost == 0
+    for _ in range(30):  # without a pause, it keeps the newest alone
+        hand_over(publication, video())
+    await eventually(lambda: stream.lost > 20, "tell of the loss")
+    assert stream.lost < 30
 
 
 async def test_a_running_encoder_says_what_it_wants(

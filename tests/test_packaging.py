@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
-from ingestd.demo import server
-from ingestd.demo.server import LiveKitServer, ServerError, find_or_build_server, find_server
+from ingestd.demo import server_program
+from ingestd.demo.port_pair import PortPair
+from ingestd.demo.server import LiveKitServer
+from ingestd.demo.server_program import ServerError, find_or_build_server, find_server
 
 ROOT = Path(__file__).parent.parent
 LOCKS = {name: ROOT / "requirements" / f"{name}.lock" for name in ("runtime", "demo", "build", "dev")}
@@ -260,9 +262,9 @@ def test_the_server_dies_with_a_parent_that_was_killed() -> None:
 def test_a_port_taken_by_somebody_else_is_exchanged_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
     with LiveKitServer() as other:
         taken = other.port
-        reserve = server._PortPair.reserve
-        first = [server._PortPair(taken, reserve()._token)]
-        monkeypatch.setattr(server._PortPair, "reserve", lambda: first.pop() if first else reserve())
+        reserve = PortPair.reserve
+        first = [PortPair(taken, reserve()._token)]
+        monkeypatch.setattr(PortPair, "reserve", lambda: first.pop() if first else reserve())
         with LiveKitServer() as livekit:
             assert livekit.port != taken
             assert status_of(livekit.http_url) == 200
@@ -295,7 +297,7 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """No server, no Go, nothing cached; programs put into the directory returned are on PATH."""
     monkeypatch.delenv("INGESTD_LIVEKIT_SERVER", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(server, "_find_go", lambda: shutil.which("go"))
+    monkeypatch.setattr(server_program, "_find_go", lambda: shutil.which("go"))
     programs = tmp_path / "bin"
     programs.mkdir()
     monkeypatch.setenv("PATH", str(programs))

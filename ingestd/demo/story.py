@@ -17,7 +17,8 @@ from ingestd.demo.encoder import BIT_RATE, CODECS, GOP
 from ingestd.demo.interrupt import Interrupt
 from ingestd.demo.picture import FPS, HEIGHT, WIDTH
 from ingestd.demo.screen import Screen
-from ingestd.demo.server import LiveKitServer, find_or_build_server
+from ingestd.demo.server import LiveKitServer
+from ingestd.demo.server_program import find_or_build_server
 from ingestd.demo.tally import Tally
 from ingestd.demo.viewer import Viewer
 from ingestd.errors import ConfigError, IngestdError

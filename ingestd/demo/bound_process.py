@@ -1,0 +1,37 @@
+"""A process that gets no signal from our terminal, and dies when we do."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+
+def spawn(command: list[str], output: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a process that gets no signal from our terminal and dies when we do, however we die."""
+    leash = [sys.executable, str(Path(__file__).with_name("leash.py")), str(os.getpid())]
+    return subprocess.Popen(
+        [*leash, *command],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End it and whatever it started; a process that already left is none of our business."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def tail(log: Path, skip: int = 0, lines: int = 15) -> str:
+    """Return the last lines of a log, indented, but for its first ``skip`` bytes."""
+    said = log.read_bytes()[skip:].decode(errors="replace").splitlines()
+    return "\n".join(f"    {line}" for line in said[-lines:])

@@ -17,6 +17,7 @@ from ingestd.errors import ConfigError, StreamError
 from ingestd.limited import Limited
 from ingestd.media.access_unit import AccessUnit, Codec, StreamInfo
 from ingestd.media.demuxer import Demuxer
+from ingestd.media.frame_metadata import FrameMetadata
 from ingestd.media.parameter_sets import ParameterSets
 from ingestd.media.verdict import B_FRAMES, NO_PARAMETER_SETS, obstacles
 from ingestd.observe.figures import StreamFigures
@@ -51,7 +52,9 @@ class Stream:
         self._tasks = tasks
         self._limited = Limited()
         self._delivery = Delivery(config.max_backlog)
-        self._options = TrackOptions(config.name, config.track, config.max_bitrate, config.max_framerate)
+        self._options = TrackOptions(
+            config.name, config.track, config.max_bitrate, config.max_framerate, config.frame_metadata
+        )
         self._publication = Publication(self._options, self, tasks)
         self._frames_lost = 0
         self._sent_before = 0  # on the publications before this one
@@ -413,13 +416,14 @@ class Stream:
         picture = hand_over.picture
         access_unit = picture.access_unit
         assert access_unit.info is not None, "the gate lets nothing pass that has no headers"
+        # A trailer is published as it is: filled up with what it does not say it might not fit any more.
+        counted = FrameMetadata(user_timestamp=picture.arrived_us, frame_id=picture.number & 0xFFFFFFFF)
         accepted = self._publication.hand_over(
             access_unit.data,
             access_unit.info,
             keyframe=access_unit.keyframe,
             timestamp_us=hand_over.timestamp_us,
-            frame_id=picture.number,
-            user_timestamp_us=picture.arrived_us,
+            metadata=access_unit.metadata or counted,
         )
         now = time.monotonic()
         self._delivery.handed_over(hand_over, accepted, now)

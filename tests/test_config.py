@@ -141,6 +141,7 @@ def test_every_value_is_typed(loads: Loads) -> None:
             "max_framerate: 29.97",
             "max_backlog: 1",
             "b_frames: reject",
+            "frame_metadata: off",
             "feedback: {inline: true, webhook: 'https://example.org/hook'}",
         )
     )
@@ -151,6 +152,7 @@ def test_every_value_is_typed(loads: Loads) -> None:
     assert (cam.codec, cam.format) == (Codec.H264, Format.LENGTH_PREFIXED)
     assert (cam.max_bitrate, cam.max_framerate, cam.max_backlog) == (1_500_000, 29.97, 1.0)
     assert cam.b_frames == "reject"
+    assert not cam.frame_metadata
     assert cam.feedback.inline
     assert cam.feedback.webhook == "https://example.org/hook"
 
@@ -207,6 +209,7 @@ def test_the_environment_goes_before_the_file(loads: Loads) -> None:
         INGESTD_LIVEKIT__API_KEY="other",
         LIVEKIT_API_KEY="third",
         INGESTD_DEFAULTS__B_FRAMES="reject",
+        INGESTD_DEFAULTS__FRAME_METADATA="false",
         INGESTD_STREAMS__0__ROOM="attic",
         INGESTD_STREAMS__FRONT_DOOR__MAX_BITRATE="2Mbps",
         INGESTD_STREAMS__FRONT_DOOR__FEEDBACK__INLINE="true",
@@ -218,6 +221,7 @@ def test_the_environment_goes_before_the_file(loads: Loads) -> None:
     assert config.http.listen == Address("http", "::1", 0)
     assert config.livekit.api_key == "other"
     assert front_door.b_frames == "reject"
+    assert not front_door.frame_metadata
     assert front_door.room == "attic"
     assert front_door.max_bitrate == 2_000_000
     assert front_door.feedback.inline
@@ -390,6 +394,7 @@ streams:
         ("codec: no", "codec: False is not known; allowed: auto, h264, h265, vp8, vp9, av1"),
         ("format: mkv", "format: 'mkv' is not known; allowed: auto, annexb, length-prefixed, ivf, obu"),
         ("b_frames: drop", "b_frames: 'drop' is not known; allowed: warn or reject"),
+        ("frame_metadata: auto", "frame_metadata: 'auto' is not known; allowed: true or false"),
         ("video_codec: h264", "video_codec: is not known; did you mean codec?"),
         ("max_bitrat: 1", "max_bitrat: is not known; did you mean max_bitrate?"),
         ("track: ''", "track: '' is not usable; allowed: 1 to 256 printable characters"),
@@ -628,7 +633,12 @@ def test_the_description_says_what_would_happen(loads: Loads) -> None:
         LIVEKIT.replace("livekit:", "livekit:\n  url: wss://user:pw@sfu.example/x?access_token=t")
         + "http: {listen: '[::1]:9464'}\nstreams:\n"
         + stream("codec: vp9", "feedback: {inline: true, webhook: 'http://u:pw@hook/a?k=pw'}")
-        + stream("source: {connect: 'tcp://10.0.0.7:1', idle_timeout: 0}", "simulcast: true", name="roof")
+        + stream(
+            "source: {connect: 'tcp://10.0.0.7:1', idle_timeout: 0}",
+            "simulcast: true",
+            "frame_metadata: false",
+            name="roof",
+        )
     )
     said = describe(loads(text))
 
@@ -639,6 +649,8 @@ def test_the_description_says_what_would_happen(loads: Loads) -> None:
     assert (
         "vp9, in the format it is recognised by; at most 8Mbps and 60 pictures/s; waits at most 500ms" in said
     )
+    assert "; metadata of pictures: published\n" in said
+    assert "; metadata of pictures: none\n" in said
     assert "requests: on the encoder's connection and to http://hook/a\n" in said
     assert "we dial the encoder, again and again; a silent one is kept for ever" in said
     assert "warning: " in said

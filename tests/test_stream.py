@@ -12,12 +12,14 @@ import structlog
 
 from ingestd.config import Address, FeedbackConfig, SourceConfig, StreamConfig
 from ingestd.media.access_unit import StreamInfo
+from ingestd.media.frame_metadata import FrameMetadata
 from ingestd.publish.publication import Feedback, Listener
 from ingestd.publish.room import RoomAddress, RoomConnection
 from ingestd.publish.track import TrackOptions
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks
 from tests.support.encoded import EncodedStream, encode
+from tests.support.lkts import sei, trailer, user_data
 
 PATIENCE = 10.0
 H264 = encode("h264", frames=8, gop=4, size=(160, 120), seed=1)
@@ -42,6 +44,7 @@ class Track:
         self.frames_sent = 0
         self.target_bitrate: float | None = None
         self.taken: list[bytes] = []
+        self.metadata: list[FrameMetadata] = []
         self.wishes: list[Feedback] = []
 
     def describe(self, info: StreamInfo) -> None:
@@ -59,8 +62,9 @@ class Track:
         self.lose()
         self.closed = True
 
-    def hand_over(self, data: bytes, _info: StreamInfo, **_: object) -> bool:
+    def hand_over(self, data: bytes, _info: StreamInfo, *, metadata: FrameMetadata, **_: object) -> bool:
         self.taken.append(data)
+        self.metadata.append(metadata)
         self.frames_sent += 1
         return True
 
@@ -289,6 +293,27 @@ async def test_a_stream_that_changes_with_every_picture_does_not_fill_the_log(
     assert events.count("stream changed") == 1
     assert len(events) <= 6
     assert stream.figures().stream_errors["h265_not_published"] == (one is H265)
+
+
+async def test_viewers_are_told_what_the_encoder_says_of_a_picture_or_its_number_and_arrival(
+    stream: Stream,
+) -> None:
+    encoder = Encoder(stream)
+    units = list(H264.access_units)
+    units[5] = b"\0\0\0\1" + sei(trailer(user_data(b"goal"))) + units[5]
+    before = time.time_ns() // 1000
+    encoder.send(b"".join(units))
+    after = time.time_ns() // 1000
+    track(stream).publish()
+    await eventually(lambda: len(track(stream).taken) == 3, "hand over all that is whole")
+    first, second, third = track(stream).metadata
+    assert second == FrameMetadata(user_data=b"goal")
+    assert track(stream).taken[1] == units[5]
+    for counted, number in ((first, 4), (third, 6)):
+        assert counted.user_timestamp is not None
+        assert before <= counted.user_timestamp <= after
+        assert counted == FrameMetadata(counted.user_timestamp, number)
+    encoder.leave()
 
 
 async def test_an_encoder_hears_what_webrtc_wants_and_so_does_the_next(

@@ -35,7 +35,8 @@ def _stream(stream: StreamConfig) -> str:
             f"in room {stream.room} as {stream.identity}",
             f"  {_source(stream.source)}",
             f"  {codec}, {form}; at most {format_bitrate(stream.max_bitrate)} and {stream.max_framerate:g} "
-            f"pictures/s; waits at most {format_duration(stream.max_backlog)}; B-frames: {stream.b_frames}",
+            f"pictures/s; waits at most {format_duration(stream.max_backlog)}; B-frames: {stream.b_frames}; "
+            f"metadata of pictures: {'published' if stream.frame_metadata else 'none'}",
             f"  keyframe and rate requests: {' and '.join(back) or 'kept to ourselves'}",
         ]
     )

@@ -259,6 +259,7 @@ class StreamConfig(Section):
     max_framerate: Annotated[float, BeforeValidator(_framerate)] = 60.0  # pictures per second
     max_backlog: Annotated[float, BeforeValidator(_backlog)] = 0.5  # seconds
     b_frames: Literal["warn", "reject"] = "warn"
+    frame_metadata: bool = True  # tell viewers what is known of each picture
     feedback: FeedbackConfig = FeedbackConfig()
 
     @model_validator(mode="after")

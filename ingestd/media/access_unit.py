@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ingestd.media.frame_metadata import FrameMetadata
+
 
 class Codec(StrEnum):
     """A video codec, spelt as in the configuration."""
@@ -55,3 +57,4 @@ class AccessUnit:
     corrects: bool = False  # it is the access unit before, which came out before all of it had arrived
     reordered: bool = False  # H.264, H.265: it is to be shown before one that was sent earlier
     lacks_parameter_sets: bool = False  # a keyframe whose SPS or PPS was never seen: nobody can decode it
+    metadata: FrameMetadata | None = None  # H.264, H.265: of the LKTS trailer that came with it

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import AccessUnit, Codec, Format, StreamInfo
+from ingestd.media.frame_metadata import FrameMetadata
 from ingestd.media.h264 import H264Syntax
 from ingestd.media.h265 import H265Syntax
 from ingestd.media.limits import MAX_ACCESS_UNIT_BYTES
@@ -50,8 +51,8 @@ class Syntax(Protocol):
         """Read a parameter set; raises BitstreamError."""
         ...
 
-    def sei(self, nal: bytes) -> None:
-        """Take the SEI before a picture; raises BitstreamError."""
+    def sei(self, nal: bytes) -> FrameMetadata | None:
+        """Take the SEI before a picture; return what it has for viewers; raises BitstreamError."""
         ...
 
     def slice(self, head: bytes) -> Slice:
@@ -73,6 +74,7 @@ class _Guess:
     nals: list[bytes]
     ends: list[tuple[int, int]]
     in_band: list[tuple[int, Kind, int]]
+    metadata: list[tuple[int, FrameMetadata]]
     size: int
     first_slice: int
     random_access: bool
@@ -115,6 +117,7 @@ class AccessUnitAssembler:
         self._target: list[bytes] | None = None  # where the NAL unit announced goes; None: it is left out
         self._role = Role.STAYS  # of the NAL unit announced
         self._in_band: list[tuple[int, Kind, int]] = []  # index in `_nals` + `_held`, kind and id of each set
+        self._metadata: list[tuple[int, FrameMetadata]] = []  # index likewise, and what the SEI there says
         self._ends: list[tuple[int, int]] = []  # the positions behind each, and of the next
         self._size = 0  # of both, with start codes
         self._guess: _Guess | None = None
@@ -264,7 +267,8 @@ class AccessUnitAssembler:
         self._size += len(START_CODE) + len(nal)
         try:
             if self._role is Role.SEI:
-                self._syntax.sei(nal)
+                if (metadata := self._syntax.sei(nal)) is not None:
+                    self._metadata.append((index, metadata))
             elif self._role is Role.PARAMETER_SET:
                 parameter_set = self._syntax.parameter_set(nal)
                 self._sets.store(parameter_set)
@@ -296,6 +300,7 @@ class AccessUnitAssembler:
             self._nals.copy(),
             self._ends.copy(),
             self._in_band.copy(),
+            self._metadata.copy(),
             self._size,
             self._first_slice,
             self._random_access,
@@ -318,6 +323,7 @@ class AccessUnitAssembler:
         self._nals = guess.nals + self._nals
         self._ends = guess.ends + self._ends
         self._in_band = guess.in_band + [(index + count, kind, id) for index, kind, id in self._in_band]
+        self._metadata = guess.metadata + [(index + count, said) for index, said in self._metadata]
         self._size += guess.size + len(rest)
         self._first_slice = guess.first_slice
         self._slices = self.last_slices
@@ -358,6 +364,7 @@ class AccessUnitAssembler:
             arrived=self._arrived_at(self.last_end),
             corrects=self._corrects,
             reordered=self._reordered,
+            metadata=next((said for index, said in reversed(self._metadata) if index < count), None),
         )
         skipped = self._skipped
         if skipped:
@@ -369,5 +376,6 @@ class AccessUnitAssembler:
         self._nals, self._held = self._held, []
         self._size = sum(len(START_CODE) + len(nal) for nal in self._nals)
         self._in_band = [(index - count, kind, id) for index, kind, id in self._in_band if index >= count]
+        self._metadata = [(index - count, said) for index, said in self._metadata if index >= count]
         self._begin_access_unit()
         return None if skipped else access_unit

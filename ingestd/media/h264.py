@@ -6,6 +6,7 @@ from typing import NamedTuple
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec, Format, StreamInfo
 from ingestd.media.bits import BitReader, unescape
+from ingestd.media.frame_metadata import FrameMetadata, frame_metadata
 from ingestd.media.parameter_sets import (
     MAX_PARAMETER_SET_BYTES,
     Kind,
@@ -400,12 +401,14 @@ class H264Syntax:
         """Read an SPS or a PPS."""
         return parse_sps(nal) if nal[0] & 31 == SPS else parse_pps(nal)
 
-    def sei(self, nal: bytes) -> None:
-        """Look for a recovery point."""
-        for message in sei_messages(nal, header_bytes=1):
+    def sei(self, nal: bytes) -> FrameMetadata | None:
+        """Look for a recovery point and for an LKTS trailer."""
+        messages = sei_messages(nal, header_bytes=1)
+        for message in messages:
             if message.payload_type == RECOVERY_POINT:
                 recovery_frame_cnt(message.payload)  # or it is damaged, and none
                 self._random_access.recovery_point()
+        return frame_metadata(messages)
 
     def slice(self, head: bytes) -> Slice:
         """Place a slice: in the picture that is being received, or at the start of the next."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec, Format, StreamInfo
 from ingestd.media.bits import BitReader, unescape
+from ingestd.media.frame_metadata import FrameMetadata, frame_metadata
 from ingestd.media.parameter_sets import (
     MAX_PARAMETER_SET_BYTES,
     Kind,
@@ -396,10 +397,12 @@ class H265Syntax:
         nal_unit_type = nal[0] >> 1 & 63
         return (parse_vps if nal_unit_type == VPS else parse_sps if nal_unit_type == SPS else parse_pps)(nal)
 
-    def sei(self, nal: bytes) -> None:
-        """Look for a recovery point."""
-        if any(message.payload_type == RECOVERY_POINT for message in sei_messages(nal, header_bytes=2)):
+    def sei(self, nal: bytes) -> FrameMetadata | None:
+        """Look for a recovery point and for an LKTS trailer."""
+        messages = sei_messages(nal, header_bytes=2)
+        if any(message.payload_type == RECOVERY_POINT for message in messages):
             self._random_access.recovery_point()
+        return frame_metadata(messages)
 
     def slice(self, head: bytes) -> Slice:
         """Place a slice segment: in the picture that is being received, or at the start of the next."""

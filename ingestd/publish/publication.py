@@ -13,6 +13,7 @@ from ingestd.backoff import Backoff
 from ingestd.delivery.losses import Losses
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import StreamInfo
+from ingestd.media.frame_metadata import FrameMetadata
 from ingestd.publish.stats import SendStats, read
 from ingestd.publish.track import CODECS, PublishedTrack, TrackOptions, publish, withdraw
 from ingestd.tasks import Tasks, outcome
@@ -143,8 +144,7 @@ class Publication:
         *,
         keyframe: bool,
         timestamp_us: int,
-        frame_id: int,
-        user_timestamp_us: int,
+        metadata: FrameMetadata,
     ) -> bool:
         """Give one access unit to WebRTC; False if it said no. True proves nothing: see `frames_sent`."""
         if self._source is None:
@@ -158,7 +158,11 @@ class Publication:
             if keyframe
             else rtc.EncodedFrameType.ENCODED_FRAME_DELTA,
             timestamp_us=timestamp_us,
-            metadata=rtc.FrameMetadata(user_timestamp=user_timestamp_us, frame_id=frame_id & 0xFFFFFFFF),
+            metadata=rtc.FrameMetadata(
+                user_timestamp=metadata.user_timestamp,
+                frame_id=metadata.frame_id,
+                user_data=metadata.user_data,
+            ),
         )
         self._handed_over += 1
         self._losses.handed_over(time.monotonic())

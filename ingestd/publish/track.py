@@ -24,6 +24,13 @@ WITHDRAW_TIMEOUT = 2.0
 # the protocol's enum, its users are given this one.)
 SURVIVES_A_DIP: Any = rtc.DegradationPreference.MAINTAIN_FRAMERATE_AND_RESOLUTION
 
+# All that there is: they are fixed when the track is published, and user data may begin with any picture.
+FRAME_METADATA = [
+    rtc.FrameMetadataFeature.FMF_USER_TIMESTAMP,
+    rtc.FrameMetadataFeature.FMF_FRAME_ID,
+    rtc.FrameMetadataFeature.FMF_USER_DATA,
+]
+
 CODECS = {
     Codec.H264: rtc.VideoCodec.H264,
     Codec.H265: rtc.VideoCodec.H265,
@@ -48,6 +55,7 @@ class TrackOptions:
     name: str
     max_bitrate: int  # bit/s
     max_framerate: float
+    frame_metadata: bool  # whether viewers are told what is known of each picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +110,7 @@ def _sdk_options(options: TrackOptions, codec: Codec) -> rtc.TrackPublishOptions
             max_bitrate=options.max_bitrate, max_framerate=options.max_framerate
         ),
         degradation_preference=SURVIVES_A_DIP,
-        frame_metadata_features=[
-            rtc.FrameMetadataFeature.FMF_USER_TIMESTAMP,
-            rtc.FrameMetadataFeature.FMF_FRAME_ID,
-        ],
+        frame_metadata_features=FRAME_METADATA if options.frame_metadata else [],
     )
 
 

@@ -10,6 +10,7 @@ from livekit import api
 
 from ingestd.demo.server import LiveKitServer
 from ingestd.media.access_unit import Codec, Format, StreamInfo
+from ingestd.media.frame_metadata import FrameMetadata
 from ingestd.publish.publication import Publication
 from ingestd.publish.room import RoomAddress
 from ingestd.publish.track import TrackOptions
@@ -17,7 +18,7 @@ from ingestd.tasks import Tasks
 from tests.support.encoded import EncodedStream, encode
 
 PATIENCE = 20.0
-OPTIONS = TrackOptions("cam", "camera", 1_000_000, 30)
+OPTIONS = TrackOptions("cam", "camera", 1_000_000, 30, frame_metadata=True)
 
 
 def info(codec: str = "vp8", width: int = 160, height: int = 120) -> StreamInfo:
@@ -82,8 +83,7 @@ def hand_over(publication: Publication, stream: EncodedStream) -> None:
         info(stream.codec),
         keyframe=True,
         timestamp_us=time.monotonic_ns() // 1000,
-        frame_id=0,
-        user_timestamp_us=0,
+        metadata=FrameMetadata(),
     )
 
 

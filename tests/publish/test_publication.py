@@ -9,6 +9,7 @@ import pytest
 from livekit import rtc
 
 from ingestd.demo.server import LiveKitServer
+from ingestd.media.frame_metadata import FrameMetadata
 from ingestd.publish.publication import CLOSE_TIMEOUT, Publication
 from ingestd.publish.token import mint
 from ingestd.tasks import Tasks
@@ -137,7 +138,7 @@ async def test_without_a_room_nothing_is_accepted_and_the_next_room_gets_the_tra
     publication.room_lost()
     assert stream.events == ["opened", "running", "closed"]
     assert not publication.hand_over(
-        pictures.access_units[0], info(), keyframe=True, timestamp_us=1, frame_id=0, user_timestamp_us=0
+        pictures.access_units[0], info(), keyframe=True, timestamp_us=1, metadata=FrameMetadata()
     )
     assert not publication.take_feedback()
 

@@ -35,7 +35,10 @@ class Picture:
     track: str  # the track's name
     sid: str  # the track's SID
     size: tuple[int, int]
-    frame_id: int | None  # from the frame's metadata, where the publisher sets it
+    # The frame's metadata, where the publisher sets them.
+    user_timestamp: int | None
+    frame_id: int | None
+    user_data: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class SeenTrack:
     name: str
     identity: str
     mime_type: str
+    frame_metadata_features: list[int]
 
 
 class Server(Protocol):
@@ -196,7 +200,7 @@ class Viewer:
                     case "received":
                         self._received[said.pop("sid")] = said
                     case "picture":
-                        self._pictures.append(Picture(**{**said, "size": tuple(said["size"])}))
+                        self._pictures.append(_picture(said))
                 self._changed.notify_all()
 
     def _read_stderr(self, stderr: IO[str]) -> None:
@@ -212,6 +216,13 @@ class Viewer:
 
     def _stderr(self) -> str:
         return "".join(self._said[-30:])
+
+
+def _picture(said: dict[str, Any]) -> Picture:
+    said["size"] = tuple(said["size"])
+    if said["user_data"] is not None:
+        said["user_data"] = bytes.fromhex(said["user_data"])
+    return Picture(**said)
 
 
 # --- the process ------------------------------------------------------------------------------------
@@ -259,6 +270,7 @@ async def _visit(url: str, room_name: str, identity: str, leaving: asyncio.Task[
                 name=publication.name,
                 identity=participant.identity,
                 mime_type=publication.mime_type,
+                frame_metadata_features=list(publication.frame_metadata_features),
             )
             loop = asyncio.get_running_loop()
             recordings[publication.sid] = loop.create_task(_record(track, publication.name, publication.sid))
@@ -289,7 +301,6 @@ async def _record(track: Any, name: str, sid: str) -> None:
         assert frame.type == rtc.VideoBufferType.I420
         if (frame.width, frame.height) in BLACK_SIZES:
             continue
-        metadata = event.metadata
         _say(
             "picture",
             at=time.monotonic(),
@@ -297,8 +308,16 @@ async def _record(track: Any, name: str, sid: str) -> None:
             track=name,
             sid=sid,
             size=(frame.width, frame.height),
-            frame_id=metadata.frame_id if metadata is not None and metadata.HasField("frame_id") else None,
+            **_metadata(event.metadata),
         )
+
+
+def _metadata(metadata: Any) -> dict[str, Any]:
+    """The three fields; None where the frame has none."""
+    fields = ("user_timestamp", "frame_id", "user_data")
+    set_ = {name for name in fields if metadata is not None and metadata.HasField(name)}
+    values = {name: getattr(metadata, name) if name in set_ else None for name in fields}
+    return {name: value.hex() if isinstance(value, bytes) else value for name, value in values.items()}
 
 
 async def _account(track: Any, sid: str) -> None:

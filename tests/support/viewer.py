@@ -34,6 +34,7 @@ class Picture:
     track: str  # the track's name
     sid: str  # the track's SID
     size: tuple[int, int]
+    due_us: int  # on a clock of its own: when the player is to show it, by the RTP timestamp
     frame_id: int | None  # from the frame's metadata, where the publisher sets it
 
 
@@ -286,6 +287,7 @@ async def _record(track: Any, name: str, sid: str) -> None:
             track=name,
             sid=sid,
             size=(frame.width, frame.height),
+            due_us=event.timestamp_us,
             frame_id=metadata.frame_id if metadata is not None and metadata.HasField("frame_id") else None,
         )
 

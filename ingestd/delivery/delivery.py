@@ -15,6 +15,7 @@ from dataclasses import replace
 from enum import Enum
 
 from ingestd.delivery.books import Books, Drop
+from ingestd.delivery.encoder_clock import EncoderClock
 from ingestd.delivery.gate import Gate
 from ingestd.delivery.gop import MAX_GOP_BYTES, MAX_GOP_PICTURES, Gop
 from ingestd.delivery.pacer import Pacer
@@ -54,6 +55,7 @@ class Delivery:
         self._gate = Gate()
         self._gop = Gop()
         self._pacer = Pacer()
+        self._clock = EncoderClock()
         self._timestamps = Timestamps()
         self._state = _State.CLOSED
         self._running_since = 0.0
@@ -82,9 +84,13 @@ class Delivery:
         return now - self._waiting[0].arrived if self._waiting else 0.0
 
     def receive(self, access_unit: AccessUnit, now: float, arrived_us: int) -> Drop | None:
-        """Take in one access unit; return why it was dropped at once, None if it was not."""
+        """Take in one access unit that came at ``now``, µs since 1970 ``arrived_us``.
+
+        Return why it was dropped at once, None if it was not.
+        """
         self.books.receive(access_unit.keyframe)
         self.rates.receive(len(access_unit.data), access_unit.keyframe, now)
+        captured = self._clock.captured(access_unit, now)
         number, self._number = self._number, self._number + 1
         if reason := self._gate.refuses(access_unit):
             self.books.drop(reason)
@@ -93,7 +99,7 @@ class Delivery:
             # Nothing before it has been seen by anyone, and nothing behind it needs what came before.
             self._drop_waiting(Drop.NO_ROOM)
             self._gop.clear()
-        self._waiting.append(Picture(access_unit, number, now, arrived_us))
+        self._waiting.append(Picture(access_unit, number, now, captured, arrived_us))
         self._waiting_bytes += len(access_unit.data)
         return self._limit_waiting()
 
@@ -121,6 +127,7 @@ class Delivery:
     def new_encoder(self) -> None:
         """Another encoder is on the line: what it sends refers to nothing that came before."""
         self._gate.close()
+        self._clock = EncoderClock()
 
     def new_codec(self) -> None:
         """What comes from now on is of another codec, and goes into another track."""
@@ -212,7 +219,8 @@ class Delivery:
             self._replay_wanted = self._state is _State.RUNNING
 
     def _give(self, picture: Picture, again: bool, now: float) -> HandOver:
-        return HandOver(picture, self._timestamps.next(now), again)
+        captured = None if again else picture.captured
+        return HandOver(picture, self._timestamps.next(captured, now, self._clock.lead), again)
 
     def _probe(self, now: float) -> HandOver | None:
         if now < self._next_probe or not (self._gop or self._waiting):

@@ -13,7 +13,8 @@ class Picture:
     access_unit: AccessUnit
     number: int  # counts the access units of this stream, from 0
     arrived: float  # seconds on the monotonic clock
-    arrived_us: int  # the same moment in µs since 1970
+    captured: float  # seconds on the same clock, estimated; never later than the arrival
+    arrived_us: int  # the moment of its arrival in µs since 1970
 
 
 class HandOver(NamedTuple):

@@ -12,6 +12,7 @@ from ingestd.delivery.books import Drop
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.pacer import LEAST
 from ingestd.delivery.picture import HandOver
+from ingestd.delivery.timestamps import MAX_LAG
 from ingestd.media.access_unit import AccessUnit, Codec
 from tests.delivery.transcript import INFO
 
@@ -60,12 +61,13 @@ class AnyOrder(RuleBasedStateMachine):
         keyframe=st.sampled_from([True, False, False, False]),
         size=st.sampled_from(SIZES),
         torn=st.sampled_from([False, False, False, True]),
+        timestamp_us=st.sampled_from([None, 0, 40_000, 80_000, 10**12]),
     )
-    def receive(self, keyframe: bool, size: int, torn: bool = False) -> None:
+    def receive(self, keyframe: bool, size: int, torn: bool = False, timestamp_us: int | None = None) -> None:
         number = len(self.heads)
         self.head = number if keyframe else self.head
         self.keyframes[number], self.heads[number] = keyframe, self.head
-        self.units[number] = AccessUnit(b"?" * size, keyframe, self.info)
+        self.units[number] = AccessUnit(b"?" * size, keyframe, self.info, timestamp_us)
         self.delivery.receive(self.units[number], self.now, number)
         if torn:
             self.correct(size)
@@ -203,7 +205,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.tried = True
 
         assert hand_over.timestamp_us // 1000 > self.stamp // 1000
-        assert hand_over.timestamp_us <= self.now * 1e6
+        assert (self.now - MAX_LAG) * 1e6 - 1 <= hand_over.timestamp_us <= self.now * 1e6
         self.stamp = hand_over.timestamp_us
         assert self.now >= self.ended + LEAST, "WebRTC loses what comes so soon after the last"
 

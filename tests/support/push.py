@@ -24,7 +24,7 @@ class Write:
     """Bytes written at once, when picture number `due` is due; `completes` is how many pictures are whole."""
 
     data: bytes
-    due: int
+    due: float
     completes: int
 
 
@@ -47,6 +47,18 @@ def pictures_per_write(count: int) -> Writing:
             batch = stream.pieces[first : first + count]
             end = first + len(batch)
             yield Write(b"".join(batch), end - 1, end)
+
+    return writes
+
+
+def jittering(seconds: float) -> Writing:
+    """Each picture up to `seconds` before or after it is due, as behind a busy encoder or a radio link."""
+
+    def writes(stream: EncodedStream) -> Iterator[Write]:
+        rng = random.Random(7)
+        yield Write(stream.header, 0, 0)
+        for number, piece in enumerate(stream.pieces):
+            yield Write(piece, number + rng.uniform(-seconds, seconds) * stream.fps, number + 1)
 
     return writes
 

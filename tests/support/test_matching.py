@@ -9,7 +9,7 @@ PUSHED = [Push(f"p{n}", keyframe=n % 4 == 0, at=float(n)) for n in range(12)]
 
 
 def view(*seen: tuple[float, str]) -> list[Picture]:
-    return [Picture(at, name, "cam", "TR_1", (16, 16), None, None, None) for at, name in seen]
+    return [Picture(at, name, "cam", "TR_1", (16, 16), 0, None, None, None) for at, name in seen]
 
 
 def live(first: int, last: int = 11) -> list[tuple[float, str]]:

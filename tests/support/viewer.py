@@ -35,6 +35,7 @@ class Picture:
     track: str  # the track's name
     sid: str  # the track's SID
     size: tuple[int, int]
+    due_us: int  # on a clock of its own: when the player is to show it, by the RTP timestamp
     # The frame's metadata, where the publisher sets them.
     user_timestamp: int | None
     frame_id: int | None
@@ -308,6 +309,7 @@ async def _record(track: Any, name: str, sid: str) -> None:
             track=name,
             sid=sid,
             size=(frame.width, frame.height),
+            due_us=event.timestamp_us,
             **_metadata(event.metadata),
         )
 

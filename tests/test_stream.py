@@ -136,7 +136,7 @@ async def tasks() -> AsyncIterator[Tasks]:
 
 @pytest.fixture
 async def stream(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stream]:
-    monkeypatch.setattr("ingestd.stream.Publication", Track)
+    monkeypatch.setattr("ingestd.outlet.Publication", Track)
     source = SourceConfig(listen=Address("tcp", "127.0.0.1", 0))
     config = StreamConfig(name="cam", room="lobby", source=source, feedback=FeedbackConfig(inline=True))
     room = RoomConnection(RoomAddress("ws://127.0.0.1:1", "key", "secret", "lobby", "cam"), tasks)
@@ -154,7 +154,7 @@ def nal_units(units: Sequence[bytes]) -> list[bytes]:
 
 
 def track(stream: Stream) -> Track:
-    publication = stream._publication
+    publication = stream._outlet._publication
     assert isinstance(publication, Track)
     return publication
 
@@ -168,8 +168,9 @@ def assert_books_balance(stream: Stream) -> None:
 
 def at_rest(stream: Stream) -> bool:
     """No timer will hand anything over, and the pacer would let the next picture through."""
-    timers = stream._timer, stream._feedback_timer, stream._quiet_timer
-    return not any(timers) and time.monotonic() >= stream._delivery._pacer.ready_at
+    outlet = stream._outlet
+    timers = outlet._timer, outlet._feedback_timer, stream._quiet_timer
+    return not any(timers) and time.monotonic() >= outlet._delivery._pacer.ready_at
 
 
 async def eventually(condition: Callable[[], object], what: str) -> None:
@@ -241,7 +242,7 @@ async def test_h265_after_h264_takes_the_track_out_of_the_room(stream: Stream) -
         lambda: track(stream).taken[-1:] == [H264.access_units[6]],
         "hand over all that is whole",
     )
-    assert stream._room._publications == [stream._publication]
+    assert stream._room._publications == [stream._outlet._publication]
     encoder.leave()
 
 

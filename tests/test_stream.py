@@ -11,13 +11,12 @@ import pytest
 import structlog
 
 from ingestd.config import Address, FeedbackConfig, SourceConfig, StreamConfig
-from ingestd.media.access_unit import StreamInfo
-from ingestd.publish.publication import Feedback, Listener
+from ingestd.publish.publication import Feedback
 from ingestd.publish.room import RoomAddress, RoomConnection
-from ingestd.publish.track import TrackOptions
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks
 from tests.support.encoded import EncodedStream, encode
+from tests.support.track import Track
 
 PATIENCE = 10.0
 H264 = encode("h264", frames=8, gop=4, size=(160, 120), seed=1)
@@ -29,49 +28,6 @@ LARGER_H265 = encode("h265", frames=8, gop=4, size=(320, 240), seed=3)
 H264_MID_GOP = H264.access_units[0].split(b"\0\0\1\x65")[0] + b"".join(H264.access_units[1:4])
 # Pictures of one macroblock row each, with what is no NAL unit between: each of them a fault.
 NOISE = (b"\0\0\1\x41\x9a\x24\x6c\x41" + b"\0\0\1\xff\xff") * 200
-
-
-class Track:
-    """Stands in for the publication: what was handed over, and wishes of WebRTC's."""
-
-    def __init__(self, _options: TrackOptions, listener: Listener, _tasks: Tasks) -> None:
-        self._listener = listener
-        self.info: StreamInfo | None = None
-        self.open = self.closed = False
-        self.problem: str | None = "the track is not published"
-        self.frames_sent = 0
-        self.target_bitrate: float | None = None
-        self.taken: list[bytes] = []
-        self.wishes: list[Feedback] = []
-
-    def describe(self, info: StreamInfo) -> None:
-        if self.info is None or self.info.codec != info.codec:
-            self.lose()
-        self.info = info
-
-    def publish(self) -> None:
-        """The server has taken the track, and WebRTC encodes."""
-        self.open = True
-        self._listener.publication_opened()
-        self._listener.publication_running()
-
-    async def close(self) -> None:
-        self.lose()
-        self.closed = True
-
-    def hand_over(self, data: bytes, _info: StreamInfo, **_: object) -> bool:
-        self.taken.append(data)
-        self.frames_sent += 1
-        return True
-
-    def take_feedback(self) -> Feedback:
-        return self.wishes.pop(0) if self.wishes else Feedback(False, None, None)
-
-    def lose(self) -> None:
-        """The room is gone, and the track with it."""
-        if self.open:
-            self.open = False
-            self._listener.publication_closed()
 
 
 class Transport(asyncio.Transport):

@@ -69,6 +69,13 @@ def access_units(video: EncodedStream) -> list[AccessUnit]:
     return [AccessUnit(data, Codec(video.codec)) for data in video.access_units]
 
 
+def at_rest(publication: Publication) -> bool:
+    """No timer will hand anything over, and the pacer would let the next picture through."""
+    outlet = publication._outlet
+    timers = outlet._timer, outlet._feedback_timer
+    return not any(timers) and time.monotonic() >= outlet._delivery._pacer.ready_at
+
+
 async def eventually(condition: Callable[[], object], what: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
@@ -92,10 +99,7 @@ async def test_a_picture_is_with_webrtc_when_submit_returns(cam: Publication) ->
     keyframe, delta, *_ = access_units(VIDEO)
     cam.submit(keyframe)
     track(cam).publish()
-    outlet = cam._outlet
-    await eventually(
-        lambda: track(cam).taken and time.monotonic() > outlet._delivery._pacer.ready_at, "come to rest"
-    )
+    await eventually(lambda: at_rest(cam), "come to rest")
     assert cam.submit(delta) is None
     assert track(cam).taken[-1] == delta.data
 
@@ -137,11 +141,12 @@ async def test_the_application_hears_what_webrtc_wants_and_may_submit_at_once() 
     camera = publication(on_keyframe_wanted, lambda bitrate, framerate: heard.append((bitrate, framerate)))
     camera.submit(keyframe)
     track(camera).publish()
+    await eventually(lambda: at_rest(camera), "come to rest")
     track(camera).wishes.append(Feedback(True, 1_200_000, 17.0))
     camera.submit(delta)
     await eventually(lambda: track(camera).taken[-1:] == [again.data], "hand over the keyframe it asked for")
     assert heard == ["keyframe", (1_200_000, 25.0)]
-    assert track(camera).taken.index(delta.data) < track(camera).taken.index(again.data)
+    assert track(camera).taken[-2] == delta.data, "it was being handed over when the wish came"
     assert camera.figures().feedback_messages["keyframe"] == {"sent": 1, "dropped": 0, "failed": 0}
     await camera.close()
 
@@ -195,12 +200,14 @@ async def test_a_publication_that_is_closed_takes_nothing_and_may_be_closed_agai
 
 async def test_closing_ends_the_wait_for_a_room_that_is_not_there() -> None:
     camera = publication()
-    waiting = asyncio.get_running_loop().create_task(camera.publish())
+    loop = asyncio.get_running_loop()
+    waiting = [loop.create_task(camera.publish()) for _ in range(2)]
     await eventually(lambda: camera.figures().room_connections["unreachable"], "try to join")
     assert "nothing listens there" in camera.figures().problems[0]
+    assert [task.get_name() for task in camera._tasks._tasks].count("room camera@lobby") == 1
     await camera.close()
-    await asyncio.wait({waiting}, timeout=PATIENCE)
-    assert waiting.cancelled()
+    await asyncio.wait(waiting, timeout=PATIENCE)
+    assert all(task.cancelled() for task in waiting)
 
 
 async def test_its_figures_are_good_for_prometheus(cam: Publication) -> None:

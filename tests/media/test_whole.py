@@ -65,6 +65,7 @@ def test_a_codec_may_follow_another() -> None:
         (Codec.H264, b"", "empty", "submit what the encoder returns"),
         (Codec.VP8, bytes(MAX_ACCESS_UNIT_BYTES + 1), "too_large", "one picture at a time"),
         (Codec.H264, b"\0\0\2\x9a" + H264[1][4:], "no_start_code", "h264_mp4toannexb"),
+        (Codec.H264, b"\x12" + H264[0], "no_start_code", "expected a start code"),
         (Codec.H264, H264[0] + H264[1], "several_pictures", "each by itself"),
         (Codec.H264, HEADERS, "no_picture", "in front of the keyframe"),
         (Codec.H264, b"\0\0\0\1\xff\xff", "malformed_nal_header", "damaged"),

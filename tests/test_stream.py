@@ -11,15 +11,14 @@ import pytest
 import structlog
 
 from ingestd.config import Address, FeedbackConfig, SourceConfig, StreamConfig
-from ingestd.media.access_unit import StreamInfo
 from ingestd.media.frame_metadata import FrameMetadata
-from ingestd.publish.publication import Feedback, Listener
+from ingestd.publish.publication import Feedback
 from ingestd.publish.room import RoomAddress, RoomConnection
-from ingestd.publish.track import TrackOptions
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks
 from tests.support.encoded import EncodedStream, encode
 from tests.support.lkts import sei, trailer, user_data
+from tests.support.track import Track
 
 PATIENCE = 10.0
 H264 = encode("h264", frames=8, gop=4, size=(160, 120), seed=1)
@@ -31,51 +30,6 @@ LARGER_H265 = encode("h265", frames=8, gop=4, size=(320, 240), seed=3)
 H264_MID_GOP = H264.access_units[0].split(b"\0\0\1\x65")[0] + b"".join(H264.access_units[1:4])
 # Pictures of one macroblock row each, with what is no NAL unit between: each of them a fault.
 NOISE = (b"\0\0\1\x41\x9a\x24\x6c\x41" + b"\0\0\1\xff\xff") * 200
-
-
-class Track:
-    """Stands in for the publication: what was handed over, and wishes of WebRTC's."""
-
-    def __init__(self, _options: TrackOptions, listener: Listener, _tasks: Tasks) -> None:
-        self._listener = listener
-        self.info: StreamInfo | None = None
-        self.open = self.closed = False
-        self.problem: str | None = "the track is not published"
-        self.frames_sent = 0
-        self.target_bitrate: float | None = None
-        self.taken: list[bytes] = []
-        self.metadata: list[FrameMetadata] = []
-        self.wishes: list[Feedback] = []
-
-    def describe(self, info: StreamInfo) -> None:
-        if self.info is None or self.info.codec != info.codec:
-            self.lose()
-        self.info = info
-
-    def publish(self) -> None:
-        """The server has taken the track, and WebRTC encodes."""
-        self.open = True
-        self._listener.publication_opened()
-        self._listener.publication_running()
-
-    async def close(self) -> None:
-        self.lose()
-        self.closed = True
-
-    def hand_over(self, data: bytes, _info: StreamInfo, *, metadata: FrameMetadata, **_: object) -> bool:
-        self.taken.append(data)
-        self.metadata.append(metadata)
-        self.frames_sent += 1
-        return True
-
-    def take_feedback(self) -> Feedback:
-        return self.wishes.pop(0) if self.wishes else Feedback(False, None, None)
-
-    def lose(self) -> None:
-        """The room is gone, and the track with it."""
-        if self.open:
-            self.open = False
-            self._listener.publication_closed()
 
 
 class Transport(asyncio.Transport):
@@ -140,7 +94,7 @@ async def tasks() -> AsyncIterator[Tasks]:
 
 @pytest.fixture
 async def stream(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stream]:
-    monkeypatch.setattr("ingestd.stream.Publication", Track)
+    monkeypatch.setattr("ingestd.outlet.Publication", Track)
     source = SourceConfig(listen=Address("tcp", "127.0.0.1", 0))
     config = StreamConfig(name="cam", room="lobby", source=source, feedback=FeedbackConfig(inline=True))
     room = RoomConnection(RoomAddress("ws://127.0.0.1:1", "key", "secret", "lobby", "cam"), tasks)
@@ -158,7 +112,7 @@ def nal_units(units: Sequence[bytes]) -> list[bytes]:
 
 
 def track(stream: Stream) -> Track:
-    publication = stream._publication
+    publication = stream._outlet._publication
     assert isinstance(publication, Track)
     return publication
 
@@ -172,8 +126,9 @@ def assert_books_balance(stream: Stream) -> None:
 
 def at_rest(stream: Stream) -> bool:
     """No timer will hand anything over, and the pacer would let the next picture through."""
-    timers = stream._timer, stream._feedback_timer, stream._quiet_timer
-    return not any(timers) and time.monotonic() >= stream._delivery._pacer.ready_at
+    outlet = stream._outlet
+    timers = outlet._timer, outlet._feedback_timer, stream._quiet_timer
+    return not any(timers) and time.monotonic() >= outlet._delivery._pacer.ready_at
 
 
 async def eventually(condition: Callable[[], object], what: str) -> None:
@@ -245,7 +200,7 @@ async def test_h265_after_h264_takes_the_track_out_of_the_room(stream: Stream) -
         lambda: track(stream).taken[-1:] == [H264.access_units[6]],
         "hand over all that is whole",
     )
-    assert stream._room._publications == [stream._publication]
+    assert stream._room._publications == [stream._outlet._publication]
     encoder.leave()
 
 

@@ -14,6 +14,7 @@ from ingestd.config.model import (
     StreamConfig,
     without_credentials,
 )
+from ingestd.config.publication import PublicationConfig, publication
 
 __all__ = [
     "PRIVATE_NETWORKS",
@@ -24,10 +25,12 @@ __all__ = [
     "LiveKitConfig",
     "LogConfig",
     "Network",
+    "PublicationConfig",
     "SourceConfig",
     "StreamConfig",
     "all_keys",
     "describe",
     "load",
+    "publication",
     "without_credentials",
 ]

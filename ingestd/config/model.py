@@ -165,6 +165,11 @@ def _http_listen(value: object) -> Address:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
+ServerUrl = Annotated[str, BeforeValidator(_server_url)]  # ws:// or wss://
+Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+Bitrate = Annotated[int, BeforeValidator(_bitrate)]  # bit/s
+Framerate = Annotated[float, BeforeValidator(_framerate)]  # pictures per second
+Backlog = Annotated[float, BeforeValidator(_backlog)]  # seconds
 
 
 class Section(BaseModel):
@@ -176,9 +181,9 @@ class Section(BaseModel):
 class LiveKitConfig(Section):
     """The server and our rights there."""
 
-    url: Annotated[str, BeforeValidator(_server_url)] = "ws://127.0.0.1:7880"  # ws:// or wss://
+    url: ServerUrl = "ws://127.0.0.1:7880"
     api_key: Text
-    api_secret: Annotated[SecretStr, BeforeValidator(_secret)]
+    api_secret: Secret
     api_secret_file: Text | None = None  # where api_secret was read from, if from a file
 
 
@@ -255,9 +260,9 @@ class StreamConfig(Section):
     source: SourceConfig
     codec: Annotated[Codec | None, BeforeValidator(_codec)] = Field(default=None, validate_default=False)
     format: Annotated[Format | None, BeforeValidator(_format)] = Field(default=None, validate_default=False)
-    max_bitrate: Annotated[int, BeforeValidator(_bitrate)] = 8_000_000  # bit/s
-    max_framerate: Annotated[float, BeforeValidator(_framerate)] = 60.0  # pictures per second
-    max_backlog: Annotated[float, BeforeValidator(_backlog)] = 0.5  # seconds
+    max_bitrate: Bitrate = 8_000_000
+    max_framerate: Framerate = 60.0
+    max_backlog: Backlog = 0.5
     b_frames: Literal["warn", "reject"] = "warn"
     frame_metadata: bool = True  # tell viewers what is known of each picture
     feedback: FeedbackConfig = FeedbackConfig()

@@ -14,11 +14,11 @@ class StreamFigures:
     up: bool  # an encoder is connected and the track is published
     room: str
     track: str
-    encoder: str  # the encoder's address, "" when none is connected
+    encoder: str = ""  # the encoder's address, "" when none is connected
     codec: str  # "" until recognised
     size: str  # "1920x1080", "" until known
     profile: str
-    bytes_received: int
+    bytes_received: int = 0
     frames_received: Mapping[str, int]  # by type: key, delta
     frames_submitted: int
     frames_replayed: int
@@ -27,7 +27,7 @@ class StreamFigures:
     frames_sent: int
     frames_lost: int  # taken by WebRTC and not encoded
     stream_errors: Mapping[str, int]  # by reason
-    encoder_connections: Mapping[str, int]  # by result
+    encoder_connections: Mapping[str, int] = field(default_factory=dict)  # by result
     room_connections: Mapping[str, int]  # by result
     keyframe_requests: int
     feedback_messages: Mapping[str, Mapping[str, int]]  # to the encoder, by type and result

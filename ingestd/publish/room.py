@@ -75,12 +75,17 @@ class RoomConnection:
         self._room: rtc.Room | None = None
         self._task: asyncio.Task[None] | None = None
         self._joined = False
+        self._ever_joined = asyncio.Event()
         self.connections: Counter[str] = Counter(joined=0, reconnected=0, lost=0)
         self.problem: str | None = f"room {address.room!r} is not joined"
 
     def start(self) -> None:
         """Begin to join."""
         self._task = self._tasks.start(f"room {self._address!r}", self._run())
+
+    async def joined_once(self) -> None:
+        """Return when the room has been joined, be it lost again since."""
+        await self._ever_joined.wait()
 
     async def close(self) -> None:
         """Leave the room."""
@@ -179,6 +184,7 @@ class RoomConnection:
         self._log.info("room joined", url=without_credentials(self._address.url))
         self._room = room
         self._joined = True
+        self._ever_joined.set()
         self.problem = None
         for publication in self._publications:
             publication.room_joined(room)

@@ -1,0 +1,183 @@
+"""For applications that have access units already: into a room with the guarantees of the daemon."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from ingestd.config import publication
+from ingestd.control.messages import Message, Result, Tell
+from ingestd.delivery.books import Drop
+from ingestd.errors import StreamError
+from ingestd.media.access_unit import Codec
+from ingestd.media.whole import WholeAccessUnits
+from ingestd.observe.figures import StreamFigures
+from ingestd.outlet import Outlet
+from ingestd.publish.room import RoomAddress, RoomConnection
+from ingestd.publish.track import TrackOptions
+from ingestd.tasks import Tasks, outcome
+
+logger = structlog.get_logger("ingestd.api")
+
+
+@dataclass(frozen=True, slots=True)
+class AccessUnit:
+    """One coded picture, whole, in the order of decoding; whether it is a keyframe is read from it.
+
+    H.264 and H.265: NAL units with start codes (Annex B); parameter sets may be left out of all keyframes
+    but the first. VP8 and VP9: one frame, a VP9 superframe counts as one. AV1: one temporal unit, OBUs with
+    sizes. At most 16 MiB.
+    """
+
+    data: bytes
+    codec: Codec
+
+
+class Publication:
+    """One track in a LiveKit room, kept there until `close`: rooms that are lost are joined again for ever.
+
+    Everything is to be called on the thread of the running event loop. ``max_bitrate`` is in bit/s, 10,000
+    to 1,000,000,000; ``max_framerate`` in pictures per second, 1 to 240; ``max_backlog`` in seconds, 0.02 to
+    30: what has waited longer makes way for a newer keyframe. ``identity`` is the participant, of which a
+    room has one. The loop calls
+
+    - ``on_keyframe_wanted()`` when WebRTC wants a keyframe, at most twice a second,
+    - ``on_rate_wanted(bitrate_bps, framerate_fps)`` when what the link carries has changed by a tenth;
+      ``framerate_fps`` is always ``max_framerate``.
+
+    Raises ConfigError for an argument that nobody could publish with.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        api_key: str,
+        api_secret: str,
+        room: str,
+        identity: str,
+        track: str,
+        max_bitrate: int = 8_000_000,
+        max_framerate: float = 60.0,
+        max_backlog: float = 0.5,
+        on_keyframe_wanted: Callable[[], object] | None = None,
+        on_rate_wanted: Callable[[int, float], object] | None = None,
+    ) -> None:
+        config = publication(
+            url=url,
+            api_key=api_key,
+            api_secret=api_secret,
+            room=room,
+            identity=identity,
+            track=track,
+            max_bitrate=max_bitrate,
+            max_framerate=max_framerate,
+            max_backlog=max_backlog,
+        )
+        self._name = room
+        self._log = logger.bind(stream=track)
+        self._tasks = Tasks(self._task_failed)
+        secret = config.api_secret.get_secret_value()
+        self._room = RoomConnection(RoomAddress(config.url, api_key, secret, room, identity), self._tasks)
+        options = TrackOptions(track, track, config.max_bitrate, config.max_framerate, frame_metadata=True)
+        callbacks = _Callbacks(on_keyframe_wanted, on_rate_wanted)
+        self._outlet = Outlet(
+            options, config.max_backlog, self._room, [callbacks], self._tasks, self._log, self._defect
+        )
+        self._outlet.open()
+        self._units = WholeAccessUnits()
+        self._bytes_received = 0
+        self._joining = False
+        self._closed = False
+
+    async def publish(self) -> None:
+        """Join the room, and return when that is done; the track is published with the first keyframe.
+
+        It is tried for ever: ``figures().problems`` says what is in the way. Cancelling ends the wait and not
+        the joining, which `close` does, and then cancels the wait.
+        """
+        if not self._joining:
+            self._joining = True
+            self._room.start()
+        await outcome(self._tasks.begin("joined", self._room.joined_once()))
+
+    def submit(self, access_unit: AccessUnit) -> Drop | None:
+        """Take in one access unit, which has been handed to WebRTC or waits for it when this returns.
+
+        Returns None when it was accepted, else why it was dropped. Also before `publish`: what is needed
+        from the last keyframe on is held until the track is there. Raises StreamError, which says what to
+        change, where the bytes are not one access unit of the codec; the pictures up to the next keyframe
+        are dropped then. Raises RuntimeError where no event loop runs.
+        """
+        asyncio.get_running_loop()  # before anything is changed by a thread that must not
+        if self._closed:
+            return Drop.STOPPED
+        now, arrived_us = time.monotonic(), time.time_ns() // 1000
+        self._bytes_received += len(access_unit.data)
+        try:
+            unit = self._units.read(access_unit.data, access_unit.codec)
+        except StreamError as error:
+            self._outlet.fault(error)
+            self._outlet.picture_lost()
+            raise
+        for fault in self._units.faults:
+            self._outlet.fault(fault)
+        self._units.faults.clear()
+        dropped = self._outlet.receive(unit, now, arrived_us)
+        self._outlet.pump()
+        return dropped
+
+    def figures(self) -> StreamFigures:
+        """Return one consistent reading of all counts: the daemon's, without its encoder's connection."""
+        problems = (self._room.problem or self._outlet.problem,)
+        return replace(
+            self._outlet.figures(self._name),
+            bytes_received=self._bytes_received,
+            problems=tuple(problem for problem in problems if problem),
+        )
+
+    async def close(self) -> None:
+        """Take the track out of the room and leave it, within 5 s; what waits is dropped.
+
+        Without this the SDK aborts the process when Python ends.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        await self._outlet.close()
+        await self._room.close()
+        await self._tasks.close()
+
+    def _defect(self) -> None:
+        # Nobody knows what was lost; from the next keyframe on all is well.
+        self._outlet.picture_lost()
+
+    def _task_failed(self, name: str, error: BaseException) -> None:
+        self._log.critical("internal error", task=name, exc_info=error)
+
+
+class _Callbacks:
+    """The application at the other end of the back-channel."""
+
+    def __init__(
+        self,
+        on_keyframe_wanted: Callable[[], object] | None,
+        on_rate_wanted: Callable[[int, float], object] | None,
+    ) -> None:
+        self._on_keyframe_wanted: Callable[..., object] | None = on_keyframe_wanted
+        self._on_rate_wanted: Callable[..., object] | None = on_rate_wanted
+
+    def send(self, message: Message, tell: Tell) -> None:
+        """Have the loop call the application, which may submit then: here a hand-over is going on."""
+        arguments: tuple[object, ...] = ()
+        if message["type"] == "keyframe":
+            callback = self._on_keyframe_wanted
+        else:
+            callback, arguments = self._on_rate_wanted, (message["bitrate_bps"], message["framerate_fps"])
+        if callback is None:
+            tell(Result.DROPPED)
+        else:
+            asyncio.get_running_loop().call_soon(callback, *arguments)
+            tell(Result.SENT)

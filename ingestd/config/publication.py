@@ -1,0 +1,29 @@
+"""What an application says of a track that it publishes itself."""
+
+from pydantic import ValidationError
+
+from ingestd.config.model import Backlog, Bitrate, Framerate, Secret, Section, ServerUrl, Text
+from ingestd.errors import ConfigError
+
+
+class PublicationConfig(Section):
+    """The keys of the configuration file that concern the track, with the same names and limits."""
+
+    url: ServerUrl
+    api_key: Text
+    api_secret: Secret
+    room: Text
+    identity: Text
+    track: Text
+    max_bitrate: Bitrate
+    max_framerate: Framerate
+    max_backlog: Backlog
+
+
+def publication(**values: object) -> PublicationConfig:
+    """Return what ``values`` say; raises ConfigError, which names each bad one and what is allowed."""
+    try:
+        return PublicationConfig.model_validate(values)
+    except ValidationError as errors:
+        problems = [f"{e['loc'][0]}: {e['ctx']['error']}" for e in errors.errors(include_url=False)]
+        raise ConfigError("; ".join(problems)) from None

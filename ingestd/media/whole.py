@@ -1,0 +1,141 @@
+"""Access units that come whole, one by one: their headers are read, no boundary is searched for."""
+
+from typing import Protocol
+
+from ingestd.errors import BitstreamError
+from ingestd.media.access_unit import AccessUnit, Codec, Format
+from ingestd.media.annexb import START_CODE_PREFIX
+from ingestd.media.assembler import HEAD_BYTES, AccessUnitAssembler
+from ingestd.media.av1 import Av1TemporalUnits
+from ingestd.media.limits import MAX_ACCESS_UNIT_BYTES
+from ingestd.media.obu import FRAME_DATA, ObuType, open_bitstream_units
+from ingestd.media.parameter_sets import ParameterSets
+from ingestd.media.vp8 import Vp8Frames
+from ingestd.media.vp9 import Vp9Frames
+
+
+class _Reader(Protocol):
+    def access_unit(self, data: bytes, timestamp_us: int | None) -> AccessUnit: ...
+
+
+class WholeAccessUnits:
+    """Reads one access unit after the other.
+
+    H.264 and H.265: NAL units with start codes. VP8 and VP9: one frame, or one VP9 superframe. AV1: one
+    temporal unit of OBUs with sizes. ``faults`` collects what was wrong in access units that came out all
+    the same; whoever reads it empties it.
+    """
+
+    def __init__(self) -> None:
+        self.faults: list[BitstreamError] = []
+        self._parameter_sets = ParameterSets()
+        self._codec: Codec | None = None
+        self._reader: _Reader | None = None
+
+    def read(self, data: bytes, codec: Codec) -> AccessUnit:
+        """Return ``data`` with what its headers say, and the parameter sets that a keyframe lacks put in.
+
+        Raises BitstreamError where it is not one access unit of ``codec``.
+        """
+        if not data:
+            raise BitstreamError(
+                "empty",
+                f"{codec}: an access unit of no bytes; submit what the encoder returns, and nothing where "
+                "it returns nothing",
+            )
+        if len(data) > MAX_ACCESS_UNIT_BYTES:
+            raise BitstreamError(
+                "too_large",
+                f"{codec}: an access unit of {len(data)} bytes, more than the {MAX_ACCESS_UNIT_BYTES} "
+                "allowed; submit one picture at a time, or lower the encoder's bitrate",
+            )
+        if self._reader is None or codec is not self._codec:
+            self._codec, self._reader = codec, self._reader_of(codec)
+        return self._reader.access_unit(data, None)
+
+    def _reader_of(self, codec: Codec) -> _Reader:
+        if codec is Codec.VP8:
+            return Vp8Frames(Format.IVF)  # where frames come one by one, too
+        if codec is Codec.VP9:
+            return Vp9Frames(Format.IVF)
+        if codec is Codec.AV1:
+            return _TemporalUnits()
+        return _NalUnits(codec, self._parameter_sets, self.faults)
+
+
+class _NalUnits:
+    """H.264 and H.265."""
+
+    def __init__(self, codec: Codec, parameter_sets: ParameterSets, faults: list[BitstreamError]) -> None:
+        self._codec = codec
+        self._parameter_sets = parameter_sets
+        self._faults = faults
+        self._assembler = self._new_assembler()
+
+    def access_unit(self, data: bytes, timestamp_us: int | None) -> AccessUnit:  # noqa: ARG002
+        """Return the picture in ``data``."""
+        try:
+            return self._assemble(data)
+        except BitstreamError:
+            # What was begun is no part of the next picture. The parameter sets stay.
+            self._assembler = self._new_assembler()
+            raise
+
+    def _assemble(self, data: bytes) -> AccessUnit:
+        before, *nals = data.split(START_CODE_PREFIX)
+        if not nals or before.strip(b"\0"):
+            raise BitstreamError(
+                "no_start_code",
+                f"{self._codec}: an access unit begins {data[:8].hex(' ')}, expected a start code: set the "
+                "encoder to Annex-B, also called byte stream, or put 00 00 00 01 in the place of each NAL "
+                "unit's length (PyAV: BitStreamFilterContext h264_mp4toannexb, hevc_mp4toannexb)",
+            )
+        assembler, first = self._assembler, None
+        for nal in nals:
+            nal = nal.rstrip(b"\0")
+            if nal:
+                first = first or assembler.begin(nal[:HEAD_BYTES])
+                assembler.end(nal)
+        last = assembler.complete()
+        if first is not None:
+            raise _several(self._codec)
+        faults = assembler.faults.copy()
+        assembler.faults.clear()
+        if last is None:
+            raise faults[0] if faults else _no_picture(self._codec)
+        self._faults += faults
+        return last
+
+    def _new_assembler(self) -> AccessUnitAssembler:
+        return AccessUnitAssembler(self._codec, Format.ANNEXB, self._parameter_sets, lambda _: 0.0)
+
+
+class _TemporalUnits(Av1TemporalUnits):
+    """AV1."""
+
+    def __init__(self) -> None:
+        super().__init__(Format.OBU)
+
+    def access_unit(self, temporal_unit: bytes, timestamp_us: int | None) -> AccessUnit:
+        """Return the picture in ``temporal_unit``."""
+        obus = list(open_bitstream_units(temporal_unit))
+        if any(obu.obu_type == ObuType.TEMPORAL_DELIMITER for obu in obus[1:]):
+            raise _several(Codec.AV1)
+        if not any(obu.obu_type in FRAME_DATA for obu in obus):
+            raise _no_picture(Codec.AV1)
+        return super().access_unit(temporal_unit, timestamp_us)
+
+
+def _several(codec: Codec) -> BitstreamError:
+    return BitstreamError(
+        "several_pictures",
+        f"{codec}: more than one picture in an access unit; submit each by itself, as the encoder returns it",
+    )
+
+
+def _no_picture(codec: Codec) -> BitstreamError:
+    return BitstreamError(
+        "no_picture",
+        f"{codec}: an access unit holds at most headers, and no picture; submit headers in front of the "
+        "keyframe that follows them, and see that the codec is the encoder's",
+    )

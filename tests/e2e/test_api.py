@@ -1,0 +1,68 @@
+"""Access units from an application's own hands: what a real subscriber sees, bit for bit."""
+
+import time
+
+import pytest
+
+from ingestd.demo.server import LiveKitServer
+from tests.support.application import Application
+from tests.support.encoded import encode
+from tests.support.matching import assert_pictures_match
+from tests.support.viewer import Viewer
+
+PATIENCE = 30.0
+BEFORE_PUBLISHING = 30  # pictures, 2 s
+OUTAGE = 4.0
+IN_FLIGHT = 1.0  # seconds before the server dies whose pictures may die with it
+RECOVERY = 45.0  # the SDKs of application and viewer each wait several seconds between their attempts
+
+
+@pytest.mark.parametrize("codec", ["h264", "vp8", "vp9", "av1"])
+def test_a_viewer_sees_what_was_submitted_bit_for_bit_and_also_before_the_room_was_joined(
+    livekit: LiveKitServer, room: str, codec: str
+) -> None:
+    video = encode(codec, frames=135, fps=15, gop=90, size=(160, 120))
+    with (
+        Viewer(livekit, room) as viewer,
+        Application(livekit, room, video, before_publishing=BEFORE_PUBLISHING) as application,
+    ):
+        viewer.wait_for_picture(video.reference_hashes[-1], timeout=PATIENCE)
+        assert application.figures_before_publishing is not None
+        assert application.figures_before_publishing.frames_held == BEFORE_PUBLISHING
+    # The first few go by while the viewer sets up its decoder; every later one needs all of them.
+    assert viewer.pictures()[0].hash in video.reference_hashes[:BEFORE_PUBLISHING]
+    assert {picture.size for picture in viewer.pictures()} == {video.size}
+    assert_pictures_match(viewer.pictures(), application.pushed)
+    assert application.dropped == []
+    figures = application.figures_at_the_end
+    assert figures is not None
+    assert figures.up
+    assert figures.problems == ()
+    assert (figures.frames_submitted, figures.frames_held) == (135, 0)
+    assert figures.frames_sent >= 135
+    assert figures.feedback_messages["keyframe"]["sent"] == application.keyframes_wanted
+
+
+def test_pictures_come_back_after_the_server_was_gone(own_livekit: LiveKitServer, room: str) -> None:
+    video = encode("h264", frames=15 * 100, fps=15, gop=30, size=(160, 120))
+    with Viewer(own_livekit, room) as viewer, Application(own_livekit, room, video) as application:
+        viewer.wait_for_first_picture(timeout=PATIENCE)
+        viewer.wait_for_pictures(45, timeout=PATIENCE)
+
+        killed_at = time.monotonic()
+        own_livekit.kill()
+        time.sleep(OUTAGE)  # the length of the outage is what is tested, not a guess at when it is over
+        restarted_at = time.monotonic()
+        own_livekit.start()
+
+        viewer.wait_until(
+            lambda: viewer.pictures()[-1].at > restarted_at, timeout=RECOVERY, what="see pictures again"
+        )
+        viewer.wait_for_pictures(60, timeout=PATIENCE)
+        last = application.pushed[-1]
+        viewer.wait_for_picture(last.hash, timeout=PATIENCE)
+
+        before = [picture for picture in viewer.pictures() if picture.at < restarted_at]
+        after = [picture for picture in viewer.pictures() if picture.at > restarted_at]
+        assert_pictures_match(before, application.pushed, until=killed_at - IN_FLIGHT)
+        assert_pictures_match(after, application.pushed, until=last.at)

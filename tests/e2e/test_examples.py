@@ -1,0 +1,100 @@
+"""The examples run as they stand, and what they push arrives."""
+
+import argparse
+import asyncio
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from av.error import FFmpegError
+
+from ingestd import AccessUnit, Codec, Drop, Publication
+from ingestd.demo.server import LiveKitServer
+from tests.support.encoded import decode_hashes
+from tests.support.viewer import Viewer
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "push_access_units.py"
+PATIENCE = 30.0
+
+
+def run(server: LiveKitServer, room: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    keys = {"LIVEKIT_API_KEY": server.api_key, "LIVEKIT_API_SECRET": server.api_secret}
+    return subprocess.run(
+        [sys.executable, EXAMPLE, "--url", server.url, *arguments, room],
+        env={**os.environ, **keys},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+
+def load() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("push_access_units", EXAMPLE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Recorded(Publication):
+    """Writes down what the example submits."""
+
+    submitted: list[AccessUnit]
+
+    def submit(self, access_unit: AccessUnit) -> Drop | None:
+        self.submitted.append(access_unit)
+        return super().submit(access_unit)
+
+
+# Not VP8, of which WebRTC's decoder smooths what it shows.
+@pytest.mark.parametrize("codec", ["h264", "vp9"])
+async def test_what_the_example_pushes_is_seen_bit_for_bit_and_a_viewer_gets_its_keyframe(
+    livekit: LiveKitServer, room: str, codec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example, submitted = load(), list[AccessUnit]()
+    monkeypatch.setattr(Recorded, "submitted", submitted, raising=False)
+    monkeypatch.setattr(example, "Publication", Recorded)
+    monkeypatch.setenv("LIVEKIT_API_KEY", livekit.api_key)
+    monkeypatch.setenv("LIVEKIT_API_SECRET", livekit.api_secret)
+    options = argparse.Namespace(url=livekit.url, room=room, codec=Codec(codec), seconds=5.0)
+    pushing = asyncio.get_running_loop().create_task(example.push(options))
+    async with asyncio.timeout(PATIENCE):
+        while len(submitted) < 30 and not pushing.done():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    viewer = await asyncio.to_thread(Viewer(livekit, room).__enter__)
+    await pushing
+    seen = viewer.hashes()
+    await asyncio.to_thread(viewer.__exit__, None, None, None)
+
+    pushed = decode_hashes(codec, [unit.data for unit in submitted])
+    keyframes = [number for number, unit in enumerate(submitted) if is_keyframe(codec, unit.data)]
+    assert len(pushed) == 150
+    assert 30 < keyframes[-1] < 100, "the encoder's own come every 10 s"
+    assert set(seen) <= set(pushed)
+    # The last few are on their way when the example leaves the room.
+    assert set(seen) >= set(pushed[keyframes[-1] : -10])
+
+
+def is_keyframe(codec: str, data: bytes) -> bool:
+    """By the decoder's word, which starts at nothing else."""
+    try:
+        return bool(decode_hashes(codec, [data]))
+    except FFmpegError:
+        return False
+
+
+def test_the_example_is_a_program(livekit: LiveKitServer, room: str) -> None:
+    done = run(livekit, room, "--seconds", "2")
+    assert (done.returncode, "60 pictures submitted" in done.stdout) == (0, True), done
+
+
+def test_the_example_says_what_is_missing(livekit: LiveKitServer, room: str) -> None:
+    done = run(livekit, room, "--url", "nowhere")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "url: 'nowhere' is not usable" in done.stderr

@@ -1,0 +1,52 @@
+"""A track that the test plays."""
+
+from ingestd.media.access_unit import StreamInfo
+from ingestd.media.frame_metadata import FrameMetadata
+from ingestd.publish.publication import Feedback, Listener
+from ingestd.publish.track import TrackOptions
+from ingestd.tasks import Tasks
+
+
+class Track:
+    """Stands in for the publication: what was handed over, and wishes of WebRTC's."""
+
+    def __init__(self, _options: TrackOptions, listener: Listener, _tasks: Tasks) -> None:
+        self._listener = listener
+        self.info: StreamInfo | None = None
+        self.open = self.closed = False
+        self.problem: str | None = "the track is not published"
+        self.frames_sent = 0
+        self.target_bitrate: float | None = None
+        self.taken: list[bytes] = []
+        self.metadata: list[FrameMetadata] = []
+        self.wishes: list[Feedback] = []
+
+    def describe(self, info: StreamInfo) -> None:
+        if self.info is None or self.info.codec != info.codec:
+            self.lose()
+        self.info = info
+
+    def publish(self) -> None:
+        """The server has taken the track, and WebRTC encodes."""
+        self.open = True
+        self._listener.publication_opened()
+        self._listener.publication_running()
+
+    async def close(self) -> None:
+        self.lose()
+        self.closed = True
+
+    def hand_over(self, data: bytes, _info: StreamInfo, *, metadata: FrameMetadata, **_: object) -> bool:
+        self.taken.append(data)
+        self.metadata.append(metadata)
+        self.frames_sent += 1
+        return True
+
+    def take_feedback(self) -> Feedback:
+        return self.wishes.pop(0) if self.wishes else Feedback(False, None, None)
+
+    def lose(self) -> None:
+        """The room is gone, and the track with it."""
+        if self.open:
+            self.open = False
+            self._listener.publication_closed()

@@ -1,0 +1,240 @@
+"""An application with access units of its own; the track is played by the test."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+import ingestd
+from ingestd import AccessUnit, Codec, ConfigError, Drop, Publication, StreamError
+from ingestd.observe.metrics import StreamCollector
+from ingestd.publish.publication import Feedback
+from tests.support.encoded import EncodedStream, encode
+from tests.support.track import Track
+
+PATIENCE = 10.0
+VIDEO = encode("vp8", frames=8, gop=4, size=(160, 120))
+H265 = encode("h265", frames=4, gop=4, size=(160, 120))
+
+
+def publication(
+    on_keyframe_wanted: Callable[[], object] | None = None,
+    on_rate_wanted: Callable[[int, float], object] | None = None,
+    **changes: object,
+) -> Publication:
+    return Publication(
+        **{
+            "url": "ws://127.0.0.1:1",
+            "api_key": "key",
+            "api_secret": "secret",
+            "room": "lobby",
+            "identity": "camera",
+            "track": "cam",
+            "max_framerate": 25,
+            "on_keyframe_wanted": on_keyframe_wanted,
+            "on_rate_wanted": on_rate_wanted,
+            **changes,
+        }  # type: ignore[arg-type]
+    )
+
+
+@pytest.fixture
+def played_track(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingestd.outlet.Publication", Track)
+
+
+@pytest.fixture
+async def cam(played_track: None) -> AsyncIterator[Publication]:
+    cam = publication()
+    yield cam
+    await cam.close()
+    figures = cam.figures()
+    assert (
+        sum(figures.frames_received.values())
+        == figures.frames_submitted + sum(figures.frames_dropped.values()) + figures.frames_held
+    )
+
+
+def track(publication: Publication) -> Track:
+    track = publication._outlet._publication
+    assert isinstance(track, Track)
+    return track
+
+
+def access_units(video: EncodedStream) -> list[AccessUnit]:
+    return [AccessUnit(data, Codec(video.codec)) for data in video.access_units]
+
+
+def at_rest(publication: Publication) -> bool:
+    """No timer will hand anything over, and the pacer would let the next picture through."""
+    outlet = publication._outlet
+    timers = outlet._timer, outlet._feedback_timer
+    return not any(timers) and time.monotonic() >= outlet._delivery._pacer.ready_at
+
+
+async def eventually(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"it did not {what}"
+        await asyncio.sleep(0.002)
+
+
+async def test_what_is_submitted_before_there_is_a_track_waits_from_the_keyframe_on(cam: Publication) -> None:
+    assert [cam.submit(unit) for unit in access_units(VIDEO)] == 8 * [None]
+    figures = cam.figures()
+    assert (figures.frames_held, figures.frames_dropped["no_room"]) == (4, 4)
+    assert (figures.name, figures.room, figures.codec, figures.size) == ("cam", "lobby", "vp8", "160x120")
+    assert figures.bytes_received == sum(map(len, VIDEO.access_units))
+    assert figures.problems == ("room 'lobby' is not joined",)
+    track(cam).publish()
+    await eventually(lambda: track(cam).taken == list(VIDEO.access_units[4:]), "hand over what waited")
+    assert cam.figures().frames_submitted == 4
+
+
+async def test_a_picture_is_with_webrtc_when_submit_returns(cam: Publication) -> None:
+    keyframe, delta, *_ = access_units(VIDEO)
+    cam.submit(keyframe)
+    track(cam).publish()
+    await eventually(lambda: at_rest(cam), "come to rest")
+    assert cam.submit(delta) is None
+    assert track(cam).taken[-1] == delta.data
+
+
+async def test_what_nobody_could_decode_is_dropped_with_the_reason(cam: Publication) -> None:
+    assert cam.submit(access_units(VIDEO)[1]) is Drop.BEFORE_KEYFRAME
+    assert [cam.submit(unit) for unit in access_units(H265)] == 4 * [Drop.UNSUPPORTED]
+    h264 = encode("h264", frames=4, gop=4, size=(160, 120)).access_units
+    slice_alone = b"\0\0\1\x65" + h264[0].partition(b"\0\0\1\x65")[2]
+    assert cam.submit(AccessUnit(slice_alone, Codec.H264)) is Drop.NO_PARAMETER_SETS
+
+
+async def test_after_bad_input_everything_waits_for_a_keyframe(cam: Publication) -> None:
+    keyframe, delta, *_, again, last, _, _ = access_units(VIDEO)
+    assert cam.submit(keyframe) is None
+    with pytest.raises(StreamError, match="submit what the encoder returns"):
+        cam.submit(AccessUnit(b"", Codec.VP8))
+    assert cam.submit(delta) is Drop.BEFORE_KEYFRAME
+    assert [cam.submit(again), cam.submit(last)] == [None, None]
+    assert cam.figures().stream_errors == {"empty": 1}
+
+
+async def test_a_broken_nal_unit_beside_a_picture_is_counted_and_the_picture_taken(cam: Publication) -> None:
+    h264 = encode("h264", frames=4, gop=4, size=(160, 120)).access_units
+    assert cam.submit(AccessUnit(b"\0\0\1\xff\xff" + h264[0], Codec.H264)) is None
+    assert cam.submit(AccessUnit(h264[1], Codec.H264)) is None
+    assert cam.figures().stream_errors == {"malformed_nal_header": 1}
+
+
+@pytest.mark.usefixtures("played_track")
+async def test_the_application_hears_what_webrtc_wants_and_may_submit_at_once() -> None:
+    heard: list[object] = []
+    keyframe, delta, *_, again, _, _, _ = access_units(VIDEO)
+
+    def on_keyframe_wanted() -> None:
+        heard.append("keyframe")
+        camera.submit(again)
+
+    camera = publication(on_keyframe_wanted, lambda bitrate, framerate: heard.append((bitrate, framerate)))
+    camera.submit(keyframe)
+    track(camera).publish()
+    await eventually(lambda: at_rest(camera), "come to rest")
+    track(camera).wishes.append(Feedback(True, 1_200_000, 17.0))
+    camera.submit(delta)
+    await eventually(lambda: track(camera).taken[-1:] == [again.data], "hand over the keyframe it asked for")
+    assert heard == ["keyframe", (1_200_000, 25.0)]
+    assert track(camera).taken[-2] == delta.data, "it was being handed over when the wish came"
+    assert camera.figures().feedback_messages["keyframe"] == {"sent": 1, "dropped": 0, "failed": 0}
+    await camera.close()
+
+
+async def test_wishes_that_nobody_listens_to_are_counted_as_dropped(cam: Publication) -> None:
+    cam.submit(access_units(VIDEO)[0])
+    track(cam).publish()
+    track(cam).wishes.append(Feedback(True, None, None))
+    await eventually(lambda: cam.figures().feedback_messages["keyframe"]["dropped"] == 1, "drop the wish")
+
+
+@pytest.mark.usefixtures("played_track")
+async def test_a_defect_of_ours_costs_pictures_up_to_the_next_keyframe_and_not_the_application(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    camera = publication()
+    keyframe, delta, *_, again, _, _, _ = access_units(VIDEO)
+    camera.submit(keyframe)
+    monkeypatch.setattr(track(camera), "hand_over", lambda *_, **__: 1 / 0)
+    track(camera).publish()
+    assert camera.figures().stream_errors == {"internal": 1}
+    assert camera.submit(delta) is Drop.BEFORE_KEYFRAME
+    assert camera.submit(again) is None
+    await camera.close()
+
+
+async def test_submitting_from_another_thread_changes_nothing_and_says_so(cam: Publication) -> None:
+    said: list[BaseException] = []
+
+    def submit() -> None:
+        try:
+            cam.submit(access_units(VIDEO)[0])
+        except RuntimeError as error:
+            said.append(error)
+
+    thread = threading.Thread(target=submit)
+    thread.start()
+    thread.join()
+    assert [str(error) for error in said] == ["no running event loop"]
+    assert cam.figures().bytes_received == 0
+
+
+async def test_a_publication_that_is_closed_takes_nothing_and_may_be_closed_again(cam: Publication) -> None:
+    cam.submit(access_units(VIDEO)[0])
+    await cam.close()
+    await cam.close()
+    assert cam.submit(access_units(VIDEO)[4]) is Drop.STOPPED
+    assert cam.figures().frames_dropped["stopped"] == 1
+    assert track(cam).closed
+
+
+async def test_closing_ends_the_wait_for_a_room_that_is_not_there() -> None:
+    camera = publication()
+    loop = asyncio.get_running_loop()
+    waiting = [loop.create_task(camera.publish()) for _ in range(2)]
+    await eventually(lambda: camera.figures().room_connections["unreachable"], "try to join")
+    assert "nothing listens there" in camera.figures().problems[0]
+    assert [task.get_name() for task in camera._tasks._tasks].count("room camera@lobby") == 1
+    await camera.close()
+    await asyncio.wait(waiting, timeout=PATIENCE)
+    assert all(task.cancelled() for task in waiting)
+
+
+async def test_its_figures_are_good_for_prometheus(cam: Publication) -> None:
+    cam.submit(access_units(VIDEO)[0])
+    families = {family.name: family for family in StreamCollector(lambda: [cam.figures()], "1").collect()}
+    held = families["ingestd_frames_held"].samples
+    assert [(sample.labels, sample.value) for sample in held] == [({"stream": "cam"}, 1.0)]
+
+
+def test_arguments_nobody_could_publish_with_are_named() -> None:
+    with pytest.raises(ConfigError) as refused:
+        publication(url="lobby.example.com", max_bitrate=12, api_secret="")
+    assert str(refused.value) == (
+        "url: 'lobby.example.com' is not usable; allowed: ws://HOST or wss://HOST or http://HOST or "
+        "https://HOST; api_secret: is empty, or has spaces around it or control characters in it; "
+        "max_bitrate: 12 is out of range; allowed: 10kbps to 1Gbps"
+    )
+
+
+def test_the_sdk_is_imported_with_the_first_name_that_needs_it() -> None:
+    script = (
+        "import sys, ingestd, ingestd.cli\n"
+        "from ingestd import Codec, Drop, StreamError\n"
+        "assert 'livekit' not in sys.modules\n"
+        "from ingestd import *\n"
+        "assert 'livekit' in sys.modules and Publication is ingestd.Publication\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    with pytest.raises(AttributeError, match="'ingestd' has no attribute 'Publisher'"):
+        _ = ingestd.Publisher

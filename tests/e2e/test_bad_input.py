@@ -162,5 +162,6 @@ def test_b_frames_are_refused_where_the_configuration_says_so(run_daemon: RunDae
     ):
         daemon.wait_for_problem("b-frames", "cam")
         daemon.wait_for_metrics(
-            lambda metrics: metrics.total("ingestd_stream_errors_total", stream="cam") >= 1, what="an error"
+            lambda metrics: metrics.total("ingestd_stream_errors_total", reason="b_frames") == 1,
+            what="the error",
         )

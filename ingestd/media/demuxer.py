@@ -103,8 +103,9 @@ class Demuxer:
 
     def _read(self, units: list[AccessUnit]) -> list[AccessUnit]:
         assert self._reader is not None
-        self.faults += self._reader.faults
-        self._reader.faults.clear()
+        if self._reader.faults:
+            self.faults += self._reader.faults
+            self._reader.faults.clear()
         if self.codec is None:
             self.codec = next((unit.info.codec for unit in units if unit.info is not None), None)
         return units

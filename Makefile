@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint format lock
+.PHONY: help setup demo test test-long bench-media lint format lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
@@ -22,6 +22,10 @@ test: ## every test but the long ones; ARGS="-k listener" picks some
 
 test-long: ## the tests that take minutes
 	@scripts/test -m long $(ARGS)
+
+bench-media: ## how fast streams are taken apart, beside PyAV and GStreamer
+	@scripts/setup dev
+	@.venv/bin/python -m bench.media
 
 lint: ## ruff, mypy and the rules on who may import whom
 	@scripts/setup dev

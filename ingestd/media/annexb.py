@@ -79,7 +79,8 @@ class AnnexBReader(NalUnitReader):
         end = self._buffer.end - 2
         if self._in_nal and not self._begun:
             head = self._head(self._buffer.end)
-            if end - self._start >= HEAD_BYTES or (
+            # Zeros alone may go on to the next start code, and are no NAL unit then.
+            if (end - self._start >= HEAD_BYTES and any(head)) or (
                 len(head) >= NAL_HEADER_BYTES and self._assembler.is_delimiter(head)
             ):
                 self._begin_nal(head, units)

@@ -1,14 +1,15 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long lint format lock
+.PHONY: help setup demo test test-long bench-media fuzz lint format lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
 SECONDS ?= 30
 WORKERS ?= 2
+MINUTES ?= 5
 ARGS ?=
 
 help: ## list these
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## make .venv from the lock files
 	@scripts/setup dev
@@ -22,6 +23,13 @@ test: ## every test but the long ones; ARGS="-k listener" picks some
 
 test-long: ## the tests that take minutes
 	@scripts/test -m long $(ARGS)
+
+bench-media: ## how fast streams are taken apart, beside PyAV and GStreamer
+	@scripts/setup dev
+	@.venv/bin/python -m bench.media
+
+fuzz: ## every parser and the demuxer with made-up bytes; MINUTES=5
+	@scripts/fuzz '$(MINUTES)'
 
 lint: ## ruff, mypy and the rules on who may import whom
 	@scripts/setup dev

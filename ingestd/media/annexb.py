@@ -21,74 +21,80 @@ class AnnexBReader(NalUnitReader):
     def __init__(self, codec: Codec, parameter_sets: ParameterSets) -> None:
         buffer = ReceiveBuffer(START_CODE_PREFIX)
         super().__init__(codec, Format.ANNEXB, parameter_sets, buffer, EndOfPicture())
-        self._in_nal = False  # a start code has been consumed: the buffer begins with a NAL unit
-        self._last_nal_end = 0  # position behind the last NAL unit
+        self._in_nal = False  # a start code has come: a NAL unit begins at `_start`
         self._guessed = False  # the last NAL unit was ended by `flush`, not by a start code
 
     def _read(self, units: list[AccessUnit]) -> None:
-        while (end := self._buffer.find()) >= 0:
-            self._end_nal(end, units)
-            self._buffer.skip(end + len(START_CODE_PREFIX))
+        for start_code in self._buffer.find_all():
+            self._end_nal(start_code, units)
+            self._start = start_code + len(START_CODE_PREFIX)
             self._in_nal = True
         self._look_ahead(units)
 
     def _end_by_silence(self, units: list[AccessUnit]) -> None:
         if not self._begun:
-            self._begin_nal(self._buffer.peek(HEAD_BYTES), units)
+            self._begin_nal(self._head(self._buffer.end), units)
         if self._assembler.may_end:
-            self._end_nal(len(self._buffer), units)
+            end = self._buffer.trimmed(self._start, self._buffer.end)
+            self._end_nal(self._buffer.end, units)
             # The zeros that ended it stay: they may turn out to be in the middle.
-            self._buffer.skip(self._last_nal_end - self._position)
+            self._start = end
             self._in_nal = False
             self._guessed = True
             self._guess(units)
 
     def _end_of_stream(self, units: list[AccessUnit]) -> bool:
-        self._end_nal(len(self._buffer), units)
-        self._buffer.skip(len(self._buffer))
+        self._end_nal(self._buffer.end, units)
+        self._start = self._buffer.end
         self._in_nal = False
         return True
 
-    def _end_nal(self, end: int, units: list[AccessUnit]) -> None:
-        nal = self._buffer.before(end)
-        self._assembler.check_size(end)
+    def _end_nal(self, next_start: int, units: list[AccessUnit]) -> None:
+        """End what has arrived since the last start code: a NAL unit, or what is none."""
+        start = self._start
+        end = self._buffer.trimmed(start, next_start)
         if self._in_nal:
-            if nal:
+            if end > start:
                 if not self._begun:
-                    self._begin_nal(self._buffer.peek(min(end, HEAD_BYTES)), units)
-                self._last_nal_end = self._position + len(nal)
-                self._assembler.end(nal, self._last_nal_end, self._position + end)
-        elif nal and self._guessed:
-            self._assembler.reopen(nal)
+                    self._begin_nal(self._head(next_start), units)
+                self._assembler.end(start, end, next_start)
+        elif end > start and self._guessed:
+            self._assembler.go_on(end, next_start)
             self._end_of_picture.wrong(self._assembler.keyframe)
-        elif nal:
+        elif end > start:
             self._assembler.fault(
                 "leading_garbage",
-                f"{end} bytes came before the first start code and were left out: the stream was joined "
-                "in the middle of a NAL unit",
+                f"{next_start - start} bytes came before the first start code and were left out: the stream "
+                "was joined in the middle of a NAL unit",
             )
+        self._assembler.check_size(start, next_start)
         self._begun = self._guessed = False
+
+    def _head(self, end: int) -> bytes:
+        return self._buffer.read(self._start, min(end, self._start + HEAD_BYTES))
 
     def _look_ahead(self, units: list[AccessUnit]) -> None:
         """Place the NAL unit that is still arriving, as soon as its head is there."""
         # The last two bytes may belong to a start code: they never count.
-        arrived = len(self._buffer) - 2
+        end = self._buffer.end - 2
         if self._in_nal and not self._begun:
-            head = self._buffer.peek(HEAD_BYTES)
-            if arrived >= HEAD_BYTES or (
+            head = self._head(self._buffer.end)
+            # Zeros alone may go on to the next start code, and are no NAL unit then.
+            if (end - self._start >= HEAD_BYTES and any(head)) or (
                 len(head) >= NAL_HEADER_BYTES and self._assembler.is_delimiter(head)
             ):
                 self._begin_nal(head, units)
-        self._assembler.check_size(arrived)
+        self._assembler.check_size(self._start, end)
 
     def _patience(self) -> float | None:
-        if not self._in_nal or len(self._buffer) < LEAST_SLICE_BYTES:
+        if not self._in_nal or self._buffer.end - self._start < LEAST_SLICE_BYTES:
             return None
         if self._begun and not self._assembler.may_end:
             return None
+        begin = self._assembler.start
         return self._end_of_picture.patience(
             keyframe=self._begun and self._assembler.keyframe,
-            size=self._assembler.size + len(START_CODE) + len(self._buffer),
+            size=self._buffer.end - (self._start if begin is None else begin),
             slices=self._assembler.slices + (not self._begun),
             reads=self._arrivals.reads,
             pause=self._arrivals.pause,

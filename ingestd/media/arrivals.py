@@ -27,19 +27,26 @@ class Arrivals:
         self._reads: deque[tuple[int, float]] = deque()  # (position behind it, when)
         self._short: deque[int] = deque(maxlen=MAX_READS)  # positions behind reads shorter than a segment
         self.position = 0  # behind the last byte that has arrived
+        self.pause = 0.0  # the longest time between two of the reads, seconds
 
     def add(self, size: int, now: float) -> None:
         """``size`` bytes have arrived."""
         self.position += size
         if size < SEGMENT:
             self._short.append(self.position)
-        if self._reads and (now - self._reads[-1][1] < ONE_WRITE or len(self._reads) == MAX_READS):
-            self._reads.pop()
-        self._reads.append((self.position, now))
+        reads = self._reads
+        if reads and (now - reads[-1][1] < ONE_WRITE or len(reads) == MAX_READS):
+            reads.pop()
+        if reads and now - reads[-1][1] > self.pause:
+            self.pause = now - reads[-1][1]
+        reads.append((self.position, now))
 
     def at(self, position: int) -> float:
         """Return when the byte before ``position`` arrived."""
-        return next((now for end, now in self._reads if end >= position), 0.0)
+        for end, now in self._reads:
+            if end >= position:
+                return now
+        return 0.0
 
     @property
     def reads(self) -> int:
@@ -49,30 +56,30 @@ class Arrivals:
     @property
     def pieces(self) -> int:
         """How many reads, but for the last, were shorter than a segment: the writer writes in pieces."""
-        return sum(position < self.position for position in self._short)
-
-    @property
-    def pause(self) -> float:
-        """The longest time between two of them, seconds."""
-        times = [now for _, now in self._reads]
-        return max((later - now for now, later in pairwise(times)), default=0.0)
+        return len(self._short) - (bool(self._short) and self._short[-1] == self.position)
 
     def take(self, end: int, next_start: int) -> Span:
         """Describe, and forget, a picture that ended at ``end``; the next begins at or after ``next_start``.
 
         Zeros may stand between the two, and belong to either.
         """
-        pieces = sum(position < end for position in self._short)
+        pieces = sum(position < end for position in self._short) if self._short else 0
         while self._short and self._short[0] <= next_start:
             self._short.popleft()
-        last, pause = None, 0.0
-        while self._reads:
-            position, now = self._reads[0]
-            pause = max(pause, now - last) if last is not None else 0.0
+        reads = self._reads
+        aligned, last, pause = True, None, 0.0
+        while reads:
+            position, now = reads[0]
+            if last is not None and now - last > pause:
+                pause = now - last
             last = now
             if position > next_start:
-                return Span(False, pause, pieces)
-            self._reads.popleft()
+                aligned = False
+                break
+            reads.popleft()
             if position >= end:
                 break
-        return Span(True, pause, pieces)
+        self.pause = 0.0
+        if len(reads) > 1:
+            self.pause = max(later - now for (_, now), (_, later) in pairwise(reads))
+        return Span(aligned, pause, pieces)

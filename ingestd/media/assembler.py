@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import AccessUnit, Codec, Format, StreamInfo
+from ingestd.media.buffer import ReceiveBuffer
 from ingestd.media.frame_metadata import FrameMetadata
 from ingestd.media.h264 import H264Syntax
 from ingestd.media.h265 import H265Syntax
@@ -67,20 +68,27 @@ class Syntax(Protocol):
 SYNTAX: dict[Codec, Callable[[ParameterSets], Syntax]] = {Codec.H264: H264Syntax, Codec.H265: H265Syntax}
 
 
+class Nal(NamedTuple):
+    """A NAL unit where it lies in the stream; positions count bytes from its start."""
+
+    start: int
+    end: int  # behind the last byte that is not zero
+    next_start: int  # where the start code or length behind it begins
+    role: Role
+
+
 @dataclass(slots=True)
 class _Guess:
     """An access unit that was handed over before it was known to be whole, as it was collected."""
 
-    nals: list[bytes]
-    ends: list[tuple[int, int]]
+    nals: list[Nal]
     in_band: list[tuple[int, Kind, int]]
     metadata: list[tuple[int, FrameMetadata]]
-    size: int
     first_slice: int
     random_access: bool
     at_origin: bool
     lacks: bool
-    needed: list[ParameterSet]
+    needed: tuple[ParameterSet, ...]
     picture_info: StreamInfo | None
     reordered: bool
     skipped: bool
@@ -94,6 +102,8 @@ class AccessUnitAssembler:
     frame are coded pictures of their own, and access units by the letter of H.264; here they make one,
     because WebRTC knows frames only. NAL unit types left to private use are left out: their numbers mean
     packetisation in RTP.
+
+    NAL units stay in the receive buffer, where they arrived, until their access unit is taken in one copy.
     """
 
     def __init__(
@@ -101,28 +111,29 @@ class AccessUnitAssembler:
         codec: Codec,
         format: Format,
         parameter_sets: ParameterSets,
+        buffer: ReceiveBuffer,
         arrived_at: Callable[[int], float],
     ) -> None:
         """``arrived_at`` says when the byte before a position arrived, in seconds."""
         self.faults: list[BitstreamError] = []
         self._format = format
+        self._buffer = buffer
         self._arrived_at = arrived_at
         self._sets = parameter_sets
         self._sets.use_for(codec)
         self._syntax = SYNTAX[codec](parameter_sets)
         self._info: StreamInfo | None = None
         self._described: SequenceSet | None = None  # what `_info` was made from
-        self._nals: list[bytes] = []  # of the access unit
-        self._held: list[bytes] = []  # behind its last slice, of this access unit or the next
-        self._target: list[bytes] | None = None  # where the NAL unit announced goes; None: it is left out
+        self._nals: list[Nal] = []  # of the access unit
+        self._held: list[Nal] = []  # behind its last slice, of this access unit or the next
+        self._target: list[Nal] | None = None  # where the NAL unit announced goes; None: it is left out
         self._role = Role.STAYS  # of the NAL unit announced
         self._in_band: list[tuple[int, Kind, int]] = []  # index in `_nals` + `_held`, kind and id of each set
         self._metadata: list[tuple[int, FrameMetadata]] = []  # index likewise, and what the SEI there says
-        self._ends: list[tuple[int, int]] = []  # the positions behind each, and of the next
-        self._size = 0  # of both, with start codes
         self._guess: _Guess | None = None
         self.last_end = 0  # position behind the access unit that came out last
         self.next_start = 0  # position where the next one begins
+        self.last_size = 0  # how many bytes it had in the stream
         self.last_slices = 0  # how many slices it has
         self._begin_access_unit()
 
@@ -131,7 +142,7 @@ class AccessUnitAssembler:
         self._slices = 0
         self._corrects = self._reordered = self._skipped = False
         self._random_access = self._at_origin = self._lacks = False
-        self._needed: list[ParameterSet] = []
+        self._needed: tuple[ParameterSet, ...] = ()
         self._picture_info: StreamInfo | None = None
         self._told: set[str] = set()
 
@@ -172,9 +183,19 @@ class AccessUnitAssembler:
         return self._slices
 
     @property
+    def start(self) -> int | None:
+        """Position where the access unit begins; None while nothing of it is known."""
+        return self._nals[0].start if self._nals else None
+
+    @property
+    def oldest(self) -> int | None:
+        """Position of the first byte that may be needed again; None: of none that was taken."""
+        return self._guess.nals[0].start if self._guess is not None else self.start
+
+    @property
     def size(self) -> int:
-        """Bytes collected for the access unit, with start codes."""
-        return self._size
+        """How many bytes of the stream were collected for the access unit, and behind it."""
+        return (self._held or self._nals)[-1].end - self._nals[0].start if self._nals else 0
 
     def is_delimiter(self, head: bytes) -> bool:
         """Whether a NAL unit that begins with `head` ends the access unit before it."""
@@ -200,18 +221,20 @@ class AccessUnitAssembler:
                     f"a NAL unit begins with 0x{head[0]:02x}, with forbidden_zero_bit set: it was left out; "
                     "bytes were damaged or lost between the encoder and here",
                 )
-            self._role = self._syntax.role(head)
-            if self._role is Role.UNSPECIFIED:
+            role = self._role = self._syntax.role(head)
+            if role is Role.UNSPECIFIED:
                 return None
-            if self._role is Role.SLICE:
+            if role is Role.SLICE:
                 completed = self._begin_slice(self._syntax.slice(head))
-            elif self._role is Role.DELIMITER and not self._syntax.awaits_second_field:
+                self._target = self._nals
+                return completed
+            if role is Role.DELIMITER and not self._syntax.awaits_second_field:
                 completed = self.complete()
                 self._confirm()
         except BitstreamError as error:
             self.fault(error.reason, str(error))
             return None
-        opens = self._role in (Role.DELIMITER, Role.PARAMETER_SET, Role.SEI, Role.OPENS)
+        opens = role in (Role.DELIMITER, Role.PARAMETER_SET, Role.SEI, Role.OPENS)
         between = self._first_slice is not None and opens
         self._target = self._held if self._held or between else self._nals
         return completed
@@ -221,10 +244,11 @@ class AccessUnitAssembler:
         if slice.begins_access_unit and self._first_slice is not None:
             completed = self._take()
         if self._guess is not None and not slice.begins_access_unit:
-            self.reopen(b"")
+            self.reopen()
         self._guess = None
-        self._nals += self._held
-        self._held = []
+        if self._held:
+            self._nals += self._held
+            self._held = []
         if self._first_slice is None:
             self._first_slice = len(self._nals)
         self._slices += 1
@@ -234,8 +258,8 @@ class AccessUnitAssembler:
         self._at_origin |= slice.at_origin
         if slice.needs is None:
             self._lacks = True
-        else:
-            self._needed += [set_ for set_ in slice.needs if set_ not in self._needed]
+        elif slice.needs != self._needed:
+            self._needed += tuple(set_ for set_ in slice.needs if set_ not in self._needed)
         if slice.info_from is not None:
             self._picture_info = self._describe(slice.info_from)
         return completed
@@ -248,11 +272,8 @@ class AccessUnitAssembler:
                 self._info = info
         return self._info
 
-    def end(self, nal: bytes, position: int = 0, next_start: int = 0) -> None:
-        """Take the whole NAL unit whose head began last.
-
-        It ends before ``position`` of the stream; the next start code begins at ``next_start``.
-        """
+    def end(self, start: int, end: int, next_start: int) -> None:
+        """Take the whole NAL unit whose head began last; the positions are those of `Nal`."""
         if self._target is None:
             return
         index = len(self._nals) + len(self._held)
@@ -262,23 +283,24 @@ class AccessUnitAssembler:
                 f"a picture has more than {MAX_NAL_UNITS} NAL units; make fewer slices per picture "
                 "(x264: slices=4; x264enc: option-string=slices=4)",
             )
-        self._target.append(nal)
-        self._ends.append((position, next_start))
-        self._size += len(START_CODE) + len(nal)
+        role = self._role
+        self._target.append(Nal(start, end, next_start, role))
         try:
-            if self._role is Role.SEI:
-                if (metadata := self._syntax.sei(nal)) is not None:
+            if role is Role.SEI:
+                if (metadata := self._syntax.sei(self._buffer.read(start, end))) is not None:
                     self._metadata.append((index, metadata))
-            elif self._role is Role.PARAMETER_SET:
-                parameter_set = self._syntax.parameter_set(nal)
+            elif role is Role.PARAMETER_SET:
+                parameter_set = self._syntax.parameter_set(self._buffer.read(start, end))
                 self._sets.store(parameter_set)
                 self._in_band.append((index, parameter_set.kind, parameter_set.id))
         except BitstreamError as error:
             self.fault(error.reason, str(error))
 
-    def check_size(self, arriving: int) -> None:
-        """Refuse a picture that grows without end."""
-        if self._size + len(START_CODE) + arriving > MAX_ACCESS_UNIT_BYTES:
+    def check_size(self, start: int, end: int) -> None:
+        """Refuse a picture that grows without end; ``start`` and ``end`` are those of what is arriving."""
+        if self._nals:
+            start = self._nals[0].start
+        if end - start > MAX_ACCESS_UNIT_BYTES:
             raise BitstreamError(
                 "too_large",
                 f"a picture has more than {MAX_ACCESS_UNIT_BYTES >> 20} MiB; a new one was expected before: "
@@ -297,11 +319,9 @@ class AccessUnitAssembler:
         """End the access unit here, though more of it may come: then `reopen` it."""
         assert self._first_slice is not None
         self._guess = _Guess(
-            self._nals.copy(),
-            self._ends.copy(),
+            self._nals,
             self._in_band.copy(),
             self._metadata.copy(),
-            self._size,
             self._first_slice,
             self._random_access,
             self._at_origin,
@@ -313,18 +333,21 @@ class AccessUnitAssembler:
         )
         return self._take()
 
-    def reopen(self, rest: bytes) -> None:
-        """Take back `guess`: the access unit goes on, with the ``rest`` of its last NAL unit."""
+    def go_on(self, end: int, next_start: int) -> None:
+        """Take back `guess`: more of its last NAL unit came; the positions are those of `Nal`."""
+        assert self._guess is not None
+        self._guess.nals[-1] = self._guess.nals[-1]._replace(end=end, next_start=next_start)
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Take back `guess`: the access unit goes on."""
         guess = self._guess
         assert guess is not None
         self._guess = None
         count = len(guess.nals)
-        guess.nals[-1] += rest
         self._nals = guess.nals + self._nals
-        self._ends = guess.ends + self._ends
         self._in_band = guess.in_band + [(index + count, kind, id) for index, kind, id in self._in_band]
         self._metadata = guess.metadata + [(index + count, said) for index, said in self._metadata]
-        self._size += guess.size + len(rest)
         self._first_slice = guess.first_slice
         self._slices = self.last_slices
         self._random_access, self._at_origin = guess.random_access, guess.at_origin
@@ -348,16 +371,18 @@ class AccessUnitAssembler:
         """
         nals, count = self._nals, len(self._nals)
         keyframe = self.keyframe
-        (self.last_end, self.next_start), self.last_slices = self._ends[count - 1], self._slices
-        del self._ends[:count]
+        last = nals[-1]
+        self.last_end, self.next_start, self.last_slices = last.end, last.next_start, self._slices
+        self.last_size = last.end - nals[0].start
+        parts: list[Nal | bytes] = [*nals]
         if keyframe and not self._lacks:
             delimiters = 0
-            while self._syntax.role(nals[delimiters]) is Role.DELIMITER:
+            while nals[delimiters].role is Role.DELIMITER:
                 delimiters += 1
             before_picture = [entry for entry in self._in_band if entry[0] < (self._first_slice or 0)]
-            insert_missing(nals, before_picture, self._needed, delimiters)
+            insert_missing(parts, before_picture, self._needed, delimiters)
         access_unit = AccessUnit(
-            data=START_CODE.join([b"", *nals]),
+            data=self._buffer.join(START_CODE, parts),
             keyframe=keyframe,
             info=self._picture_info,
             lacks_parameter_sets=keyframe and self._lacks,
@@ -374,7 +399,6 @@ class AccessUnitAssembler:
                 "the CRA or BLA picture that the stream begins with; to have none of them: x265: open-gop=0",
             )
         self._nals, self._held = self._held, []
-        self._size = sum(len(START_CODE) + len(nal) for nal in self._nals)
         self._in_band = [(index - count, kind, id) for index, kind, id in self._in_band if index >= count]
         self._metadata = [(index - count, said) for index, said in self._metadata if index >= count]
         self._begin_access_unit()

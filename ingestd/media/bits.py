@@ -46,15 +46,19 @@ class BitReader:
 
     def ue(self, element: str = "", maximum: int = 0xFFFF_FFFE) -> int:
         """ue(v): unsigned Exp-Golomb code (H.264 9.1, H.265 9.2), refused above `maximum`."""
-        first = self._position >> 3
+        position = self._position
+        if position < self._end and self._data[position >> 3] << (position & 7) & 0x80:
+            self._position = position + 1  # "1", the code of 0, which is the one met most often
+            return 0
+        first = position >> 3
         window = self._data[first : first + _LONGEST_CODE_BYTES]
-        left = len(window) * 8 - (self._position & 7)
+        left = len(window) * 8 - (position & 7)
         value = int.from_bytes(window, "big") & ((1 << max(left, 0)) - 1)
         leading_zero_bits = left - value.bit_length()
         length = 2 * leading_zero_bits + 1
         if length > left:
             raise self.malformed("it holds no valid Exp-Golomb code where one must be")
-        self._position += length
+        self._position = position + length
         code_num = (value >> (left - length)) - 1
         if code_num > maximum:
             raise self.malformed(f"{element or 'an element'} is {code_num}, more than the {maximum} allowed")

@@ -1,53 +1,85 @@
-"""The receive buffer: bytes that have arrived and are not consumed, each of them searched only once."""
+"""The receive buffer: bytes stay where they arrived until the picture they belong to is taken in one copy."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Span(Protocol):
+    """Bytes in the buffer."""
+
+    @property
+    def start(self) -> int:
+        """Position of the first."""
+        ...
+
+    @property
+    def end(self) -> int:
+        """Position behind the last."""
+        ...
 
 
 class ReceiveBuffer:
-    """A byte queue; positions count from the first byte not yet consumed."""
+    """A window on a stream; positions count bytes from the start of the stream."""
 
     def __init__(self, pattern: bytes = b"") -> None:
-        """``pattern`` is what `find` looks for."""
+        """``pattern`` is what `find_all` looks for."""
         self._pattern = pattern
+        self._overlap = len(pattern) - 1
         self._data = bytearray()
-        self._start = 0  # first byte not consumed
-        self._searched = 0  # no match begins before this position
-
-    def __len__(self) -> int:
-        return len(self._data) - self._start
+        self._searched = 0  # every match that begins before this position has been returned
+        self.start = 0  # of the bytes kept
+        self.end = 0  # behind the last byte that has arrived
 
     def append(self, data: bytes | bytearray | memoryview) -> None:
-        """Add what has arrived; what has been consumed is let go here, once per arrival."""
-        if self._start:
-            del self._data[: self._start]
-            self._searched -= self._start
-            self._start = 0
+        """Add what has arrived."""
         self._data += data
+        self.end += len(data)
 
-    def find(self) -> int:
-        """Return where the pattern begins next, or -1; bytes once searched are not searched again."""
-        index = self._data.find(self._pattern, self._searched)
-        if index >= 0:
-            self._searched = index
-            return index - self._start
+    def find_all(self) -> list[int]:
+        """Return where the pattern begins in what has arrived since the last call, or ends in it.
+
+        Backwards, as CPython's rfind looks at every fourth byte in half the time that its find takes.
+        """
+        base = self.start
+        first = self._searched - base
+        behind = self._data.rfind(self._pattern, first)
         # The pattern may have begun in the last bytes and end in the next chunk.
-        self._searched = max(self._searched, len(self._data) - len(self._pattern) + 1)
-        return -1
+        self._searched = max(self._searched, self.end - self._overlap)
+        found = []
+        while behind >= 0:
+            found.append(base + behind)
+            behind = self._data.rfind(self._pattern, first, behind)
+        found.reverse()
+        return found
 
-    def peek(self, size: int) -> bytes:
-        """Return the first bytes, at most `size`, without consuming them."""
-        return bytes(self._data[self._start : self._start + size])
+    def read(self, start: int, end: int) -> bytes:
+        """Return the bytes from ``start`` up to ``end``, or to the last one that has arrived."""
+        return bytes(self._data[start - self.start : end - self.start])
 
-    def before(self, end: int) -> bytes:
-        """Return the bytes before `end` without the zeros that end them, in one copy."""
-        stop = self._start + end
-        # One zero precedes almost every start code: not worth a second copy of the whole NAL unit.
-        shortest = max(self._start, stop - 8)
-        while stop > shortest and self._data[stop - 1] == 0:
-            stop -= 1
+    def trimmed(self, start: int, end: int) -> int:
+        """Return the position behind the last byte from ``start`` up to ``end`` that is not zero."""
+        data, base = self._data, self.start
+        # One zero precedes almost every start code, a thousand hardly any.
+        shortest = end - 8 if end - 8 > start else start
+        while end > shortest:
+            if data[end - 1 - base]:
+                return end
+            end -= 1
+        return start + len(data[start - base : end - base].rstrip(b"\x00"))
+
+    def join(self, separator: bytes, parts: Sequence[Span | bytes]) -> bytes:
+        """Return ``separator`` and each part in turn, in one copy."""
+        base = self.start
         with memoryview(self._data) as view:
-            data = bytes(view[self._start : stop])
-        return data.rstrip(b"\x00") if stop == shortest else data
+            pieces = [
+                part if isinstance(part, bytes) else view[part.start - base : part.end - base]
+                for part in parts
+            ]
+            return separator.join([b"", *pieces])
 
-    def skip(self, size: int) -> None:
-        """Consume `size` bytes."""
-        self._start += size
-        self._searched = max(self._searched, self._start)
+    def release(self, position: int) -> None:
+        """Let go what lies before ``position``."""
+        if position > self.start:
+            del self._data[: position - self.start]
+            self.start = position
+            self._searched = max(self._searched, position)

@@ -1,5 +1,6 @@
 """The one entry: bytes of a connection in, access units out, whatever they turn out to be."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from ingestd.errors import BitstreamError
@@ -71,7 +72,7 @@ class Demuxer:
     def feed(self, data: bytes | bytearray | memoryview, now: float = 0.0) -> list[AccessUnit]:
         """Take what has arrived at ``now``, in seconds; return the access units that it completes."""
         if self._reader is not None:
-            return self._read(self._reader.feed(data, now))
+            return self._read(self._reader.feed, data, now)
         self._unrecognised += data
         while (length := _next_length(self._examined)) <= min(len(self._unrecognised), RECOGNITION_LIMIT):
             self._examined = length
@@ -95,16 +96,20 @@ class Demuxer:
             found = recognise(bytes(self._unrecognised), final=True)
             units = self._start(found or self._last_resort(len(self._unrecognised)), 0.0)
         assert self._reader is not None
-        return units + self._read(self._reader.eof())
+        return units + self._read(self._reader.eof)
 
     def flush(self) -> list[AccessUnit]:
         """Take the silence until `quiet_at` as the end of the picture."""
-        return self._read(self._reader.flush()) if self._reader is not None else []
+        return self._read(self._reader.flush) if self._reader is not None else []
 
-    def _read(self, units: list[AccessUnit]) -> list[AccessUnit]:
+    def _read(self, read: Callable[..., list[AccessUnit]], *arguments: object) -> list[AccessUnit]:
         assert self._reader is not None
-        self.faults += self._reader.faults
-        self._reader.faults.clear()
+        try:
+            units = read(*arguments)
+        finally:  # what was noted before the end of a stream counts as well
+            if self._reader.faults:
+                self.faults += self._reader.faults
+                self._reader.faults.clear()
         if self.codec is None:
             self.codec = next((unit.info.codec for unit in units if unit.info is not None), None)
         return units
@@ -148,7 +153,7 @@ class Demuxer:
         self._reader = self._reader_of(found)
         data = bytes(self._unrecognised)
         self._unrecognised.clear()
-        return self._read(self._reader.feed(data, now))
+        return self._read(self._reader.feed, data, now)
 
     def _reader_of(self, found: Recognised) -> Reader:
         if found.format is Format.IVF:

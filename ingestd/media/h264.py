@@ -81,6 +81,7 @@ class SliceHeader(NamedTuple):
     nal_ref_idc: int
     idr_pic_flag: bool
     first_mb_in_slice: int
+    slice_type: int
     pic_parameter_set_id: int
     sps: SequenceParameterSet | None = None
     pps: PictureParameterSet | None = None
@@ -91,7 +92,6 @@ class SliceHeader(NamedTuple):
     idr_pic_id: int = 0
     pic_order_cnt: tuple[int, int] = (0, 0)  # (pic_order_cnt_lsb, …_bottom) or delta_pic_order_cnt[0..1]
     redundant_pic_cnt: int = 0
-    slice_type: int = 0
 
 
 def profile_name(profile_idc: int, constraint_set: list[bool]) -> str:
@@ -294,13 +294,10 @@ def parse_slice_header(head: bytes, sets: ParameterSets) -> SliceHeader:
     slice_type = r.ue("slice_type", 9)
     idr = nal_unit_type == IDR_SLICE
     pic_parameter_set_id = r.ue("pic_parameter_set_id", 255)
-    short = SliceHeader(nal_ref_idc, idr, first_mb_in_slice, pic_parameter_set_id, slice_type=slice_type)
-    pps = sets.get(Kind.PPS, short.pic_parameter_set_id)
-    if not isinstance(pps, PictureParameterSet):
-        return short
-    sps = sets.get(Kind.SPS, pps.seq_parameter_set_id)
-    if not isinstance(sps, SequenceParameterSet):
-        return short
+    pps = sets.get(Kind.PPS, pic_parameter_set_id)
+    sps = sets.get(Kind.SPS, pps.seq_parameter_set_id) if isinstance(pps, PictureParameterSet) else None
+    if not isinstance(pps, PictureParameterSet) or not isinstance(sps, SequenceParameterSet):
+        return SliceHeader(nal_ref_idc, idr, first_mb_in_slice, slice_type, pic_parameter_set_id)
     colour_plane_id = r.u(2) if sps.separate_colour_plane_flag else 0
     frame_num = r.u(sps.log2_max_frame_num)
     field_pic_flag = not sps.frame_mbs_only_flag and r.flag()
@@ -312,16 +309,21 @@ def parse_slice_header(head: bytes, sets: ParameterSets) -> SliceHeader:
         pic_order_cnt = (r.u(sps.log2_max_pic_order_cnt_lsb), r.se() if in_frame else 0)
     elif sps.pic_order_cnt_type == 1 and not sps.delta_pic_order_always_zero_flag:
         pic_order_cnt = (r.se(), r.se() if in_frame else 0)
-    return short._replace(
-        sps=sps,
-        pps=pps,
-        colour_plane_id=colour_plane_id,
-        frame_num=frame_num,
-        field_pic_flag=field_pic_flag,
-        bottom_field_flag=bottom_field_flag,
-        idr_pic_id=idr_pic_id,
-        pic_order_cnt=pic_order_cnt,
-        redundant_pic_cnt=r.ue("redundant_pic_cnt", 127) if pps.redundant_pic_cnt_present_flag else 0,
+    return SliceHeader(
+        nal_ref_idc,
+        idr,
+        first_mb_in_slice,
+        slice_type,
+        pic_parameter_set_id,
+        sps,
+        pps,
+        colour_plane_id,
+        frame_num,
+        field_pic_flag,
+        bottom_field_flag,
+        idr_pic_id,
+        pic_order_cnt,
+        r.ue("redundant_pic_cnt", 127) if pps.redundant_pic_cnt_present_flag else 0,
     )
 
 
@@ -364,6 +366,22 @@ def is_second_field(first: SliceHeader, slice: SliceHeader) -> bool:
     )
 
 
+# By nal_unit_type, 7.4.1.2.3; 14, the prefix NAL unit, also stands between slices of a picture.
+_ROLES = (
+    Role.UNSPECIFIED,
+    *[Role.SLICE] * 2,
+    *[Role.STAYS] * 2,
+    Role.SLICE,
+    Role.SEI,
+    *[Role.PARAMETER_SET] * 2,
+    Role.DELIMITER,
+    *[Role.STAYS] * 4,
+    *[Role.OPENS] * 5,
+    *[Role.STAYS] * 5,
+    *[Role.UNSPECIFIED] * 8,
+)
+
+
 class H264Syntax:
     """The rules of 7.4.1.2 that sort NAL units into pictures; remembers the picture being received."""
 
@@ -382,20 +400,7 @@ class H264Syntax:
 
     def role(self, head: bytes) -> Role:
         """Say where the NAL unit stands in the order of 7.4.1.2.3."""
-        match head[0] & 31:
-            case 1 | 2 | 5:
-                return Role.SLICE
-            case 7 | 8:
-                return Role.PARAMETER_SET
-            case 9:
-                return Role.DELIMITER
-            case 6:
-                return Role.SEI
-            case 14 | 15 | 16 | 17 | 18:  # 14, the prefix NAL unit, also stands between slices of a picture
-                return Role.OPENS
-            case 0 | 24 | 25 | 26 | 27 | 28 | 29 | 30 | 31:
-                return Role.UNSPECIFIED
-        return Role.STAYS
+        return _ROLES[head[0] & 31]
 
     def parameter_set(self, nal: bytes) -> ParameterSet:
         """Read an SPS or a PPS."""

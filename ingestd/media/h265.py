@@ -335,23 +335,37 @@ def parse_slice_segment_header(head: bytes, sets: ParameterSets) -> SliceSegment
     first_slice_segment_in_pic_flag = r.flag()
     if FIRST_IRAP <= nal_unit_type <= 23:
         r.skip(1)  # no_output_of_prior_pics_flag
-    short = SliceSegmentHeader(first_slice_segment_in_pic_flag, r.ue("slice_pic_parameter_set_id", 63))
-    pps = sets.get(Kind.PPS, short.pps_id)
-    if not isinstance(pps, PictureParameterSet):
-        return short
-    sps = sets.get(Kind.SPS, pps.sps_id)
-    if not isinstance(sps, SequenceParameterSet):
-        return short
-    header = short._replace(sps=sps, pps=pps)
-    if not first_slice_segment_in_pic_flag:
-        return header
-    r.skip(pps.num_extra_slice_header_bits)  # slice_reserved_flag[i]
-    r.ue("slice_type", 2)
-    r.skip(
-        pps.output_flag_present_flag + 2 * sps.separate_colour_plane_flag
-    )  # pic_output_flag, colour_plane_id
-    is_idr = nal_unit_type in (IDR_W_RADL, IDR_N_LP)
-    return header._replace(slice_pic_order_cnt_lsb=0 if is_idr else r.u(sps.log2_max_pic_order_cnt_lsb))
+    pps_id = r.ue("slice_pic_parameter_set_id", 63)
+    pps = sets.get(Kind.PPS, pps_id)
+    sps = sets.get(Kind.SPS, pps.sps_id) if isinstance(pps, PictureParameterSet) else None
+    if not isinstance(pps, PictureParameterSet) or not isinstance(sps, SequenceParameterSet):
+        return SliceSegmentHeader(first_slice_segment_in_pic_flag, pps_id)
+    slice_pic_order_cnt_lsb = None
+    if first_slice_segment_in_pic_flag:
+        r.skip(pps.num_extra_slice_header_bits)  # slice_reserved_flag[i]
+        r.ue("slice_type", 2)
+        # pic_output_flag, colour_plane_id
+        r.skip(pps.output_flag_present_flag + 2 * sps.separate_colour_plane_flag)
+        is_idr = nal_unit_type in (IDR_W_RADL, IDR_N_LP)
+        slice_pic_order_cnt_lsb = 0 if is_idr else r.u(sps.log2_max_pic_order_cnt_lsb)
+    return SliceSegmentHeader(first_slice_segment_in_pic_flag, pps_id, sps, pps, slice_pic_order_cnt_lsb)
+
+
+# By nal_unit_type, 7.4.2.4.4
+_ROLES = (
+    *[Role.SLICE] * 10,
+    *[Role.STAYS] * 6,
+    *[Role.SLICE] * 6,
+    *[Role.STAYS] * 10,
+    *[Role.PARAMETER_SET] * 3,
+    Role.DELIMITER,
+    *[Role.STAYS] * 3,
+    Role.SEI,
+    Role.STAYS,
+    *[Role.OPENS] * 4,
+    *[Role.STAYS] * 3,
+    *[Role.UNSPECIFIED] * 16,
+)
 
 
 class H265Syntax:
@@ -378,19 +392,8 @@ class H265Syntax:
                 "malformed_nal_header",
                 "an H.265 NAL unit has nuh_temporal_id_plus1 0, which is forbidden; bytes were lost",
             )
-        if nal_unit_type >= 48:
-            return Role.UNSPECIFIED
-        if nuh_layer_id > 0:
-            return Role.STAYS
-        if nal_unit_type <= LAST_SUB_LAYER_SLICE or FIRST_IRAP <= nal_unit_type <= LAST_IRAP:
-            return Role.SLICE
-        if nal_unit_type in (VPS, SPS, PPS):
-            return Role.PARAMETER_SET
-        if nal_unit_type == AUD:
-            return Role.DELIMITER
-        if nal_unit_type == PREFIX_SEI:
-            return Role.SEI
-        return Role.OPENS if nal_unit_type in (41, 42, 43, 44) else Role.STAYS
+        role = _ROLES[nal_unit_type]
+        return Role.STAYS if nuh_layer_id and role is not Role.UNSPECIFIED else role
 
     def parameter_set(self, nal: bytes) -> ParameterSet:
         """Read a VPS, an SPS or a PPS."""

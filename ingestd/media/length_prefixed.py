@@ -30,26 +30,27 @@ class LengthPrefixedReader(NalUnitReader):
 
     def _read(self, units: list[AccessUnit]) -> None:
         while self._read_length():
-            whole = len(self._buffer) >= self._nal_bytes
+            next_start = self._start + self._nal_bytes
+            whole = self._buffer.end >= next_start
             if not self._begun:
-                head = self._buffer.peek(min(HEAD_BYTES, self._nal_bytes))
+                head = self._buffer.read(self._start, min(next_start, self._start + HEAD_BYTES))
                 if whole or len(head) == HEAD_BYTES:
                     self._begin_nal(head, units)
-            self._assembler.check_size(min(len(self._buffer), self._nal_bytes))
+            self._assembler.check_size(self._start, min(self._buffer.end, next_start))
             if not whole:
                 return
-            nal = self._buffer.before(self._nal_bytes)
-            end = self._position + self._nal_bytes
-            self._assembler.end(nal, end, end)
-            self._buffer.skip(self._nal_bytes)
+            end = self._buffer.trimmed(self._start, next_start)
+            self._assembler.end(self._start, end, next_start)
+            self._start = next_start
             self._begun, self._nal_bytes = False, 0
 
     def _read_length(self) -> bool:
         """Whether the length of the next NAL unit is known."""
         if not self._nal_bytes:
-            if len(self._buffer) < LENGTH_BYTES:
+            begin = self._start + LENGTH_BYTES
+            if self._buffer.end < begin:
                 return False
-            length = int.from_bytes(self._buffer.peek(LENGTH_BYTES), "big")
+            length = int.from_bytes(self._buffer.read(self._start, begin), "big")
             if not 0 < length <= MAX_ACCESS_UNIT_BYTES:
                 raise BitstreamError(
                     "lost_lengths",
@@ -58,12 +59,17 @@ class LengthPrefixedReader(NalUnitReader):
                     "or send start codes (GStreamer: h264parse ! "
                     "video/x-h264,stream-format=byte-stream; ffmpeg: -bsf:v h264_mp4toannexb -f h264)",
                 )
-            self._buffer.skip(LENGTH_BYTES)
+            self._start = begin
             self._nal_bytes = length
         return True
 
+    @property
+    def _waiting(self) -> int:
+        """How many bytes have arrived of what is not whole."""
+        return self._buffer.end - self._start
+
     def _patience(self) -> float | None:
-        if len(self._buffer) or self._nal_bytes or not self._assembler.may_end:
+        if self._waiting or self._nal_bytes or not self._assembler.may_end:
             return None
         return self._end_of_picture.patience(
             keyframe=self._assembler.keyframe,
@@ -78,11 +84,11 @@ class LengthPrefixedReader(NalUnitReader):
         self._guess(units)
 
     def _end_of_stream(self, units: list[AccessUnit]) -> bool:  # noqa: ARG002
-        if self._nal_bytes or len(self._buffer):
+        if self._nal_bytes or self._waiting:
             expected = self._nal_bytes or LENGTH_BYTES
             self._assembler.fault(
                 "cut_nal_unit",
-                f"the connection closed after {len(self._buffer)} of {expected} bytes of a NAL unit or its "
+                f"the connection closed after {self._waiting} of {expected} bytes of a NAL unit or its "
                 "length, which were left out; if the encoder was not stopped, see what cut it off",
             )
         return not (self._begun and self._assembler.announced_inside)

@@ -27,10 +27,11 @@ class NalUnitReader(ABC):
         end_of_picture: EndOfPicture,
     ) -> None:
         self._arrivals = Arrivals()
-        self._assembler = AccessUnitAssembler(codec, format, parameter_sets, self._arrivals.at)
+        self._assembler = AccessUnitAssembler(codec, format, parameter_sets, buffer, self._arrivals.at)
         self.faults = self._assembler.faults
         self._buffer = buffer
         self._end_of_picture = end_of_picture
+        self._start = 0  # position of what arrives: the NAL unit or, before that, its start code or length
         self._begun = False  # the head of the NAL unit that is arriving has been handed on
         self._fatal: BitstreamError | None = None
         self.quiet_at: float | None = None
@@ -53,6 +54,8 @@ class NalUnitReader(ABC):
             if not units:
                 raise
             self._fatal = error
+        oldest = self._assembler.oldest
+        self._buffer.release(self._start if oldest is None else oldest)
         patience = None if self._fatal is not None else self._patience()
         self.quiet_at = None if patience is None else now + patience
         return units
@@ -101,11 +104,6 @@ class NalUnitReader(ABC):
     def _end_of_stream(self, units: list[AccessUnit]) -> bool:
         """Take what nothing will follow out of the buffer; return whether the access unit is whole."""
 
-    @property
-    def _position(self) -> int:
-        """Of the first byte in the buffer."""
-        return self._arrivals.position - len(self._buffer)
-
     def _begin_nal(self, head: bytes, units: list[AccessUnit]) -> None:
         guessing = self._assembler.guessing
         if (unit := self._assembler.begin(head)) is not None:
@@ -124,7 +122,7 @@ class NalUnitReader(ABC):
         span = self._arrivals.take(self._assembler.last_end, self._assembler.next_start)
         self._end_of_picture.learn(
             keyframe=unit.keyframe,
-            size=len(unit.data),
+            size=self._assembler.last_size,
             slices=self._assembler.last_slices,
             aligned=span.aligned,
             pause=span.pause,

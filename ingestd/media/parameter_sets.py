@@ -6,13 +6,16 @@ Here too is what the modules of H.264 and H.265 say of a NAL unit in terms that 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from ingestd.media.access_unit import Codec, Format, StreamInfo
 
 # The largest in the wild (scaling matrices, H.265 reference picture sets) stay below 2 kB. With at most
 # 32 SPS and 256 PPS (H.264), or 16 VPS, 16 SPS and 64 PPS (H.265), a stream keeps less than 5 MB.
 MAX_PARAMETER_SET_BYTES = 16 * 1024
+
+
+_Nal = TypeVar("_Nal")  # however the caller keeps the NAL units that have arrived
 
 
 class Kind(IntEnum):
@@ -92,7 +95,10 @@ class ParameterSets:
 
 
 def insert_missing(
-    nals: list[bytes], present: Sequence[tuple[int, Kind, int]], needed: Sequence[ParameterSet], first: int
+    nals: list[_Nal | bytes],
+    present: Sequence[tuple[int, Kind, int]],
+    needed: Sequence[ParameterSet],
+    first: int,
 ) -> None:
     """Put every needed set that is not `present` in its place among the NAL units of a keyframe.
 

@@ -6,7 +6,7 @@ wait. What is learned is thrown away at the first sign that it was wrong; a pict
 those before it is never guessed at.
 """
 
-from collections import deque
+from ingestd.media.window import Window
 
 # The encoder has paused: no network keeps part of a picture back for so long and then delivers the rest.
 SILENCE = 0.5
@@ -42,10 +42,10 @@ class EndOfPicture:
         self._slices_are_whole = slices_are_whole
         self._in_a_row = 0
         self._proof = FIRST_PROOF
-        self._sizes = {False: deque[int](maxlen=REMEMBERED), True: deque[int](maxlen=REMEMBERED_KEYFRAMES)}
+        self._sizes = {False: Window(REMEMBERED, min), True: Window(REMEMBERED_KEYFRAMES, min)}
         self._slices = {False: 1, True: 1}
-        self._pauses: deque[float] = deque(maxlen=REMEMBERED)
-        self._pieces: deque[int] = deque(maxlen=REMEMBERED)
+        self._pauses = Window(REMEMBERED, max)
+        self._pieces = Window(REMEMBERED, max)
 
     def learn(
         self, *, keyframe: bool, size: int, slices: int, aligned: bool, pause: float, pieces: int
@@ -67,7 +67,7 @@ class EndOfPicture:
 
     def wrong(self, keyframe: bool) -> None:
         """A picture was taken for whole, and more of it came."""
-        if self._sizes[keyframe]:
+        if len(self._sizes[keyframe]):
             self._sizes[keyframe].pop()  # that of the piece
         self._unlearn(16)
 
@@ -79,16 +79,16 @@ class EndOfPicture:
         unusual = (
             self._in_a_row < self._proof
             or len(sizes) < LEAST_REMEMBERED[keyframe]
-            or (not self._slices_are_whole and size < TOLERANCE * min(sizes))
+            or (not self._slices_are_whole and size < TOLERANCE * sizes.extreme)
             or slices < self._slices[keyframe]
         )
         if unusual:
             return SILENCE
-        pieces = max(pieces, *self._pieces)
-        if self._needs_no_more(slices) or (reads == 1 and size <= LARGE and not pieces):
+        most_pieces = max(pieces, self._pieces.extreme)
+        if self._needs_no_more(slices) or (reads == 1 and size <= LARGE and not most_pieces):
             return 0.0
-        least = STALL if pieces > FEW_PIECES else LEAST_PAUSE
-        return min(max(least, PAUSES * max(pause, *self._pauses)), SILENCE)
+        least = STALL if most_pieces > FEW_PIECES else LEAST_PAUSE
+        return min(max(least, PAUSES * max(pause, self._pauses.extreme)), SILENCE)
 
     def _needs_no_more(self, slices: int) -> bool:
         return self._slices_are_whole and slices == 1

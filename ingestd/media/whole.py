@@ -1,5 +1,6 @@
 """Access units that come whole, one by one: their headers are read, no boundary is searched for."""
 
+from itertools import pairwise
 from typing import Protocol
 
 from ingestd.errors import BitstreamError
@@ -7,6 +8,7 @@ from ingestd.media.access_unit import AccessUnit, Codec, Format
 from ingestd.media.annexb import START_CODE_PREFIX
 from ingestd.media.assembler import HEAD_BYTES, AccessUnitAssembler
 from ingestd.media.av1 import Av1TemporalUnits
+from ingestd.media.buffer import ReceiveBuffer
 from ingestd.media.limits import MAX_ACCESS_UNIT_BYTES
 from ingestd.media.obu import FRAME_DATA, ObuType, open_bitstream_units
 from ingestd.media.parameter_sets import ParameterSets
@@ -70,7 +72,7 @@ class _NalUnits:
         self._codec = codec
         self._parameter_sets = parameter_sets
         self._faults = faults
-        self._assembler = self._new_assembler()
+        self._begin()
 
     def access_unit(self, data: bytes, timestamp_us: int | None) -> AccessUnit:  # noqa: ARG002
         """Return the picture in ``data``."""
@@ -78,25 +80,29 @@ class _NalUnits:
             return self._assemble(data)
         except BitstreamError:
             # What was begun is no part of the next picture. The parameter sets stay.
-            self._assembler = self._new_assembler()
+            self._begin()
             raise
 
     def _assemble(self, data: bytes) -> AccessUnit:
-        before, *nals = data.split(START_CODE_PREFIX)
-        if not nals or before.strip(b"\0"):
+        assembler, buffer, first = self._assembler, self._buffer, None
+        begin = buffer.end
+        buffer.append(data)
+        start_codes = buffer.find_all()
+        if not start_codes or data[: start_codes[0] - begin].strip(b"\0"):
             raise BitstreamError(
                 "no_start_code",
                 f"{self._codec}: an access unit begins {data[:8].hex(' ')}, expected a start code: set the "
                 "encoder to Annex-B, also called byte stream, or put 00 00 00 01 in the place of each NAL "
                 "unit's length (PyAV: BitStreamFilterContext h264_mp4toannexb, hevc_mp4toannexb)",
             )
-        assembler, first = self._assembler, None
-        for nal in nals:
-            nal = nal.rstrip(b"\0")
-            if nal:
-                first = first or assembler.begin(nal[:HEAD_BYTES])
-                assembler.end(nal)
+        for start_code, next_start in pairwise([*start_codes, buffer.end]):
+            start = start_code + len(START_CODE_PREFIX)
+            end = buffer.trimmed(start, next_start)
+            if end > start:
+                first = first or assembler.begin(buffer.read(start, min(end, start + HEAD_BYTES)))
+                assembler.end(start, end, next_start)
         last = assembler.complete()
+        buffer.release(buffer.end)
         if first is not None:
             raise _several(self._codec)
         faults = assembler.faults.copy()
@@ -106,8 +112,11 @@ class _NalUnits:
         self._faults += faults
         return last
 
-    def _new_assembler(self) -> AccessUnitAssembler:
-        return AccessUnitAssembler(self._codec, Format.ANNEXB, self._parameter_sets, lambda _: 0.0)
+    def _begin(self) -> None:
+        self._buffer = ReceiveBuffer(START_CODE_PREFIX)
+        self._assembler = AccessUnitAssembler(
+            self._codec, Format.ANNEXB, self._parameter_sets, self._buffer, lambda _: 0.0
+        )
 
 
 class _TemporalUnits(Av1TemporalUnits):

@@ -306,6 +306,25 @@ def test_pictures_before_a_hopeless_fault_are_handed_on_first(monkeypatch: pytes
         assert [nals(unit)[-1] for unit in units] == [IDR, P1]
 
 
+PRIVATE = START + b"\x78" + b"x" * 65536
+
+
+def test_what_is_left_out_is_not_kept() -> None:
+    reader = h264_reader()
+    for _ in range(300):
+        assert reader.feed(PRIVATE) == []
+        assert len(reader._buffer._data) < 3 * len(PRIVATE)
+    assert [nals(unit) for unit in reader.feed(annexb(SPS, PPS, IDR)) + reader.eof()] == [[SPS, PPS, IDR]]
+
+
+def test_what_is_left_out_of_a_picture_counts_for_its_size() -> None:
+    reader = h264_reader()
+    reader.feed(annexb(SPS))
+    with pytest.raises(BitstreamError, match="16 MiB"):
+        feed_into([], reader, [PRIVATE] * 300)
+    assert len(reader._buffer._data) <= MAX_ACCESS_UNIT_BYTES + 2 * len(PRIVATE)
+
+
 def test_a_picture_of_many_tiny_nal_units_is_refused() -> None:
     with pytest.raises(BitstreamError, match="NAL units; make fewer slices"):
         h264_reader().feed(annexb(SPS, PPS, IDR, *[FILLER] * 20_000))

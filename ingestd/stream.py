@@ -18,7 +18,7 @@ from ingestd.limited import Limited
 from ingestd.media.access_unit import AccessUnit, Codec, StreamInfo
 from ingestd.media.demuxer import Demuxer
 from ingestd.media.parameter_sets import ParameterSets
-from ingestd.media.verdict import B_FRAMES, NO_PARAMETER_SETS, obstacles
+from ingestd.media.verdict import B_FRAMES, H265_NOT_PUBLISHED, NO_PARAMETER_SETS, obstacles
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
 from ingestd.publish.publication import Publication
@@ -351,12 +351,11 @@ class Stream:
         self._room.add(self._publication)
 
     def _refuse_h265(self) -> None:
-        reason = "h265_not_published"
-        self._errors[reason] += 1
+        obstacle = H265_NOT_PUBLISHED
+        self._errors[obstacle.reason] += 1
         self._log.error(
-            "H.265 is understood, but this version cannot publish it: every picture is dropped; send "
-            "H.264 (ffmpeg: -c:v libx264; GStreamer: x264enc), VP8, VP9 or AV1",
-            reason=reason,
+            f"{obstacle.seen}: every picture is dropped; {obstacle.cure}",
+            reason=obstacle.reason,
         )
 
     def _judge_b_frames(self) -> None:

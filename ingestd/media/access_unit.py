@@ -55,3 +55,4 @@ class AccessUnit:
     corrects: bool = False  # it is the access unit before, which came out before all of it had arrived
     reordered: bool = False  # H.264, H.265: it is to be shown before one that was sent earlier
     lacks_parameter_sets: bool = False  # a keyframe whose SPS or PPS was never seen: nobody can decode it
+    repaired: bool = False  # a keyframe that came without parameter sets (AV1: sequence header), here put in

@@ -358,6 +358,7 @@ class AccessUnitAssembler:
             arrived=self._arrived_at(self.last_end),
             corrects=self._corrects,
             reordered=self._reordered,
+            repaired=len(nals) > count,
         )
         skipped = self._skipped
         if skipped:

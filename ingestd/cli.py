@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import io
 import os
 import signal
 import sys
@@ -15,6 +16,8 @@ from ingestd import __version__
 from ingestd.config import Config, describe, load
 from ingestd.errors import ConfigError, IngestdError
 from ingestd.observe import logs
+from ingestd.probe import probe
+from ingestd.units import parse_duration
 
 DONE, FAILED, BAD_CONFIG = 0, 1, 2
 
@@ -61,11 +64,31 @@ def _parser() -> argparse.ArgumentParser:
     _add_config(check)
     check.set_defaults(command=_check)
 
+    probing = commands.add_parser("probe", help="say what a stream is and whether WebRTC can carry it")
+    probing.add_argument(
+        "target", metavar="FILE|tcp://HOST:PORT|listen:PORT", help="what to read, dial or await"
+    )
+    probing.add_argument(
+        "--seconds", type=_seconds, metavar="N", help="how long (default: files whole, encoders 5)"
+    )
+    probing.add_argument("--json", action="store_true", help="print one JSON object")
+    probing.set_defaults(command=_probe)
+
     demo = commands.add_parser("demo", help="run the whole path on this machine, with a test picture")
     demo.add_argument("--codec", default="h264", choices=("h264", "vp8", "vp9", "av1"))
     demo.add_argument("--seconds", type=float, default=30.0, help="how long; 0: until Ctrl-C")
     demo.set_defaults(command=_demo)
     return parser
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    if not seconds:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time at all; expected more than 0")
+    return seconds
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
@@ -97,6 +120,14 @@ def _run(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     print(describe(_load(options.config)))  # noqa: T201 - this is its output
+    return DONE
+
+
+def _probe(options: argparse.Namespace) -> int:
+    # A terminal or file that cannot take the bars of the plot gets the rest all the same.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    probe(options.target, options.seconds, json=options.json)
     return DONE
 
 

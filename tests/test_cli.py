@@ -79,6 +79,9 @@ def test_a_configuration_that_is_not_there(
         (["check", "--config", "x", "--colour"], "--colour"),
         (["demo", "--codec", "mpeg2"], "mpeg2"),
         (["demo", "--seconds", "soon"], "soon"),
+        (["probe"], "listen:PORT"),
+        (["probe", "x", "--seconds", "soon"], "'soon' is not a duration"),
+        (["probe", "x", "--seconds", "0"], "expected more than 0"),
     ],
 )
 def test_bad_arguments(arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,7 +99,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code("--help") == 0
     said = capsys.readouterr().out
-    for command in ("run", "check", "demo"):
+    for command in ("run", "check", "probe", "demo"):
         assert f"\n    {command}" in said
 
 

@@ -58,3 +58,4 @@ class AccessUnit:
     reordered: bool = False  # H.264, H.265: it is to be shown before one that was sent earlier
     lacks_parameter_sets: bool = False  # a keyframe whose SPS or PPS was never seen: nobody can decode it
     metadata: FrameMetadata | None = None  # H.264, H.265: of the LKTS trailer that came with it
+    repaired: bool = False  # a keyframe that came without parameter sets (AV1: sequence header), here put in

@@ -390,6 +390,7 @@ class AccessUnitAssembler:
             corrects=self._corrects,
             reordered=self._reordered,
             metadata=next((said for index, said in reversed(self._metadata) if index < count), None),
+            repaired=len(parts) > count,
         )
         skipped = self._skipped
         if skipped:

@@ -216,7 +216,7 @@ class Av1TemporalUnits:
                 temporal_unit[after_delimiter:],
             )
         )
-        return AccessUnit(repaired, True, self.info, timestamp_us)
+        return AccessUnit(repaired, True, self.info, timestamp_us, repaired=True)
 
     def take(self, temporal_unit: bytes, faults: list[BitstreamError]) -> AccessUnit:
         """Return `temporal_unit` as `access_unit` does, and as it is, with a fault, where it is malformed."""

@@ -85,6 +85,10 @@ def recognise(data: bytes, *, final: bool = False) -> Recognised | None:
     codec = _byte_stream_codec(data, at_start, last)
     if codec is not None:
         return Recognised(Format.ANNEXB, codec)
+    # What is behind a start code may look like an AV1 sequence header, and frames of 65536 bytes or 16 MiB,
+    # whose size looks like a start code, are rare: let the rest of what arrives tell.
+    if at_start and not last:
+        return None
     ivf_codec = looks_like_headerless_ivf(data)
     return None if ivf_codec is None else Recognised(Format.IVF, ivf_codec)
 

@@ -62,6 +62,19 @@ NO_PARAMETER_SETS = Obstacle(
     "h264parse ! video/x-h264,stream-format=byte-stream (h265parse ! video/x-h265,stream-format=byte-stream)",
 )
 
+NO_KEYFRAME = Obstacle(
+    "no_keyframe",
+    "no keyframe came, and no viewer can begin to decode without one",
+    "make the encoder send one every few seconds: ffmpeg: -g 60; x264enc, x265enc: key-int-max=60; vp8enc, "
+    "vp9enc: keyframe-max-dist=60",
+)
+
+H265_NOT_PUBLISHED = Obstacle(
+    "h265_not_published",
+    "H.265 is understood, but this version cannot publish it",
+    "send H.264 (ffmpeg: -c:v libx264; GStreamer: x264enc), VP8, VP9 or AV1",
+)
+
 
 def obstacles(info: StreamInfo) -> list[Obstacle]:
     """Return everything in the way of the stream's being decoded by viewers; empty when nothing is."""

@@ -166,6 +166,7 @@ def test_keyframes_get_the_sets_they_lack_and_no_others() -> None:
         [P1],
     ]
     assert [unit.keyframe for unit in units] == [True, False, True, False]
+    assert [unit.repaired for unit in units] == [False, False, True, False]
 
 
 def test_they_go_behind_the_delimiter_and_before_sei() -> None:

@@ -205,8 +205,9 @@ def test_which_temporal_units_are_keyframes(frames: bytes, keyframe: bool) -> No
 
 
 def test_a_missing_sequence_header_is_put_after_the_delimiter() -> None:
-    _, unit = read(AV1_DELIMITER + AV1_SEQUENCE_HEADER + AV1_KEY, AV1_DELIMITER + AV1_KEY)
+    whole, unit = read(AV1_DELIMITER + AV1_SEQUENCE_HEADER + AV1_KEY, AV1_DELIMITER + AV1_KEY)
     assert (unit.keyframe, unit.lacks_parameter_sets) == (True, False)
+    assert (whole.repaired, unit.repaired) == (False, True)
     assert unit.data == AV1_DELIMITER + AV1_SEQUENCE_HEADER + AV1_KEY
 
 

@@ -193,6 +193,12 @@ def test_start_codes_that_could_be_lengths_are_start_codes_all_the_same() -> Non
         assert found(first + annexb(*SETS, large, *DELTAS)) == (Codec.H264, Format.ANNEXB, 6)
 
 
+def test_a_start_code_is_no_size_of_an_av1_frame_without_a_file_header() -> None:
+    # Main profile at 320x240 by x264: behind twelve bytes stands what could be an AV1 sequence header.
+    x264_sps = bytes.fromhex("67 4d 40 0d ec a0 a0 fd 08 00 00 03 00 08 00 00 03 01 e0 78 a1 4c b0")
+    assert found(annexb(x264_sps, *SETS, IDR, *DELTAS)) == (Codec.H264, Format.ANNEXB, 6)
+
+
 def test_a_parameter_set_is_enough_to_know_lengths_by() -> None:
     demuxer = Demuxer()
     demuxer.feed(length_prefixed(*SETS, slice(idr=True, payload=b"x" * 999))[:80])

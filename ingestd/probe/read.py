@@ -1,0 +1,95 @@
+"""Bytes from a file or a socket into a survey."""
+
+import socket
+import sys
+import time
+from pathlib import Path
+
+from ingestd.config.address import Address
+from ingestd.errors import ConfigError, IngestdError
+from ingestd.probe.survey import Survey
+from ingestd.probe.target import Listen
+
+FILE_READ_BYTES = 8 * 1024  # a picture or so, that not much more is taken than was asked for
+SOCKET_READ_BYTES = 64 * 1024  # more than encoders write at once
+# A host that swallows packets is given up sooner than by the system's two minutes.
+DIAL_SECONDS = 5.0
+# The least that recv() waits: what has arrived already goes before a silence.
+LEAST_WAIT = 0.001
+
+
+def read_file(path: Path, survey: Survey, seconds: float | None) -> None:
+    """Read the file, or the first ``seconds`` of it by its timestamps or declared rate.
+
+    Raises ConfigError for a file that cannot be opened, IngestdError for one that is empty or breaks off,
+    BitstreamError for what is no video.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    with file:
+        empty = True
+        while data := file.read(FILE_READ_BYTES):
+            empty = False
+            survey.feed(data)
+            if seconds is not None and (survey.seconds or 0.0) >= seconds:
+                return
+    if empty:
+        raise IngestdError("the file is empty; expected a recorded stream (ffmpeg: -f h264 FILE)")
+    survey.finish()
+
+
+def connect(target: Address | Listen) -> socket.socket:
+    """Dial the encoder, or wait for it to dial. Raises IngestdError, or ConfigError where nobody can dial."""
+    if isinstance(target, Listen):
+        return _accept(target)
+    try:
+        return socket.create_connection((target.host, target.port), DIAL_SECONDS)
+    except (OSError, UnicodeError) as error:  # UnicodeError: of a name no host can have
+        why = getattr(error, "strerror", None) or str(error)
+        raise IngestdError(
+            f"{why}; expected an encoder that listens there (ffmpeg: -f h264 tcp://0.0.0.0:PORT?listen=1; "
+            "GStreamer: tcpserversink), else let it dial: ingestd probe listen:PORT"
+        ) from None
+
+
+def _accept(target: Listen) -> socket.socket:
+    try:
+        server = socket.create_server(("", target.port))
+    except OSError as error:
+        raise ConfigError(f"{target}: cannot be listened on: {error.strerror}") from None
+    with server:
+        port = server.getsockname()[1]
+        print(f"waiting for an encoder on TCP port {port}; Ctrl-C ends it", file=sys.stderr, flush=True)
+        return server.accept()[0]
+
+
+def read_socket(connection: socket.socket, survey: Survey, seconds: float) -> None:
+    """Read for so many ``seconds``, or until the encoder hangs up.
+
+    Raises IngestdError where nothing comes, BitstreamError for what is no video.
+    """
+    heard = False
+    deadline = time.monotonic() + seconds
+    while (now := time.monotonic()) < deadline:
+        until = deadline if survey.quiet_at is None else min(survey.quiet_at, deadline)
+        connection.settimeout(max(until - now, LEAST_WAIT))
+        try:
+            data = connection.recv(SOCKET_READ_BYTES)
+        except TimeoutError:
+            if survey.quiet_at is not None and survey.quiet_at <= time.monotonic():
+                survey.flush()
+            continue
+        except OSError:  # an encoder that was killed
+            break
+        if not data:
+            break
+        heard = True
+        survey.feed(data, time.monotonic())
+    else:
+        if not heard:
+            raise IngestdError(f"nothing came in {seconds:g} s; see whether the encoder runs")
+        if survey.understood:
+            return  # what is half here now is not cut: it goes on without us
+    survey.finish()

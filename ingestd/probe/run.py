@@ -1,0 +1,46 @@
+"""The command: reads what is to be probed, and prints what it is."""
+
+from contextlib import closing
+from pathlib import Path
+
+from ingestd.errors import ConfigError, IngestdError
+from ingestd.probe.read import connect, read_file, read_socket
+from ingestd.probe.report import as_json, as_text
+from ingestd.probe.survey import Survey
+from ingestd.probe.target import Target, parse_target
+
+SOCKET_SECONDS = 5.0
+
+
+def probe(text: str, seconds: float | None, *, json: bool) -> None:
+    """Probe the target that ``text`` names, for ``seconds``, and print the report; Ctrl-C ends it sooner.
+
+    By default files are read whole, and sockets for `SOCKET_SECONDS`. Raises ConfigError for a target that
+    there is not, IngestdError where nothing was understood, or what came later was not.
+    """
+    target = parse_target(text)
+    survey = Survey(live=not isinstance(target, Path))
+    error = _read(target, survey, seconds)
+    if survey.understood:
+        print((as_json if json else as_text)(text, survey.findings()), flush=True)
+    if error is not None:
+        raise error
+
+
+def _read(target: Target, survey: Survey, seconds: float | None) -> IngestdError | None:
+    """Return what ended it before its time."""
+    try:
+        if isinstance(target, Path):
+            read_file(target, survey, seconds)
+        else:
+            with closing(connect(target)) as connection:
+                read_socket(connection, survey, seconds or SOCKET_SECONDS)
+    except ConfigError as error:
+        return error
+    except IngestdError as error:
+        return IngestdError(f"{target}: {error}")
+    except KeyboardInterrupt:
+        pass
+    if survey.understood:
+        return None
+    return IngestdError(f"{target}: no picture was seen")

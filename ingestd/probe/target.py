@@ -1,0 +1,41 @@
+"""What is to be probed: a file, an encoder that is dialled, or one that dials us."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingestd.config.address import Address, parse_address
+from ingestd.errors import ConfigError
+
+_DIAL, _LISTEN = "tcp://", "listen:"
+ALLOWED = "FILE, tcp://HOST:PORT (to dial the encoder) or listen:PORT (to be dialled)"
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Any address of this machine."""
+
+    port: int  # 0: whichever is free
+
+    def __str__(self) -> str:
+        return f"{_LISTEN}{self.port}"
+
+
+Target = Path | Address | Listen
+
+
+def parse_target(text: str) -> Target:
+    """Read what the command line names. Raises ConfigError for what is none of the three."""
+    if text.startswith(_LISTEN):
+        port = text.removeprefix(_LISTEN)
+        if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535):
+            raise ConfigError(f"{text}: {port!r} is not a port; allowed: 0 (any free one) to 65535")
+        return Listen(int(port))
+    if text.startswith(_DIAL):
+        try:
+            return parse_address(text)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+    path = Path(text)
+    if not path.exists():
+        raise ConfigError(f"{text}: there is no such file; allowed: {ALLOWED}")
+    return path

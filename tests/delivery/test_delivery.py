@@ -669,6 +669,15 @@ def test_a_replay_gets_times_of_its_own_and_live_pictures_go_on_at_their_pace_be
     assert [b - a for a, b in pairwise(script.timestamps[-5:])] == pytest.approx([FRAME * 1e6] * 4, abs=1)
 
 
+def test_a_replay_in_a_pause_is_as_late_as_what_goes_straight_through() -> None:
+    script = Transcript.running("K0 d1 d2")
+    script.pass_time(1)
+    script.ask_for_keyframe()
+    assert script.drain(FRAME) == "(K0) (d1) (d2)"
+    for stamp, at in list(zip(script.timestamps, script.handed_over_at, strict=True))[-3:]:
+        assert at * 1e6 - 1 <= stamp <= at * 1e6
+
+
 def test_another_encoder_keeps_a_clock_of_its_own() -> None:
     script = Transcript.running("K0 " + " ".join(f"d{i}" for i in range(1, 60)))
     script.delivery.new_encoder()

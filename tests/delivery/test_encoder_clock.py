@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingestd.delivery.encoder_clock import EncoderClock
@@ -94,21 +94,24 @@ def test_a_clock_that_drifts_for_hours_leads_to_neither_lag_nor_lead(spoken: str
 
 
 @pytest.mark.parametrize("spoken", SPOKEN)
-def test_a_stall_is_not_taken_for_the_encoder(spoken: str) -> None:
+def test_stalls_are_not_taken_for_the_encoder(spoken: str) -> None:
     def held_up(capture: float) -> float:
-        return 1021.0 if 1020.0 < capture < 1021.0 else capture
+        for begin, end in [(1020.0, 1021.0), *((1030.0 + i, 1030.2 + i) for i in range(20))]:
+            if begin < capture < end:
+                return end
+        return capture
 
     captures = steady(30)
     seen = watch(captures, spoken, held_up=held_up)
     assert unsteadiness(seen, 1 / 30) < STEADY
-    assert max(abs(b.captured - a.captured - 1 / 30) for a, b in pairwise(seen[100:])) < STEADY
+    assert max(abs(b.captured - a.captured - 1 / 30) for a, b in pairwise(seen[100:])) < 2 * STEADY
 
 
 @pytest.mark.parametrize("spoken", SPOKEN)
 def test_a_pause_leaves_the_rate_as_it_was(spoken: str) -> None:
     captures = [capture + 5 * (capture > 1020) for capture in steady(30)]
     seen = watch(captures, spoken)
-    settled = [picture for picture in seen if not 1025 < picture.arrived < 1026]
+    settled = [picture for picture in seen if not 1025 < picture.arrived < 1025.4]
     off = [abs(b.captured - a.captured - 1 / 30) for a, b in pairwise(settled)]
     assert sum(o > STEADY for o in off[100:]) == 1, "the pause itself"
     assert all(picture.arrived - picture.captured <= 2 * MAX_ERROR for picture in settled)
@@ -157,6 +160,7 @@ def test_timestamps_that_contradict_the_arrivals_are_not_believed(says: Callable
     seen = watch(steady(30), "timestamps", says=says)[150:]
     assert unsteadiness(seen, 1 / 30) < STEADY
     assert all(0 <= picture.arrived - picture.captured <= MAX_ERROR for picture in seen)
+    assert all(picture.arrived - picture.captured < 2 * JITTER + STEADY for picture in seen[-150:])
 
 
 @pytest.mark.parametrize("rate", [1, 15, 25, 50, 60, 240])
@@ -182,6 +186,7 @@ def test_a_file_pushed_at_four_times_its_pace_keeps_to_the_arrivals(spoken: str)
         )
     )
 )
+@example([(0.0, None, None), (0.001, None, 29.97)])  # where the sum of two floats is more than it should be
 def test_whatever_a_stream_says_a_capture_is_never_after_its_arrival(
     pictures: list[tuple[float, int | None, float | None]],
 ) -> None:

@@ -63,6 +63,7 @@ class Stream:
         self._parameter_sets = ParameterSets()
         self._bytes_received = 0
         self._quiet_timer: asyncio.Handle | None = None
+        self._last_fault: str | None = None  # that ended a connection; until an encoder is understood
 
     async def start(self) -> None:
         """Open the source. Raises ConfigError where that cannot be done."""
@@ -102,6 +103,7 @@ class Stream:
         """The connection has ended."""
         if error is not None:
             self._errors[error] += 1
+            self._last_fault = reason
         if not session.cut:  # else what is missing is no fault of the encoder's
             self._guarded(session, lambda demuxer: demuxer.eof())
         self._demuxer = None
@@ -119,14 +121,19 @@ class Stream:
         found = [self._source.problem]
         if self._guard.current is not None:
             found.append(self._room.problem)
-        return [f"{self.config.name}: {problem}" for problem in found if problem]
+        return self._named(found)
 
     def figures(self) -> StreamFigures:
         """Return one consistent reading of everything."""
         figures = self._outlet.figures(self.config.room)
         encoder, problems = self._guard.current, self.problems
-        if encoder is not None and not problems and (problem := self._outlet.problem):
-            problems.append(f"{self.config.name}: {problem}")
+        found = []
+        if encoder is not None:
+            found = [] if problems else [self._outlet.problem]
+            found += self._outlet.stream_problems
+        if self._last_fault is not None:
+            found.append(f"the last connection ended with a fault: {self._last_fault}")
+        problems += self._named(found)
         return replace(
             figures,
             up=encoder is not None and figures.up,
@@ -135,6 +142,9 @@ class Stream:
             encoder_connections=self._guard.connections,
             problems=tuple(problems),
         )
+
+    def _named(self, problems: Iterable[str | None]) -> list[str]:
+        return [f"{self.config.name}: {problem}" for problem in problems if problem]
 
     # From bytes to pictures.
 
@@ -174,6 +184,8 @@ class Stream:
             for access_unit in read(demuxer):
                 self._judge(access_unit)
                 self._outlet.receive(access_unit, access_unit.arrived or now, arrived_us)
+                if access_unit.info is not None:
+                    self._last_fault = None
             faults, demuxer.faults = demuxer.faults, []
             for fault in faults[:MAX_FAULTS]:
                 self._outlet.fault(fault, peer=session.peer)
@@ -184,16 +196,20 @@ class Stream:
                 )
         except StreamError as error:
             self._outlet.fault(error, peer=session.peer)
-            self._demuxer = None
-            session.close(f"{error.reason}: the line before says what was wrong")
+            # In full: the line before is left out where there are many of its kind.
+            self._end(session, f"{error.reason}: {error}")
         except Exception:
             # A defect of ours must cost one connection of one stream, not the daemon.
             self._errors["internal"] += 1
             self._log.exception("internal error; the connection is closed", peer=session.peer)
-            self._demuxer = None
-            session.close("internal error")
+            self._end(session, "internal error")
         # Also what came before a fault.
         self._outlet.pump()
+
+    def _end(self, session: Session, reason: str) -> None:
+        self._demuxer = None
+        self._last_fault = reason
+        session.close(reason)
 
     def _judge(self, access_unit: AccessUnit) -> None:
         if access_unit.reordered and self.config.b_frames == "reject":

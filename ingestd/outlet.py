@@ -82,6 +82,7 @@ class Outlet:
         self._remarks.new_encoder()
         self._info = None
         self._delivery.new_encoder()
+        self._delivery.rates.new_encoder()
         self._back_channel.new_encoder()
 
     def picture_lost(self) -> None:

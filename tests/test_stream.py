@@ -327,6 +327,20 @@ async def test_the_fault_that_ended_a_connection_is_a_problem_until_an_encoder_i
     assert stream.figures().problems == ()
 
 
+async def test_the_pause_between_two_encoders_is_no_keyframe_interval(stream: Stream) -> None:
+    first = Encoder(stream)
+    first.send(H264.container)
+    first.leave()
+    assert stream.figures().keyframe_interval is not None
+    second = Encoder(stream)
+    second.send(b"".join(H264.access_units[:4]))
+    assert stream.figures().frames_received["key"] == 3
+    assert stream.figures().keyframe_interval is None
+    second.send(H264.container)
+    assert stream.figures().keyframe_interval is not None
+    second.leave()
+
+
 async def test_viewers_are_told_what_the_encoder_says_of_a_picture_or_its_number_and_arrival(
     stream: Stream,
 ) -> None:

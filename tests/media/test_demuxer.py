@@ -310,7 +310,7 @@ WRONG = {
 def test_a_wrong_protocol_or_container_is_named_with_its_cure(reason: str) -> None:
     error = refused(WRONG[reason])
     assert error.reason == reason
-    assert "-f h264" in str(error) or "GStreamer" in str(error) or "source.listen" in str(error)
+    assert "-f h264" in str(error) or "GStreamer" in str(error) or "stunnel" in str(error)
 
 
 def test_a_wrong_protocol_is_named_while_the_connection_is_still_open() -> None:

@@ -150,7 +150,7 @@ class Outlet:
 
     @property
     def stream_problems(self) -> list[str]:
-        """What viewers will not like of what is received, each with its cure; it is published all the same."""
+        """What viewers will not like of what is received, each with its cure; it is published."""
         return self._remarks.problems
 
     def figures(self, room: str) -> StreamFigures:

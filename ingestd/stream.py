@@ -29,6 +29,8 @@ logger = structlog.get_logger("ingestd.stream")
 
 # No encoder makes so many in 64 KiB; noise does.
 MAX_FAULTS = 100
+# How long bytes may come that say nothing, where idle_timeout is off.
+RECOGNITION_TIME = 10.0
 # Until bytes that are in the socket have been read.
 READ_DELAY = 0.001
 
@@ -63,6 +65,7 @@ class Stream:
         self._parameter_sets = ParameterSets()
         self._bytes_received = 0
         self._quiet_timer: asyncio.Handle | None = None
+        self._recognition_timer: asyncio.TimerHandle | None = None
         self._last_fault: str | None = None  # that ended a connection; until an encoder is understood
 
     async def start(self) -> None:
@@ -98,6 +101,7 @@ class Stream:
         now = time.monotonic()
         self._guarded(session, lambda demuxer: demuxer.feed(data, now))
         self._await_quiet(session)
+        self._await_recognition(session)
 
     def encoder_gone(self, session: Session, reason: str, error: str | None) -> None:
         """The connection has ended."""
@@ -107,6 +111,9 @@ class Stream:
         if not session.cut:  # else what is missing is no fault of the encoder's
             self._guarded(session, lambda demuxer: demuxer.eof())
         self._demuxer = None
+        if self._recognition_timer is not None:
+            self._recognition_timer.cancel()
+            self._recognition_timer = None
         if self._quiet_timer is not None:
             self._quiet_timer.cancel()
             self._quiet_timer = None
@@ -173,6 +180,26 @@ class Stream:
             self._quiet_timer = asyncio.get_running_loop().call_later(READ_DELAY, self._quiet, session)
         else:
             self._guarded(session, lambda demuxer: demuxer.flush())
+
+    def _await_recognition(self, session: Session) -> None:
+        """Come back when the bytes must have shown what they are."""
+        undecided = self._demuxer is not None and self._demuxer.undecided_since is not None
+        if undecided and self._recognition_timer is None:
+            patience = self.config.source.idle_timeout or RECOGNITION_TIME
+            loop = asyncio.get_running_loop()
+            self._recognition_timer = loop.call_later(patience, self._decide, session)
+        elif not undecided and self._recognition_timer is not None:
+            self._recognition_timer.cancel()
+            self._recognition_timer = None
+
+    def _decide(self, session: Session) -> None:
+        if session.unread():
+            # A busy loop comes late to the socket too.
+            self._recognition_timer = asyncio.get_running_loop().call_later(READ_DELAY, self._decide, session)
+            return
+        self._recognition_timer = None
+        self._guarded(session, lambda demuxer: demuxer.decide(time.monotonic()))
+        self._await_quiet(session)
 
     def _guarded(self, session: Session, read: Callable[[Demuxer], Iterable[AccessUnit]]) -> None:
         """Take in what ``read`` finds; a stream that cannot be understood ends its connection alone."""

@@ -93,9 +93,14 @@ async def tasks() -> AsyncIterator[Tasks]:
 
 
 @pytest.fixture
-async def stream(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stream]:
+def idle_timeout() -> str:
+    return "10s"
+
+
+@pytest.fixture
+async def stream(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, idle_timeout: Any) -> AsyncIterator[Stream]:
     monkeypatch.setattr("ingestd.outlet.Publication", Track)
-    source = SourceConfig(listen=Address("tcp", "127.0.0.1", 0))
+    source = SourceConfig(listen=Address("tcp", "127.0.0.1", 0), idle_timeout=idle_timeout)
     config = StreamConfig(name="cam", room="lobby", source=source, feedback=FeedbackConfig(inline=True))
     room = RoomConnection(RoomAddress("ws://127.0.0.1:1", "key", "secret", "lobby", "cam"), tasks)
     room.problem = None
@@ -339,6 +344,32 @@ async def test_the_pause_between_two_encoders_is_no_keyframe_interval(stream: St
     second.send(H264.container)
     assert stream.figures().keyframe_interval is not None
     second.leave()
+
+
+@pytest.mark.parametrize("idle_timeout", ["300ms", "0"])
+async def test_noise_that_trickles_does_not_hold_the_line_for_ever(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestd.stream.RECOGNITION_TIME", 0.3)
+    noise = Encoder(stream)
+    noise.send(b"\x55" * 50)
+
+    def trickled() -> bool:
+        if not noise.transport.closing:
+            noise.send(b"\x55")
+        return noise.transport.closing
+
+    await eventually(trickled, "part with it")
+    noise.leave()
+    assert stream.figures().stream_errors["not_video"] == 1
+    (problem,) = stream.figures().problems
+    assert "hold no video that is known here; they begin 55 55" in problem
+
+    encoder = Encoder(stream)
+    encoder.send(H264.access_units[0][:4])
+    encoder.send(H264.container[4:])
+    assert stream._recognition_timer is None, "it is understood"
+    encoder.leave()
 
 
 async def test_viewers_are_told_what_the_encoder_says_of_a_picture_or_its_number_and_arrival(

@@ -22,7 +22,7 @@ from ingestd.publish.track import TrackOptions
 from ingestd.source.dialer import Dialer
 from ingestd.source.guard import Guard
 from ingestd.source.listener import Listener
-from ingestd.source.session import Session
+from ingestd.source.session import IDLE_TIMEOUT, Session
 from ingestd.tasks import Tasks
 
 logger = structlog.get_logger("ingestd.stream")
@@ -108,7 +108,12 @@ class Stream:
         if error is not None:
             self._errors[error] += 1
             self._last_fault = reason
-        if not session.cut:  # else what is missing is no fault of the encoder's
+        silent = error == IDLE_TIMEOUT
+        if silent:
+            self._guarded(session, lambda demuxer: demuxer.decide(time.monotonic()))
+        # Where we ended it, what is missing is no fault of the encoder's.
+        recognised = self._demuxer is not None and self._demuxer.format is not None
+        if not session.cut and (recognised or not silent):
             self._guarded(session, lambda demuxer: demuxer.eof())
         self._demuxer = None
         if self._recognition_timer is not None:

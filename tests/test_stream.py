@@ -78,6 +78,12 @@ class Encoder:
         self._session.get_buffer(len(data))[: len(data)] = data
         self._session.buffer_updated(len(data))
 
+    def fall_silent(self) -> None:
+        """What the session does after idle_timeout."""
+        self._session._last_data -= 3600
+        self._session._watch_idle()
+        self.leave()
+
     def leave(self) -> None:
         self._session.connection_lost(None)
         self.transport.abort()
@@ -370,6 +376,25 @@ async def test_noise_that_trickles_does_not_hold_the_line_for_ever(
     encoder.send(H264.container[4:])
     assert stream._recognition_timer is None, "it is understood"
     encoder.leave()
+
+
+@pytest.mark.parametrize(
+    ("sent", "faults"),
+    [(b"", {"idle_timeout": 1}), (b"\x55", {"not_video": 1, "idle_timeout": 1})],
+    ids=["nothing", "noise"],
+)
+async def test_an_encoder_that_is_dropped_for_its_silence_has_not_closed_the_connection(
+    stream: Stream, sent: bytes, faults: dict[str, int]
+) -> None:
+    encoder = Encoder(stream)
+    if sent:
+        encoder.send(sent)
+    with structlog.testing.capture_logs() as lines:
+        encoder.fall_silent()
+    assert stream.figures().stream_errors == faults
+    assert stream._recognition_timer is None, "nobody is left to be recognised"
+    assert lines[-1]["reason"] == "the encoder sent nothing for 10 s (idle_timeout)"
+    assert not [line for line in lines if "closed without" in str(line)]
 
 
 async def test_viewers_are_told_what_the_encoder_says_of_a_picture_or_its_number_and_arrival(

@@ -82,6 +82,7 @@ class Outlet:
         self._remarks.new_encoder()
         self._info = None
         self._delivery.new_encoder()
+        self._delivery.rates.new_encoder()
         self._back_channel.new_encoder()
 
     def picture_lost(self) -> None:
@@ -96,18 +97,14 @@ class Outlet:
         info = access_unit.info
         if info is not None and info != self._info:
             self._describe(info)
-        if access_unit.reordered:
-            self._remarks.b_frames()
+        self._remarks.picture(access_unit)
         if access_unit.corrects:
             self._delivery.correct(access_unit)
             return None
         if info is not None and info.codec is Codec.H265:
             self._delivery.refuse(access_unit, now)
             return Drop.UNSUPPORTED
-        dropped = self._delivery.receive(access_unit, now, arrived_us)
-        if dropped is Drop.NO_PARAMETER_SETS:
-            self._remarks.no_parameter_sets()
-        return dropped
+        return self._delivery.receive(access_unit, now, arrived_us)
 
     def fault(self, fault: StreamError, **fields: object) -> None:
         """Count and log what could not be understood; ``fields`` go into the log."""
@@ -150,6 +147,11 @@ class Outlet:
         if self._info is not None and self._info.codec is Codec.H265:
             return "H.265 cannot be published by this version"
         return self._publication.problem
+
+    @property
+    def stream_problems(self) -> list[str]:
+        """What viewers will not like of what is received, each with its cure; it is published."""
+        return self._remarks.problems
 
     def figures(self, room: str) -> StreamFigures:
         """Return one consistent reading of all that happens from here on; ``room`` is the room's name."""

@@ -1,12 +1,12 @@
-"""What the log says of a stream: what it is, and what viewers will make of it."""
+"""What the log and the status page say of a stream: what it is, and what viewers will make of it."""
 
 from collections.abc import Callable
 from typing import Any
 
 from ingestd.errors import StreamError
 from ingestd.limited import Limited
-from ingestd.media.access_unit import StreamInfo
-from ingestd.media.verdict import B_FRAMES, NO_PARAMETER_SETS, obstacles
+from ingestd.media.access_unit import AccessUnit, StreamInfo
+from ingestd.media.verdict import B_FRAMES, NO_PARAMETER_SETS, Obstacle, obstacles
 
 
 class Remarks:
@@ -18,11 +18,25 @@ class Remarks:
     def __init__(self, log: Any) -> None:
         self._log = log
         self._limited = Limited()
-        self._warned: set[str] = set()
+        self.new_encoder()
 
     def new_encoder(self) -> None:
         """Another encoder is on the line; it has not been told anything."""
-        self._warned.clear()
+        self._warned: set[str] = set()
+        self._obstacles: list[Obstacle] = []  # by its headers
+        self._b_frames = False
+        self._b_frames_since_keyframe = False
+        self._keyframe_held_back = False
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with the stream as it is now, each with its cure."""
+        found = list(self._obstacles)
+        if self._b_frames:
+            found.append(B_FRAMES)
+        if self._keyframe_held_back:
+            found.append(NO_PARAMETER_SETS)
+        return [f"{obstacle.seen}; {obstacle.cure}" for obstacle in found]
 
     def stream(self, info: StreamInfo, previous: StreamInfo | None) -> None:
         """The encoder sends what ``info`` describes; ``previous`` is what it sent before that."""
@@ -38,7 +52,8 @@ class Remarks:
             self._log.info("stream recognised", **fields)
         else:
             self._say("changed", self._log.info, "stream changed", **fields)
-        for obstacle in obstacles(info):
+        self._obstacles = obstacles(info)
+        for obstacle in self._obstacles:
             self._say(
                 obstacle.reason,
                 self._log.warning,
@@ -46,6 +61,18 @@ class Remarks:
                 seen=obstacle.seen,
                 cure=obstacle.cure,
             )
+
+    def picture(self, access_unit: AccessUnit) -> None:
+        """A picture came, which may be one to be shown before another, or a keyframe nobody can decode."""
+        if access_unit.keyframe and not access_unit.corrects:
+            # A whole GOP without them: the encoder has been cured.
+            self._b_frames, self._b_frames_since_keyframe = self._b_frames_since_keyframe, False
+            self._keyframe_held_back = access_unit.lacks_parameter_sets
+            if self._keyframe_held_back:
+                self._warn_once(NO_PARAMETER_SETS, "keyframe held back")
+        if access_unit.reordered:
+            self._b_frames = self._b_frames_since_keyframe = True
+            self._warn_once(B_FRAMES, "B-frames will stutter")
 
     def fault(self, fault: StreamError, **fields: object) -> None:
         """Something in the stream could not be understood."""
@@ -76,21 +103,10 @@ class Remarks:
             reason=reason,
         )
 
-    def b_frames(self) -> None:
-        """A picture is to be shown before one that was sent earlier."""
-        if self._first(B_FRAMES.reason):
-            self._log.warning("B-frames will stutter", seen=B_FRAMES.seen, cure=B_FRAMES.cure)
-
-    def no_parameter_sets(self) -> None:
-        """A keyframe came that nobody can decode."""
-        if self._first(NO_PARAMETER_SETS.reason):
-            seen, cure = NO_PARAMETER_SETS.seen, NO_PARAMETER_SETS.cure
-            self._log.warning("keyframe held back", seen=seen, cure=cure)
-
-    def _first(self, reason: str) -> bool:
-        first = reason not in self._warned
-        self._warned.add(reason)
-        return first
+    def _warn_once(self, obstacle: Obstacle, event: str) -> None:
+        if obstacle.reason not in self._warned:
+            self._warned.add(obstacle.reason)
+            self._log.warning(event, seen=obstacle.seen, cure=obstacle.cure)
 
     def _say(self, kind: str, log: Callable[..., object], event: str, **fields: object) -> None:
         suppressed = self._limited.due(kind)

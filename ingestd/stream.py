@@ -22,13 +22,15 @@ from ingestd.publish.track import TrackOptions
 from ingestd.source.dialer import Dialer
 from ingestd.source.guard import Guard
 from ingestd.source.listener import Listener
-from ingestd.source.session import Session
+from ingestd.source.session import IDLE_TIMEOUT, Session
 from ingestd.tasks import Tasks
 
 logger = structlog.get_logger("ingestd.stream")
 
 # No encoder makes so many in 64 KiB; noise does.
 MAX_FAULTS = 100
+# How long bytes may come that say nothing, where idle_timeout is off.
+RECOGNITION_TIME = 10.0
 # Until bytes that are in the socket have been read.
 READ_DELAY = 0.001
 
@@ -63,6 +65,8 @@ class Stream:
         self._parameter_sets = ParameterSets()
         self._bytes_received = 0
         self._quiet_timer: asyncio.Handle | None = None
+        self._recognition_timer: asyncio.TimerHandle | None = None
+        self._last_fault: str | None = None  # that ended a connection; until an encoder is understood
 
     async def start(self) -> None:
         """Open the source. Raises ConfigError where that cannot be done."""
@@ -97,14 +101,24 @@ class Stream:
         now = time.monotonic()
         self._guarded(session, lambda demuxer: demuxer.feed(data, now))
         self._await_quiet(session)
+        self._await_recognition(session)
 
     def encoder_gone(self, session: Session, reason: str, error: str | None) -> None:
         """The connection has ended."""
         if error is not None:
             self._errors[error] += 1
-        if not session.cut:  # else what is missing is no fault of the encoder's
+            self._last_fault = reason
+        silent = error == IDLE_TIMEOUT
+        if silent:
+            self._guarded(session, lambda demuxer: demuxer.decide(time.monotonic()))
+        # Where we ended it, what is missing is no fault of the encoder's.
+        recognised = self._demuxer is not None and self._demuxer.format is not None
+        if not session.cut and (recognised or not silent):
             self._guarded(session, lambda demuxer: demuxer.eof())
         self._demuxer = None
+        if self._recognition_timer is not None:
+            self._recognition_timer.cancel()
+            self._recognition_timer = None
         if self._quiet_timer is not None:
             self._quiet_timer.cancel()
             self._quiet_timer = None
@@ -119,14 +133,19 @@ class Stream:
         found = [self._source.problem]
         if self._guard.current is not None:
             found.append(self._room.problem)
-        return [f"{self.config.name}: {problem}" for problem in found if problem]
+        return self._named(found)
 
     def figures(self) -> StreamFigures:
         """Return one consistent reading of everything."""
         figures = self._outlet.figures(self.config.room)
         encoder, problems = self._guard.current, self.problems
-        if encoder is not None and not problems and (problem := self._outlet.problem):
-            problems.append(f"{self.config.name}: {problem}")
+        found = []
+        if encoder is not None:
+            found = [] if problems else [self._outlet.problem]
+            found += self._outlet.stream_problems
+        if self._last_fault is not None:
+            found.append(f"the last connection ended with a fault: {self._last_fault}")
+        problems += self._named(found)
         return replace(
             figures,
             up=encoder is not None and figures.up,
@@ -135,6 +154,9 @@ class Stream:
             encoder_connections=self._guard.connections,
             problems=tuple(problems),
         )
+
+    def _named(self, problems: Iterable[str | None]) -> list[str]:
+        return [f"{self.config.name}: {problem}" for problem in problems if problem]
 
     # From bytes to pictures.
 
@@ -164,6 +186,26 @@ class Stream:
         else:
             self._guarded(session, lambda demuxer: demuxer.flush())
 
+    def _await_recognition(self, session: Session) -> None:
+        """Come back when the bytes must have shown what they are."""
+        undecided = self._demuxer is not None and self._demuxer.undecided_since is not None
+        if undecided and self._recognition_timer is None:
+            patience = self.config.source.idle_timeout or RECOGNITION_TIME
+            loop = asyncio.get_running_loop()
+            self._recognition_timer = loop.call_later(patience, self._decide, session)
+        elif not undecided and self._recognition_timer is not None:
+            self._recognition_timer.cancel()
+            self._recognition_timer = None
+
+    def _decide(self, session: Session) -> None:
+        if session.unread():
+            # A busy loop comes late to the socket too.
+            self._recognition_timer = asyncio.get_running_loop().call_later(READ_DELAY, self._decide, session)
+            return
+        self._recognition_timer = None
+        self._guarded(session, lambda demuxer: demuxer.decide(time.monotonic()))
+        self._await_quiet(session)
+
     def _guarded(self, session: Session, read: Callable[[Demuxer], Iterable[AccessUnit]]) -> None:
         """Take in what ``read`` finds; a stream that cannot be understood ends its connection alone."""
         demuxer = self._demuxer
@@ -174,6 +216,8 @@ class Stream:
             for access_unit in read(demuxer):
                 self._judge(access_unit)
                 self._outlet.receive(access_unit, access_unit.arrived or now, arrived_us)
+                if access_unit.info is not None:
+                    self._last_fault = None
             faults, demuxer.faults = demuxer.faults, []
             for fault in faults[:MAX_FAULTS]:
                 self._outlet.fault(fault, peer=session.peer)
@@ -184,16 +228,20 @@ class Stream:
                 )
         except StreamError as error:
             self._outlet.fault(error, peer=session.peer)
-            self._demuxer = None
-            session.close(f"{error.reason}: the line before says what was wrong")
+            # In full: the line before is left out where there are many of its kind.
+            self._end(session, f"{error.reason}: {error}")
         except Exception:
             # A defect of ours must cost one connection of one stream, not the daemon.
             self._errors["internal"] += 1
             self._log.exception("internal error; the connection is closed", peer=session.peer)
-            self._demuxer = None
-            session.close("internal error")
+            self._end(session, "internal error")
         # Also what came before a fault.
         self._outlet.pump()
+
+    def _end(self, session: Session, reason: str) -> None:
+        self._demuxer = None
+        self._last_fault = reason
+        session.close(reason)
 
     def _judge(self, access_unit: AccessUnit) -> None:
         if access_unit.reordered and self.config.b_frames == "reject":

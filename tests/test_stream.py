@@ -78,6 +78,12 @@ class Encoder:
         self._session.get_buffer(len(data))[: len(data)] = data
         self._session.buffer_updated(len(data))
 
+    def fall_silent(self) -> None:
+        """What the session does after idle_timeout."""
+        self._session._last_data -= 3600
+        self._session._watch_idle()
+        self.leave()
+
     def leave(self) -> None:
         self._session.connection_lost(None)
         self.transport.abort()
@@ -93,9 +99,14 @@ async def tasks() -> AsyncIterator[Tasks]:
 
 
 @pytest.fixture
-async def stream(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stream]:
+def idle_timeout() -> str:
+    return "10s"
+
+
+@pytest.fixture
+async def stream(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, idle_timeout: Any) -> AsyncIterator[Stream]:
     monkeypatch.setattr("ingestd.outlet.Publication", Track)
-    source = SourceConfig(listen=Address("tcp", "127.0.0.1", 0))
+    source = SourceConfig(listen=Address("tcp", "127.0.0.1", 0), idle_timeout=idle_timeout)
     config = StreamConfig(name="cam", room="lobby", source=source, feedback=FeedbackConfig(inline=True))
     room = RoomConnection(RoomAddress("ws://127.0.0.1:1", "key", "secret", "lobby", "cam"), tasks)
     room.problem = None
@@ -248,6 +259,142 @@ async def test_a_stream_that_changes_with_every_picture_does_not_fill_the_log(
     assert events.count("stream changed") == 1
     assert len(events) <= 6
     assert stream.figures().stream_errors["h265_not_published"] == (one is H265)
+
+
+def headless(stream: EncodedStream) -> bytes:
+    """Its keyframes only refer to parameter sets."""
+    return b"".join(b"\0\0\1\x65" + unit.split(b"\0\0\1\x65")[-1] for unit in stream.access_units[::4])
+
+
+async def test_b_frames_are_a_problem_until_a_gop_has_none(stream: Stream) -> None:
+    with_b_frames = encode("h264", frames=8, gop=8, bframes=2, profile="main", size=(160, 120), seed=4)
+    encoder = Encoder(stream)
+    encoder.send(with_b_frames.container)
+    track(stream).publish()
+    (problem,) = stream.figures().problems
+    assert problem.startswith("cam: the stream has B-frames")
+    assert "ffmpeg: -bf 0" in problem
+    assert stream.figures().up
+    assert stream.problems == [], "which is what /readyz counts"
+    encoder.send(H264.access_units[0])
+    encoder.send(b"".join(H264.access_units[1:4]))
+    assert len(stream.figures().problems) == 1
+    encoder.send(b"".join(H264.access_units[4:]))
+    assert stream.figures().problems == ()
+    encoder.send(with_b_frames.container + H264.container[:4])
+    assert len(stream.figures().problems) == 1
+    encoder.leave()
+    assert stream.figures().problems == (), "nobody sends them"
+
+
+async def test_a_keyframe_held_back_is_a_problem_until_one_is_whole(stream: Stream) -> None:
+    encoder = Encoder(stream)
+    encoder.send(headless(H264) * 3)
+    problem = stream.figures().problems[-1]
+    assert problem.startswith("cam: the stream has shown no SPS and PPS")
+    assert "config-interval=-1" in problem
+    encoder.send(H264.container)
+    track(stream).publish()
+    assert stream.figures().problems == ()
+    encoder.leave()
+
+
+async def test_what_viewers_cannot_decode_is_a_problem_until_it_changes(stream: Stream) -> None:
+    # Its bytes 4 to 6 are the profile: Extended.
+    extended = H264.access_units[0].replace(b"\x67\x42", b"\x67\x58")
+    assert extended != H264.access_units[0]
+    encoder = Encoder(stream)
+    encoder.send(extended + b"".join(H264.access_units[1:4]))
+    track(stream).publish()
+    (problem,) = stream.figures().problems
+    assert problem.startswith("cam: H264 Extended: viewers decode")
+    assert "ffmpeg: add `-pix_fmt yuv420p -profile:v high`" in problem
+    assert stream.problems == []
+    encoder.send(H264.container)
+    assert stream.figures().problems == ()
+    encoder.leave()
+
+
+async def test_the_fault_that_ended_a_connection_is_a_problem_until_an_encoder_is_understood(
+    stream: Stream,
+) -> None:
+    stray = Encoder(stream)
+    with structlog.testing.capture_logs() as lines:
+        stray.send(b"GET / HTTP/1.1\r\n")
+        stray.leave()
+    (problem,) = stream.figures().problems
+    assert problem.startswith("cam: the last connection ended with a fault: http: this is an HTTP message")
+    assert stream.problems == []
+    gone = next(line for line in lines if line["event"] == "encoder gone")
+    assert gone["reason"].startswith("http: this is an HTTP message"), "its own words"
+
+    encoder = Encoder(stream)
+    encoder.send(H264.access_units[0][:4])
+    assert problem in stream.figures().problems
+    encoder.send(H264.container[4:])
+    track(stream).publish()
+    assert stream.figures().problems == ()
+    encoder.leave()
+    assert stream.figures().problems == ()
+
+
+async def test_the_pause_between_two_encoders_is_no_keyframe_interval(stream: Stream) -> None:
+    first = Encoder(stream)
+    first.send(H264.container)
+    first.leave()
+    assert stream.figures().keyframe_interval is not None
+    second = Encoder(stream)
+    second.send(b"".join(H264.access_units[:4]))
+    assert stream.figures().frames_received["key"] == 3
+    assert stream.figures().keyframe_interval is None
+    second.send(H264.container)
+    assert stream.figures().keyframe_interval is not None
+    second.leave()
+
+
+@pytest.mark.parametrize("idle_timeout", ["300ms", "0"])
+async def test_noise_that_trickles_does_not_hold_the_line_for_ever(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestd.stream.RECOGNITION_TIME", 0.3)
+    noise = Encoder(stream)
+    noise.send(b"\x55" * 50)
+
+    def trickled() -> bool:
+        if not noise.transport.closing:
+            noise.send(b"\x55")
+        return noise.transport.closing
+
+    await eventually(trickled, "part with it")
+    noise.leave()
+    assert stream.figures().stream_errors["not_video"] == 1
+    (problem,) = stream.figures().problems
+    assert "hold no video that is known here; they begin 55 55" in problem
+
+    encoder = Encoder(stream)
+    encoder.send(H264.access_units[0][:4])
+    encoder.send(H264.container[4:])
+    assert stream._recognition_timer is None, "it is understood"
+    encoder.leave()
+
+
+@pytest.mark.parametrize(
+    ("sent", "faults"),
+    [(b"", {"idle_timeout": 1}), (b"\x55", {"not_video": 1, "idle_timeout": 1})],
+    ids=["nothing", "noise"],
+)
+async def test_an_encoder_that_is_dropped_for_its_silence_has_not_closed_the_connection(
+    stream: Stream, sent: bytes, faults: dict[str, int]
+) -> None:
+    encoder = Encoder(stream)
+    if sent:
+        encoder.send(sent)
+    with structlog.testing.capture_logs() as lines:
+        encoder.fall_silent()
+    assert stream.figures().stream_errors == faults
+    assert stream._recognition_timer is None, "nobody is left to be recognised"
+    assert lines[-1]["reason"] == "the encoder sent nothing for 10 s (idle_timeout)"
+    assert not [line for line in lines if "closed without" in str(line)]
 
 
 async def test_viewers_are_told_what_the_encoder_says_of_a_picture_or_its_number_and_arrival(

@@ -20,6 +20,10 @@ class Rates:
         self._last_keyframe: float | None = None
         self.keyframe_interval: float | None = None
 
+    def new_encoder(self) -> None:
+        """The pause before another encoder's first keyframe is no interval of its keyframes."""
+        self._last_keyframe = self.keyframe_interval = None
+
     def receive(self, size: int, keyframe: bool, now: float) -> None:
         """A picture of ``size`` bytes arrived."""
         self._arrivals.append((now, size))

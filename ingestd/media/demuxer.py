@@ -57,6 +57,7 @@ class Demuxer:
         self.faults: list[BitstreamError] = []
         self.codec: Codec | None = None
         self.format: Format | None = None
+        self.undecided_since: float | None = None  # the first byte came, and nothing was recognised yet
         self._configured_codec = codec
         self._configured_format = format
         self._parameter_sets = parameter_sets if parameter_sets is not None else ParameterSets()
@@ -73,6 +74,8 @@ class Demuxer:
         """Take what has arrived at ``now``, in seconds; return the access units that it completes."""
         if self._reader is not None:
             return self._read(self._reader.feed, data, now)
+        if self.undecided_since is None and data:
+            self.undecided_since = now
         self._unrecognised += data
         while (length := _next_length(self._examined)) <= min(len(self._unrecognised), RECOGNITION_LIMIT):
             self._examined = length
@@ -98,6 +101,19 @@ class Demuxer:
         assert self._reader is not None
         return units + self._read(self._reader.eof)
 
+    def decide(self, now: float) -> list[AccessUnit]:
+        """Make do with what has come until ``now``: who trickles noise would be waited for without end."""
+        if self.undecided_since is None:
+            return []
+        found = recognise(bytes(self._unrecognised), final=True) or self._configured()
+        if found is None:
+            raise BitstreamError(
+                "not_video",
+                f"{len(self._unrecognised)} bytes in {now - self.undecided_since:.3g} s hold no video that "
+                f"is known here; they begin {self._seen}; {BYTE_STREAM}",
+            )
+        return self._start(found, now)
+
     def flush(self) -> list[AccessUnit]:
         """Take the silence until `quiet_at` as the end of the picture."""
         return self._read(self._reader.flush) if self._reader is not None else []
@@ -116,24 +132,34 @@ class Demuxer:
 
     def _last_resort(self, length: int) -> Recognised:
         """Decide when nothing more may be waited for."""
-        if self._configured_format is Format.IVF:
-            return Recognised(Format.IVF, None)
-        if self._configured_format is Format.LENGTH_PREFIXED and self._configured_codec is not None:
-            return Recognised(Format.LENGTH_PREFIXED, self._configured_codec)
-        seen = bytes(self._unrecognised[:16]).hex(" ")
+        if (configured := self._configured()) is not None:
+            return configured
         begun = begins_with_start_code(self._unrecognised) or IVF_SIGNATURE.startswith(
             bytes(self._unrecognised[:4])
         )
         if begun and length < RECOGNITION_LIMIT:
             raise BitstreamError(
                 "cut_header",
-                f"the connection closed after {length} bytes ({seen}), before the headers were whole that "
-                "say which codec this is; see why the encoder stopped",
+                f"the connection closed after {length} bytes ({self._seen}), before the headers were whole "
+                "that say which codec this is; see why the encoder stopped",
             )
         raise BitstreamError(
             "not_video",
-            f"the first {length} bytes hold no video that is known here; they begin {seen}; {BYTE_STREAM}",
+            f"the first {length} bytes hold no video that is known here; they begin {self._seen}; "
+            f"{BYTE_STREAM}",
         )
+
+    @property
+    def _seen(self) -> str:
+        return bytes(self._unrecognised[:16]).hex(" ")
+
+    def _configured(self) -> Recognised | None:
+        """What the configuration says of bytes that do not tell."""
+        if self._configured_format is Format.IVF:
+            return Recognised(Format.IVF, None)
+        if self._configured_format is Format.LENGTH_PREFIXED and self._configured_codec is not None:
+            return Recognised(Format.LENGTH_PREFIXED, self._configured_codec)
+        return None
 
     def _start(self, found: Recognised, now: float) -> list[AccessUnit]:
         format, codec = found.format, found.codec
@@ -150,6 +176,7 @@ class Demuxer:
                 f"codec: {codec} (or auto), or change the encoder",
             )
         self.format, self.codec = format, codec
+        self.undecided_since = None
         self._reader = self._reader_of(found)
         data = bytes(self._unrecognised)
         self._unrecognised.clear()

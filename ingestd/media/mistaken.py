@@ -21,7 +21,7 @@ _PROTOCOLS_AND_CONTAINERS: _Mistakes = tuple(
         (rb"(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|CONNECT|TRACE) [/*h]|HTTP/1|PRI \* HTTP/2", "http",
          "an HTTP message", _NO_PROTOCOL + "; browsers and -method PUT do not belong here"),
         (rb"\x16\x03[\x00-\x04]..\x01", "tls", "a TLS ClientHello",
-         "this port speaks plain TCP: connect without TLS, or listen with tls:// in source.listen"),
+         "this port speaks plain TCP: connect without TLS, or put a TLS proxy (stunnel) in front of it"),
         (rb"\x03....(\0\0\0\0|\x09\0\x7c\x02)", "rtmp", "an RTMP handshake",
          _NO_PROTOCOL + " in place of -f flv"),
         (rb"....(ftyp|styp|moov|moof)", "mp4", "MP4", _NO_MUXER + "mp4; GStreamer: leave mp4mux out"),

@@ -37,4 +37,4 @@ class StreamFigures:
     target_bitrate_bps: float | None  # WebRTC's estimate of what the link carries
     backlog: float  # seconds the oldest picture that waits has waited
     frame_delay: Histogram = field(repr=False)  # last byte read → handed to WebRTC
-    problems: tuple[str, ...] = ()  # why the stream is not ready, in words; empty when it is
+    problems: tuple[str, ...] = ()  # what is wrong, in words, also while it is up

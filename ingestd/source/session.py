@@ -12,6 +12,8 @@ RECEIVE_BUFFER_BYTES = 64 * 1024
 # Whoever keeps the loop longer than this with one read waits as long again, so that bytes made to be slow to
 # read (thousands of tiny units) take at most half of its time.
 LONGEST_TURN = 0.01
+# The metric label of an end that we made because the encoder was silent.
+IDLE_TIMEOUT = "idle_timeout"
 # An encoder that does not read must cost nothing: beyond this, messages to it are dropped.
 MAX_UNREAD_BYTES = 16 * 1024
 
@@ -186,7 +188,7 @@ class Session(asyncio.BufferedProtocol):
         if left > 0:
             self._idle = self._loop.call_later(left, self._watch_idle)
         else:
-            self._end(f"the encoder sent nothing for {self._idle_timeout:g} s (idle_timeout)", "idle_timeout")
+            self._end(f"the encoder sent nothing for {self._idle_timeout:g} s (idle_timeout)", IDLE_TIMEOUT)
 
 
 def peer_of(transport: asyncio.BaseTransport) -> tuple[str, str]:

@@ -316,7 +316,7 @@ WRONG = {
 def test_a_wrong_protocol_or_container_is_named_with_its_cure(reason: str) -> None:
     error = refused(WRONG[reason])
     assert error.reason == reason
-    assert "-f h264" in str(error) or "GStreamer" in str(error) or "source.listen" in str(error)
+    assert "-f h264" in str(error) or "GStreamer" in str(error) or "stunnel" in str(error)
 
 
 def test_a_wrong_protocol_is_named_while_the_connection_is_still_open() -> None:
@@ -364,6 +364,37 @@ def test_noise_with_start_codes_is_not_video_either() -> None:
 
 def test_short_noise_is_not_video_at_the_end() -> None:
     assert refused(b"hello, world\n").reason == "not_video"
+
+
+def test_noise_that_trickles_is_not_video_when_time_is_up() -> None:
+    demuxer = Demuxer()
+    assert demuxer.decide(5.0) == [], "nothing came that could be undecided"
+    noise = random.Random(1).randbytes(50)
+    demuxer.feed(noise, 10.0)
+    for second in range(9):
+        demuxer.feed(b"\x55", 11.0 + second)
+    assert demuxer.undecided_since == 10.0
+    with pytest.raises(BitstreamError, match=r"59 bytes in 10 s .*; expected a raw byte stream") as caught:
+        demuxer.decide(20.0)
+    assert caught.value.reason == "not_video"
+    assert f"they begin {noise[:16].hex(' ')};" in str(caught.value)
+
+
+def test_headers_that_stay_away_too_long_are_not_video_either() -> None:
+    demuxer = Demuxer()
+    demuxer.feed(annexb(sps()[:5]), 0.0)
+    with pytest.raises(BitstreamError, match="9 bytes in 10 s") as caught:
+        demuxer.decide(10.0)
+    assert caught.value.reason == "not_video"
+
+
+def test_what_is_plausible_when_time_is_up_is_taken() -> None:
+    demuxer = Demuxer()
+    demuxer.feed(length_prefixed(DELTAS[0]), 0.0)
+    assert (demuxer.format, demuxer.undecided_since) == (None, 0.0)
+    demuxer.decide(10.0)
+    assert (demuxer.format, demuxer.undecided_since) == (Format.LENGTH_PREFIXED, None)
+    assert demuxer.decide(20.0) == []
 
 
 def test_a_connection_without_a_byte() -> None:

@@ -14,12 +14,15 @@ class Track:
         self._listener = listener
         self.info: StreamInfo | None = None
         self.open = self.closed = False
-        self.problem: str | None = "the track is not published"
         self.frames_sent = 0
         self.target_bitrate: float | None = None
         self.taken: list[bytes] = []
         self.metadata: list[FrameMetadata] = []
         self.wishes: list[Feedback] = []
+
+    @property
+    def problem(self) -> str | None:
+        return None if self.open else "the track is not published"
 
     def describe(self, info: StreamInfo) -> None:
         if self.info is None or self.info.codec != info.codec:

@@ -131,7 +131,7 @@ class Publication:
 
     def figures(self) -> StreamFigures:
         """Return one consistent reading of all counts: the daemon's, without its encoder's connection."""
-        problems = (self._room.problem or self._outlet.problem,)
+        problems = (self._room.problem or self._outlet.problem, *self._outlet.stream_problems)
         return replace(
             self._outlet.figures(self._name),
             bytes_received=self._bytes_received,

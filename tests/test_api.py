@@ -69,6 +69,12 @@ def access_units(video: EncodedStream) -> list[AccessUnit]:
     return [AccessUnit(data, Codec(video.codec)) for data in video.access_units]
 
 
+async def test_what_viewers_will_not_like_is_among_the_problems(cam: Publication) -> None:
+    for access_unit in access_units(encode("h264", frames=30, gop=30, bframes=2, profile="main")):
+        cam.submit(access_unit)
+    assert any("B-frames" in problem for problem in cam.figures().problems)
+
+
 def at_rest(publication: Publication) -> bool:
     """No timer will hand anything over, and the pacer would let the next picture through."""
     outlet = publication._outlet

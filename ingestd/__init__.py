@@ -3,15 +3,16 @@
 Applications that have access units already push them with `Publication`: docs/api.md.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ingestd.delivery.books import Drop
 from ingestd.errors import ConfigError, IngestdError, StreamError
-from ingestd.media.access_unit import Codec
-from ingestd.observe.figures import StreamFigures
 
 if TYPE_CHECKING:
     from ingestd.api import AccessUnit, Publication
+    from ingestd.delivery.books import Drop
+    from ingestd.media.access_unit import Codec
+    from ingestd.observe.figures import StreamFigures
 
 __all__ = [
     "AccessUnit",
@@ -25,11 +26,17 @@ __all__ = [
 ]
 __version__ = "0.1.0"
 
+# Imported when asked for: the SDK takes a second, and the command line must first take SIGTERM over.
+_HOMES = {
+    "AccessUnit": "ingestd.api",
+    "Codec": "ingestd.media.access_unit",
+    "Drop": "ingestd.delivery.books",
+    "Publication": "ingestd.api",
+    "StreamFigures": "ingestd.observe.figures",
+}
+
 
 def __getattr__(name: str) -> object:
-    # These need the SDK, which takes a second to import; the command line mostly does without.
-    if name not in ("AccessUnit", "Publication"):
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from ingestd import api
-
-    return getattr(api, name)
+    return getattr(import_module(_HOMES[name]), name)

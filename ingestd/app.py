@@ -9,8 +9,9 @@ from typing import Any
 import structlog
 
 from ingestd import __version__
+from ingestd.backoff import Backoff
 from ingestd.config import Config, StreamConfig
-from ingestd.errors import ConfigError
+from ingestd.errors import AddressError, ConfigError
 from ingestd.observe import logs
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.http import HttpServer
@@ -23,6 +24,9 @@ logger = structlog.get_logger("ingestd")
 
 # SIGTERM promises to be done in five seconds; whoever has not answered by then is left behind.
 STOP_TIMEOUT = 4.0
+# Whoever holds an address that a reload asks for often goes within seconds.
+FIRST_RETRY = 2.0
+LONGEST_RETRY = 15.0
 
 
 class App:
@@ -35,6 +39,7 @@ class App:
         self._streams: dict[str, Stream] = {}
         self._rooms: dict[RoomAddress, RoomConnection] = {}
         self._not_started: dict[str, str] = {}  # by a reload: why, by the stream's name
+        self._retrying: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._failed = False
         self._reloading = asyncio.Lock()
@@ -43,7 +48,7 @@ class App:
         )
 
     async def run(self) -> int:
-        """Run until a signal says stop; return the exit code. Raises ConfigError where it cannot start."""
+        """Run until a signal says stop; return the exit code. Raises AddressError where it cannot start."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
@@ -123,20 +128,43 @@ class App:
         keep = (
             set() if config.livekit != old.livekit else {s.name for s in config.streams if s in old.streams}
         )
+        names = {stream.name for stream in config.streams}
         for name in [name for name in self._streams if name not in keep]:
-            await self._streams.pop(name).stop("the stream's configuration changed")
+            why = "the stream's configuration changed" if name in names else "the stream was removed"
+            await self._streams.pop(name).stop(why)
+            if name not in names:
+                logger.info("stream removed", stream=name)
         wanted = {self._room_address(stream) for stream in config.streams}
         for address in [address for address in self._rooms if address not in wanted]:
             await self._rooms.pop(address).close()
+        if self._retrying is not None:
+            self._retrying.cancel()  # it waits: while it works it holds the lock that is ours now
         self._not_started.clear()
-        for stream in config.streams:
-            if stream.name not in self._streams:
-                try:
-                    await self._add(stream)
-                except ConfigError as error:
-                    self._not_started[stream.name] = f"{error}; a reload tries again"
-                    logger.error("stream not started", stream=stream.name, error=str(error))
-        self._streams = {s.name: self._streams[s.name] for s in config.streams if s.name in self._streams}
+        await self._add_missing()
+        if self._not_started:
+            self._retrying = self._tasks.start("retry", self._retry())
+
+    async def _retry(self) -> None:
+        backoff = Backoff(FIRST_RETRY, LONGEST_RETRY)
+        while self._not_started:
+            await asyncio.sleep(backoff.next())
+            async with self._reloading:
+                await self._add_missing()
+
+    async def _add_missing(self) -> None:
+        """Start every stream that does not run; why one cannot be is said once, and in ``problems``."""
+        streams = self._config.streams
+        for stream in streams:
+            if stream.name in self._streams:
+                continue
+            try:
+                await self._add(stream)
+                self._not_started.pop(stream.name, None)
+            except AddressError as error:
+                if stream.name not in self._not_started:
+                    logger.error("stream not started; trying again", stream=stream.name, error=str(error))
+                self._not_started[stream.name] = f"{error}; trying again"
+        self._streams = {s.name: self._streams[s.name] for s in streams if s.name in self._streams}
 
     async def _add(self, config: StreamConfig) -> None:
         address = self._room_address(config)
@@ -144,8 +172,9 @@ class App:
         stream = Stream(config, room, self._tasks)
         try:
             await stream.start()
-        except ConfigError as error:
-            raise ConfigError(f"stream {config.name}: {error}") from None
+        except AddressError as error:
+            await stream.stop("not opened")  # what it has begun, such as its webhook
+            raise AddressError(f"stream {config.name}: {error}") from None
         self._streams[config.name] = stream
         if address not in self._rooms:
             self._rooms[address] = room

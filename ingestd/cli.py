@@ -1,23 +1,20 @@
 """Arguments → configuration → exit code."""
 
 import argparse
-import asyncio
 import io
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
-
-import uvloop
+from typing import TYPE_CHECKING, NoReturn
 
 from ingestd import __version__
-from ingestd.config import Config, describe, load
 from ingestd.errors import ConfigError, IngestdError
-from ingestd.observe import logs
-from ingestd.probe import probe
-from ingestd.units import parse_duration
+
+# All else is imported where it is used, after `entry` has taken SIGTERM over.
+if TYPE_CHECKING:
+    from ingestd.config import Config
 
 DONE, FAILED, BAD_CONFIG = 0, 1, 2
 
@@ -40,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def entry() -> NoReturn:
     """Run the command line as a process of its own, and leave."""
+    # Until the app or the demo listens to signals there is nothing to clean up. An exception instead could be
+    # swallowed by whatever is being imported.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(DONE))
     code = main()
     # The SDK's threads call into Python as long as they live; one that does so while the interpreter goes
     # away is unwound through Rust, which aborts the process.
@@ -82,6 +82,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _seconds(text: str) -> float:
+    from ingestd.units import parse_duration
+
     try:
         seconds = parse_duration(text)
     except ValueError as error:
@@ -95,19 +97,26 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, required=True, metavar="PATH", help="the YAML file")
 
 
-def _load(path: Path) -> Config:
+def _load(path: Path) -> "Config":
+    from ingestd.config import load
+    from ingestd.observe import logs
+
     config = load(path, os.environ)
     logs.hide(config.livekit.api_secret.get_secret_value())
     return config
 
 
 def _run(options: argparse.Namespace) -> int:
+    from ingestd.observe import logs
+
     config = _load(options.config)
     logs.configure(config.log.level, config.log.format)
     sys.unraisablehook = logs.log_unraisable
 
-    # Until the app listens to signals, SIGTERM ends us as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    import asyncio
+
+    import uvloop
+
     # The SDK takes a second to import, which the other commands do without.
     from ingestd.app import App
 
@@ -119,11 +128,17 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
+    from ingestd.config import describe
+
     print(describe(_load(options.config)))  # noqa: T201 - this is its output
     return DONE
 
 
 def _probe(options: argparse.Namespace) -> int:
+    # Shells have what they start in the background ignore Ctrl-C; here it is how a long look ends.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    from ingestd.probe import probe
+
     # A terminal or file that cannot take the bars of the plot gets the rest all the same.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")

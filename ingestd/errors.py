@@ -2,6 +2,7 @@
 
     IngestdError
     ├── ConfigError       the configuration or the command line: exit code 2
+    ├── AddressError      what a socket of ours is to be bound to, which may be free later: exit code 1
     ├── StreamError       the encoder at the other end of one stream
     │   └── BitstreamError    what it sent cannot be understood
     └── RoomError         the LiveKit server, the network to it, or our rights there
@@ -16,6 +17,10 @@ class IngestdError(Exception):
 
 class ConfigError(IngestdError):
     """A configuration nobody could run with; the text names file, line, key, value and what is allowed."""
+
+
+class AddressError(IngestdError):
+    """An address that cannot be listened on now: taken, or not up yet; the text names key and address."""
 
 
 class StreamError(IngestdError):

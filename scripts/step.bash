@@ -18,7 +18,7 @@ step() {
         sleep 0.1
         if ((SECONDS - said >= 5)); then
             said=$SECONDS
-            printf '  … %d s  %s\n' $((SECONDS - began)) "$(tail -n 1 "$log" | tr -d '\r' | cut -c 1-70)"
+            printf '  … %d s  %s\n' $((SECONDS - began)) "$(tail -n 1 "$log" | tr -d '\r' | sed -E 's/^(.{1,70})( .*)?$/\1/')"
         fi
     done
     wait "$job" || status=$?

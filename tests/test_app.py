@@ -14,10 +14,11 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
+from ingestd import app
 from ingestd.app import App
 from ingestd.config import Address, Config, HttpConfig, LiveKitConfig, SourceConfig, StreamConfig
 from ingestd.demo.server import LiveKitServer
-from ingestd.errors import ConfigError
+from ingestd.errors import AddressError, ConfigError
 from ingestd.observe import logs
 from ingestd.stream import Stream
 from tests.support.encoded import encode
@@ -128,7 +129,7 @@ async def test_a_start_that_fails_leaves_nothing_open(livekit: LiveKitServer, ro
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = stream("taken", room, other.getsockname()[1])
         app = App(configuration(livekit, fine, taken), lambda: pytest.fail("reloaded"))
-        with pytest.raises(ConfigError, match=r"^stream taken: source\.listen: tcp://\S+ cannot"):
+        with pytest.raises(AddressError, match=r"^stream taken: source\.listen: tcp://\S+ cannot"):
             await app.run()
     assert not can_be_dialled(fine)
     assert not app._tasks._tasks
@@ -216,15 +217,56 @@ async def test_a_stream_that_cannot_start_hinders_no_other_and_is_tried_at_the_n
             assert daemon.names == ["one", "taken", "late"]
 
 
-async def test_a_stream_that_could_not_start_keeps_the_daemon_from_being_ready(
-    livekit: LiveKitServer, room: str
+async def test_a_stream_that_could_not_start_is_tried_again_until_it_can(
+    livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    logs.configure(format="json")
+    monkeypatch.setattr(app, "FIRST_RETRY", 0.02)
+    tries: list[str] = []
+    start = Stream.start
+
+    async def counted(self: Stream) -> None:
+        tries.append(self.config.name)
+        await start(self)
+
+    monkeypatch.setattr(Stream, "start", counted)
+    one, last = stream("one", room), stream("last", room)
+    with socket.create_server(("127.0.0.1", free_port())) as other:
+        taken = stream("taken", room, other.getsockname()[1])
+        async with running(configuration(livekit, one)) as daemon:
+            await daemon.reload(configuration(livekit, one, taken, last))
+            await eventually(lambda: tries.count("taken") > 2, "try again")
+            (problem,) = [problem for problem in daemon.app.problems() if "taken" in problem]
+            assert problem.endswith("; trying again")
+            other.close()
+            await eventually(lambda: can_be_dialled(taken), "open the stream")
+            await eventually(lambda: daemon.names == ["one", "taken", "last"], "have it in its place")
+            await eventually(lambda: not daemon.tasks("retry"), "leave it at that")
+            assert not [problem for problem in daemon.app.problems() if "taken" in problem]
+    assert capsys.readouterr().err.count("stream not started; trying again") == 1
+
+
+async def test_a_reload_ends_the_tries_for_what_it_no_longer_wants(livekit: LiveKitServer, room: str) -> None:
     one = stream("one", room)
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = stream("taken", room, other.getsockname()[1])
         async with running(configuration(livekit, one)) as daemon:
             await daemon.reload(configuration(livekit, one, taken))
-            assert [problem for problem in daemon.app.problems() if "taken" in problem]
+            assert daemon.tasks("retry")
+            await daemon.reload(configuration(livekit, one))
+            await eventually(lambda: not daemon.tasks("retry"), "end its tries")
+            assert not [problem for problem in daemon.app.problems() if "taken" in problem]
+
+
+async def test_a_stream_that_a_reload_removes_is_said(
+    livekit: LiveKitServer, room: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(format="json")
+    kept, gone = stream("kept", room), stream("gone", room)
+    async with running(configuration(livekit, kept, gone)) as daemon:
+        await daemon.reload(configuration(livekit, kept))
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "stream removed" in line]
+    assert '"stream": "gone"' in line
 
 
 async def test_a_stream_that_cannot_start_leaves_nothing_behind(livekit: LiveKitServer, room: str) -> None:

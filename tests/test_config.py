@@ -306,7 +306,7 @@ def test_a_secret_file_that_cannot_be_read(complains: Complains, tmp_path: Path)
     ]
     (tmp_path / "empty").write_text("\n")
     assert complains(text + "empty\n" + ONE_STREAM) == [
-        "ingestd.yaml:3: livekit.api_secret_file: is empty, or has spaces around it "
+        "ingestd.yaml:3: livekit.api_secret_file: 'empty' is empty, or has spaces around it "
         "or control characters in it"
     ]
 
@@ -363,11 +363,11 @@ streams:
     feedback: {inline: perhaps}
 """
     assert complains(text) == [
-        "ingestd.yaml:6: colour: is not known; allowed: livekit, http, log, defaults, streams",
         "ingestd.yaml:2: livekit.url: 'ftp://sfu' is not usable; "
         "allowed: ws://HOST or wss://HOST or http://HOST or https://HOST",
         "ingestd.yaml:3: livekit.api_key: 12 is not text; put it in quotes",
         "ingestd.yaml:5: log.level: 'loud' is not known; allowed: debug, info, warning or error",
+        "ingestd.yaml:6: colour: is not known; allowed: livekit, http, log, defaults, streams",
         "ingestd.yaml:8: defaults.max_backlog: '1h' is out of range; allowed: 20ms to 30s",
         "ingestd.yaml:10: streams[0].name: 'Front Door' is not a stream name; "
         "allowed: a-z, 0-9, '.', '_' and '-', the first one of a-z, 0-9",
@@ -399,7 +399,7 @@ streams:
         ("max_bitrat: 1", "max_bitrat: is not known; did you mean max_bitrate?"),
         ("track: ''", "track: '' is not usable; allowed: 1 to 256 printable characters"),
         ("simulcast: maybe", "simulcast: 'maybe' is not known; allowed: false"),
-        ("feedback: 5", "feedback: a mapping is needed, with the keys inline, webhook"),
+        ("feedback: 5", "feedback: 5 is not usable; a mapping is needed, with the keys inline, webhook"),
     ],
 )
 def test_a_bad_key_of_a_stream(complains: Complains, line: str, complaint: str) -> None:
@@ -464,12 +464,25 @@ def test_streams_that_get_in_each_others_way(complains: Complains) -> None:
     assert complains(text) == [
         "ingestd.yaml:8: streams[0].source.listen: tcp://0.0.0.0:80 is taken by http.listen; "
         "allowed: one of its own",
-        "ingestd.yaml:16: streams[2].source.listen: b: tcp://127.0.0.1:1 is also listened on by streams[1] "
-        "(a); allowed: an address of its own",
         "ingestd.yaml:14: streams[2].track: 'a' in room lobby as a is also published by streams[1] (a); "
         "allowed: another track, identity or room",
+        "ingestd.yaml:16: streams[2].source.listen: tcp://127.0.0.1:1 is also listened on by streams[1] "
+        "(a); allowed: an address of its own",
         "ingestd.yaml:17: streams[3].name: 'a' is also the name of streams[1]; allowed: a name of its own",
     ]
+
+
+def test_a_stream_that_is_there_twice_is_said_once(complains: Complains) -> None:
+    assert complains(LIVEKIT + "streams:\n" + stream() + stream()) == [
+        "ingestd.yaml:8: streams[1]: is the same as streams[0]; allowed: each stream once"
+    ]
+
+
+def test_a_section_that_is_none_is_shown_but_where_it_may_be_a_secret(complains: Complains) -> None:
+    assert complains(LIVEKIT + "log: 5\n" + ONE_STREAM) == [
+        "ingestd.yaml:4: log: 5 is not usable; a mapping is needed, with the keys level, format"
+    ]
+    assert not [line for line in complains(f"livekit: {SECRET}\n" + ONE_STREAM) if SECRET in line]
 
 
 def test_streams_may_share_a_connection_and_any_free_port(loads: Loads) -> None:

@@ -87,6 +87,64 @@ def test_setup_costs_nothing_once_done() -> None:
     assert done.stdout == ""
 
 
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A checkout whose .venv has a pip that only notes what it is asked for."""
+    for part in ("scripts", "requirements", "ingestd/__init__.py", "pyproject.toml"):
+        there = tmp_path / "checkout" / part
+        there.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if (ROOT / part).is_dir() else shutil.copy)(ROOT / part, there)
+    checkout = tmp_path / "checkout"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", checkout / ".venv"], check=True)
+    (checkout / ".venv/bin/ingestd").touch(mode=0o755)
+    pip = packages(checkout) / "pip"
+    pip.mkdir()
+    (pip / "__main__.py").write_text(
+        "import pathlib, shutil, sys\n"
+        "if '--editable' in sys.argv:\n"
+        "    packages = pathlib.Path(__file__).parents[1]\n"
+        "    shutil.rmtree(packages / 'ingestd', ignore_errors=True)\n"
+        "    (packages / 'editable.pth').write_text(str(pathlib.Path.cwd()))\n"
+    )
+    return checkout
+
+
+def packages(checkout: Path) -> Path:
+    (found,) = checkout.glob(".venv/lib/python3*/site-packages")
+    return found
+
+
+def test_setup_puts_the_checkout_in_place_of_a_copy_of_it(checkout: Path) -> None:
+    def setup() -> str:
+        return subprocess.check_output([checkout / "scripts/setup", "demo"], text=True)
+
+    assert "installing ingestd itself" in setup()
+    assert setup() == ""
+    (packages(checkout) / "editable.pth").unlink()  # `pip install .` by hand
+    shutil.copytree(checkout / "ingestd", packages(checkout) / "ingestd")
+    assert "installing ingestd itself" in setup()
+    assert not (packages(checkout) / "ingestd").exists()
+    assert setup() == ""
+
+
+def test_a_step_shows_how_far_it_came_in_whole_words(tmp_path: Path) -> None:
+    script = """
+        source scripts/step.bash
+        sleep() { # five seconds pass as soon as something was said, and when that was shown the job may end
+            until [[ -s $log ]]; do :; done
+            ((looks++)) && rm -f "$FLAG"
+            SECONDS=$((SECONDS + 5))
+        }
+        step "installing" bash -c 'echo "$1"; while [[ -e $0 ]]; do :; done' "$FLAG" "$LINE"
+    """
+    flag = tmp_path / "running"
+    flag.touch()
+    shown = "Collecting aiohttp==3.13.0 (from -r requirements/dev.lock (line 5))"
+    environment = {**os.environ, "FLAG": str(flag), "LINE": f"{shown} twice-as-long"}
+    said = subprocess.check_output(["bash", "-c", script], cwd=ROOT, text=True, env=environment)
+    assert f"{shown}\n" in said
+
+
 # --- the image --------------------------------------------------------------------------------------
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

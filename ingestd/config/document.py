@@ -1,7 +1,7 @@
 """A YAML file as plain values that remember where they were written."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import yaml
 
@@ -15,13 +15,14 @@ _DEEPEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a value came from: ``file:line`` or ``environment``, and the key or the variable there."""
+    """Where a value came from: file and line, or ``environment`` and 0, and the key or the variable there."""
 
     where: str
+    line: int
     key: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.key}"
+        return f"{self.where}:{self.line}: {self.key}" if self.line else f"{self.where}: {self.key}"
 
 
 @dataclass(slots=True)
@@ -31,7 +32,7 @@ class Document:
     file: str
     root: dict[str, object] = field(default_factory=dict)
     origins: dict[Path, Origin] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    _problems: list[tuple[Origin, str]] = field(default_factory=list)
 
     def origin(self, path: Path) -> Origin:
         """Of the value at ``path``, or, where nothing is written there, the line of what surrounds it."""
@@ -39,14 +40,22 @@ class Document:
             return self.origins[path]
         for end in range(len(path) - 1, 0, -1):
             if path[:end] in self.origins:
-                return Origin(self.origins[path[:end]].where, dotted(path))
-        return Origin(f"{self.file}:1", dotted(path))
+                return replace(self.origins[path[:end]], key=dotted(path))
+        return Origin(self.file, 1, dotted(path))
 
     def problem(self, path: Path, text: str) -> None:
         """Note what is wrong at ``path``, once."""
-        line = f"{self.origin(path)}: {text}"
-        if line not in self.problems:
-            self.problems.append(line)
+        self.problem_at(self.origin(path), text)
+
+    def problem_at(self, origin: Origin, text: str) -> None:
+        """Note what is wrong at ``origin``, once."""
+        if (origin, text) not in self._problems:
+            self._problems.append((origin, text))
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong, in the order in which it is written; first the environment."""
+        return [f"{origin}: {text}" for origin, text in sorted(self._problems, key=lambda p: p[0].line)]
 
 
 def dotted(path: Path) -> str:
@@ -116,17 +125,14 @@ def _mapping(document: Document, node: yaml.MappingNode, path: Path) -> dict[str
     result: dict[str, object] = {}
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
-            document.problems.append(
-                f"{_origin(document, key_node, path)}: a key is text, not a list or mapping"
-            )
+            document.problem_at(_origin(document, key_node, path), "a key is text, not a list or mapping")
             continue
         # The text as written: YAML 1.1 would turn `on` into true.
         key = str(key_node.value)
         here = (*path, key)
         if key in result:
-            first = document.origins[here].where.rpartition(":")[2]
-            again = _origin(document, key_node, here)
-            document.problems.append(f"{again}: is written twice, first in line {first}; allowed: once")
+            text = f"is written twice, first in line {document.origins[here].line}; allowed: once"
+            document.problem_at(_origin(document, key_node, here), text)
             continue
         document.origins[here] = _origin(document, key_node, here)
         result[key] = _value(document, value_node, here)
@@ -134,4 +140,4 @@ def _mapping(document: Document, node: yaml.MappingNode, path: Path) -> dict[str
 
 
 def _origin(document: Document, node: yaml.Node, path: Path) -> Origin:
-    return Origin(f"{document.file}:{node.start_mark.line + 1}", dotted(path))
+    return Origin(document.file, node.start_mark.line + 1, dotted(path))

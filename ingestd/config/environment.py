@@ -85,7 +85,7 @@ def _stream_path(document: Document, variable: str, rest: str, names: Mapping[in
     ((number, below),) = found.items()
     if number == len(streams):
         streams.append({})
-        document.origins["streams", number] = Origin("environment", f"streams[{number}]")
+        document.origins["streams", number] = Origin("environment", 0, f"streams[{number}]")
     return ("streams", number, *below)
 
 
@@ -112,7 +112,7 @@ def _set(document: Document, path: Path, variable: str, value: str) -> None:
     if path in (("livekit", "api_secret"), ("livekit", "api_secret_file")):
         _forget_other_secret(document, here, str(path[-1]))
     here[path[-1]] = value
-    document.origins[path] = Origin("environment", variable)
+    document.origins[path] = Origin("environment", 0, variable)
 
 
 def _forget_other_secret(document: Document, livekit: dict[str, object], key: str) -> None:
@@ -125,7 +125,7 @@ def _forget_other_secret(document: Document, livekit: dict[str, object], key: st
 
 
 def _complain(document: Document, variable: str, text: str) -> None:
-    document.problems.append(f"environment: {variable}: {text}")
+    document.problem_at(Origin("environment", 0, variable), text)
 
 
 def _did_you_mean(variable: str, names: Mapping[int, str]) -> str:

@@ -11,7 +11,15 @@ from ingestd.config.document import Document, Origin, parse
 from ingestd.config.document import Path as KeyPath
 from ingestd.config.environment import apply
 from ingestd.config.keys import PINNED, ROOT, SECTIONS, STREAM, Keys, unknown
-from ingestd.config.model import Config, HttpConfig, LiveKitConfig, LogConfig, Section, StreamConfig
+from ingestd.config.model import (
+    Config,
+    HttpConfig,
+    LiveKitConfig,
+    LogConfig,
+    Section,
+    StreamConfig,
+    usable_secret,
+)
 from ingestd.errors import ConfigError
 
 # A thousand streams fit into a fraction of it; a device or a video given by mistake does not.
@@ -38,7 +46,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     """
     document = parse(_read(path), str(path))
     apply(document, environ)
-    root, problems = document.root, document.problems
+    root = document.root
     for key in root:
         if key not in ROOT and key not in PINNED:
             document.problem((key,), unknown(key, ROOT))
@@ -56,7 +64,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     log = _validate(document, LogConfig, _without_nulls(raw["log"]), ("log",), SECTIONS["log"])
     streams = _streams(document, root.get("streams"), raw["defaults"], warnings)
     _check_together(document, streams, http)
-    if problems:
+    if problems := document.problems:
         raise ConfigError("\n".join(problems))
     # Without a problem each of them is there.
     assert livekit is not None
@@ -88,7 +96,9 @@ def _section(document: Document, root: dict[str, object], name: str, warnings: "
     if value is None:
         return {}
     if not isinstance(value, dict):
-        document.problem((name,), f"a mapping is needed, with the keys {', '.join(ROOT[name])}")
+        # Under livekit it may be a secret in the wrong place.
+        seen = "" if name == "livekit" else f"{value!r} is not usable; "
+        document.problem((name,), f"{seen}a mapping is needed, with the keys {', '.join(ROOT[name])}")
         return {}
     if name in ("livekit", "defaults"):
         warnings.take_pinned(value, (name,))
@@ -106,10 +116,13 @@ def _read_secret(document: Document, livekit: dict[str, Any], beside: Path) -> N
         return
     try:
         with (beside / name).open("rb") as file:
-            secret = file.read(_LARGEST_FILE).decode().rstrip("\r\n")
-    except (OSError, ValueError) as error:
+            secret = usable_secret(file.read(_LARGEST_FILE).decode().rstrip("\r\n"))
+    except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         document.problem(here, f"{name!r} cannot be read: {why}")
+        secret = "unread"  # noqa: S105
+    except ValueError as error:
+        document.problem(here, f"{name!r} {error}")
         secret = "unread"  # noqa: S105 - keeps "api_secret is missing" out of the list
     livekit["api_secret"] = secret
     document.origins["livekit", "api_secret"] = document.origins[here]
@@ -214,7 +227,7 @@ def _explain(error: Any, keys: Keys) -> str:
     if kind in ("bool_type", "bool_parsing"):
         return f"{seen!r} is not known; allowed: true or false"
     if kind == "model_type":
-        return f"a mapping is needed, with the keys {', '.join(inside[loc[-1]])}"
+        return f"{seen!r} is not usable; a mapping is needed, with the keys {', '.join(inside[loc[-1]])}"
     return str(error["msg"])
 
 
@@ -229,6 +242,9 @@ def _check_together(document: Document, streams: Mapping[int, StreamConfig], htt
                 (*path, "source", "listen"), f"{listen} is taken by http.listen; allowed: one of its own"
             )
         for number, other in seen:
+            if stream == other:
+                document.problem(path, f"is the same as streams[{number}]; allowed: each stream once")
+                break  # which says it all
             what = f"streams[{number}] ({other.name})"
             if stream.name == other.name:
                 document.problem(
@@ -236,9 +252,7 @@ def _check_together(document: Document, streams: Mapping[int, StreamConfig], htt
                     f"{stream.name!r} is also the name of streams[{number}]; allowed: a name of its own",
                 )
             if listen and other.source.listen and listen.overlaps(other.source.listen):
-                text = (
-                    f"{stream.name}: {listen} is also listened on by {what}; allowed: an address of its own"
-                )
+                text = f"{listen} is also listened on by {what}; allowed: an address of its own"
                 document.problem((*path, "source", "listen"), text)
             if (stream.room, stream.identity, stream.track) == (other.room, other.identity, other.track):
                 text = (
@@ -266,7 +280,7 @@ class _Warnings:
             if value in (True, "true"):
                 self._warn(origin, f"true is ignored: {PINNED[key]}")
             elif value not in (False, "false", None):
-                self._document.problems.append(f"{origin}: {value!r} is not known; allowed: false")
+                self._document.problem_at(origin, f"{value!r} is not known; allowed: false")
 
     def look_at_secret(self, livekit: LiveKitConfig) -> None:
         """Warn of a secret that can be found by trying."""

@@ -45,7 +45,8 @@ def _text(value: object) -> str:
     return value
 
 
-def _secret(value: object) -> str:
+def usable_secret(value: object) -> str:
+    """``value``, if it can be one; raises ValueError."""
     # Whatever is wrong with a secret is said without showing it.
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
@@ -166,7 +167,7 @@ def _http_listen(value: object) -> Address:
 
 Text = Annotated[str, BeforeValidator(_text)]
 ServerUrl = Annotated[str, BeforeValidator(_server_url)]  # ws:// or wss://
-Secret = Annotated[SecretStr, BeforeValidator(_secret)]
+Secret = Annotated[SecretStr, BeforeValidator(usable_secret)]
 Bitrate = Annotated[int, BeforeValidator(_bitrate)]  # bit/s
 Framerate = Annotated[float, BeforeValidator(_framerate)]  # pictures per second
 Backlog = Annotated[float, BeforeValidator(_backlog)]  # seconds

@@ -12,7 +12,10 @@ def run(codec: str, seconds: float) -> int:
     """Show the path for ``seconds`` (0: until Ctrl-C); return 0 if pictures arrived, else 1."""
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
-        raise IngestdError(f"the demo also needs {' and '.join(missing)}: pip install 'ingestd[demo]'")
+        raise IngestdError(
+            f"the demo also needs {' and '.join(missing)}: pip install 'ingestd[demo]', "
+            "or in a checkout pip install '.[demo]'"
+        )
     with Interrupt() as interrupt:
         from ingestd.demo.story import tell  # takes a second
 

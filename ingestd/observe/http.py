@@ -1,21 +1,32 @@
 """The web server: status page, metrics, health, the streams as JSON. Nothing can be changed here."""
 
 import json
+import logging
 import math
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import fields
 from typing import Any, Protocol
 
-from aiohttp import web
+import structlog
+from aiohttp import web, web_response
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.log import server_logger
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from ingestd.config import Address
-from ingestd.errors import ConfigError
+from ingestd.errors import AddressError
+from ingestd.limited import Limited
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
 from ingestd.observe.page import render
+
+logger = structlog.get_logger("ingestd.observe")
+
+# aiohttp names its own version and Python's in each response, also in those to malformed requests, which pass
+# by our middleware: whoever looks for known holes need not be helped.
+setattr(web_response, "SERVER_SOFTWARE", "ingestd")  # noqa: B010 - not exported, as mypy says
 
 # Whoever still reads a response when we stop has this long, in seconds; we promise to be gone within five.
 _SHUTDOWN = 1.0
@@ -48,7 +59,7 @@ class HttpServer:
     async def start(self) -> Address:
         """Listen; return the address, with the port the system chose where 0 was asked for.
 
-        Raises ConfigError where nobody can listen.
+        Raises AddressError where nobody can listen.
         """
         app = web.Application(middlewares=[_with_security_headers])
         app.router.add_get("/", self._page)
@@ -57,14 +68,16 @@ class HttpServer:
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/api/streams", self._streams)
         # A line per scrape would bury the lines that matter.
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN)
+        runner = web.AppRunner(
+            app, access_log=None, logger=_ServerLog(server_logger), shutdown_timeout=_SHUTDOWN
+        )
         await runner.setup()
         try:
             await web.TCPSite(runner, self._listen.host, self._listen.port).start()
         except OSError as error:
             await runner.cleanup()
             why = error.strerror or str(error)
-            raise ConfigError(
+            raise AddressError(
                 f"http.listen: {self._listen} cannot be listened on: {why}; "
                 "allowed: HOST:PORT of this machine that nobody else listens on"
             ) from None
@@ -107,6 +120,23 @@ class HttpServer:
     async def _streams(self, _request: web.Request) -> web.Response:
         body = [_as_dict(figures) for figures in self._observed.figures()]
         return web.Response(text=json.dumps(body, allow_nan=False), content_type="application/json")
+
+
+class _ServerLog(logging.LoggerAdapter[logging.Logger]):
+    """What aiohttp logs, but a line now and then of requests that are none: anyone can send those."""
+
+    def __init__(self, to: logging.Logger) -> None:
+        super().__init__(to)
+        self._limited = Limited(interval=10.0)
+
+    def exception(self, msg: object, *args: object, exc_info: Any = True, **more: Any) -> None:
+        """Log what a request came to."""
+        if not isinstance(exc_info, HttpProcessingError):
+            super().exception(msg, *args, exc_info=exc_info, **more)
+        elif (suppressed := self._limited.due("refused")) is not None:
+            # Not its text, which repeats what was sent.
+            log = logger.bind(peer=args[0], suppressed=suppressed)
+            log.warning("an HTTP request was refused", status=exc_info.code, why=type(exc_info).__name__)
 
 
 def _as_dict(figures: StreamFigures) -> dict[str, Any]:

@@ -112,9 +112,14 @@ def configure(level: str = "info", format: str = "auto", stream: TextIO | None =
 
 
 class _SdkRepeats(logging.Filter):
-    """Lets the SDK say the same thing once a second; without a server it does so four times at each try."""
+    """Lets the SDK say the same thing once a second; without a server it does so four times at each try.
+
+    Its tries to get back into a room are not let through: that the room is interrupted, and that it was lost
+    or is back, we say ourselves, in one line each.
+    """
 
     _NUMBER = re.compile(r"\d+")
+    _RECONNECTING = re.compile(r"(?:resuming|restarting) connection")
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,6 +128,8 @@ class _SdkRepeats(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name != "livekit":
             return True
+        if self._RECONNECTING.search(str(record.msg)):
+            return False
         suppressed = self._limited.due(self._NUMBER.sub("#", f"{record.msg} {record.args}"))
         record.__dict__["suppressed"] = suppressed
         return suppressed is not None

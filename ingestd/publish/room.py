@@ -43,6 +43,7 @@ _CURES = (
 )
 # Why the server ended the session, where its word is not enough.
 _REASONS = {
+    "unknown_reason": "the connection broke",
     "duplicate_identity": "another participant has joined with the same identity; give this one another",
     "participant_removed": "an administrator removed this participant",
     "room_deleted": "the room was deleted",
@@ -102,8 +103,9 @@ class RoomConnection:
                 publication.room_interrupted()
 
     def remove(self, publication: Publication) -> None:
-        """Forget ``publication``; whoever calls this closes it."""
-        self._publications.remove(publication)
+        """Forget ``publication``, if it was added; whoever calls this closes it."""
+        if publication in self._publications:
+            self._publications.remove(publication)
 
     async def _run(self) -> None:
         backoff = Backoff(FIRST_DELAY, LONGEST_DELAY)

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from ingestd.config import Address
-from ingestd.errors import ConfigError
+from ingestd.errors import AddressError
 from ingestd.source.guard import Guard
 
 logger = structlog.get_logger("ingestd.source")
@@ -33,7 +33,7 @@ class Listener:
     async def start(self) -> None:
         """Listen; ``address`` then has the port the system chose, where 0 was asked for.
 
-        Raises ConfigError where nobody can listen.
+        Raises AddressError where nobody can listen.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -48,7 +48,7 @@ class Listener:
                 self.address = Address("tcp", self.address.host, port)
         except (OSError, UnicodeError) as error:  # UnicodeError: of a name no host can have
             why = getattr(error, "strerror", None) or str(error)
-            raise ConfigError(
+            raise AddressError(
                 f"source.listen: {self.address} cannot be listened on: {why}; "
                 "allowed: an address of this machine that nobody else listens on"
             ) from None

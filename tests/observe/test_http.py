@@ -1,15 +1,19 @@
 """The web server on a real port: what each path answers, and that nothing from outside becomes markup."""
 
+import json
+import logging
 import re
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 
 import aiohttp
 import pytest
+import structlog
 
 from ingestd.config import Address
-from ingestd.errors import ConfigError
+from ingestd.errors import AddressError
+from ingestd.observe import logs
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
 from ingestd.observe.http import HttpServer
@@ -29,6 +33,16 @@ class Daemon:
 
     def problems(self) -> list[str]:
         return self.reasons
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -160,13 +174,43 @@ async def test_every_answer_has_the_security_headers(get: aiohttp.ClientSession,
         assert answer.headers["Cache-Control"] == "no-store"
 
 
+async def test_no_answer_tells_what_the_server_is_made_of(get: aiohttp.ClientSession) -> None:
+    for headers in ({}, {"X": "x" * 100_000}):
+        async with get.get("/healthz", headers=headers) as answer:
+            assert answer.headers["Server"] == "ingestd"
+
+
+async def test_requests_that_are_none_are_one_line_without_a_traceback(
+    get: aiohttp.ClientSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(format="json")
+    for _ in range(3):
+        async with get.get("/", headers={"X": "x" * 100_000}) as answer:
+            assert answer.status == 400
+    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (line["level"], line["event"]) == ("warning", "an HTTP request was refused")
+    assert (line["peer"], line["status"], line["why"]) == ("127.0.0.1", 400, "LineTooLong")
+
+
+async def test_a_defect_of_ours_keeps_its_traceback(
+    get: aiohttp.ClientSession, daemon: Daemon, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(format="json")
+    daemon.reasons = [5]  # type: ignore[list-item]
+    async with get.get("/readyz") as answer:
+        assert answer.status == 500
+    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert line["level"] == "error"
+    assert "AttributeError" in line["exception"]
+
+
 async def test_nothing_can_be_changed(get: aiohttp.ClientSession) -> None:
     async with get.post("/api/streams") as answer:
         assert answer.status == 405
         assert answer.headers["Allow"] == "GET,HEAD"
 
 
-async def test_a_port_that_is_taken_is_a_configuration_error(daemon: Daemon) -> None:
+async def test_a_port_that_is_taken_is_named(daemon: Daemon) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -175,7 +219,7 @@ async def test_a_port_that_is_taken_is_a_configuration_error(daemon: Daemon) -> 
             Address("http", "127.0.0.1", port), daemon, make_registry(daemon.figures, "1"), "1"
         )
         with pytest.raises(
-            ConfigError, match=rf"http\.listen: http://127\.0\.0\.1:{port} cannot be listened on: "
+            AddressError, match=rf"http\.listen: http://127\.0\.0\.1:{port} cannot be listened on: "
         ):
             await server.start()
     await server.stop()

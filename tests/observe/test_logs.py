@@ -170,6 +170,18 @@ def test_what_the_sdk_repeats_is_said_once_a_second_with_the_number_of_those_hel
     ]
 
 
+def test_how_the_sdk_gets_back_into_a_room_is_for_debug() -> None:
+    info, line = (
+        json_output(),
+        "livekit::rtc_engine:900:livekit::rtc_engine - restarting connection... attempt: 7",
+    )
+    logging.getLogger("livekit").error(line)
+    debug = json_output("debug")
+    logging.getLogger("livekit").error(line)
+    assert info.lines() == []
+    assert [line["event"] for line in debug.lines()] == ["restarting connection... attempt: 7"]
+
+
 def test_at_debug_the_sdk_may_repeat_itself() -> None:
     output = json_output("debug")
     for _ in range(3):

@@ -10,7 +10,7 @@ import uvloop
 from structlog.testing import capture_logs
 
 from ingestd.config import Address, SourceConfig
-from ingestd.errors import ConfigError
+from ingestd.errors import AddressError
 from ingestd.limited import Limited
 from ingestd.source import guard as guard_module
 from ingestd.source.guard import LONGEST_WAIT, MOST_WAITING, Guard
@@ -536,7 +536,7 @@ async def test_port_0_becomes_the_port_that_was_chosen() -> None:
 
 async def test_a_port_that_is_taken_is_named() -> None:
     async with listening(Stream()) as (first, _):
-        with pytest.raises(ConfigError) as caught:
+        with pytest.raises(AddressError) as caught:
             async with listening(Stream(), first.address):
                 pass
     text = str(caught.value)
@@ -585,7 +585,7 @@ async def test_a_socket_someone_listens_on_is_left_alone(tmp_path: Path) -> None
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))
         other.listen()
-        with pytest.raises(ConfigError, match=r"cam\.sock cannot be listened on: another process listens"):
+        with pytest.raises(AddressError, match=r"cam\.sock cannot be listened on: another process listens"):
             async with listening(Stream(), Address("unix", path=str(path))):
                 pass
         assert path.is_socket()
@@ -600,7 +600,7 @@ async def test_a_socket_whose_listener_is_overrun_is_left_alone(tmp_path: Path) 
         waiting = Encoder.dial(
             Address("unix", path=str(path))
         )  # nobody accepts it; the next would have to wait
-        with pytest.raises(ConfigError, match="another process listens"):
+        with pytest.raises(AddressError, match="another process listens"):
             async with asyncio.timeout(5), listening(Stream(), Address("unix", path=str(path))):
                 pass
         waiting.hang_up()
@@ -610,7 +610,7 @@ async def test_a_socket_whose_listener_is_overrun_is_left_alone(tmp_path: Path) 
 async def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "precious"
     path.write_text("data")
-    with pytest.raises(ConfigError, match="exists and is not a socket"):
+    with pytest.raises(AddressError, match="exists and is not a socket"):
         async with listening(Stream(), Address("unix", path=str(path))):
             pass
     assert path.read_text() == "data"
@@ -618,14 +618,14 @@ async def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
 
 async def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
     path = tmp_path / "absent" / "cam.sock"
-    with pytest.raises(ConfigError, match=r"absent/cam\.sock cannot be listened on: No such file"):
+    with pytest.raises(AddressError, match=r"absent/cam\.sock cannot be listened on: No such file"):
         async with listening(Stream(), Address("unix", path=str(path))):
             pass
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 64 + ".example"])
 async def test_a_host_that_cannot_be_resolved_is_named(host: str) -> None:
-    with pytest.raises(ConfigError, match="cannot be listened on"):
+    with pytest.raises(AddressError, match="cannot be listened on"):
         async with listening(Stream(), Address("tcp", host, 0)):
             pass
 

@@ -10,7 +10,7 @@ import structlog
 from ingestd.config import StreamConfig
 from ingestd.control.backchannel import Inline, Sink
 from ingestd.control.webhook import Webhook
-from ingestd.errors import ConfigError, StreamError
+from ingestd.errors import StreamError
 from ingestd.media.access_unit import AccessUnit
 from ingestd.media.demuxer import Demuxer
 from ingestd.media.parameter_sets import ParameterSets
@@ -69,13 +69,8 @@ class Stream:
         self._last_fault: str | None = None  # that ended a connection; until an encoder is understood
 
     async def start(self) -> None:
-        """Open the source. Raises ConfigError where that cannot be done."""
-        try:
-            await self._source.start()
-        except ConfigError:
-            if self._webhook is not None:
-                await self._webhook.close()
-            raise
+        """Open the source. Raises AddressError where that cannot be done; `stop` it then, too."""
+        await self._source.start()
         self._outlet.open()
 
     async def stop(self, reason: str) -> None:

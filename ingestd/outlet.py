@@ -24,24 +24,27 @@ from ingestd.tasks import Tasks
 # WebRTC says what it wants while it encodes, which it does within a few milliseconds of a hand-over.
 FEEDBACK_DELAY = 0.005
 DELAY_BOUNDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+# What a keyframe puts an end to, so that one is asked for.
+CURED_BY_KEYFRAME = {Drop.BEFORE_KEYFRAME, Drop.AFTER_LOSS, Drop.NO_PARAMETER_SETS, Drop.QUEUE_FULL}
 
 
 class Outlet:
     """Joins delivery, publication and back-channel of one stream, whoever finds its access units.
 
-    ``max_backlog`` is in seconds, ``log`` a structlog logger that names the stream, and ``on_defect`` hears
-    of an exception while handing over, which is a defect of ours and is logged.
+    ``log`` is a structlog logger that names the stream. ``on_pumped`` is called whenever pictures may have
+    been handed over, and ``on_defect`` hears of an exception there, which is a defect of ours and is logged.
     """
 
     def __init__(
         self,
         options: TrackOptions,
-        max_backlog: float,
+        delivery: Delivery,
         room: RoomConnection,
         sinks: list[Sink],
         tasks: Tasks,
         log: Any,
         on_defect: Callable[[], None],
+        on_pumped: Callable[[], None] = lambda: None,
     ) -> None:
         self.errors: Counter[str] = Counter()  # by reason
         self._options = options
@@ -49,8 +52,9 @@ class Outlet:
         self._tasks = tasks
         self._log = log
         self._on_defect = on_defect
+        self._on_pumped = on_pumped
         self._remarks = Remarks(log)
-        self._delivery = Delivery(max_backlog)
+        self._delivery = delivery
         self._publication = Publication(options, self, tasks)
         self._frames_lost = 0
         self._sent_before = 0  # on the publications before this one
@@ -74,6 +78,11 @@ class Outlet:
             if timer is not None:
                 timer.cancel()
         self._delivery.stop()
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more should be read for now: what has been is far ahead of real time."""
+        return self._delivery.full(time.monotonic())
 
     # What comes in.
 
@@ -104,7 +113,11 @@ class Outlet:
         if info is not None and info.codec is Codec.H265:
             self._delivery.refuse(access_unit, now)
             return Drop.UNSUPPORTED
-        return self._delivery.receive(access_unit, now, arrived_us)
+        dropped = self._delivery.receive(access_unit, now, arrived_us)
+        if dropped in CURED_BY_KEYFRAME:
+            self._back_channel.keyframe(now, arrived_us)
+        self._remarks.pace(self._delivery.pace)
+        return dropped
 
     def fault(self, fault: StreamError, **fields: object) -> None:
         """Count and log what could not be understood; ``fields`` go into the log."""
@@ -132,7 +145,7 @@ class Outlet:
         """WebRTC took pictures and has not encoded them."""
         self._frames_lost += count
         self._remarks.lost(count, self._publication.target_bitrate)
-        self._delivery.lost(time.monotonic())
+        self._delivery.lost(count, time.monotonic())
         self.pump()
 
     def publication_failed(self, reason: str) -> None:
@@ -172,6 +185,7 @@ class Outlet:
             frames_held=delivery.held,
             frames_sent=self._sent_before + self._publication.frames_sent,
             frames_lost=self._frames_lost,
+            frozen=delivery.books.frozen,
             stream_errors=self.errors,
             room_connections=self._room.connections,
             keyframe_requests=self._keyframe_requests,
@@ -224,6 +238,7 @@ class Outlet:
             self.errors["internal"] += 1
             self._log.exception("internal error while handing over")
             self._on_defect()
+        self._on_pumped()
 
     def _hand_over_all(self) -> None:
         if self._timer is not None:
@@ -273,4 +288,6 @@ class Outlet:
             self._keyframe_requests += 1
             self._delivery.keyframe_requested(now)
             self._back_channel.keyframe(now, at_us)
+        if feedback.bitrate_bps is not None:
+            self._delivery.target_bitrate(feedback.bitrate_bps)
         self._back_channel.rate(feedback.bitrate_bps, now, at_us)

@@ -18,6 +18,7 @@ class Remarks:
     def __init__(self, log: Any) -> None:
         self._log = log
         self._limited = Limited()
+        self._paced = False
         self.new_encoder()
 
     def new_encoder(self) -> None:
@@ -73,6 +74,18 @@ class Remarks:
         if access_unit.reordered:
             self._b_frames = self._b_frames_since_keyframe = True
             self._warn_once(B_FRAMES, "B-frames will stutter")
+
+    def pace(self, pace: str | None) -> None:
+        """The encoder is faster than real time, and held to this ``pace``; None: it is not."""
+        if pace is not None and not self._paced:
+            self._log.info(
+                "the encoder sends faster than real time, as from a file: its pictures are given their own "
+                "pace, and it has to wait (ffmpeg: -re has it keep the pace by itself)",
+                pace=pace,
+            )
+        elif pace is None and self._paced:
+            self._log.info("the encoder is live after all: what waits is handed over at once")
+        self._paced = pace is not None
 
     def fault(self, fault: StreamError, **fields: object) -> None:
         """Something in the stream could not be understood."""

@@ -15,6 +15,7 @@ class Picture:
     arrived: float  # seconds on the monotonic clock
     captured: float  # seconds on the same clock, estimated; never later than the arrival
     arrived_us: int  # the moment of its arrival in µs since 1970
+    due: float = 0.0  # when it is to be shown, on the same clock, where it came faster than real time
 
 
 class HandOver(NamedTuple):

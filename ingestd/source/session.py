@@ -49,6 +49,7 @@ class Session(asyncio.BufferedProtocol):
         self._closed = asyncio.get_running_loop().create_future()
         self._held = False
         self._kept = 0  # bytes in the buffer that came while held
+        self.throttled = False  # nothing is read for now
         self.heard = False  # at least one byte has come
         self.cut = False  # ended by us while the encoder may have been sending
         self.host = ""
@@ -107,6 +108,16 @@ class Session(asyncio.BufferedProtocol):
         if self._kept:
             self._resume_reading()
             self._take_in(self._kept)
+
+    def throttle(self, full: bool) -> None:
+        """Read nothing while ``full``: the encoder has to wait, as TCP takes no more of it."""
+        if full == self.throttled:
+            return
+        self.throttled = full
+        if full:
+            self._pause_reading()
+        else:
+            self._resume_reading()
 
     def close(self, reason: str, error: str | None = None) -> None:
         """End the connection now; what has not been read is lost."""
@@ -175,7 +186,7 @@ class Session(asyncio.BufferedProtocol):
             self._transport.pause_reading()
 
     def _resume_reading(self) -> None:
-        if self._transport is not None:
+        if self._transport is not None and not self.throttled:
             self._transport.resume_reading()
 
     def _watch_idle(self) -> None:

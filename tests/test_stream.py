@@ -153,7 +153,7 @@ async def test_pictures_that_waited_for_a_track_do_not_wait_for_one_of_another_c
     first = Encoder(stream)
     first.send(VP8.container)
     first.leave()
-    assert stream.figures().frames_held == 4
+    assert stream.figures().frames_held == 8
     second = Encoder(stream)
     second.send(H264_MID_GOP)
     track(stream).publish()

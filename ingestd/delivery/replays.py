@@ -15,6 +15,8 @@ CALM = 5.0
 LONGEST_REPLAY = 2.0
 # WebRTC's pacer sends what has piled up at so many times the rate that it believes in.
 PACING_FACTOR = 2.5
+# Seconds within which those who are in the room already subscribe to a new track, and ask for a keyframe.
+START = 3.0
 # WebRTC begins with a guess at the rate and needs so many seconds to find out.
 GUESSING = 5.0
 # Less than this part of what the stream needs, and the link is what is in the way.
@@ -25,7 +27,7 @@ class Replay(StrEnum):
     """When the GOP may be handed over again; the key ``replay`` of the configuration."""
 
     ALWAYS = "always"  # whenever a viewer waits for a keyframe, or a picture was lost
-    START = "start"  # only where the track is published, or published again
+    START = "start"  # only in the first seconds after the track was published, or published again
     NEVER = "never"
 
 
@@ -85,7 +87,7 @@ class Replays:
         sends.
         """
         self.wanted = self.gap = False
-        if self._policy is not Replay.ALWAYS or not gop:
+        if not gop or not self._allowed(now):
             return False
         seconds = self._seconds(gop)
         if seconds > LONGEST_REPLAY or (next_keyframe is not None and next_keyframe < seconds):
@@ -100,6 +102,11 @@ class Replays:
         self.next = None
         self.cool_at = now + self._cooldown
         self._cooldown = min(self._cooldown * 2, LONGEST_COOLDOWN)
+
+    def _allowed(self, now: float) -> bool:
+        if self._policy is Replay.START:
+            return now - self._running_since < START
+        return self._policy is Replay.ALWAYS
 
     def _seconds(self, gop: Gop) -> float:
         sending = gop.bytes * 8 / (self._target * PACING_FACTOR) if self._target else 0.0

@@ -8,7 +8,7 @@ from ingestd.delivery import gop, waiting
 from ingestd.delivery.books import Drop
 from ingestd.delivery.delivery import AT_ONCE, LONGEST_BURST, PAUSE, PROBE_INTERVAL
 from ingestd.delivery.pacer import HURRIED, LEAST, LONG_QUEUE, RELAXED
-from ingestd.delivery.replays import CALM, FIRST_COOLDOWN, LONGEST_COOLDOWN, Replay
+from ingestd.delivery.replays import CALM, FIRST_COOLDOWN, LONGEST_COOLDOWN, START, Replay
 from ingestd.delivery.timestamps import MAX_LAG
 from ingestd.media.access_unit import AccessUnit
 from tests.delivery.transcript import CALL, FRAME, INFO, Transcript, access_unit
@@ -204,10 +204,17 @@ def test_a_loss_behind_which_pictures_come_is_left_to_webrtc_to_ask_for() -> Non
 @pytest.mark.parametrize("replay", [Replay.START, Replay.NEVER])
 def test_a_request_is_left_to_the_encoder_where_replays_are_not_wanted(replay: Replay) -> None:
     script = Transcript.running("K1 d2 d3", replay=replay)
+    script.pass_time(START)
     script.ask_for_keyframe()
     assert script.drain(1) == ""
     script.receive("d4")
     assert script.drain() == "d4"
+
+
+def test_at_the_start_a_request_is_answered_also_where_later_ones_are_not() -> None:
+    script = Transcript.running("K1 d2 d3", replay=Replay.START)
+    script.ask_for_keyframe()
+    assert script.drain(1) == "(K1) (d2) (d3)"
 
 
 def test_a_new_track_begins_with_the_gop_unless_nothing_is_ever_handed_over_again() -> None:
@@ -446,7 +453,7 @@ def test_a_rejected_replay_is_tried_again_after_a_pause() -> None:
 
 
 def test_nothing_passes_behind_a_gap_that_no_replay_may_close() -> None:
-    script = Transcript.running("K1 d2", replay=Replay.START)
+    script = Transcript.running("K1 d2", replay=Replay.NEVER)
     script.receive("d3 d4")
     script.rejecting = True
     assert script.take() == "d3"
@@ -471,7 +478,7 @@ def test_nothing_passes_behind_a_gap_until_a_replay_may_close_it() -> None:
 
 
 def test_a_gap_ends_with_the_keyframe_that_waits_behind_it() -> None:
-    script = Transcript.running("K1 d2", replay=Replay.START)
+    script = Transcript.running("K1 d2", replay=Replay.NEVER)
     script.receive("d3 d4 K5 d6")
     script.rejecting = True
     assert script.take() == "d3"

@@ -261,15 +261,18 @@ class Outlet:
         assert access_unit.info is not None, "the gate lets nothing pass that has no headers"
         # A trailer is published as it is: filled up with what it does not say it might not fit any more.
         counted = FrameMetadata(user_timestamp=picture.arrived_us, frame_id=picture.number & 0xFFFFFFFF)
-        accepted = self._publication.hand_over(
-            access_unit.data,
-            access_unit.info,
-            keyframe=access_unit.keyframe,
-            timestamp_us=hand_over.timestamp_us,
-            metadata=access_unit.metadata or counted,
-        )
-        now = time.monotonic()
-        self._delivery.handed_over(hand_over, accepted, now)
+        accepted = False
+        try:
+            accepted = self._publication.hand_over(
+                access_unit.data,
+                access_unit.info,
+                keyframe=access_unit.keyframe,
+                timestamp_us=hand_over.timestamp_us,
+                metadata=access_unit.metadata or counted,
+            )
+        finally:
+            now = time.monotonic()
+            self._delivery.handed_over(hand_over, accepted, now)
         if not hand_over.again:
             self._delay.observe(now - picture.arrived)
 

@@ -174,6 +174,7 @@ async def test_a_defect_of_ours_costs_pictures_up_to_the_next_keyframe_and_not_t
     monkeypatch.setattr(track(camera), "hand_over", lambda *_, **__: 1 / 0)
     track(camera).publish()
     assert camera.figures().stream_errors == {"internal": 1}
+    assert camera.figures().frames_dropped["rejected"] == 1
     assert camera.submit(delta) is Drop.BEFORE_KEYFRAME
     assert camera.submit(again) is None
     await camera.close()

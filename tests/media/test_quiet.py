@@ -203,7 +203,7 @@ def test_segments_are_counted_anew_behind_a_buffer_that_was_sent_by_itself() -> 
 def test_buffers_are_counted_anew_behind_a_picture_that_happens_to_fill_some() -> None:
     t = Transcript()
     t.learn()
-    t.write(t.picture(size=1024 - len(t.picture(size=0))))
+    t.write(t.picture(size=1448 - len(t.picture(size=0))))
     whole = t.picture(size=6000)
     assert t.write(whole[:4096], then=AT_ONCE) is None
     assert t.write(whole[4096:]) == 0.0

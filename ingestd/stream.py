@@ -102,8 +102,7 @@ class Stream:
     def encoder_data(self, session: Session, data: memoryview) -> None:
         """Bytes have come: what they complete is handed over before this returns."""
         self._bytes_received += len(data)
-        now = time.monotonic()
-        self._guarded(session, lambda demuxer: demuxer.feed(data, now))
+        self._guarded(session, lambda demuxer: demuxer.feed(data, session.arrived, session.segment_bytes))
         self._await_quiet(session)
         self._await_recognition(session)
 

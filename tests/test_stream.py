@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -66,7 +67,7 @@ class Transport(asyncio.Transport):
 
 
 class Encoder:
-    """Connects to a stream; whatever it sends arrives in one read."""
+    """Connects to a stream; whatever it sends arrives in one read, and is taken in one turn."""
 
     def __init__(self, stream: Stream) -> None:
         self.transport = Transport()
@@ -77,6 +78,7 @@ class Encoder:
         # A buffer that is exported cannot change its size: too much for one read is an error here.
         self._session.get_buffer(len(data))[: len(data)] = data
         self._session.buffer_updated(len(data))
+        self._session._pass_on(math.inf)
 
     def fall_silent(self) -> None:
         """What the session does after idle_timeout."""

@@ -124,6 +124,7 @@ class AccessUnitAssembler:
         self._syntax = SYNTAX[codec](parameter_sets)
         self._info: StreamInfo | None = None
         self._described: SequenceSet | None = None  # what `_info` was made from
+        self._layers = 1  # likewise
         self._nals: list[Nal] = []  # of the access unit
         self._held: list[Nal] = []  # behind its last slice, of this access unit or the next
         self._target: list[Nal] | None = None  # where the NAL unit announced goes; None: it is left out
@@ -261,13 +262,13 @@ class AccessUnitAssembler:
         elif slice.needs != self._needed:
             self._needed += tuple(set_ for set_ in slice.needs if set_ not in self._needed)
         if slice.info_from is not None:
-            self._picture_info = self._describe(slice.info_from)
+            self._picture_info = self._describe(slice.info_from, slice.layers)
         return completed
 
-    def _describe(self, sequence_set: SequenceSet) -> StreamInfo | None:
-        if sequence_set is not self._described:
-            self._described = sequence_set
-            info = sequence_set.stream_info(self._format)
+    def _describe(self, sequence_set: SequenceSet, layers: int) -> StreamInfo | None:
+        if sequence_set is not self._described or layers != self._layers:
+            self._described, self._layers = sequence_set, layers
+            info = sequence_set.stream_info(self._format, layers)
             if info != self._info:
                 self._info = info
         return self._info

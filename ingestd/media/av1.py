@@ -27,7 +27,9 @@ class SequenceHeader(NamedTuple):
     bit_depth: int
     chroma_format: str
     frame_rate: float | None
-    spatial_layers: int  # of the first operating point, which holds them all; 0 where there is no scalability
+    # Of the first operating point, which holds them all; 0 where there is no scalability.
+    spatial_layers: int
+    temporal_layers: int
 
 
 class FrameHeader(NamedTuple):
@@ -66,6 +68,7 @@ def parse_sequence_header(payload: bytes) -> SequenceHeader:
         chroma_format,
         frame_rate,
         spatial_layers=(operating_point_idc >> 8).bit_count(),
+        temporal_layers=(operating_point_idc & 0xFF).bit_count(),
     )
 
 
@@ -230,7 +233,7 @@ class Av1TemporalUnits:
         header = parse_sequence_header(payload)
         self._sequence_header = payload
         self._reduced_still_picture_header = header.reduced_still_picture_header
-        info = StreamInfo(
+        self.info = StreamInfo(
             codec=Codec.AV1,
             format=self._format,
             width=header.width,
@@ -240,9 +243,9 @@ class Av1TemporalUnits:
             chroma_format=header.chroma_format,
             bit_depth=header.bit_depth,
             frame_rate=header.frame_rate or self.frame_rate,
+            layers=max(1, header.spatial_layers),
+            temporal_layers=max(1, header.temporal_layers),
         )
-        if info != self.info:
-            self.info = info
 
 
 def level_name(seq_level_idx: int) -> str:

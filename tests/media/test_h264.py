@@ -3,7 +3,8 @@ import pytest
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec
 from ingestd.media.annexb import AnnexBReader
-from ingestd.media.h264 import level_name, parse_pps, parse_slice_header, parse_sps, profile_name
+from ingestd.media.h264 import parse_slice_header
+from ingestd.media.h264_parameter_sets import level_name, parse_pps, parse_sps, profile_name
 from ingestd.media.parameter_sets import ParameterSets
 from ingestd.media.random_access import MAX_PICTURES_BETWEEN
 from tests.media.vectors_h26x import (

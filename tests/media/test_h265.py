@@ -3,7 +3,7 @@ import pytest
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import AccessUnit, Codec
 from ingestd.media.annexb import AnnexBReader
-from ingestd.media.h265 import parse_pps, parse_sps, parse_vps
+from ingestd.media.h265_parameter_sets import parse_pps, parse_sps, parse_vps
 from ingestd.media.parameter_sets import ParameterSets
 from tests.media.vectors_h26x import (
     H265_AUD,

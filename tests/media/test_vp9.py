@@ -149,7 +149,7 @@ def test_a_chunk_with_a_broken_index_is_malformed_though_its_first_frame_is_not(
         Vp9Frames(Format.IVF).access_unit(vp9_key() + b"\xc0\xff\xc0", None)
 
 
-def test_the_info_is_that_of_the_last_key_frame_and_the_same_object_while_unchanged() -> None:
+def test_the_info_is_that_of_the_last_key_frame_until_another_says_otherwise() -> None:
     frames = Vp9Frames(Format.IVF)
     before = frames.access_unit(vp9_delta(), None)
     key, delta, again = (frames.access_unit(frame, None) for frame in (vp9_key(), VP9_INTRA_ONLY, vp9_key()))
@@ -166,7 +166,7 @@ def test_the_info_is_that_of_the_last_key_frame_and_the_same_object_while_unchan
         bit_depth=8,
         frame_rate=None,
     )
-    assert key.info is delta.info is again.info
+    assert key.info == delta.info == again.info
     assert larger.info is not None
     assert (larger.info.width, larger.info.height) == (320, 240)
 

@@ -104,7 +104,12 @@ class Outlet:
         if info is not None and info.codec is Codec.H265:
             self._delivery.refuse(access_unit, now)
             return Drop.UNSUPPORTED
-        return self._delivery.receive(access_unit, now, arrived_us)
+        drop = self._delivery.receive(access_unit, now, arrived_us)
+        waits = drop is Drop.BEFORE_KEYFRAME
+        self._remarks.waits_for_keyframe(waits, now, asked=self._back_channel.open)
+        if waits:
+            self._back_channel.keyframe(now, arrived_us)
+        return drop
 
     def fault(self, fault: StreamError, **fields: object) -> None:
         """Count and log what could not be understood; ``fields`` go into the log."""

@@ -10,7 +10,7 @@ from ingestd.media.buffer import ReceiveBuffer
 from ingestd.media.frame_metadata import FrameMetadata
 from ingestd.media.h264 import H264Syntax
 from ingestd.media.h265 import H265Syntax
-from ingestd.media.limits import MAX_ACCESS_UNIT_BYTES
+from ingestd.media.limits import MAX_ACCESS_UNIT_BYTES, MAX_ADDED_PER_BYTE
 from ingestd.media.parameter_sets import (
     Kind,
     ParameterSet,
@@ -375,13 +375,7 @@ class AccessUnitAssembler:
         last = nals[-1]
         self.last_end, self.next_start, self.last_slices = last.end, last.next_start, self._slices
         self.last_size = last.end - nals[0].start
-        parts: list[Nal | bytes] = [*nals]
-        if keyframe and not self._lacks:
-            delimiters = 0
-            while nals[delimiters].role is Role.DELIMITER:
-                delimiters += 1
-            before_picture = [entry for entry in self._in_band if entry[0] < (self._first_slice or 0)]
-            insert_missing(parts, before_picture, self._needed, delimiters)
+        parts = self._with_missing_sets() if keyframe and not self._lacks else [*nals]
         access_unit = AccessUnit(
             data=self._buffer.join(START_CODE, parts),
             keyframe=keyframe,
@@ -405,3 +399,22 @@ class AccessUnitAssembler:
         self._metadata = [(index - count, said) for index, said in self._metadata if index >= count]
         self._begin_access_unit()
         return None if skipped else access_unit
+
+    def _with_missing_sets(self) -> list[Nal | bytes]:
+        """Return the NAL units of the keyframe and the parameter sets that it lacks."""
+        parts: list[Nal | bytes] = [*self._nals]
+        delimiters = 0
+        while self._nals[delimiters].role is Role.DELIMITER:
+            delimiters += 1
+        before_picture = [entry for entry in self._in_band if entry[0] < (self._first_slice or 0)]
+        insert_missing(parts, before_picture, self._needed, delimiters)
+        added = sum(len(part) for part in parts if isinstance(part, bytes))
+        if added > MAX_ADDED_PER_BYTE * self.last_size:
+            self._lacks = True
+            self.fault(
+                "tiny_keyframe",
+                f"a keyframe of {self.last_size} bytes came without the {added} bytes of its parameter sets, "
+                "more than any real one needs; it is dropped; see what damages the stream",
+            )
+            return [*self._nals]
+        return parts

@@ -11,6 +11,8 @@ KEY_FRAME = 0
 SELECT_SCREEN_CONTENT_TOOLS = 2
 CP_BT_709, TC_SRGB, MC_IDENTITY = 1, 13, 0
 PROFILES = ("Main", "High", "Professional")  # seq_profile, 6.4.1
+# 32 operating points of 89 bits each, and everything else, have less than half of this.
+MAX_SEQUENCE_HEADER_BYTES = 1024
 MAX_LEVEL_IDX = 23  # A.3: 24 to 30 are reserved, 31 sets no limits
 
 _FRAME_HEADERS = frozenset({ObuType.FRAME, ObuType.FRAME_HEADER})
@@ -43,6 +45,8 @@ class FrameHeader(NamedTuple):
 def parse_sequence_header(payload: bytes) -> SequenceHeader:
     """Read sequence_header_obu() up to color_config() (5.5.1)."""
     bits = BitReader(payload, "av1")
+    if len(payload) > MAX_SEQUENCE_HEADER_BYTES:
+        raise bits.malformed(f"a sequence header has {len(payload)} bytes, more than any real one")
     seq_profile = bits.u(3)
     if seq_profile >= len(PROFILES):
         raise bits.malformed(f"seq_profile is {seq_profile}, above 2 are reserved")

@@ -78,6 +78,11 @@ def test_sequence_headers_real_encoders_wrote(sequence_header: str, profile: int
     )
 
 
+def test_a_sequence_header_larger_than_any_is_not_kept_and_put_before_every_key_frame() -> None:
+    with pytest.raises(BitstreamError, match="more than any real one"):
+        parse_sequence_header(sequence() + bytes(1024))
+
+
 TIMING = u(32, 1001) + u(32, 60000)  # num_units_in_display_tick, time_scale
 MODEL = "1" + u(5, 9) + u(32, 1) + u(5, 0) + u(5, 0)  # decoder_model_info(): delays of 10 bits
 
@@ -255,6 +260,16 @@ def test_the_info_is_that_of_the_last_sequence_header_until_another_says_otherwi
     assert changed.info is not None
     assert (changed.info.profile, changed.info.level) == ("High", "3.1")
     assert (changed.info.chroma_format, changed.info.bit_depth) == ("4:4:4", 10)
+
+
+@pytest.mark.parametrize(("operating_point_idc", "layers"), [(0, (1, 1)), (0x303, (2, 2)), (0x107, (1, 3))])
+def test_the_layers_are_those_of_the_first_operating_point(
+    operating_point_idc: int, layers: tuple[int, int]
+) -> None:
+    points = "0" + u(5, 1) + u(12, operating_point_idc) + LEVEL_3_1 + u(12, 0x101) + LEVEL_3_1
+    (unit,) = read(AV1_DELIMITER + obu(1, sequence(points=points)) + AV1_KEY)
+    assert unit.info is not None
+    assert (unit.info.layers, unit.info.temporal_layers) == layers
 
 
 def test_timing_info_goes_before_the_rate_of_the_container() -> None:

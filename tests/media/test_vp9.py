@@ -179,3 +179,18 @@ def test_any_bytes_give_an_access_unit_or_a_bitstream_error(data: bytes) -> None
         pass
     else:
         assert unit.keyframe == starts_key_frame(data) == (unit.info is not None)
+
+
+@pytest.mark.parametrize(
+    ("frames", "layers"),
+    [
+        ([vp9_key()], 1),
+        ([vp9_key(), vp9_delta()], 2),  # each frame is shown: two sizes of one picture
+        ([vp9_key(), b"\x84" + vp9_delta()[1:]], 1),  # a reference that is not shown
+    ],
+)
+def test_frames_shown_at_one_time_are_spatial_layers(frames: list[bytes], layers: int) -> None:
+    chunk = superframe(*frames) if len(frames) > 1 else frames[0]
+    unit = Vp9Frames(Format.IVF).access_unit(chunk, None)
+    assert unit.info is not None
+    assert unit.info.layers == layers

@@ -55,7 +55,7 @@ def parse_slice_header(head: bytes, sets: ParameterSets) -> SliceHeader:
         return SliceHeader(nal_ref_idc, idr, first_mb_in_slice, slice_type, pic_parameter_set_id)
     colour_plane_id = r.u(2) if sps.separate_colour_plane_flag else 0
     frame_num = r.u(sps.log2_max_frame_num)
-    field_pic_flag = not sps.frame_mbs_only_flag and r.flag()
+    field_pic_flag = sps.may_hold_fields and r.flag()
     bottom_field_flag = field_pic_flag and r.flag()
     idr_pic_id = r.ue("idr_pic_id", 65535) if idr else 0
     in_frame = pps.bottom_field_pic_order_in_frame_present_flag and not field_pic_flag

@@ -111,7 +111,7 @@ def test_an_encoder_that_sends_no_keyframe_is_asked_for_one_and_named_everywhere
     ):
         warning = daemon.wait_for_problem("no keyframe came", "asked for one", "-g 60")
         assert warning["stream"] == "cam"
-        (shown,) = json.loads(daemon.get("/api/streams")[1])["streams"]
+        (shown,) = json.loads(daemon.get("/api/streams")[1])
         assert any("no keyframe came" in problem for problem in shown["problems"])
         assert "no keyframe came" in daemon.get("/")[1]
         metrics = daemon.metrics()

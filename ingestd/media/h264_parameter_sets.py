@@ -26,11 +26,6 @@ class SequenceParameterSet(SequenceSet):
     pic_order_cnt_type: int
     delta_pic_order_always_zero_flag: bool
 
-    @property
-    def frame_mbs_only_flag(self) -> bool:
-        """Every picture is a frame of frame macroblocks."""
-        return not self.may_hold_fields
-
 
 @dataclass(frozen=True, slots=True)
 class PictureParameterSet(ParameterSet):

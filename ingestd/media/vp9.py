@@ -100,7 +100,7 @@ def superframe_sizes(chunk: bytes) -> list[int]:
 
 def _shown_frames(superframe: bytes, sizes: list[int]) -> int:
     """Count the frames that are shown at one time: each spatial layer has one, hidden references none."""
-    starts = accumulate(sizes[:-1], initial=0) if sizes else (0,)
+    starts = [0, *accumulate(sizes[:-1])]
     return max(1, sum(parse_uncompressed_header(superframe[start:]).show_frame for start in starts))
 
 

@@ -24,8 +24,8 @@ from ingestd.tasks import Tasks
 # WebRTC says what it wants while it encodes, which it does within a few milliseconds of a hand-over.
 FEEDBACK_DELAY = 0.005
 DELAY_BOUNDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
-# What a keyframe puts an end to, so that one is asked for.
-CURED_BY_KEYFRAME = {Drop.BEFORE_KEYFRAME, Drop.AFTER_LOSS, Drop.NO_PARAMETER_SETS, Drop.QUEUE_FULL}
+# What nothing but a keyframe puts an end to.
+CURED_BY_KEYFRAME = {Drop.BEFORE_KEYFRAME, Drop.AFTER_LOSS, Drop.QUEUE_FULL}
 
 
 class Outlet:
@@ -114,7 +114,9 @@ class Outlet:
             self._delivery.refuse(access_unit, now)
             return Drop.UNSUPPORTED
         dropped = self._delivery.receive(access_unit, now, arrived_us)
-        if dropped in CURED_BY_KEYFRAME:
+        waits = dropped in CURED_BY_KEYFRAME
+        self._remarks.waits_for_keyframe(waits, now, asked=self._back_channel.open)
+        if waits or dropped is Drop.NO_PARAMETER_SETS:
             self._back_channel.keyframe(now, arrived_us)
         self._remarks.pace(self._delivery.pace)
         return dropped

@@ -301,6 +301,24 @@ async def test_a_keyframe_held_back_is_a_problem_until_one_is_whole(stream: Stre
     encoder.leave()
 
 
+async def test_an_encoder_that_sends_no_keyframe_is_a_problem_until_one_comes_and_is_asked_for_it(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestd.remarks.KEYFRAME_PATIENCE", 0.0)
+    encoder = Encoder(stream)
+    encoder.send(H264_MID_GOP)
+    assert [line["type"] for line in encoder.transport.lines] == ["keyframe"]
+    track(stream).publish()
+    (problem,) = stream.figures().problems
+    assert problem.startswith("cam: no keyframe came")
+    assert "though the encoder is asked for one (feedback); make the encoder send one" in problem
+    assert stream.problems == []
+    encoder.send(H264.container)
+    track(stream).publish()
+    assert stream.figures().problems == ()
+    encoder.leave()
+
+
 async def test_what_viewers_cannot_decode_is_a_problem_until_it_changes(stream: Stream) -> None:
     # Its bytes 4 to 6 are the profile: Extended.
     extended = H264.access_units[0].replace(b"\x67\x42", b"\x67\x58")

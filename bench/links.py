@@ -16,7 +16,10 @@ DISTURBANCES = (
     Disturbance("nothing for 5 s", NOTHING, 5),
     Disturbance("nothing for 30 s", NOTHING, 30),
 )
-COLUMNS = "link | GOP | pictures/s before, meanwhile, after | full rate after | delay at the end | replayed | lost | dropped | silent"
+COLUMNS = (
+    "link | GOP | pictures/s before, meanwhile, after | full rate after | delay at the end | "
+    "replayed | lost | dropped | silent"
+)
 
 
 def row(disturbance: Disturbance, gop_seconds: int, course: Course) -> str:

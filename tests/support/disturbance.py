@@ -94,9 +94,15 @@ def progress(pictures: Sequence[Picture]) -> Iterator[tuple[int, float]]:
 
 
 def endure(
-    disturbance: Disturbance, *, gop_seconds: int, observed: float, directory: Path, room: str
+    disturbance: Disturbance,
+    *,
+    gop_seconds: int,
+    observed: float,
+    directory: Path,
+    room: str,
+    settling: float = SETTLING,
 ) -> Course:
-    """Push a stream, disturb the link, and look on for `observed` seconds after that."""
+    """Push a stream, disturb the link after `settling` seconds, and look on for `observed` more."""
     video = encode("h264", frames=FPS * VIDEO_SECONDS, fps=FPS, gop=FPS * gop_seconds, bit_rate=BIT_RATE)
     addresses = {
         "bind_addresses": ["127.0.0.1", FAR],
@@ -118,7 +124,7 @@ def endure(
         encoder = stack.enter_context(Encoder(socket, video, writing=over_and_over))
         viewer.wait_for_first_picture(timeout=PATIENCE)
         targets: list[tuple[float, float]] = []
-        look_on(daemon, targets, time.monotonic() + SETTLING)
+        look_on(daemon, targets, time.monotonic() + settling)
 
         before, begin = daemon.metrics(), time.monotonic()
         link.quality = disturbance.quality

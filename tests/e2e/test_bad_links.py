@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.disturbance import FPS, Disturbance, endure
+from tests.support.disturbance import FPS, FULL_RATE, Disturbance, endure
 from tests.support.link import NOTHING, Quality, unavailable
 
 RECOVERY = 5.0 + 2.0  # seconds; promised, and what a busy machine may add
 OBSERVED = 15.0  # seconds after the disturbance
-FULL_RATE = 28.0
 
 SHORT = Disturbance("nothing for 1 s", NOTHING, 1)
 LONG = [

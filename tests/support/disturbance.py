@@ -19,6 +19,8 @@ BIT_RATE = 1_500_000
 VIDEO_SECONDS = 20  # then it begins again
 PATIENCE = 30.0
 SETTLING = 8.0  # WebRTC begins with a guess at the bandwidth, and needs so long to find out
+FULL_RATE = 28.0  # new pictures per second
+STEP = 0.25  # seconds between the beginnings of the seconds in which pictures are counted
 FREEZE = 0.2  # seconds without a new picture that people notice
 SAMPLE = 0.5  # between two looks at the metrics
 
@@ -61,10 +63,12 @@ class Course:
 
     @property
     def recovery(self) -> float:
-        """Seconds from the end of the disturbance to the end of the last freeze."""
+        """Seconds from the end of the disturbance until the full rate is there to stay, without a freeze."""
         seen = [*self.progress, self.until]
-        freezes = [later for sooner, later in itertools.pairwise(seen) if later - sooner > FREEZE]
-        return max(0.0, max(freezes, default=self.end) - self.end)
+        freezes = (later for sooner, later in itertools.pairwise(seen) if later - sooner > FREEZE)
+        starts = (self.end + number * STEP for number in range(int((self.until - self.end - 1) / STEP)))
+        slow = (start + STEP for start in starts if self.rate(start, start + 1) < FULL_RATE)
+        return max(self.end, *freezes, *slow) - self.end
 
     def lag_at(self, end: float) -> float:
         """The longest that a picture took to the viewer, of those seen in the second before `end`."""

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long bench-media fuzz lint format lock
+.PHONY: help setup demo test test-long bench-media bench-links fuzz lint format lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
@@ -27,6 +27,10 @@ test-long: ## the tests that take minutes
 bench-media: ## how fast streams are taken apart, beside PyAV and GStreamer
 	@scripts/setup dev
 	@.venv/bin/python -m bench.media
+
+bench-links: ## what a viewer sees over a link that is bad for a while; root; ARGS="--only loss --verbose"
+	@scripts/setup dev
+	@.venv/bin/python -m bench.links $(ARGS)
 
 fuzz: ## every parser and the demuxer with made-up bytes; MINUTES=5
 	@scripts/fuzz '$(MINUTES)'

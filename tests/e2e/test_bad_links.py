@@ -20,7 +20,8 @@ LONG = [
     Disturbance("nothing for 30 s", NOTHING, 30),
 ]
 
-pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "")
+UNAVAILABLE = unavailable()
+pytestmark = pytest.mark.skipif(UNAVAILABLE is not None, reason=str(UNAVAILABLE))
 
 
 @pytest.mark.long

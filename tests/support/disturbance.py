@@ -34,7 +34,7 @@ class Disturbance:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reached:
     """The server, as it is known at the daemon's end of the link."""
 
@@ -118,7 +118,6 @@ def endure(
         with link.far.entered():
             server = stack.enter_context(LiveKitServer(node_ip=FAR, config_overrides=addresses))
             viewer = stack.enter_context(Viewer(server, room))
-        # The encoder's thread is born in the root namespace.
         reached = Reached(f"ws://{FAR}:{server.port}", server.api_key, server.api_secret)
         stack.enter_context(link.near.entered())
         source = {"listen": f"unix://{socket}"}

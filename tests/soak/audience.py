@@ -1,0 +1,106 @@
+"""Viewers, held against what was pushed, picture by picture and without keeping them."""
+
+from collections.abc import Callable, Mapping
+
+from tests.soak.ledger import Ledger
+from tests.support.viewer import Picture, Viewer
+
+
+class View:
+    """One viewer's view of one published track, from its first picture on.
+
+    - Every picture is, bit for bit, one that was pushed (or spoilt: of a connection that ended in a picture).
+    - Order: the number that the daemon gave a picture rises as the encoder's does; a step back is a keyframe.
+    - What is missing in between has been received by the daemon, and so must be in somebody's books.
+    """
+
+    def __init__(self, name: str, ledger: Ledger, accounted: int, finding: Callable[[str], None]) -> None:
+        self.name = name
+        self.seen = self.spoilt = 0
+        self.accounted_before = accounted  # what was lost or dropped before it began
+        self._ledger = ledger
+        self._finding = finding
+        self._last: tuple[int, int] | None = None  # the daemon's number, the encoder's
+        self._newest: int | None = None
+        self._missing: set[int] = set()
+
+    @property
+    def missing(self) -> int:
+        """How many pictures between the first and the last were not seen."""
+        return len(self._missing)
+
+    def see(self, picture: Picture) -> int | None:
+        """Take in a picture; returns the encoder's number of it."""
+        if picture.frame_id is None:
+            self._finding(f"{self.name}: a picture without a number")
+            return None
+        self._seen_id(picture.frame_id)
+        entry = self._ledger.find(picture.hash, picture.at)
+        if entry is None:
+            self.spoilt += 1
+            if not self._ledger.spoilt(picture.at):
+                self._finding(f"{self.name}: a picture that was never pushed, number {picture.frame_id}")
+            return None
+        if self._last is not None:
+            id_before, number_before = self._last
+            step, pushed_step = picture.frame_id - id_before, entry.number - number_before
+            if step > 0 and pushed_step < step and not self._ledger.spoilt(picture.at):
+                self._finding(
+                    f"{self.name}: picture {number_before} had id {id_before}, "
+                    f"picture {entry.number} has {picture.frame_id}"
+                )
+            if step <= 0 and not entry.keyframe and not self._ledger.spoilt(picture.at):
+                self._finding(f"{self.name}: from id {id_before} back to {picture.frame_id}, no keyframe")
+        self._last = picture.frame_id, entry.number
+        return entry.number
+
+    def _seen_id(self, frame_id: int) -> None:
+        self.seen += 1
+        self._missing.discard(frame_id)
+        if self._newest is None:
+            self._newest = frame_id
+        elif frame_id > self._newest:
+            self._missing.update(range(self._newest + 1, frame_id))
+            self._newest = frame_id
+
+
+class Watcher:
+    """A viewer and all its views."""
+
+    def __init__(self, viewer: Viewer, ledgers: Mapping[str, Ledger], finding: Callable[[str], None]) -> None:
+        self.viewer = viewer
+        self.numbers: dict[str, set[int]] = {name: set() for name in ledgers}  # seen since `begin`
+        self._ledgers = ledgers
+        self._finding = finding
+        self._views: dict[tuple[str, str], View] = {}
+        self.seen = self.missing = self.spoilt = 0  # in the views that were settled
+
+    def begin(self) -> None:
+        """Forget which pictures were seen: from here on each is to be."""
+        self.numbers = {name: set() for name in self._ledgers}
+
+    def look(self, accounted: Mapping[str, int]) -> None:
+        """Take in what was seen since the last look; `accounted`: lost and dropped so far, by stream."""
+        for picture in self.viewer.take_pictures():
+            key = (picture.track, picture.sid)
+            if key not in self._views:
+                name = f"{self.viewer.identity} sees {picture.track} ({picture.sid})"
+                ledger = self._ledgers[picture.track]
+                self._views[key] = View(name, ledger, accounted[picture.track], self._finding)
+            number = self._views[key].see(picture)
+            if number is not None:
+                self.numbers[picture.track].add(number)
+
+    def settle(self, accounted: Mapping[str, int]) -> None:
+        """Hold what is missing in each view against the books, and begin new ones."""
+        for (track, sid), view in self._views.items():
+            self.seen += view.seen
+            self.missing += view.missing
+            self.spoilt += view.spoilt
+            booked = accounted[track] - view.accounted_before
+            if view.missing > booked and view.missing > booked + (left_out := self.viewer.left_out(sid)):
+                self._finding(
+                    f"{view.name}: {view.missing} pictures missing of {view.seen + view.missing}, the daemon "
+                    f"booked {booked} as dropped or lost, the viewer's WebRTC left out {left_out}"
+                )
+        self._views.clear()

@@ -17,6 +17,7 @@ class View:
     def __init__(self, name: str, ledger: Ledger, accounted: int, finding: Callable[[str], None]) -> None:
         self.name = name
         self.seen = self.spoilt = 0
+        self.unnumbered = 0  # the SDK at the viewer shows pictures of a new track without their metadata
         self.accounted_before = accounted  # what was lost or dropped before it began
         self._ledger = ledger
         self._finding = finding
@@ -31,16 +32,19 @@ class View:
 
     def see(self, picture: Picture) -> int | None:
         """Take in a picture; returns the encoder's number of it."""
-        if picture.frame_id is None:
-            self._finding(f"{self.name}: a picture without a number")
-            return None
-        self._seen_id(picture.frame_id)
+        self.seen += 1
         entry = self._ledger.find(picture.hash, picture.at)
+        if picture.frame_id is None:
+            self.unnumbered += 1
+        else:
+            self._seen_id(picture.frame_id)
         if entry is None:
             self.spoilt += 1
             if not self._ledger.spoilt(picture.at):
                 self._finding(f"{self.name}: a picture that was never pushed, number {picture.frame_id}")
             return None
+        if picture.frame_id is None:
+            return entry.number
         if self._last is not None:
             id_before, number_before = self._last
             step, pushed_step = picture.frame_id - id_before, entry.number - number_before
@@ -55,7 +59,6 @@ class View:
         return entry.number
 
     def _seen_id(self, frame_id: int) -> None:
-        self.seen += 1
         self._missing.discard(frame_id)
         if self._newest is None:
             self._newest = frame_id
@@ -73,7 +76,7 @@ class Watcher:
         self._ledgers = ledgers
         self._finding = finding
         self._views: dict[tuple[str, str], View] = {}
-        self.seen = self.missing = self.spoilt = 0  # in the views that were settled
+        self.seen = self.missing = self.spoilt = self.unnumbered = 0  # in the views that were settled
 
     def begin(self) -> None:
         """Forget which pictures were seen: from here on each is to be."""
@@ -97,7 +100,8 @@ class Watcher:
             self.seen += view.seen
             self.missing += view.missing
             self.spoilt += view.spoilt
-            booked = accounted[track] - view.accounted_before
+            self.unnumbered += view.unnumbered
+            booked = accounted[track] - view.accounted_before + view.unnumbered
             if view.missing > booked and view.missing > booked + (left_out := self.viewer.left_out(sid)):
                 self._finding(
                     f"{view.name}: {view.missing} pictures missing of {view.seen + view.missing}, the daemon "

@@ -76,7 +76,8 @@ class Soak:
         return (
             f"soak: {len(self._calms)} rounds, seed {self._seed}: {pushed} pictures pushed on {connections} "
             f"connections, {exact} of these counted to the picture; {self._watcher.seen} seen, "
-            f"{self._watcher.missing} missing and in the books, {self._watcher.spoilt} torn; "
+            f"{self._watcher.missing} missing and in the books, {self._watcher.spoilt} torn, "
+            f"{self._watcher.unnumbered} unnumbered; "
             f"{self._storm.summary()}; "
             f"{self._calms[0] if self._calms else '?'} → {self._calms[-1] if self._calms else '?'}; "
             f"{len(self.findings)} findings"

@@ -1,9 +1,12 @@
 """Viewers, held against what was pushed, picture by picture and without keeping them."""
 
+import time
 from collections.abc import Callable, Mapping
 
 from tests.soak.ledger import Ledger
 from tests.support.viewer import Picture, Viewer
+
+MOST_GAPS = 10  # in a message
 
 
 class View:
@@ -23,12 +26,23 @@ class View:
         self._finding = finding
         self._last: tuple[int, int] | None = None  # the daemon's number, the encoder's
         self._newest: int | None = None
-        self._missing: set[int] = set()
+        self._missing: dict[int, float] = {}  # when a later one was seen
 
     @property
     def missing(self) -> int:
         """How many pictures between the first and the last were not seen."""
         return len(self._missing)
+
+    @property
+    def gaps(self) -> str:
+        """The numbers of the missing, and how long ago later ones were seen."""
+        now, runs = time.monotonic(), []
+        for number in sorted(self._missing):
+            if runs and runs[-1][1] == number - 1:
+                runs[-1][1] = number
+            else:
+                runs.append([number, number])
+        return ", ".join(f"{a}–{b} ({now - self._missing[b]:.1f} s ago)" for a, b in runs[:MOST_GAPS])
 
     def see(self, picture: Picture) -> int | None:
         """Take in a picture; returns the encoder's number of it."""
@@ -37,7 +51,7 @@ class View:
         if picture.frame_id is None:
             self.unnumbered += 1
         else:
-            self._seen_id(picture.frame_id)
+            self._seen_id(picture.frame_id, picture.at)
         if entry is None:
             self.spoilt += 1
             if not self._ledger.spoilt(picture.at):
@@ -58,12 +72,12 @@ class View:
         self._last = picture.frame_id, entry.number
         return entry.number
 
-    def _seen_id(self, frame_id: int) -> None:
-        self._missing.discard(frame_id)
+    def _seen_id(self, frame_id: int, at: float) -> None:
+        self._missing.pop(frame_id, None)
         if self._newest is None:
             self._newest = frame_id
         elif frame_id > self._newest:
-            self._missing.update(range(self._newest + 1, frame_id))
+            self._missing.update(dict.fromkeys(range(self._newest + 1, frame_id), at))
             self._newest = frame_id
 
 
@@ -105,6 +119,6 @@ class Watcher:
             if view.missing > booked and view.missing > booked + (left_out := self.viewer.left_out(sid)):
                 self._finding(
                     f"{view.name}: {view.missing} pictures missing of {view.seen + view.missing}, the daemon "
-                    f"booked {booked} as dropped or lost, the viewer's WebRTC left out {left_out}"
+                    f"booked {booked}, the viewer left out {left_out}: {view.gaps}"
                 )
         self._views.clear()

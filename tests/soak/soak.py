@@ -30,7 +30,9 @@ MOST_FINDINGS = 50
 class Soak:
     """One run. `findings` are all the things that were not as they should be."""
 
-    def __init__(self, minutes: float, seed: int, directory: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, minutes: float, seed: int, directory: Path, say: Callable[[str], None], verbose: bool
+    ) -> None:
         self.findings: list[str] = []
         self._began = time.monotonic()
         self._end = self._began + minutes * 60
@@ -38,6 +40,7 @@ class Soak:
         self._seed = seed
         self._directory = directory
         self._say = say
+        self._verbose = verbose
         self._calms: list[vitals.Vitals] = []
         self._accounted: Counter[str] = Counter()  # dropped and lost, by stream, over all its lives
         self._last: dict[str, int] = {}
@@ -54,7 +57,9 @@ class Soak:
             ledgers = {name: encoder.ledger for name, encoder in self._rig.encoders.items()}
             viewer = stack.enter_context(Viewer(self._server, ROOM, "stays"))
             self._watcher = Watcher(viewer, ledgers, self._find)
-            self._storm = Storm(self._random, self._server, self._daemon, self._rig, ledgers, self._find)
+            self._storm = Storm(
+                self._random, self._server, self._daemon, self._rig, ledgers, self._find, self._happen
+            )
             stack.callback(self._storm.end)
             try:
                 self._rounds()
@@ -87,6 +92,10 @@ class Soak:
         if len(self.findings) < MOST_FINDINGS:
             self.findings.append(what)
             self._say(f"{self._at()}  FOUND: {what}")
+
+    def _happen(self, what: str) -> None:
+        if self._verbose:
+            self._say(f"{self._at()}  {what}")
 
     def _rounds(self) -> None:
         encoders = self._rig.encoders.values()
@@ -160,7 +169,8 @@ class Soak:
             if len(rest) > dropped + left_out:
                 self._find(
                     f"{name}: in the calm {len(rest)} of {end - begin} pictures were not seen, {rest[:10]} … "
-                    f"of {begin} to {end}; the daemon booked {dropped}, the viewer left out {left_out}"
+                    f"of {begin} to {end}; the daemon booked {dropped}, the viewer left out {left_out}; "
+                    f"{viewer.accounts(name)[-2:]}"
                 )
             else:
                 self._say(f"{self._at()}  calm: {name}: {len(rest)} not seen, {dropped} booked")

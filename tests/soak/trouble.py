@@ -48,6 +48,7 @@ class Storm:
         rig: Rig,
         ledgers: Mapping[str, Ledger],
         finding: Callable[[str], None],
+        happening: Callable[[str], None],
     ) -> None:
         self.latest = "nothing has happened yet"
         self._happened: Counter[str] = Counter()
@@ -57,6 +58,7 @@ class Storm:
         self._rig = rig
         self._ledgers = ledgers
         self._finding = finding
+        self._happening = happening
         self._next = 0.0
         self._back_at: float | None = None  # when the server comes back
         self._visitors: list[tuple[Watcher, ExitStack]] = []
@@ -70,6 +72,7 @@ class Storm:
         if self._back_at is not None and now >= self._back_at:
             self._server.start()
             self._back_at = None
+            self._happening("the server is back")
         if now >= self._next:
             self._next = now + self._dice.uniform(SOONEST, LATEST)
             [what] = self._dice.choices(list(CHANCES), list(CHANCES.values()))
@@ -139,6 +142,7 @@ class Storm:
                 encoder.obey(Order(what))
         self._happened[what] += 1
         self.latest = f"{what}: {name}"
+        self._happening(self.latest)
 
     def _come_or_go(self) -> None:
         if self._back_at is not None:

@@ -168,6 +168,11 @@ class Viewer:
                 if sid in (None, track)
             )
 
+    def accounts(self, track: str) -> list[dict[str, Any]]:
+        """What WebRTC has last said of each subscription to that track."""
+        with self._changed:
+            return [self._received.get(seen.sid, {}) for seen in self._tracks if seen.name == track]
+
     def wait_until(self, condition: Callable[[], bool], *, timeout: float, what: str) -> None:
         """Wait for `condition`, looking again whenever something was seen; fail when the time is over."""
         deadline = time.monotonic() + timeout

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 
-from tests.soak.ledger import Ledger
+from tests.soak.ledger import Entry, Ledger
 from tests.support.viewer import Picture, Viewer
 
 MOST_GAPS = 10  # in a message
@@ -14,7 +14,8 @@ class View:
 
     - Every picture is, bit for bit, one that was pushed (or spoilt: of a connection that ended in a picture).
     - Order: the number that the daemon gave a picture rises as the encoder's does; a step back is a keyframe.
-    - What is missing in between has been received by the daemon, and so must be in somebody's books.
+    - What is missing of the pictures since then has been received by the daemon, and so must be in
+      somebody's books.
     """
 
     def __init__(self, name: str, ledger: Ledger, accounted: int, finding: Callable[[str], None]) -> None:
@@ -26,17 +27,19 @@ class View:
         self._finding = finding
         self._last: tuple[int, int] | None = None  # the daemon's number, the encoder's
         self._newest: int | None = None
+        self._since: float | None = None
         self._missing: dict[int, float] = {}  # when a later one was seen
 
     @property
     def missing(self) -> int:
-        """How many pictures between the first and the last were not seen."""
+        """How many pictures, pushed between the first and the last that were seen, were not."""
         return len(self._missing)
 
     @property
     def gaps(self) -> str:
         """The numbers of the missing, and how long ago later ones were seen."""
-        now, runs = time.monotonic(), []
+        now = time.monotonic()
+        runs: list[list[int]] = []
         for number in sorted(self._missing):
             if runs and runs[-1][1] == number - 1:
                 runs[-1][1] = number
@@ -47,11 +50,13 @@ class View:
     def see(self, picture: Picture) -> int | None:
         """Take in a picture; returns the encoder's number of it."""
         self.seen += 1
+        if self._since is None:
+            self._since = picture.at
         entry = self._ledger.find(picture.hash, picture.at)
         if picture.frame_id is None:
             self.unnumbered += 1
         else:
-            self._seen_id(picture.frame_id, picture.at)
+            self._seen_id(picture.frame_id, picture.at, entry)
         if entry is None:
             self.spoilt += 1
             if not self._ledger.spoilt(picture.at):
@@ -72,13 +77,18 @@ class View:
         self._last = picture.frame_id, entry.number
         return entry.number
 
-    def _seen_id(self, frame_id: int, at: float) -> None:
+    def _seen_id(self, frame_id: int, at: float, entry: Entry | None) -> None:
         self._missing.pop(frame_id, None)
-        if self._newest is None:
-            self._newest = frame_id
-        elif frame_id > self._newest:
-            self._missing.update(dict.fromkeys(range(self._newest + 1, frame_id), at))
-            self._newest = frame_id
+        if self._newest is not None:
+            for missed in range(self._newest + 1, frame_id):
+                # Who has just come is shown older pictures first, and a new keyframe ends that.
+                if entry is None or not self._before_it_watched(entry.number - (frame_id - missed)):
+                    self._missing[missed] = at
+        self._newest = frame_id if self._newest is None else max(self._newest, frame_id)
+
+    def _before_it_watched(self, number: int) -> bool:
+        pushed_at = self._ledger.pushed_at(number)
+        return pushed_at is not None and self._since is not None and pushed_at <= self._since
 
 
 class Watcher:

@@ -57,6 +57,12 @@ class Ledger:
             entries = self._by_hash.get(name, ())
             return next((entry for entry in reversed(entries) if entry.at <= at), None)
 
+    def pushed_at(self, number: int) -> float | None:
+        """When that picture was pushed; None where that is forgotten, or yet to be."""
+        with self._lock:
+            place = number - self._recent[0].number if self._recent else -1
+            return self._recent[place].at if 0 <= place < len(self._recent) else None
+
     def spoilt(self, at: float) -> bool:
         """Whether a picture that nobody pushed may be seen at that time."""
         with self._lock:

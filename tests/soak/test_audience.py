@@ -44,9 +44,15 @@ def test_what_was_pushed_may_be_seen_and_seen_again_from_the_keyframe_on(
 
 
 def test_a_gap_is_missing_until_a_replay_fills_it(see: Callable[..., View], findings: list[str]) -> None:
-    assert see(("K", 0), ("c", 3)).missing == 2
+    see(("K", 0), at=0.5)
+    assert see(("c", 3)).missing == 2
     assert see(("K", 0), ("a", 1), ("b", 2)).missing == 0
     assert findings == []
+
+
+def test_what_was_pushed_before_it_watched_is_not_missing(see: Callable[..., View]) -> None:
+    see(("K", 0), at=1.5)
+    assert see(("c", 3)).missing == 1
 
 
 def test_a_picture_that_was_never_pushed_is_found(see: Callable[..., View], findings: list[str]) -> None:

@@ -104,7 +104,8 @@ def measure(daemon: Daemon, viewer: Viewer, names: list[str], rate: int, burst: 
     pictures, pushed = viewer.pictures(), encoders[0].pushed
     seen = {picture.hash for picture in pictures}
     # Not the first second: until the demuxer has learnt how the encoder writes, a picture waits for the next.
-    delays = latencies(pictures, pushed[rate:]) if pictures else []
+    steady = [push for push in pushed[rate:] if push.hash in seen]
+    delays = latencies(pictures, steady) if pictures else []
     p50, p99 = (quantiles(delays, n=100)[i] * 1e3 for i in (49, 98)) if len(delays) > 1 else (0.0, 0.0)
     handed_over = _grown("ingestd_frames_submitted_total", before, after)
     handed_over += _grown("ingestd_frames_replayed_total", before, after)

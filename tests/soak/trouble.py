@@ -108,19 +108,18 @@ class Storm:
         return ", ".join(f"{what} {count}" for what, count in sorted(self._happened.items()))
 
     def _happen(self, what: str) -> None:
-        name = self._dice.choice(sorted(self._rig.encoders))
-        encoder, link = self._rig.encoders[name], self._rig.links.get(name)
+        # One stream has no link.
+        name = self._dice.choice(sorted(self._rig.links if what.startswith("link") else self._rig.encoders))
+        encoder = self._rig.encoders[name]
         match what:
             case "stall" | "silence":
                 bounds = STALL if what == "stall" else SILENCE
                 encoder.obey(Order("stall", self._dice.uniform(*bounds)))
-            case "link stalls" | "link is cut" if link is None:
-                return
             case "link stalls":
-                link.stall(self._dice.uniform(*STALL))
+                self._rig.links[name].stall(self._dice.uniform(*STALL))
             case "link is cut":
                 encoder.disturbed()
-                link.cut()
+                self._rig.links[name].cut()
             case "reload":
                 self._daemon.reconfigure()
             case "change":

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long bench-media bench-links fuzz lint format lock
+.PHONY: help setup demo test test-long soak bench-media bench-links bench-bursts fuzz lint format lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
@@ -23,6 +23,14 @@ test: ## every test but the long ones; ARGS="-k listener" picks some
 
 test-long: ## the tests that take minutes
 	@scripts/test -m long $(ARGS)
+
+soak: ## encoders, links, server and viewers that fail at random; MINUTES=5, and SEED=N to repeat a run
+	@scripts/setup dev
+	@exec .venv/bin/python -m tests.soak --minutes '$(MINUTES)' $(if $(SEED),--seed '$(SEED)')
+
+bench-bursts: ## what becomes of pictures that come in bursts; ARGS="--streams 16 --starved"
+	@scripts/setup dev
+	@.venv/bin/python -m bench.bursts $(ARGS)
 
 bench-media: ## how fast streams are taken apart, beside PyAV and GStreamer
 	@scripts/setup dev

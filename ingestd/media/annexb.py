@@ -19,9 +19,7 @@ NAL_HEADER_BYTES = 2
 class AnnexBReader(NalUnitReader):
     """Reads a byte stream (B.1.1)."""
 
-    def __init__(
-        self, codec: Codec, parameter_sets: ParameterSets, arrivals: Arrivals | None = None
-    ) -> None:
+    def __init__(self, codec: Codec, parameter_sets: ParameterSets, arrivals: Arrivals | None = None) -> None:
         """``arrivals`` is where the segments of the connection are told, if they are known."""
         buffer = ReceiveBuffer(START_CODE_PREFIX)
         super().__init__(codec, Format.ANNEXB, parameter_sets, buffer, EndOfPicture(), arrivals)

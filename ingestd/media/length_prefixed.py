@@ -24,12 +24,12 @@ class LengthPrefixedReader(NalUnitReader):
     believed as in the byte stream format, but only between NAL units, where a stall can tear nothing apart.
     """
 
-    def __init__(
-        self, codec: Codec, parameter_sets: ParameterSets, arrivals: Arrivals | None = None
-    ) -> None:
+    def __init__(self, codec: Codec, parameter_sets: ParameterSets, arrivals: Arrivals | None = None) -> None:
         """``arrivals`` is where the segments of the connection are told, if they are known."""
         end_of_picture = EndOfPicture(slices_are_whole=True)
-        super().__init__(codec, Format.LENGTH_PREFIXED, parameter_sets, ReceiveBuffer(), end_of_picture, arrivals)
+        super().__init__(
+            codec, Format.LENGTH_PREFIXED, parameter_sets, ReceiveBuffer(), end_of_picture, arrivals
+        )
         self._nal_bytes = 0  # NALUnitLength; 0 while it is still to come
 
     def _read(self, units: list[AccessUnit]) -> None:

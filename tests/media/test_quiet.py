@@ -249,9 +249,8 @@ def test_who_was_wrong_is_trusted_like_others_after_a_long_time() -> None:
         assert end.patience(keyframe=False, size=1001, slices=1, arrivals=arrivals) == SILENCE
         end.learn(keyframe=False, size=1000, slices=1, span=WHOLE)
     # What is left is the memory of the pause.
-    assert end.patience(keyframe=False, size=1001, slices=1, arrivals=arrivals) == pytest.approx(
-        PAUSES * 0.06
-    )
+    patience = end.patience(keyframe=False, size=1001, slices=1, arrivals=arrivals)
+    assert patience == pytest.approx(PAUSES * 0.06)
 
 
 def test_those_in_several_pieces_are_given_a_moment() -> None:

@@ -3,7 +3,7 @@
 from ingestd.errors import BitstreamError
 
 # A codeNum is at most 2^32 - 2 (H.264 9.1, H.265 9.2): 32 leading zero bits and 33 bits after them.
-_LONGEST_CODE_BYTES = 10  # 65 bits from any bit offset
+_LONGEST_CODE_BITS = 65
 
 
 def unescape(nal: bytes) -> bytes:
@@ -15,51 +15,49 @@ class BitReader:
     """Reads syntax elements in order; every fault is a BitstreamError ``malformed_<structure>``."""
 
     def __init__(self, data: bytes, structure: str) -> None:
-        self._data = data
+        """Each read costs as much as ``data`` is long: give it a head, where only the head is wanted."""
         self._structure = structure
-        self._position = 0
-        self._end = len(data) * 8
+        self.left = len(data) * 8  # how many bits have not been read
+        self.bits = int.from_bytes(data, "big")  # those bits
+
+    def begins_with(self, value: int, n: int) -> bool:
+        """Whether the next n bits are those of ``value``."""
+        return self.left >= n and self.bits >> (self.left - n) == value
 
     def u(self, n: int) -> int:
         """u(n): unsigned integer using n bits."""
-        end = self._position + n
-        if end > self._end:
-            raise self.malformed("it ends in the middle of a syntax element")
-        last = (end + 7) >> 3
-        value = int.from_bytes(self._data[self._position >> 3 : last], "big")
-        self._position = end
-        return (value >> (last * 8 - end)) & ((1 << n) - 1)
+        left = self.left - n
+        if left < 0:
+            raise self._cut()
+        value = self.bits >> left
+        self.bits ^= value << left
+        self.left = left
+        return value
 
     def flag(self) -> bool:
         """u(1), as a truth value."""
-        position = self._position
-        if position >= self._end:
-            raise self.malformed("it ends in the middle of a syntax element")
-        self._position = position + 1
-        return bool(self._data[position >> 3] & (0x80 >> (position & 7)))
+        return self.u(1) == 1
 
     def skip(self, n: int) -> None:
         """Pass over n bits."""
-        if self._position + n > self._end:
-            raise self.malformed("it ends in the middle of a syntax element")
-        self._position += n
+        left = self.left - n
+        if left < 0:
+            raise self._cut()
+        self.bits &= (1 << left) - 1
+        self.left = left
 
     def ue(self, element: str = "", maximum: int = 0xFFFF_FFFE) -> int:
         """ue(v): unsigned Exp-Golomb code (H.264 9.1, H.265 9.2), refused above `maximum`."""
-        position = self._position
-        if position < self._end and self._data[position >> 3] << (position & 7) & 0x80:
-            self._position = position + 1  # "1", the code of 0, which is the one met most often
-            return 0
-        first = position >> 3
-        window = self._data[first : first + _LONGEST_CODE_BYTES]
-        left = len(window) * 8 - (position & 7)
-        value = int.from_bytes(window, "big") & ((1 << max(left, 0)) - 1)
-        leading_zero_bits = left - value.bit_length()
+        bits = self.bits
+        leading_zero_bits = self.left - bits.bit_length()
         length = 2 * leading_zero_bits + 1
-        if length > left:
+        left = self.left - length
+        if left < 0 or length > _LONGEST_CODE_BITS:
             raise self.malformed("it holds no valid Exp-Golomb code where one must be")
-        self._position = position + length
-        code_num = (value >> (left - length)) - 1
+        code = bits >> left
+        self.bits = bits ^ (code << left)
+        self.left = left
+        code_num = code - 1
         if code_num > maximum:
             raise self.malformed(f"{element or 'an element'} is {code_num}, more than the {maximum} allowed")
         return code_num
@@ -68,6 +66,9 @@ class BitReader:
         """se(v): signed Exp-Golomb code (H.264 9.1.1, H.265 9.2.2)."""
         code_num = self.ue()
         return (code_num + 1) >> 1 if code_num & 1 else -(code_num >> 1)
+
+    def _cut(self) -> BitstreamError:
+        return self.malformed("it ends in the middle of a syntax element")
 
     def malformed(self, why: str) -> BitstreamError:
         """Return the error to raise when a value read cannot be."""

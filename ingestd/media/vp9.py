@@ -13,6 +13,8 @@ CS_RGB = 7
 
 _CHROMA_FORMATS = {(1, 1): "4:2:0", (1, 0): "4:2:2", (0, 1): "4:4:0", (0, 0): "4:4:4"}
 
+_HEAD_BYTES = 10  # uncompressed_header() up to frame_size() has at most 73 bits
+
 
 class UncompressedHeader(NamedTuple):
     """uncompressed_header() as far as it says whether and at what size a decoder can start (6.2)."""
@@ -29,7 +31,7 @@ class UncompressedHeader(NamedTuple):
 
 def parse_uncompressed_header(frame: bytes) -> UncompressedHeader:
     """Read the beginning of uncompressed_header() (6.2, 7.2)."""
-    bits = BitReader(frame, "vp9")
+    bits = BitReader(frame[:_HEAD_BYTES], "vp9")
     if bits.u(2) != FRAME_MARKER:
         raise bits.malformed(f"a frame begins with the byte {frame[0]:02x}, not with frame_marker 2")
     profile_low_bit, profile_high_bit = bits.u(1), bits.u(1)

@@ -28,6 +28,15 @@ def test_fixed_lengths_cross_bytes() -> None:
     assert (r.u(3), r.u(16), r.flag(), r.u(0), r.flag()) == (5, 1, True, 0, False)
 
 
+def test_what_comes_next_is_compared_bit_by_bit() -> None:
+    r = reader("101 0011")
+    r.skip(3)
+    assert [r.begins_with(*bits) for bits in ((0, 0), (0b0011, 4), (0b0010, 4), (0b00110, 5))] == [
+        True, True, False, True,
+    ]  # fmt: skip
+    assert not r.begins_with(0b001100, 6)  # there are no more
+
+
 def test_the_end_is_an_error_that_names_the_structure() -> None:
     for read in (lambda r: r.u(9), lambda r: r.skip(9), lambda r: r.ue(), lambda r: (r.skip(8), r.flag())):
         with pytest.raises(BitstreamError, match="SPS cannot be parsed") as caught:

@@ -9,7 +9,8 @@ ONE_WRITE = 0.0005
 MAX_READS = 64
 # Systems and proxies cut what is written into round pieces: buffers of 512 bytes to 64 KiB, TLS records and,
 # where a proxy passes on what it has read, the segments of TCP in Ethernet.
-ROUND = (512, 1448)
+ROUND_BYTES = 512
+ETHERNET_SEGMENT_BYTES = 1448
 
 
 class Span(NamedTuple):
@@ -65,7 +66,7 @@ class Arrivals:
     def cut(self) -> bool:
         """What has arrived ends where a network or a system may have cut it."""
         written = self.position - self._writing_from
-        return self._at_segment or any(written % size == 0 for size in ROUND)
+        return written % ROUND_BYTES == 0 or written % ETHERNET_SEGMENT_BYTES == 0 or self._at_segment
 
     @property
     def pieces(self) -> int:

@@ -59,7 +59,7 @@ class AnnexBReader(NalUnitReader):
             if end > start:
                 if not self._begun:
                     self._begin_nal(self._head(next_start), units)
-                self._take_nal(start, end, next_start)
+                self._assembler.end(start, end, next_start)
         elif end > start and self._guessed:
             self._assembler.go_on(end, next_start)
             self._end_of_picture.wrong(self._assembler.keyframe)

@@ -56,8 +56,8 @@ class Syntax(Protocol):
         """Take the SEI before a picture; return what it has for viewers; raises BitstreamError."""
         ...
 
-    def slice(self, head: bytes) -> Slice:
-        """Place a slice; raises BitstreamError."""
+    def slice(self, head: bytes) -> Slice | None:
+        """Place a slice; None: it goes on where the one before stands; raises BitstreamError."""
         ...
 
     def end_of_picture(self) -> None:
@@ -135,6 +135,7 @@ class AccessUnitAssembler:
         self.last_end = 0  # position behind the access unit that came out last
         self.next_start = 0  # position where the next one begins
         self.last_size = 0  # how many bytes it had in the stream
+        self.last_nal_bytes = 0  # how many of them the NAL unit had that it ended with
         self.last_slices = 0  # how many slices it has
         self._begin_access_unit()
 
@@ -240,11 +241,12 @@ class AccessUnitAssembler:
         self._target = self._held if self._held or between else self._nals
         return completed
 
-    def _begin_slice(self, slice: Slice) -> AccessUnit | None:
+    def _begin_slice(self, slice: Slice | None) -> AccessUnit | None:
         completed = None
-        if slice.begins_access_unit and self._first_slice is not None:
+        begins = slice is not None and slice.begins_access_unit
+        if begins and self._first_slice is not None:
             completed = self._take()
-        if self._guess is not None and not slice.begins_access_unit:
+        if self._guess is not None and not begins:
             self.reopen()
         self._guess = None
         if self._held:
@@ -253,17 +255,24 @@ class AccessUnitAssembler:
         if self._first_slice is None:
             self._first_slice = len(self._nals)
         self._slices += 1
+        if slice is not None:
+            self._note(slice)
+        return completed
+
+    def _note(self, slice: Slice) -> None:
+        """Note what the slice says of the access unit."""
         self._random_access |= slice.random_access
         self._reordered |= slice.reordered
         self._skipped |= slice.skipped
         self._at_origin |= slice.at_origin
         if slice.needs is None:
             self._lacks = True
+        elif not self._needed:
+            self._needed = slice.needs
         elif slice.needs != self._needed:
             self._needed += tuple(set_ for set_ in slice.needs if set_ not in self._needed)
         if slice.info_from is not None:
             self._picture_info = self._describe(slice.info_from, slice.layers)
-        return completed
 
     def _describe(self, sequence_set: SequenceSet, layers: int) -> StreamInfo | None:
         if sequence_set is not self._described or layers != self._layers:
@@ -374,8 +383,8 @@ class AccessUnitAssembler:
         keyframe = self.keyframe
         last = nals[-1]
         self.last_end, self.next_start, self.last_slices = last.end, last.next_start, self._slices
-        self.last_size = last.end - nals[0].start
-        parts = self._with_missing_sets() if keyframe and not self._lacks else [*nals]
+        self.last_size, self.last_nal_bytes = last.end - nals[0].start, last.end - last.start
+        parts = self._with_missing_sets() if keyframe and not self._lacks else nals
         access_unit = AccessUnit(
             data=self._buffer.join(START_CODE, parts),
             keyframe=keyframe,
@@ -395,8 +404,10 @@ class AccessUnitAssembler:
                 "the CRA or BLA picture that the stream begins with; to have none of them: x265: open-gop=0",
             )
         self._nals, self._held = self._held, []
-        self._in_band = [(index - count, kind, id) for index, kind, id in self._in_band if index >= count]
-        self._metadata = [(index - count, said) for index, said in self._metadata if index >= count]
+        if self._in_band:
+            self._in_band = [(index - count, kind, id) for index, kind, id in self._in_band if index >= count]
+        if self._metadata:
+            self._metadata = [(index - count, said) for index, said in self._metadata if index >= count]
         self._begin_access_unit()
         return None if skipped else access_unit
 

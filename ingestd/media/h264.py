@@ -39,13 +39,21 @@ class SliceHeader(NamedTuple):
     idr_pic_id: int = 0
     pic_order_cnt: tuple[int, int] = (0, 0)  # (pic_order_cnt_lsb, …_bottom) or delta_pic_order_cnt[0..1]
     redundant_pic_cnt: int = 0
+    # All of it behind first_mb_in_slice, as it was written: (the bits as a number, how many they are)
+    behind_first_mb: tuple[int, int] | None = None
+
+
+def _read_first_mb(head: bytes) -> tuple[BitReader, int]:
+    """Return first_mb_in_slice, and a reader of what is behind it."""
+    r = BitReader(unescape(head[1:]), "slice_header")
+    return r, r.ue("first_mb_in_slice", MAX_MBS_PER_SIDE**2)
 
 
 def parse_slice_header(head: bytes, sets: ParameterSets) -> SliceHeader:
     """Read the head of a slice NAL unit (types 1, 2 and 5) as far as the known parameter sets allow."""
-    r = BitReader(unescape(head[1:]), "slice_header")
     nal_ref_idc, nal_unit_type = head[0] >> 5 & 3, head[0] & 31
-    first_mb_in_slice = r.ue("first_mb_in_slice", MAX_MBS_PER_SIDE**2)
+    r, first_mb_in_slice = _read_first_mb(head)
+    bits, left = r.bits, r.left
     slice_type = r.ue("slice_type", 9)
     idr = nal_unit_type == IDR_SLICE
     pic_parameter_set_id = r.ue("pic_parameter_set_id", 255)
@@ -64,6 +72,7 @@ def parse_slice_header(head: bytes, sets: ParameterSets) -> SliceHeader:
         pic_order_cnt = (r.u(sps.log2_max_pic_order_cnt_lsb), r.se() if in_frame else 0)
     elif sps.pic_order_cnt_type == 1 and not sps.delta_pic_order_always_zero_flag:
         pic_order_cnt = (r.se(), r.se() if in_frame else 0)
+    redundant_pic_cnt = r.ue("redundant_pic_cnt", 127) if pps.redundant_pic_cnt_present_flag else 0
     return SliceHeader(
         nal_ref_idc,
         idr,
@@ -78,7 +87,8 @@ def parse_slice_header(head: bytes, sets: ParameterSets) -> SliceHeader:
         bottom_field_flag,
         idr_pic_id,
         pic_order_cnt,
-        r.ue("redundant_pic_cnt", 127) if pps.redundant_pic_cnt_present_flag else 0,
+        redundant_pic_cnt,
+        (bits >> r.left, left - r.left),
     )
 
 
@@ -145,6 +155,8 @@ class H264Syntax:
     def __init__(self, sets: ParameterSets) -> None:
         self._sets = sets
         self._last: SliceHeader | None = None  # of the primary coded picture
+        # What the other slices of the picture mostly repeat, the NAL unit header and `behind_first_mb`.
+        self._repeated: tuple[int, tuple[int, int]] | None = None
         self._begun_with: SliceHeader | None = None  # first slice of the first field of the frame
         self._origin_seen = False  # macroblock 0 has been covered
         self.awaits_second_field = False
@@ -159,10 +171,12 @@ class H264Syntax:
         nal_unit_type = head[0] & 31
         if nal_unit_type == SUBSET_SPS:  # of what refers to the base: layers (Annex F) or views (Annex G)
             self._layers = 2
+            self._repeated = None
         return _ROLES[nal_unit_type]
 
     def parameter_set(self, nal: bytes) -> ParameterSet:
         """Read an SPS or a PPS."""
+        self._repeated = None
         return parse_sps(nal) if nal[0] & 31 == SPS else parse_pps(nal)
 
     def sei(self, nal: bytes) -> FrameMetadata | None:
@@ -174,8 +188,13 @@ class H264Syntax:
                 self._random_access.recovery_point()
         return frame_metadata(messages)
 
-    def slice(self, head: bytes) -> Slice:
-        """Place a slice: in the picture that is being received, or at the start of the next."""
+    def slice(self, head: bytes) -> Slice | None:
+        """Place a slice: in the picture that is being received, or at the start of the next.
+
+        None: it stands behind the slice before, and its header says nothing else.
+        """
+        if self._repeats(head):
+            return None
         header = parse_slice_header(head, self._sets)
         at_origin = header.first_mb_in_slice == 0 and header.colour_plane_id == 0
         # Encoders that make nothing but IDR pictures often leave idr_pic_id as it was, against 7.4.3:
@@ -200,17 +219,20 @@ class H264Syntax:
         if header.redundant_pic_cnt == 0:
             self._last = header
             self._origin_seen |= at_origin
-        return Slice(
-            begins_access_unit=begins and not second_field,
-            random_access=self._starts,
-            at_origin=at_origin,
-            needs=(header.sps, header.pps) if header.sps and header.pps else None,
-            info_from=header.sps,
-            layers=self._layers,
-            # A memory_management_control_operation equal to 5, too deep in the header to be read here, takes
-            # the order back to 0 as well (8.2.1), but not at a picture of B slices.
-            reordered=self._goes_back and header.slice_type % 5 == B_SLICE,
-        )
+            self._repeated = (head[0], header.behind_first_mb) if header.behind_first_mb else None
+        begins_access_unit = begins and not second_field
+        needs = (header.sps, header.pps) if header.sps and header.pps else None
+        # A memory_management_control_operation equal to 5, too deep in the header to be read here, takes
+        # the order back to 0 as well (8.2.1), but not at a picture of B slices.
+        reordered = self._goes_back and header.slice_type % 5 == B_SLICE
+        return Slice(begins_access_unit, self._starts, at_origin, needs, header.sps, self._layers, reordered)
+
+    def _repeats(self, head: bytes) -> bool:
+        """Whether the slice header is that of the slice before, but for first_mb_in_slice, which is not 0."""
+        if self._repeated is None or head[1:2] >= b"\x80":  # "1" is the code of 0
+            return False
+        nal_header, behind_first_mb = self._repeated
+        return head[0] == nal_header and _read_first_mb(head)[0].begins_with(*behind_first_mb)
 
     def _follow_order(self, header: SliceHeader) -> bool:
         sps = header.sps
@@ -229,6 +251,6 @@ class H264Syntax:
 
     def end_of_picture(self) -> None:
         """Forget the picture: whatever slice comes next begins an access unit."""
-        self._last = None
+        self._last = self._repeated = None
         self._origin_seen = False
         self.awaits_second_field = False

@@ -95,6 +95,8 @@ class H265Syntax:
     def __init__(self, sets: ParameterSets) -> None:
         self._sets = sets
         self._in_picture = False
+        # What the other segments of the picture mostly repeat: the NAL unit header and the PPS.
+        self._repeated: tuple[bytes, PictureParameterSet | None] | None = None
         self._order = PictureOrder()
         self._goes_back = False  # the picture does
         self._random_access = RandomAccess()
@@ -115,6 +117,7 @@ class H265Syntax:
 
     def parameter_set(self, nal: bytes) -> ParameterSet:
         """Read a VPS, an SPS or a PPS."""
+        self._repeated = None
         nal_unit_type = nal[0] >> 1 & 63
         return (parse_vps if nal_unit_type == VPS else parse_sps if nal_unit_type == SPS else parse_pps)(nal)
 
@@ -125,13 +128,19 @@ class H265Syntax:
             self._random_access.recovery_point()
         return frame_metadata(messages)
 
-    def slice(self, head: bytes) -> Slice:
-        """Place a slice segment: in the picture that is being received, or at the start of the next."""
+    def slice(self, head: bytes) -> Slice | None:
+        """Place a slice segment: in the picture that is being received, or at the start of the next.
+
+        None: it stands behind the segment before, and its header says nothing else.
+        """
         header = parse_slice_segment_header(head, self._sets)
+        begins = header.first_slice_segment_in_pic_flag or not self._in_picture
+        if not begins and self._repeated == (head[:2], header.pps):
+            return None
+        self._in_picture = True
+        self._repeated = (head[:2], header.pps)
         nal_unit_type, _, nuh_temporal_id_plus1 = nal_header(head)
         irap = FIRST_IRAP <= nal_unit_type <= LAST_IRAP
-        begins = header.first_slice_segment_in_pic_flag or not self._in_picture
-        self._in_picture = True
         if begins:
             self._goes_back = False
             self._starts = self._random_access.begin_picture(irap=irap)
@@ -148,16 +157,12 @@ class H265Syntax:
             )
         sps, pps = header.sps, header.pps
         vps = self._vps_of(sps)
-        return Slice(
-            begins_access_unit=begins,
-            random_access=self._starts,
-            at_origin=header.first_slice_segment_in_pic_flag,
-            needs=(vps, sps, pps) if vps and sps and pps else None,
-            info_from=self._with_frame_rate(sps, vps) if sps and vps else sps,
-            layers=vps.layers if vps else 1,
-            reordered=self._goes_back,
-            skipped=self._rasl_skipped and nal_unit_type in (RASL_N, RASL_R),
-        )
+        at_origin = header.first_slice_segment_in_pic_flag
+        needs = (vps, sps, pps) if vps and sps and pps else None
+        info_from = self._with_frame_rate(sps, vps) if sps and vps else sps
+        layers = vps.layers if vps else 1
+        skipped = self._rasl_skipped and nal_unit_type in (RASL_N, RASL_R)
+        return Slice(begins, self._starts, at_origin, needs, info_from, layers, self._goes_back, skipped)
 
     def _vps_of(self, sps: SequenceParameterSet | None) -> VideoParameterSet | None:
         vps = self._sets.get(Kind.VPS, sps.vps_id) if sps is not None else None

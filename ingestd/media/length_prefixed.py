@@ -44,7 +44,7 @@ class LengthPrefixedReader(NalUnitReader):
             if not whole:
                 return
             end = self._buffer.trimmed(self._start, next_start)
-            self._take_nal(self._start, end, next_start)
+            self._assembler.end(self._start, end, next_start)
             self._start = next_start
             self._begun, self._nal_bytes = False, 0
 

@@ -33,7 +33,6 @@ class NalUnitReader(ABC):
         self._buffer = buffer
         self._end_of_picture = end_of_picture
         self._start = 0  # position of what arrives: the NAL unit or, before that, its start code or length
-        self._last_start = 0  # position of the NAL unit that the access unit ends with so far
         self._begun = False  # the head of the NAL unit that is arriving has been handed on
         self._fatal: BitstreamError | None = None
         self.quiet_at: float | None = None
@@ -115,11 +114,6 @@ class NalUnitReader(ABC):
             self._end_of_picture.wrong(self._assembler.keyframe)
         self._begun = True
 
-    def _take_nal(self, start: int, end: int, next_start: int) -> None:
-        if self._assembler.announced_inside:
-            self._last_start = start
-        self._assembler.end(start, end, next_start)
-
     def _guess(self, units: list[AccessUnit]) -> None:
         if (unit := self._assembler.guess()) is not None:
             self._learn(unit)
@@ -128,7 +122,7 @@ class NalUnitReader(ABC):
     def _learn(self, unit: AccessUnit) -> None:
         self._end_of_picture.learn(
             keyframe=unit.keyframe,
-            size=self._assembler.last_end - self._last_start,
+            size=self._assembler.last_nal_bytes,
             slices=self._assembler.last_slices,
             span=self._arrivals.take(self._assembler.last_end, self._assembler.next_start),
         )

@@ -223,6 +223,16 @@ def test_differences_that_begin_no_picture() -> None:
         assert len(pictures(*SETS, slice(frame_num=3), after)) == 1
 
 
+def test_what_stands_between_two_slices_counts_for_the_second_though_it_repeats_the_first() -> None:
+    more = slice(frame_num=1, poc_lsb=2, first_mb=9)
+    longer = sps(log2_max_frame_num=5)  # by which frame_num is 2
+    assert pictures(*SETS, IDR, P1, longer, more) == [[*SETS, IDR], [P1], [longer, more]]
+    subset, rest = b"\x6f" + sps()[1:], slice(idr=True, first_mb=9)
+    (unit,) = AnnexBReader(Codec.H264, ParameterSets()).feed(annexb(*SETS, IDR, subset, rest, P1, P2))[:1]
+    assert unit.info is not None
+    assert unit.info.layers == 2
+
+
 def test_the_fields_of_pic_order_cnt_with_bottom_field_pic_order_in_frame_present_flag() -> None:
     sets = (sps(), pps(bottom_order=True))
     a, b = slice(delta_bottom=0), slice(delta_bottom=-1, first_mb=9)

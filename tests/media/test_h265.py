@@ -183,6 +183,13 @@ def test_without_a_vps_a_keyframe_cannot_be_decoded() -> None:
     assert unit == AccessUnit(annexb(IDR), True, None, lacks_parameter_sets=True)
 
 
+def test_a_set_between_two_segments_counts_for_the_second_though_it_repeats_the_first() -> None:
+    more = h265_slice(19, first=False)
+    [unit] = read(*SETS, IDR, more, h265_vps(layers=3), more)
+    assert unit.info is not None
+    assert unit.info.layers == 3
+
+
 def test_a_header_of_temporal_id_0_is_forbidden() -> None:
     reader = AnnexBReader(Codec.H265, ParameterSets())
     reader.feed(annexb(*SETS, IDR, b"\x02\x00data", TRAIL))

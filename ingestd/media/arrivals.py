@@ -21,11 +21,6 @@ class Span(NamedTuple):
     pause: float  # longest time between two of them, seconds
 
 
-class _Piece(NamedTuple):
-    end: int  # position behind it
-    pause: float  # until more came, seconds
-
-
 class Arrivals:
     """The reads since the last picture ended; positions count bytes from the start of the stream.
 
@@ -39,7 +34,7 @@ class Arrivals:
         self.position = 0  # behind the last byte that has arrived
         self._now = 0.0  # when that had
         self._reads: deque[tuple[int, float]] = deque()  # (position behind it, when)
-        self._pieces: deque[_Piece] = deque(maxlen=MAX_READS)
+        self._pieces: deque[tuple[int, float]] = deque(maxlen=MAX_READS)  # (position behind it, until more)
         self._taken = 0  # position behind the last picture taken
         self._writing_from = 0  # behind the last read that ended what was written
         self._segments_from = 0  # behind the last segment that was not full
@@ -65,8 +60,7 @@ class Arrivals:
     @property
     def cut(self) -> bool:
         """What has arrived ends where a network or a system may have cut it."""
-        written = self.position - self._writing_from
-        return written % ROUND_BYTES == 0 or written % ETHERNET_SEGMENT_BYTES == 0 or self._at_segment
+        return self._at_segment or self._at_round
 
     @property
     def pieces(self) -> int:
@@ -76,7 +70,12 @@ class Arrivals:
     @property
     def pause(self) -> float:
         """The longest time between two of the pieces, seconds."""
-        return max((piece.pause for piece in self._pieces), default=0.0)
+        return max((pause for _, pause in self._pieces), default=0.0)
+
+    @property
+    def _at_round(self) -> bool:
+        written = self.position - self._writing_from
+        return written % ROUND_BYTES == 0 or written % ETHERNET_SEGMENT_BYTES == 0
 
     @property
     def _at_segment(self) -> bool:
@@ -85,12 +84,13 @@ class Arrivals:
 
     def _end_read(self, now: float) -> None:
         """More came ``now``, so that the read before it is over."""
-        if not self.cut:
+        if self._at_segment:
+            return
+        if not self._at_round:
             if self.position > self._taken:
-                self._pieces.append(_Piece(self.position, now - self._now))
+                self._pieces.append((self.position, now - self._now))
             self._writing_from = self.position
-        if not self._at_segment:
-            self._segments_from = self.position
+        self._segments_from = self.position
 
     def take(self, end: int, next_start: int) -> Span:
         """Describe, and forget, a picture that ended at ``end``; the next begins at or after ``next_start``.
@@ -99,10 +99,10 @@ class Arrivals:
         """
         self._taken = next_start
         pieces, pause = 0, 0.0
-        while self._pieces and self._pieces[0].end <= next_start:
-            piece = self._pieces.popleft()
-            if piece.end < end:
-                pieces, pause = pieces + 1, max(pause, piece.pause)
+        while self._pieces and self._pieces[0][0] <= next_start:
+            piece_end, pause_after = self._pieces.popleft()
+            if piece_end < end:
+                pieces, pause = pieces + 1, max(pause, pause_after)
         aligned = True
         while self._reads:
             position, _ = self._reads[0]

@@ -99,7 +99,7 @@ class Outlet:
         self._delivery.new_encoder()
 
     def receive(self, access_unit: AccessUnit, now: float, arrived_us: int) -> Drop | None:
-        """Take in what arrived at ``now``, in seconds, or ``arrived_us``, in µs since 1970; then `pump`.
+        """Take in what is whole ``now``, in seconds, and arrived at ``arrived_us``, µs since 1970; then `pump`.
 
         Returns why it was dropped at once, None if it was not.
         """

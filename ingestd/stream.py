@@ -220,7 +220,8 @@ class Stream:
             now, arrived_us = time.monotonic(), time.time_ns() // 1000
             for access_unit in read(demuxer):
                 self._judge(access_unit)
-                self._outlet.receive(access_unit, access_unit.arrived or now, arrived_us)
+                waited = now - (access_unit.arrived or now)
+                self._outlet.receive(access_unit, now, arrived_us - round(waited * 1e6))
                 if access_unit.info is not None:
                     self._last_fault = None
             faults, demuxer.faults = demuxer.faults, []

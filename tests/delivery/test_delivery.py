@@ -1,5 +1,6 @@
 """What is handed over and when, told as events and what follows from them."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -498,6 +499,15 @@ def test_a_backlog_is_dropped_up_to_the_newest_keyframe_and_no_further() -> None
     script.pass_time(0.2)
     assert script.drain() == "K5 d6 d7"
     assert script.dropped() == {"backlog": 2}
+
+
+def test_a_picture_that_was_known_to_be_whole_only_when_the_next_ones_came_is_not_late() -> None:
+    script = Transcript.running("K1", max_backlog=0.5)
+    script.pass_time(1)
+    late = replace(access_unit("d2"), arrived=script.now - 1)
+    script.delivery.receive(late, script.now, 0)
+    script.receive("K3 d4")
+    assert script.drain() == "d2 K3 d4"
 
 
 def test_a_backlog_without_a_keyframe_is_worked_off() -> None:

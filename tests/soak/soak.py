@@ -25,6 +25,7 @@ TICK = 0.1
 # What viewers have yet to decode of what was pushed last.
 IN_FLIGHT = 5.0
 MOST_FINDINGS = 50
+LOG_LINES = 15
 
 
 class Soak:
@@ -172,11 +173,21 @@ class Soak:
                     f"of {begin} to {end}; the daemon booked {dropped}, the viewer left out {left_out}; "
                     f"{viewer.accounts(name)[-2:]}"
                 )
+                self._tell(name)
             else:
                 self._say(f"{self._at()}  calm: {name}: {len(rest)} not seen, {dropped} booked")
         metrics = self._look()
         if held := metrics.total("ingestd_frames_held"):
             self._find(f"{held:.0f} pictures are still held after all encoders have ended")
+
+    def _tell(self, name: str) -> None:
+        """What the daemon itself says of the stream: its counts, and the end of its log."""
+        for sample, labels, value in self._daemon.metrics().samples:
+            if labels.get("stream") == name and value and not sample.startswith("ingestd_frame_delay"):
+                self._say(f"{'':10}{sample} {labels} {value:g}")
+        about = [r for r in self._daemon.records if name in (r.get("stream"), r.get("identity"))]
+        for record in about[-LOG_LINES:]:
+            self._say(f"{'':10}{dict(record)}")
 
     def _turn(self, act: Callable[[], None], seconds: float) -> None:
         """Go on for so long."""

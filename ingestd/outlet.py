@@ -286,6 +286,8 @@ class Outlet:
     def _take_feedback(self) -> None:
         feedback = self._publication.take_feedback()
         now, at_us = time.monotonic(), time.time_ns() // 1000
+        if feedback.bitrate_bps is not None:
+            self._delivery.target_bitrate(feedback.bitrate_bps)
         if feedback and self._delivery.probing:
             # Only a running encoder has wishes, and its first is for the keyframe it has just been given.
             self._delivery.running(now)
@@ -293,6 +295,4 @@ class Outlet:
             self._keyframe_requests += 1
             self._delivery.keyframe_requested(now)
             self._back_channel.keyframe(now, at_us)
-        if feedback.bitrate_bps is not None:
-            self._delivery.target_bitrate(feedback.bitrate_bps)
         self._back_channel.rate(feedback.bitrate_bps, now, at_us)

@@ -164,7 +164,7 @@ class Delivery:
         self._state = _State.RUNNING
         self._running_since = now
         # After a reconnection the GOP holds more than the keyframe that was tried.
-        if not self._replays.begin_track(self._gop, now):
+        if not self._replays.begin_track(self._gop, self.rates.bitrate(now), now):
             self._skip_to_keyframe()
 
     def closed(self) -> None:

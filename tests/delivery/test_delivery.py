@@ -230,6 +230,20 @@ def test_a_new_track_begins_with_the_gop_unless_nothing_is_ever_handed_over_agai
         assert script.drain() == then
 
 
+def test_a_new_track_on_a_link_that_is_far_too_slow_begins_with_the_next_keyframe() -> None:
+    script = Transcript.running("K1")
+    for n in range(2, 60):
+        script.delivery.receive(access_unit(f"d{n}", 6000), script.now, 0)
+        script.drain(FRAME)
+    script.delivery.closed()
+    script.open()
+    assert script.take() == "(K1)"
+    script.delivery.target_bitrate(0.16e6)  # for 1.4 Mbit/s
+    script.run()
+    assert script.receive("d60 K61") == [Drop.AFTER_LOSS, None]
+    assert script.drain() == "K61"
+
+
 def test_a_request_just_before_a_keyframe_is_answered_by_it() -> None:
     gop = [f"d{n}" for n in range(59)]
     script = Transcript.running(" ".join(["K1", *gop, "K2", *gop]))

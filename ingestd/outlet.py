@@ -99,9 +99,9 @@ class Outlet:
         self._delivery.new_encoder()
 
     def receive(self, access_unit: AccessUnit, now: float, arrived_us: int) -> Drop | None:
-        """Take in what is whole ``now``, in seconds, and arrived at ``arrived_us``, µs since 1970; then `pump`.
+        """Take in what is whole ``now``, in seconds, and arrived at ``arrived_us``, µs since 1970.
 
-        Returns why it was dropped at once, None if it was not.
+        Then `pump`. Returns why it was dropped at once, None if it was not.
         """
         info = access_unit.info
         if info is not None and info != self._info:

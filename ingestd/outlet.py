@@ -21,8 +21,12 @@ from ingestd.publish.track import TrackOptions
 from ingestd.remarks import Remarks
 from ingestd.tasks import Tasks
 
-# WebRTC says what it wants while it encodes, which it does within a few milliseconds of a hand-over.
+# WebRTC says what it wants while it encodes, which it does within a few milliseconds of a hand-over. To ask it
+# costs as much as the hand-over itself: at once only as long as the first picture waits for the answer,
+# then with the next picture, or after a while where none comes.
 FEEDBACK_DELAY = 0.005
+FEEDBACK_INTERVAL = 0.02
+LONGEST_FEEDBACK_DELAY = 0.05
 DELAY_BOUNDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 # What nothing but a keyframe puts an end to.
 CURED_BY_KEYFRAME = {Drop.BEFORE_KEYFRAME, Drop.AFTER_LOSS, Drop.QUEUE_FULL}
@@ -65,6 +69,7 @@ class Outlet:
         self._delay = Histogram(DELAY_BOUNDS)
         self._timer: asyncio.TimerHandle | None = None
         self._feedback_timer: asyncio.TimerHandle | None = None
+        self._asked_at = 0.0  # when WebRTC was asked what it wants
 
     def open(self) -> None:
         """Publish whenever there is a room and the stream is known."""
@@ -248,14 +253,18 @@ class Outlet:
             self._timer = None
         handed_over = False
         while (hand_over := self._delivery.take(time.monotonic())) is not None:
-            self._take_feedback()
+            if self._delivery.probing or time.monotonic() - self._asked_at > FEEDBACK_INTERVAL:
+                self._take_feedback()
             self._hand_over(hand_over)
             handed_over = True
         loop = asyncio.get_running_loop()
         if (due := self._delivery.due()) is not None:
             self._timer = loop.call_later(max(0.0, due - time.monotonic()), self.pump)
-        if handed_over and self._feedback_timer is None:
-            self._feedback_timer = loop.call_later(FEEDBACK_DELAY, self._look_for_feedback)
+        if handed_over:
+            if self._feedback_timer is not None:
+                self._feedback_timer.cancel()
+            delay = FEEDBACK_DELAY if self._delivery.probing else LONGEST_FEEDBACK_DELAY
+            self._feedback_timer = loop.call_later(delay, self._look_for_feedback)
 
     def _hand_over(self, hand_over: HandOver) -> None:
         picture = hand_over.picture
@@ -286,6 +295,7 @@ class Outlet:
     def _take_feedback(self) -> None:
         feedback = self._publication.take_feedback()
         now, at_us = time.monotonic(), time.time_ns() // 1000
+        self._asked_at = now
         if feedback.bitrate_bps is not None:
             self._delivery.target_bitrate(feedback.bitrate_bps)
         if feedback and self._delivery.probing:

@@ -152,7 +152,7 @@ async def test_the_application_hears_what_webrtc_wants_and_may_submit_at_once() 
     camera.submit(delta)
     await eventually(lambda: track(camera).taken[-1:] == [again.data], "hand over the keyframe it asked for")
     assert heard == ["keyframe", (1_200_000, 25.0)]
-    assert track(camera).taken[-2] == delta.data, "it was being handed over when the wish came"
+    assert delta.data in track(camera).taken, "it came before the wish"
     assert camera.figures().feedback_messages["keyframe"] == {"sent": 1, "dropped": 0, "failed": 0}
     await camera.close()
 

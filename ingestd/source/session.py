@@ -13,8 +13,8 @@ from typing import Protocol, cast
 # Most pictures in one read.
 RECEIVE_BUFFER_BYTES = 64 * 1024
 # So much is passed on at a time: of bytes made to be slow to read (thousands of tiny units) this takes up to
-# 20 ms. Every slice costs a picture about 10 µs.
-SLICE_BYTES = 4 * 1024
+# 50 ms. Every slice costs about 10 µs.
+SLICE_BYTES = 16 * 1024
 # Whoever keeps the loop longer than this waits as long again with the rest of what has arrived, so that such
 # bytes take at most half of its time.
 LONGEST_TURN = 0.01

@@ -21,11 +21,11 @@ from ingestd.publish.track import TrackOptions
 from ingestd.remarks import Remarks
 from ingestd.tasks import Tasks
 
-# WebRTC says what it wants while it encodes, which it does within a few milliseconds of a hand-over. To ask it
-# costs as much as the hand-over itself: at once only as long as the first picture waits for the answer,
-# then with the next picture, or after a while where none comes.
+# WebRTC says what it wants while it encodes, which it does within a few milliseconds of a hand-over. To ask
+# costs as much as a hand-over: it is done at once only as long as the first picture waits for the answer,
+# else with the next picture but one, or after a while where none comes.
 FEEDBACK_DELAY = 0.005
-FEEDBACK_INTERVAL = 0.02
+FEEDBACK_INTERVAL = 0.05
 LONGEST_FEEDBACK_DELAY = 0.05
 DELAY_BOUNDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 # What nothing but a keyframe puts an end to.

@@ -157,6 +157,21 @@ async def test_the_application_hears_what_webrtc_wants_and_may_submit_at_once() 
     await camera.close()
 
 
+async def test_what_comes_faster_than_real_time_is_paced_and_the_application_told_to_wait(
+    cam: Publication,
+) -> None:
+    keyframe, delta, *_ = access_units(VIDEO)
+    track(cam).publish()
+    assert cam.submit(keyframe) is None
+    submitted = 1
+    while not cam.full:
+        assert cam.submit(delta) is None
+        submitted += 1
+    # VP8 declares no rate: 25 pictures/s is what the fixture allows.
+    assert submitted > 12 * 25
+    assert cam.figures().frames_submitted < 100
+
+
 async def test_wishes_that_nobody_listens_to_are_counted_as_dropped(cam: Publication) -> None:
     cam.submit(access_units(VIDEO)[0])
     track(cam).publish()

@@ -11,7 +11,8 @@ from livekit import api
 
 from ingestd.demo.server import LiveKitServer
 from ingestd.publish.publication import Publication
-from ingestd.publish.room import LEAVE_TIMEOUT, RoomAddress, RoomConnection, _room_error
+from ingestd.publish.room import LEAVE_TIMEOUT, RoomAddress, RoomConnection
+from ingestd.publish.room_faults import not_joined
 from tests.publish.support import (
     OPTIONS,
     Stream,
@@ -276,6 +277,6 @@ async def test_one_connection_serves_several_tracks(livekit: LiveKitServer, room
     ],
 )
 def test_what_the_sdk_says_becomes_a_reason_and_is_kept(message: str, reason: str) -> None:
-    error = _room_error("ws://127.0.0.1:7880", message)
+    error = not_joined("ws://127.0.0.1:7880", message)
     assert error.reason == reason
     assert message in str(error)

@@ -26,8 +26,10 @@ FIRST_DELAY = 0.3
 LONGEST_DELAY = 10.0
 # Whoever is thrown out sooner than this waits longer each time.
 SETTLED = 30.0
-# An administrator who removes a participant does not want it back at once; for good there are other ways.
-AFTER_REMOVAL = 60.0
+# An administrator who removes a participant does not want it back at once, and less so each time; to keep it
+# out for good there are other ways.
+AFTER_REMOVAL = 15.0
+LONGEST_AFTER_REMOVAL = 600.0
 # Between two looks at whether another participant still has our identity.
 RIVAL_LOOK = 5.0
 # Leaving is polite, not needed; a server that is gone must not hold up our exit.
@@ -103,6 +105,7 @@ class RoomConnection:
 
     async def _run(self) -> None:
         backoff = Backoff(FIRST_DELAY, LONGEST_DELAY)
+        after_removal = Backoff(AFTER_REMOVAL, LONGEST_AFTER_REMOVAL)
         while True:
             try:
                 await self._stay(backoff)
@@ -113,7 +116,7 @@ class RoomConnection:
                 self.problem = f"room {self._address.room!r} is not joined: {error}"
                 if reason == "duplicate_identity":
                     await self._give_way()
-                delay = AFTER_REMOVAL if reason == "participant_removed" else backoff.next()
+                delay = (after_removal if reason == "participant_removed" else backoff).next()
                 self._log.warning("room not joined; trying again", error=str(error), seconds=round(delay, 1))
                 await asyncio.sleep(delay)
 

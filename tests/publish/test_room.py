@@ -273,6 +273,10 @@ async def test_one_connection_serves_several_tracks(livekit: LiveKitServer, room
         ("timed out after 10 s", "timeout"),
         ("failed to lookup address information: Name or service not known", "unresolved"),
         ("invalid peer certificate: UnknownIssuer", "tls"),
+        ("client error: 404 Not Found - requested room does not exist", "no_such_room"),
+        ("IO error: received corrupt message of type InvalidContentType", "tls"),
+        ("IO error: Connection reset by peer (os error 104)", "broken_off"),
+        ("IO error: Network is unreachable (os error 101)", "unreachable"),
         ("something nobody has seen", "failed"),
     ],
 )
@@ -280,3 +284,11 @@ def test_what_the_sdk_says_becomes_a_reason_and_is_kept(message: str, reason: st
     error = not_joined("ws://127.0.0.1:7880", message)
     assert error.reason == reason
     assert message in str(error)
+
+
+def test_a_token_that_the_server_quotes_is_not_told_on_and_no_page_is_quoted_whole() -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW0ifQ.c2lnbmF0dXJl"
+    error = not_joined("ws://127.0.0.1:7880", f"401 Unauthorized - invalid token: {token}, error: signature")
+    assert "401 Unauthorized - invalid token: [token], error: signature" in str(error)
+    page = "404 Not Found - <!DOCTYPE HTML>\n" + "<p>Nothing here</p>\n" * 100
+    assert len(str(not_joined("ws://127.0.0.1:7880", page))) < 400

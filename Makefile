@@ -1,11 +1,12 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long bench-media fuzz lint format lock
+.PHONY: help setup demo test test-long bench bench-media fuzz lint format lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
 SECONDS ?= 30
 WORKERS ?= 2
 MINUTES ?= 5
+STREAMS ?= 1 4
 ARGS ?=
 
 help: ## list these
@@ -23,6 +24,11 @@ test: ## every test but the long ones; ARGS="-k listener" picks some
 
 test-long: ## the tests that take minutes
 	@scripts/test -m long $(ARGS)
+
+bench: ## delay, CPU and losses beside the Go SDK and the bare Python SDK; STREAMS="1 4 16 32"
+	@scripts/setup dev
+	@scripts/build-peer
+	@.venv/bin/python -m bench.delivery .cache/bench-peer $(STREAMS)
 
 bench-media: ## how fast streams are taken apart, beside PyAV and GStreamer
 	@scripts/setup dev

@@ -13,44 +13,32 @@ from pathlib import Path
 import uvloop
 from livekit import rtc
 
-from bench.delivery.pictures import RATE, SIZE, Picture
-from ingestd.publish.track import SURVIVES_A_DIP
+from bench.delivery.pictures import INFO, RATE, Picture
+from ingestd.publish.track import TrackOptions, publish
 
-
-async def publish(room: rtc.Room, name: str) -> rtc.EncodedVideoSource:
-    source = rtc.EncodedVideoSource(*SIZE)
-    track = rtc.LocalVideoTrack.create_video_track(name, source)
-    options = rtc.TrackPublishOptions(
-        source=rtc.TrackSource.SOURCE_CAMERA,
-        video_codec=rtc.VideoCodec.H264,
-        video_encoder=rtc.VideoEncoderBackend.ENCODER_BACKEND_PRE_ENCODED,
-        simulcast=False,
-        video_encoding=rtc.VideoEncoding(max_bitrate=8_000_000, max_framerate=60),
-        degradation_preference=SURVIVES_A_DIP,
-    )
-    await room.local_participant.publish_track(track, options)
-    return source
-
+KEY, DELTA = rtc.EncodedFrameType.ENCODED_FRAME_KEY, rtc.EncodedFrameType.ENCODED_FRAME_DELTA
 
 async def feed(
     room: rtc.Room, name: str, offset: float, pictures: list[Picture], stamps: dict[str, list[int]]
 ) -> None:
     stamps[name] = [time.monotonic_ns()]  # the moment an encoder would have connected, then of each picture
-    source = await publish(room, name)
+    options = TrackOptions(name, name, max_bitrate=8_000_000, max_framerate=60, frame_metadata=True)
+    source = (await publish(room, options, INFO)).source  # the options that ingestd gives the SDK
     start = time.monotonic() + offset
     for n, picture in enumerate(pictures):
         await asyncio.sleep(max(0.0, start + n / RATE - time.monotonic()))
-        kind = rtc.EncodedVideoFrameType.ENCODED_FRAME_KEY if picture.keyframe else rtc.EncodedVideoFrameType.ENCODED_FRAME_DELTA
         stamps[name].append(time.monotonic_ns())
-        source.capture_frame(
-            rtc.EncodedVideoFrame(
-                data=picture.data,
-                frame_type=kind,
-                timestamp_us=time.monotonic_ns() // 1000,
-                width=SIZE[0],
-                height=SIZE[1],
-            )
+        now_us = time.monotonic_ns() // 1000
+        frame = rtc.EncodedVideoFrame(
+            data=picture.data,
+            width=INFO.width,
+            height=INFO.height,
+            codec=rtc.VideoCodec.H264,
+            frame_type=KEY if picture.keyframe else DELTA,
+            timestamp_us=now_us,
+            metadata=rtc.FrameMetadata(user_timestamp=now_us, frame_id=n, user_data=b""),
         )
+        source.capture_frame(frame)
         source.take_feedback()
 
 

@@ -6,8 +6,11 @@ from typing import NamedTuple
 import av
 import numpy as np
 
+from ingestd.media.access_unit import Codec, Format, StreamInfo
+
 SIZE, RATE = (640, 360), 30
-BIT_RATE = 1_000_000
+TILE, AREA = 64, 160  # luma samples: of one change, of all that ever changes
+INFO = StreamInfo(Codec.H264, Format.ANNEXB, *SIZE, "Constrained Baseline", "3.0", "4:2:0", 8, RATE)
 START_CODE = b"\0\0\1"
 
 
@@ -25,21 +28,23 @@ def encode(count: int, gop_seconds: int) -> list[Picture]:
     encoder = av.CodecContext.create("libx264", "w")
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
-    encoder.framerate, encoder.bit_rate = RATE, BIT_RATE
+    encoder.framerate = RATE
     encoder.gop_size = gop_seconds * RATE
     encoder.thread_count = 1
     encoder.profile = "Constrained Baseline"
     encoder.options = {
         "preset": "ultrafast",
         "tune": "zerolatency",
-        "x264-params": f"slices=1:aud=1:repeat-headers=1:scenecut=0:vbv-maxrate={BIT_RATE // 1000}:vbv-bufsize=500",
+        "qp": "30",
+        "x264-params": "slices=1:aud=1:repeat-headers=1:scenecut=0",
     }
     pictures = []
-    still = rng.integers(64, 192, (height * 3 // 2, width), dtype=np.uint8)
+    image = np.full((height * 3 // 2, width), 128, dtype=np.uint8)
     for n in range(count):
-        moving = still.copy()
-        moving[n % 200 : n % 200 + 40] = rng.integers(64, 192, (40, width), dtype=np.uint8)
-        frame = av.VideoFrame.from_ndarray(moving, "yuv420p")
+        # One more tile of noise in each picture, so that no two slices are alike.
+        y, x = rng.integers(0, AREA - TILE, 2)
+        image[y : y + TILE, x : x + TILE] = rng.integers(64, 192, (TILE, TILE), dtype=np.uint8)
+        frame = av.VideoFrame.from_ndarray(image, "yuv420p")
         frame.pts = n
         pictures += [_picture(bytes(p), p.is_keyframe) for p in encoder.encode(frame)]
     pictures += [_picture(bytes(p), p.is_keyframe) for p in encoder.encode(None)]

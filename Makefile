@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long bench bench-media fuzz lint format lock
+.PHONY: help setup demo test test-long soak bench bench-media bench-links bench-bursts fuzz lint format lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
@@ -25,14 +25,26 @@ test: ## every test but the long ones; ARGS="-k listener" picks some
 test-long: ## the tests that take minutes
 	@scripts/test -m long $(ARGS)
 
+soak: ## encoders, links, server and viewers that fail at random; MINUTES=5, and SEED=N to repeat a run
+	@scripts/setup dev
+	@exec .venv/bin/python -m tests.soak --minutes '$(MINUTES)' $(if $(SEED),--seed '$(SEED)')
+
 bench: ## delay, CPU and losses beside the Go SDK and the bare Python SDK; STREAMS="1 4 16 32"
 	@scripts/setup dev
 	@scripts/build-peer
 	@.venv/bin/python -m bench.delivery .cache/bench-peer $(STREAMS)
 
+bench-bursts: ## what becomes of pictures that come in bursts; ARGS="--streams 16 --starved"
+	@scripts/setup dev
+	@.venv/bin/python -m bench.bursts $(ARGS)
+
 bench-media: ## how fast streams are taken apart, beside PyAV and GStreamer
 	@scripts/setup dev
 	@.venv/bin/python -m bench.media
+
+bench-links: ## what a viewer sees over a link that is bad for a while; root; ARGS="--only loss --verbose"
+	@scripts/setup dev
+	@.venv/bin/python -m bench.links $(ARGS)
 
 fuzz: ## every parser and the demuxer with made-up bytes; MINUTES=5
 	@scripts/fuzz '$(MINUTES)'

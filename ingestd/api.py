@@ -10,6 +10,8 @@ import structlog
 from ingestd.config import publication
 from ingestd.control.messages import Message, Result, Tell
 from ingestd.delivery.books import Drop
+from ingestd.delivery.delivery import Delivery
+from ingestd.delivery.replays import Replay
 from ingestd.errors import StreamError
 from ingestd.media.access_unit import Codec
 from ingestd.media.whole import WholeAccessUnits
@@ -40,8 +42,9 @@ class Publication:
 
     Everything is to be called on the thread of the running event loop. ``max_bitrate`` is in bit/s, 10,000
     to 1,000,000,000; ``max_framerate`` in pictures per second, 1 to 240; ``max_backlog`` in seconds, 0.02 to
-    30: what has waited longer makes way for a newer keyframe. ``identity`` is the participant, of which a
-    room has one. The loop calls
+    30: what has waited longer makes way for a newer keyframe. ``replay`` is ``"always"``, ``"start"`` or
+    ``"never"``: when the GOP may be handed over again, see docs/configuration.md. ``identity`` is the
+    participant, of which a room has one. The loop calls
 
     - ``on_keyframe_wanted()`` when WebRTC wants a keyframe, at most twice a second,
     - ``on_rate_wanted(bitrate_bps, framerate_fps)`` when what the link carries has changed by a tenth;
@@ -62,6 +65,7 @@ class Publication:
         max_bitrate: int = 8_000_000,
         max_framerate: float = 60.0,
         max_backlog: float = 0.5,
+        replay: Replay = Replay.ALWAYS,
         on_keyframe_wanted: Callable[[], object] | None = None,
         on_rate_wanted: Callable[[int, float], object] | None = None,
     ) -> None:
@@ -75,6 +79,7 @@ class Publication:
             max_bitrate=max_bitrate,
             max_framerate=max_framerate,
             max_backlog=max_backlog,
+            replay=replay,
         )
         self._name = room
         self._log = logger.bind(stream=track)
@@ -83,8 +88,9 @@ class Publication:
         self._room = RoomConnection(RoomAddress(config.url, api_key, secret, room, identity), self._tasks)
         options = TrackOptions(track, track, config.max_bitrate, config.max_framerate, frame_metadata=True)
         callbacks = _Callbacks(on_keyframe_wanted, on_rate_wanted)
+        delivery = Delivery(config.max_backlog, config.replay, config.max_framerate, config.max_bitrate)
         self._outlet = Outlet(
-            options, config.max_backlog, self._room, [callbacks], self._tasks, self._log, self._defect
+            options, delivery, self._room, [callbacks], self._tasks, self._log, self._defect
         )
         self._outlet.open()
         self._units = WholeAccessUnits()

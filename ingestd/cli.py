@@ -40,10 +40,14 @@ def entry() -> NoReturn:
     # Until the app or the demo listens to signals there is nothing to clean up. An exception instead could be
     # swallowed by whatever is being imported.
     signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(DONE))
-    code = main()
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read has seen enough, as `head` does; shells know this status of a process ended by SIGPIPE.
+        code = 128 + signal.SIGPIPE
     # The SDK's threads call into Python as long as they live; one that does so while the interpreter goes
     # away is unwound through Rust, which aborts the process.
-    sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 

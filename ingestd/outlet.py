@@ -24,24 +24,27 @@ from ingestd.tasks import Tasks
 # WebRTC says what it wants while it encodes, which it does within a few milliseconds of a hand-over.
 FEEDBACK_DELAY = 0.005
 DELAY_BOUNDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+# What nothing but a keyframe puts an end to.
+CURED_BY_KEYFRAME = {Drop.BEFORE_KEYFRAME, Drop.AFTER_LOSS, Drop.QUEUE_FULL}
 
 
 class Outlet:
     """Joins delivery, publication and back-channel of one stream, whoever finds its access units.
 
-    ``max_backlog`` is in seconds, ``log`` a structlog logger that names the stream, and ``on_defect`` hears
-    of an exception while handing over, which is a defect of ours and is logged.
+    ``log`` is a structlog logger that names the stream. ``on_pumped`` is called whenever pictures may have
+    been handed over, and ``on_defect`` hears of an exception there, which is a defect of ours and is logged.
     """
 
     def __init__(
         self,
         options: TrackOptions,
-        max_backlog: float,
+        delivery: Delivery,
         room: RoomConnection,
         sinks: list[Sink],
         tasks: Tasks,
         log: Any,
         on_defect: Callable[[], None],
+        on_pumped: Callable[[], None] = lambda: None,
     ) -> None:
         self.errors: Counter[str] = Counter()  # by reason
         self._options = options
@@ -49,8 +52,9 @@ class Outlet:
         self._tasks = tasks
         self._log = log
         self._on_defect = on_defect
+        self._on_pumped = on_pumped
         self._remarks = Remarks(log)
-        self._delivery = Delivery(max_backlog)
+        self._delivery = delivery
         self._publication = Publication(options, self, tasks)
         self._frames_lost = 0
         self._sent_before = 0  # on the publications before this one
@@ -75,6 +79,11 @@ class Outlet:
                 timer.cancel()
         self._delivery.stop()
 
+    @property
+    def full(self) -> bool:
+        """Whether nothing more should be read for now: what has been is far ahead of real time."""
+        return self._delivery.full(time.monotonic())
+
     # What comes in.
 
     def new_encoder(self) -> None:
@@ -90,9 +99,9 @@ class Outlet:
         self._delivery.new_encoder()
 
     def receive(self, access_unit: AccessUnit, now: float, arrived_us: int) -> Drop | None:
-        """Take in what arrived at ``now``, in seconds, or ``arrived_us``, in µs since 1970; then `pump`.
+        """Take in what is whole ``now``, in seconds, and arrived at ``arrived_us``, µs since 1970.
 
-        Returns why it was dropped at once, None if it was not.
+        Then `pump`. Returns why it was dropped at once, None if it was not.
         """
         info = access_unit.info
         if info is not None and info != self._info:
@@ -104,7 +113,13 @@ class Outlet:
         if info is not None and info.codec is Codec.H265:
             self._delivery.refuse(access_unit, now)
             return Drop.UNSUPPORTED
-        return self._delivery.receive(access_unit, now, arrived_us)
+        dropped = self._delivery.receive(access_unit, now, arrived_us)
+        waits = dropped in CURED_BY_KEYFRAME
+        self._remarks.waits_for_keyframe(waits, now, asked=self._back_channel.open)
+        if waits or dropped is Drop.NO_PARAMETER_SETS:
+            self._back_channel.keyframe(now, arrived_us)
+        self._remarks.pace(self._delivery.pace)
+        return dropped
 
     def fault(self, fault: StreamError, **fields: object) -> None:
         """Count and log what could not be understood; ``fields`` go into the log."""
@@ -132,7 +147,7 @@ class Outlet:
         """WebRTC took pictures and has not encoded them."""
         self._frames_lost += count
         self._remarks.lost(count, self._publication.target_bitrate)
-        self._delivery.lost(time.monotonic())
+        self._delivery.lost(count, time.monotonic())
         self.pump()
 
     def publication_failed(self, reason: str) -> None:
@@ -172,6 +187,7 @@ class Outlet:
             frames_held=delivery.held,
             frames_sent=self._sent_before + self._publication.frames_sent,
             frames_lost=self._frames_lost,
+            frozen=delivery.books.frozen,
             stream_errors=self.errors,
             room_connections=self._room.connections,
             keyframe_requests=self._keyframe_requests,
@@ -224,6 +240,7 @@ class Outlet:
             self.errors["internal"] += 1
             self._log.exception("internal error while handing over")
             self._on_defect()
+        self._on_pumped()
 
     def _hand_over_all(self) -> None:
         if self._timer is not None:
@@ -246,15 +263,18 @@ class Outlet:
         assert access_unit.info is not None, "the gate lets nothing pass that has no headers"
         # A trailer is published as it is: filled up with what it does not say it might not fit any more.
         counted = FrameMetadata(user_timestamp=picture.arrived_us, frame_id=picture.number & 0xFFFFFFFF)
-        accepted = self._publication.hand_over(
-            access_unit.data,
-            access_unit.info,
-            keyframe=access_unit.keyframe,
-            timestamp_us=hand_over.timestamp_us,
-            metadata=access_unit.metadata or counted,
-        )
-        now = time.monotonic()
-        self._delivery.handed_over(hand_over, accepted, now)
+        accepted = False
+        try:
+            accepted = self._publication.hand_over(
+                access_unit.data,
+                access_unit.info,
+                keyframe=access_unit.keyframe,
+                timestamp_us=hand_over.timestamp_us,
+                metadata=access_unit.metadata or counted,
+            )
+        finally:
+            now = time.monotonic()
+            self._delivery.handed_over(hand_over, accepted, now)
         if not hand_over.again:
             self._delay.observe(now - picture.arrived)
 
@@ -266,6 +286,8 @@ class Outlet:
     def _take_feedback(self) -> None:
         feedback = self._publication.take_feedback()
         now, at_us = time.monotonic(), time.time_ns() // 1000
+        if feedback.bitrate_bps is not None:
+            self._delivery.target_bitrate(feedback.bitrate_bps)
         if feedback and self._delivery.probing:
             # Only a running encoder has wishes, and its first is for the keyframe it has just been given.
             self._delivery.running(now)

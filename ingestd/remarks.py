@@ -6,7 +6,10 @@ from typing import Any
 from ingestd.errors import StreamError
 from ingestd.limited import Limited
 from ingestd.media.access_unit import AccessUnit, StreamInfo
-from ingestd.media.verdict import B_FRAMES, NO_PARAMETER_SETS, Obstacle, obstacles
+from ingestd.media.verdict import B_FRAMES, NO_KEYFRAME, NO_PARAMETER_SETS, Obstacle, obstacles
+
+# Encoders that are joined in the middle of a GOP send their next keyframe before that, most of them.
+KEYFRAME_PATIENCE = 5.0
 
 
 class Remarks:
@@ -18,6 +21,7 @@ class Remarks:
     def __init__(self, log: Any) -> None:
         self._log = log
         self._limited = Limited()
+        self._paced = False
         self.new_encoder()
 
     def new_encoder(self) -> None:
@@ -27,6 +31,9 @@ class Remarks:
         self._b_frames = False
         self._b_frames_since_keyframe = False
         self._keyframe_held_back = False
+        self._without_keyframe_since: float | None = None
+        self._no_keyframe = False
+        self._asked = ""  # whether the encoder knows of it, in words
 
     @property
     def problems(self) -> list[str]:
@@ -36,7 +43,10 @@ class Remarks:
             found.append(B_FRAMES)
         if self._keyframe_held_back:
             found.append(NO_PARAMETER_SETS)
-        return [f"{obstacle.seen}; {obstacle.cure}" for obstacle in found]
+        problems = [f"{obstacle.seen}; {obstacle.cure}" for obstacle in found]
+        if self._no_keyframe:
+            problems.append(f"{NO_KEYFRAME.seen}{self._asked}; {NO_KEYFRAME.cure}")
+        return problems
 
     def stream(self, info: StreamInfo, previous: StreamInfo | None) -> None:
         """The encoder sends what ``info`` describes; ``previous`` is what it sent before that."""
@@ -57,7 +67,9 @@ class Remarks:
             self._say(
                 obstacle.reason,
                 self._log.warning,
-                "viewers will not be able to decode this stream",
+                "viewers will not be able to decode this stream"
+                if obstacle.hides
+                else "viewers will not see this stream as it should be",
                 seen=obstacle.seen,
                 cure=obstacle.cure,
             )
@@ -73,6 +85,38 @@ class Remarks:
         if access_unit.reordered:
             self._b_frames = self._b_frames_since_keyframe = True
             self._warn_once(B_FRAMES, "B-frames will stutter")
+
+    def pace(self, pace: str | None) -> None:
+        """The encoder is faster than real time, and held to this ``pace``; None: it is not."""
+        if pace is not None and not self._paced:
+            self._log.info(
+                "the encoder sends faster than real time, as from a file: its pictures are given their own "
+                "pace, and it has to wait (ffmpeg: -re has it keep the pace by itself)",
+                pace=pace,
+            )
+        elif pace is None and self._paced:
+            self._log.info("the encoder is live after all: what waits is handed over at once")
+        self._paced = pace is not None
+
+    def waits_for_keyframe(self, waits: bool, now: float, *, asked: bool) -> None:
+        """Hear of each picture, at ``now`` in seconds, whether it was dropped for want of a keyframe.
+
+        ``asked``: the encoder is told that one is wanted.
+        """
+        if not waits:
+            self._without_keyframe_since, self._no_keyframe = None, False
+        elif self._without_keyframe_since is None:
+            self._without_keyframe_since = now
+        elif not self._no_keyframe and now - self._without_keyframe_since >= KEYFRAME_PATIENCE:
+            self._no_keyframe = True
+            self._asked = ", though the encoder is asked for one (feedback)" if asked else ""
+            self._say(
+                NO_KEYFRAME.reason,
+                self._log.warning,
+                "waiting for a keyframe: every picture is dropped",
+                seen=f"{NO_KEYFRAME.seen}{self._asked}",
+                cure=NO_KEYFRAME.cure,
+            )
 
     def fault(self, fault: StreamError, **fields: object) -> None:
         """Something in the stream could not be understood."""

@@ -10,6 +10,7 @@ import structlog
 from ingestd.config import StreamConfig
 from ingestd.control.backchannel import Inline, Sink
 from ingestd.control.webhook import Webhook
+from ingestd.delivery.delivery import Delivery
 from ingestd.errors import StreamError
 from ingestd.media.access_unit import AccessUnit
 from ingestd.media.demuxer import Demuxer
@@ -57,8 +58,16 @@ class Stream:
         options = TrackOptions(
             config.name, config.track, config.max_bitrate, config.max_framerate, config.frame_metadata
         )
+        delivery = Delivery(config.max_backlog, config.replay, config.max_framerate, config.max_bitrate)
         self._outlet = Outlet(
-            options, config.max_backlog, room, sinks, tasks, self._log, on_defect=self._part_with_encoder
+            options,
+            delivery,
+            room,
+            sinks,
+            tasks,
+            self._log,
+            on_defect=self._part_with_encoder,
+            on_pumped=self._hold_up_encoder,
         )
         self._errors = self._outlet.errors
         self._demuxer: Demuxer | None = None
@@ -93,8 +102,7 @@ class Stream:
     def encoder_data(self, session: Session, data: memoryview) -> None:
         """Bytes have come: what they complete is handed over before this returns."""
         self._bytes_received += len(data)
-        now = time.monotonic()
-        self._guarded(session, lambda demuxer: demuxer.feed(data, now))
+        self._guarded(session, lambda demuxer: demuxer.feed(data, session.arrived, session.segment_bytes))
         self._await_quiet(session)
         self._await_recognition(session)
 
@@ -175,6 +183,8 @@ class Stream:
         demuxer = self._demuxer
         if demuxer is None or demuxer.quiet_at is None:
             return
+        if session.throttled and session.unread():
+            return  # it goes on with what is read next
         if session.unread() or demuxer.quiet_at > time.monotonic():
             # A busy loop comes late to the socket too: what is in it belongs to this picture.
             self._quiet_timer = asyncio.get_running_loop().call_later(READ_DELAY, self._quiet, session)
@@ -210,7 +220,8 @@ class Stream:
             now, arrived_us = time.monotonic(), time.time_ns() // 1000
             for access_unit in read(demuxer):
                 self._judge(access_unit)
-                self._outlet.receive(access_unit, access_unit.arrived or now, arrived_us)
+                waited = now - (access_unit.arrived or now)
+                self._outlet.receive(access_unit, now, arrived_us - round(waited * 1e6))
                 if access_unit.info is not None:
                     self._last_fault = None
             faults, demuxer.faults = demuxer.faults, []
@@ -242,6 +253,10 @@ class Stream:
         if access_unit.reordered and self.config.b_frames == "reject":
             message = f"{B_FRAMES.seen}; {B_FRAMES.cure} (refused because of b_frames: reject)"
             raise StreamError(B_FRAMES.reason, message)
+
+    def _hold_up_encoder(self) -> None:
+        if self._guard.current is not None:
+            self._guard.current.throttle(self._outlet.full)
 
     def _part_with_encoder(self) -> None:
         if self._guard.current is not None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -66,7 +67,7 @@ class Transport(asyncio.Transport):
 
 
 class Encoder:
-    """Connects to a stream; whatever it sends arrives in one read."""
+    """Connects to a stream; whatever it sends arrives in one read, and is taken in one turn."""
 
     def __init__(self, stream: Stream) -> None:
         self.transport = Transport()
@@ -77,6 +78,7 @@ class Encoder:
         # A buffer that is exported cannot change its size: too much for one read is an error here.
         self._session.get_buffer(len(data))[: len(data)] = data
         self._session.buffer_updated(len(data))
+        self._session._pass_on(math.inf)
 
     def fall_silent(self) -> None:
         """What the session does after idle_timeout."""
@@ -153,7 +155,7 @@ async def test_pictures_that_waited_for_a_track_do_not_wait_for_one_of_another_c
     first = Encoder(stream)
     first.send(VP8.container)
     first.leave()
-    assert stream.figures().frames_held == 4
+    assert stream.figures().frames_held == 8
     second = Encoder(stream)
     second.send(H264_MID_GOP)
     track(stream).publish()
@@ -299,6 +301,24 @@ async def test_a_keyframe_held_back_is_a_problem_until_one_is_whole(stream: Stre
     encoder.leave()
 
 
+async def test_an_encoder_that_sends_no_keyframe_is_a_problem_until_one_comes_and_is_asked_for_it(
+    stream: Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestd.remarks.KEYFRAME_PATIENCE", 0.0)
+    encoder = Encoder(stream)
+    encoder.send(H264_MID_GOP)
+    assert [line["type"] for line in encoder.transport.lines] == ["keyframe"]
+    track(stream).publish()
+    (problem,) = stream.figures().problems
+    assert problem.startswith("cam: no keyframe came")
+    assert "though the encoder is asked for one (feedback); make the encoder send one" in problem
+    assert stream.problems == []
+    encoder.send(H264.container)
+    track(stream).publish()
+    assert stream.figures().problems == ()
+    encoder.leave()
+
+
 async def test_what_viewers_cannot_decode_is_a_problem_until_it_changes(stream: Stream) -> None:
     # Its bytes 4 to 6 are the profile: Extended.
     extended = H264.access_units[0].replace(b"\x67\x42", b"\x67\x58")
@@ -407,10 +427,10 @@ async def test_viewers_are_told_what_the_encoder_says_of_a_picture_or_its_number
     encoder.send(b"".join(units))
     after = time.time_ns() // 1000
     track(stream).publish()
-    await eventually(lambda: len(track(stream).taken) == 3, "hand over all that is whole")
-    first, second, third = track(stream).metadata
+    await eventually(lambda: len(track(stream).taken) == 7, "hand over all that is whole")
+    first, second, third = track(stream).metadata[4:]
     assert second == FrameMetadata(user_data=b"goal")
-    assert track(stream).taken[1] == units[5]
+    assert track(stream).taken[5] == units[5]
     for counted, number in ((first, 4), (third, 6)):
         assert counted.user_timestamp is not None
         assert before <= counted.user_timestamp <= after

@@ -164,19 +164,24 @@ def main() -> None:
     long = encode(int((LONG_RUN + 5) * RATE), LONG_GOP)
     with LiveKitServer() as server, tempfile.TemporaryDirectory() as directory:
         bench = Bench(server, peer, Path(directory))
-        print(f"{'streams':>7}  {'':10}{'delay p50':>10}{'p99':>8}{'first picture':>15}{'CPU':>7}{'memory':>9}{'lost':>12}")
+        print("delay: from the encoder's write to the last packet at the viewer; CPU, memory: per stream")
+        print(
+            f"{'streams':>7}  {'':12}{'delay p50':>9}{'p99':>11}{'first picture':>15}{'CPU':>7}{'memory':>10}{'lost':>14}"
+        )
         for count in map(int, counts):
             for name in CONTESTANTS:
                 r = bench.run(name, count, short, WARM_UP + WINDOW)
-                p50, p99 = (r.delays[int(len(r.delays) * q)] if r.delays else float("nan") for q in (0.5, 0.99))
+                p50, p99 = (
+                    r.delays[int(len(r.delays) * q)] if r.delays else float("nan") for q in (0.5, 0.99)
+                )
                 print(
-                    f"{count:7}  {name:10}{p50:7.2f} ms{p99:8.2f}{_milliseconds(r.first):>15}{r.cpu:6.1f}%{r.memory:6.1f} MB"
-                    f"{r.lost:6} of {r.pushed}",
+                    f"{count:7}  {name:12}{p50:6.2f} ms{p99:8.2f} ms{_milliseconds(r.first):>15}"
+                    f"{r.cpu:6.1f}%{r.memory:7.1f} MB{r.lost:5} of {r.pushed}",
                     flush=True,
                 )
         print(f"\nfirst picture of one stream with a keyframe every {LONG_GOP} s:")
         for name in CONTESTANTS:
-            print(f"  {name:10}{_milliseconds(bench.run(name, 1, long, LONG_RUN).first)}", flush=True)
+            print(f"  {name:12}{_milliseconds(bench.run(name, 1, long, LONG_RUN).first)}", flush=True)
 
 
 def _milliseconds(value: float | None) -> str:

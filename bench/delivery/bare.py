@@ -18,6 +18,7 @@ from ingestd.publish.track import TrackOptions, publish
 
 KEY, DELTA = rtc.EncodedFrameType.ENCODED_FRAME_KEY, rtc.EncodedFrameType.ENCODED_FRAME_DELTA
 
+
 async def feed(
     room: rtc.Room, name: str, offset: float, pictures: list[Picture], stamps: dict[str, list[int]]
 ) -> None:

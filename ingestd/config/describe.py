@@ -2,6 +2,7 @@
 
 from ingestd.config.address import PRIVATE_NETWORKS
 from ingestd.config.model import Config, SourceConfig, StreamConfig, without_credentials
+from ingestd.delivery.replays import Replay
 from ingestd.units import format_bitrate, format_duration
 
 
@@ -22,6 +23,13 @@ def describe(config: Config) -> str:
     return "\n".join(lines)
 
 
+_REPLAYS = {
+    Replay.ALWAYS: "whenever a viewer waits for a keyframe",
+    Replay.START: "when the track is published",
+    Replay.NEVER: "never",
+}
+
+
 def _stream(stream: StreamConfig) -> str:
     codec = stream.codec or "any codec"
     form = f"as {stream.format}" if stream.format else "in the format it is recognised by"
@@ -36,6 +44,7 @@ def _stream(stream: StreamConfig) -> str:
             f"  {_source(stream.source)}",
             f"  {codec}, {form}; at most {format_bitrate(stream.max_bitrate)} and {stream.max_framerate:g} "
             f"pictures/s; waits at most {format_duration(stream.max_backlog)}; B-frames: {stream.b_frames}; "
+            f"GOP handed over again: {_REPLAYS[stream.replay]}; "
             f"metadata of pictures: {'published' if stream.frame_metadata else 'none'}",
             f"  keyframe and rate requests: {' and '.join(back) or 'kept to ourselves'}",
         ]

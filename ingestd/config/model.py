@@ -14,6 +14,7 @@ from ingestd.config.address import (
     parse_http_address,
     parse_networks,
 )
+from ingestd.delivery.replays import Replay
 from ingestd.media.access_unit import Codec, Format
 from ingestd.units import format_bitrate, format_duration, parse_bitrate, parse_duration
 
@@ -113,6 +114,10 @@ def _format(value: object) -> Format | None:
     return None if value == "auto" else Format(_choice(value, ["auto", *Format]))
 
 
+def _replay(value: object) -> Replay:
+    return Replay(_choice(value, list(Replay)))
+
+
 def _choice(value: object, allowed: list[str]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{value!r} is not known; allowed: {', '.join(allowed)}")
@@ -171,6 +176,7 @@ Secret = Annotated[SecretStr, BeforeValidator(usable_secret)]
 Bitrate = Annotated[int, BeforeValidator(_bitrate)]  # bit/s
 Framerate = Annotated[float, BeforeValidator(_framerate)]  # pictures per second
 Backlog = Annotated[float, BeforeValidator(_backlog)]  # seconds
+ReplayPolicy = Annotated[Replay, BeforeValidator(_replay)]
 
 
 class Section(BaseModel):
@@ -264,6 +270,7 @@ class StreamConfig(Section):
     max_bitrate: Bitrate = 8_000_000
     max_framerate: Framerate = 60.0
     max_backlog: Backlog = 0.5
+    replay: ReplayPolicy = Replay.ALWAYS  # when the GOP is handed over again
     b_frames: Literal["warn", "reject"] = "warn"
     frame_metadata: bool = True  # tell viewers what is known of each picture
     feedback: FeedbackConfig = FeedbackConfig()

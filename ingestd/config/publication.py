@@ -2,7 +2,7 @@
 
 from pydantic import ValidationError
 
-from ingestd.config.model import Backlog, Bitrate, Framerate, Secret, Section, ServerUrl, Text
+from ingestd.config.model import Backlog, Bitrate, Framerate, ReplayPolicy, Secret, Section, ServerUrl, Text
 from ingestd.errors import ConfigError
 
 
@@ -18,6 +18,7 @@ class PublicationConfig(Section):
     max_bitrate: Bitrate
     max_framerate: Framerate
     max_backlog: Backlog
+    replay: ReplayPolicy
 
 
 def publication(**values: object) -> PublicationConfig:

@@ -37,6 +37,11 @@ class BackChannel:
         self._counts = {type: Counter({r.value: 0 for r in Result}) for type in ("keyframe", "rate")}
 
     @property
+    def open(self) -> bool:
+        """There is a way to the encoder."""
+        return bool(self._ways)
+
+    @property
     def messages(self) -> Mapping[str, Mapping[str, int]]:
         """How many there were, by type and result."""
         return self._counts

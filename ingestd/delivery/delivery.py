@@ -7,33 +7,34 @@
 While *closed* there is no track: the pictures since the last keyframe wait. While *probing* the track is
 published but WebRTC does not encode yet and loses whatever it is given, so only the keyframe is handed
 over, again and again. Once *running* every picture is handed over in order, and the GOP again when one is
-asked for.
+asked for. Where a picture was lost and the GOP cannot close the gap, nothing passes up to the next keyframe.
 """
 
-from collections import deque
-from dataclasses import replace
 from enum import Enum
 
 from ingestd.delivery.books import Books, Drop
 from ingestd.delivery.encoder_clock import EncoderClock
 from ingestd.delivery.gate import Gate
-from ingestd.delivery.gop import MAX_GOP_BYTES, MAX_GOP_PICTURES, Gop
+from ingestd.delivery.gop import Gop
 from ingestd.delivery.pacer import Pacer
 from ingestd.delivery.picture import HandOver, Picture
 from ingestd.delivery.rates import Rates
+from ingestd.delivery.real_time import READ_AHEAD, RealTime
+from ingestd.delivery.replays import Replay, Replays
 from ingestd.delivery.timestamps import Timestamps
+from ingestd.delivery.waiting import Waiting
 from ingestd.media.access_unit import AccessUnit
 
 # How often the keyframe is tried until WebRTC encodes; it begins 80 to 300 ms after publishing.
 PROBE_INTERVAL = 0.03
-# The least time from the end of one replay to the next. It doubles while requests go on, since those who
-# cannot be helped by a replay would otherwise have everyone watch the same second over and over.
-FIRST_COOLDOWN = 0.1
-LONGEST_COOLDOWN = 4.0
-# A request after so long a silence has nothing to do with the replays before.
-CALM = 5.0
 # Longer than between two pictures: the encoder has paused.
 PAUSE = 0.25
+# What has come within so many seconds may have come in one write, and is no older than its last picture.
+AT_ONCE = 0.5
+# Encoders that write several pictures at a time write no more than this; more have come out of a stall.
+LONGEST_BURST = 30
+# Reading goes on when this part is left of what may be read ahead.
+READ_ON = 0.9
 
 
 class _State(Enum):
@@ -45,29 +46,34 @@ class _State(Enum):
 class Delivery:
     """The delivery of one stream. Pure: every ``now`` is seconds on the monotonic clock.
 
-    ``max_backlog``: how long a picture may wait, in seconds, when a newer keyframe could be shown instead.
+    ``max_backlog``: how late a picture may be, in seconds, when a newer keyframe could be shown instead.
+    ``max_framerate``: pictures per second that a live encoder sends at most; ``max_bitrate`` is in bit/s.
     """
 
-    def __init__(self, max_backlog: float) -> None:
+    def __init__(
+        self,
+        max_backlog: float,
+        replay: Replay = Replay.ALWAYS,
+        max_framerate: float = 60.0,
+        max_bitrate: float = 8e6,
+    ) -> None:
         self.books = Books()
         self.rates = Rates()
         self._max_backlog = max_backlog
         self._gate = Gate()
         self._gop = Gop()
+        self._replays = Replays(replay, max_bitrate)
         self._pacer = Pacer()
         self._clock = EncoderClock()
+        self._real_time = RealTime(max_framerate)
         self._timestamps = Timestamps()
         self._state = _State.CLOSED
         self._running_since = 0.0
-        self._waiting: deque[Picture] = deque()
-        self._waiting_bytes = 0
+        self._waiting = Waiting()
         self._number = 0
         self._next_probe = 0.0
-        self._replay: int | None = None  # index into the GOP of the picture to hand over again
-        self._replay_wanted = False
-        self._cooldown = FIRST_COOLDOWN
-        self._cool_at = 0.0
         self._handed_over_at = 0.0
+        self._full = False
 
     @property
     def held(self) -> int:
@@ -79,43 +85,52 @@ class Delivery:
         """Whether WebRTC has yet to show that it encodes."""
         return self._state is _State.PROBING
 
+    @property
+    def pace(self) -> str | None:
+        """What gives the pace to pictures that come faster than real time; None where they do not."""
+        return self._real_time.pace if self._paced else None
+
     def backlog(self, now: float) -> float:
         """Seconds that the oldest waiting picture has waited."""
-        return now - self._waiting[0].arrived if self._waiting else 0.0
+        return now - self._waiting.first.received if self._waiting else 0.0
+
+    def full(self, now: float) -> bool:
+        """Whether no more should be read: what has been is far ahead of real time."""
+        ahead = max(self._real_time.ahead(now) / READ_AHEAD, 2 * self._waiting.share)
+        self._full = self._paced and ahead > (READ_ON if self._full else 1.0)
+        return self._full
 
     def receive(self, access_unit: AccessUnit, now: float, arrived_us: int) -> Drop | None:
-        """Take in one access unit that came at ``now``, µs since 1970 ``arrived_us``.
+        """Take in one access unit that is whole ``now``; it arrived then, unless it says when.
 
-        Return why it was dropped at once, None if it was not.
+        ``arrived_us`` is its arrival in µs since 1970. Return why it was dropped at once, None if it was not.
         """
         self.books.receive(access_unit.keyframe)
-        self.rates.receive(len(access_unit.data), access_unit.keyframe, now)
-        captured = self._clock.captured(access_unit, now)
+        arrived = access_unit.arrived or now
+        self.rates.receive(len(access_unit.data), access_unit.keyframe, arrived)
+        due, captured = self._times(access_unit, arrived)
         number, self._number = self._number, self._number + 1
         if reason := self._gate.refuses(access_unit):
-            self.books.drop(reason)
+            self._drop(reason)
             return reason
         if access_unit.keyframe and self._state is not _State.RUNNING:
-            # Nothing before it has been seen by anyone, and nothing behind it needs what came before.
-            self._drop_waiting(Drop.NO_ROOM)
-            self._gop.clear()
-        self._waiting.append(Picture(access_unit, number, now, captured, arrived_us))
-        self._waiting_bytes += len(access_unit.data)
+            self._forget_what_is_old(now)
+        self._waiting.append(Picture(access_unit, number, arrived, now, captured, arrived_us, due))
         return self._limit_waiting()
 
     def correct(self, access_unit: AccessUnit) -> None:
         """Take in the whole of the picture received last, of which a part came out before."""
         last = self._number - 1
-        if self._waiting and self._waiting[-1].number == last:
-            self._waiting_bytes += len(access_unit.data) - len(self._waiting[-1].access_unit.data)
-            self._waiting[-1] = replace(self._waiting[-1], access_unit=access_unit)
+        if self._waiting and self._waiting.last.number == last:
+            self._waiting.replace_last(access_unit)
             self._limit_waiting()
         elif self._gop and self._gop[-1].number == last:
             # Viewers have decoded a part of it; from the keyframe on they get it whole.
-            self._gop.replace_last(replace(self._gop[-1], access_unit=access_unit))
-            self._replay_wanted = self._state is _State.RUNNING
-            if not self._gop and self._state is not _State.RUNNING:
-                self._gate.close()
+            self._gop.replace_last(access_unit)
+            if self._state is _State.RUNNING:
+                self._replays.close_gap()
+            elif not self._gop:
+                self._gate.close(Drop.QUEUE_FULL)
 
     def refuse(self, access_unit: AccessUnit, now: float) -> None:
         """Count an access unit that can never be published."""
@@ -128,6 +143,7 @@ class Delivery:
         """Another encoder is on the line: what it sends refers to nothing that came before."""
         self._gate.close()
         self._clock = EncoderClock()
+        self._real_time.new_encoder()
 
     def new_codec(self) -> None:
         """What comes from now on is of another codec, and goes into another track."""
@@ -136,11 +152,10 @@ class Delivery:
     def opened(self, now: float) -> None:
         """The track is published, or published again: WebRTC will encode soon."""
         self._state = _State.PROBING
-        if not self._gop:
-            self._drop_up_to_keyframe()
+        if not self._gop and self._gate.is_open:
+            self._begin_with_keyframe(Drop.QUEUE_FULL)
         self._next_probe = now
-        self._replay = None
-        self._replay_wanted = False
+        self._replays.reset()
 
     def running(self, now: float) -> None:
         """WebRTC has encoded a picture handed over since ``opened``."""
@@ -148,16 +163,14 @@ class Delivery:
             return
         self._state = _State.RUNNING
         self._running_since = now
-        self._cooldown = FIRST_COOLDOWN
-        self._cool_at = now
         # After a reconnection the GOP holds more than the keyframe that was tried.
-        self._replay = 1 if len(self._gop) > 1 else None
+        if not self._replays.begin_track(self._gop, self.rates.bitrate(now), now):
+            self._skip_to_keyframe()
 
     def closed(self) -> None:
         """The track is gone: keep what a new one will need."""
         self._state = _State.CLOSED
-        self._replay = None
-        self._replay_wanted = False
+        self._replays.reset()
 
     def stop(self) -> None:
         """The stream ends: whatever waits will never be shown."""
@@ -165,29 +178,35 @@ class Delivery:
 
     def keyframe_requested(self, now: float) -> None:
         """WebRTC asks for a keyframe: a viewer came, or a picture was lost on the way to it."""
-        # Requests that come up during a replay are answered by it.
-        if self._state is not _State.RUNNING or self._replay is not None:
-            return
-        if now > self._cool_at + CALM:
-            self._cooldown = FIRST_COOLDOWN
-        self._replay_wanted = True
+        if self._state is _State.RUNNING:
+            self._replays.request(now)
 
-    def lost(self, now: float) -> None:
-        """WebRTC has not encoded some of the pictures that it took."""
+    def target_bitrate(self, bitrate: float) -> None:
+        """WebRTC believes that the link carries ``bitrate`` bit/s."""
+        self._replays.set_target(bitrate)
+
+    def lost(self, count: int, now: float) -> None:
+        """WebRTC has not encoded ``count`` of the pictures that it took."""
+        self.books.freeze(count * self._interval)
         # It asks for a keyframe itself with the picture after them; where none comes it never will.
         if self._state is _State.RUNNING and now - self._handed_over_at > PAUSE:
-            self._replay_wanted = True
+            self._replays.wanted = True
 
     def due(self) -> float | None:
         """Return when `take` will have something, if nothing else happens; None if never."""
+        ready_at = self._pacer.ready_at
         if self._state is _State.PROBING and (self._gop or self._waiting):
-            return max(self._next_probe, self._pacer.ready_at)
-        if self._state is _State.RUNNING:
-            if self._waiting or self._replay is not None:
-                return self._pacer.ready_at
-            if self._replay_wanted and self._gop:
-                return max(self._cool_at, self._pacer.ready_at)
-        return None
+            return max(self._next_probe, ready_at)
+        if self._state is not _State.RUNNING:
+            return None
+        if self._replays.next is not None:
+            return ready_at
+        times = []
+        if self._waiting and not self._replays.gap:
+            times.append(max(self._due(self._waiting.first), ready_at))
+        if self._replays.wanted:
+            times.append(max(self._replays.cool_at, ready_at))
+        return min(times, default=None)
 
     def take(self, now: float) -> HandOver | None:
         """Return what is to be handed to WebRTC at ``now``; call `handed_over` with it right after."""
@@ -196,30 +215,61 @@ class Delivery:
         if self._state is _State.PROBING:
             return self._probe(now)
         self._shed_backlog(now)
+        if self._replays.gap and self._waiting.before_oldest_keyframe() < len(self._waiting):
+            self._skip_to_keyframe()
         again = self._take_again(now)
-        if again is None and not self._waiting:
-            return None
-        return self._give(again or self._pop(), again is not None, now)
+        if again is not None:
+            return self._give(again, True, now)
+        if self._waiting and not self._replays.gap and (due := self._due(self._waiting.first)) <= now:
+            self._real_time.late(due, now)
+            return self._give(self._pop(), False, now)
+        return None
 
     def handed_over(self, hand_over: HandOver, accepted: bool, now: float) -> None:
         """Book what became of ``hand_over``."""
         self._handed_over_at = now
         waiting = len(self._waiting)
-        if self._replay is not None:
-            waiting += len(self._gop) - self._replay
+        if self._replays.next is not None:
+            waiting += len(self._gop) - self._replays.next
         self._pacer.handed_over(now, self.rates.frame_interval, waiting)
         if hand_over.again:
             self.books.replayed += 1
         elif accepted:
             self.books.submitted += 1
+            self.books.shown = self.books.shown or self._state is _State.RUNNING
         else:
-            self.books.drop(Drop.REJECTED)
-        if not accepted:
+            self._drop(Drop.REJECTED)
+        if not accepted and self._state is _State.RUNNING:
             # The picture is part of the GOP all the same, so that handing it over again closes the gap.
-            self._replay_wanted = self._state is _State.RUNNING
+            self._replays.close_gap()
+
+    # When.
+
+    def _times(self, access_unit: AccessUnit, arrived: float) -> tuple[float, float]:
+        """When a picture that came at ``arrived`` is due, 0 for at once, and when it was captured."""
+        before = self._paced
+        due = self._real_time.receive(access_unit, arrived)
+        if due:
+            return due, due
+        if before:
+            self._clock = EncoderClock()
+        return 0.0, self._clock.captured(access_unit, arrived)
+
+    def _due(self, picture: Picture) -> float:
+        return picture.due + self._real_time.behind if picture.due and self._paced else 0.0
+
+    @property
+    def _paced(self) -> bool:
+        return self._real_time.paced
+
+    @property
+    def _interval(self) -> float:
+        return self._clock.step or self.rates.frame_interval
+
+    # What.
 
     def _give(self, picture: Picture, again: bool, now: float) -> HandOver:
-        captured = None if again else picture.captured
+        captured = None if again else min(picture.captured, now)
         return HandOver(picture, self._timestamps.next(captured, now, self._clock.lead), again)
 
     def _probe(self, now: float) -> HandOver | None:
@@ -229,65 +279,79 @@ class Delivery:
         return self._give(self._gop[0], True, now) if self._gop else self._give(self._pop(), False, now)
 
     def _take_again(self, now: float) -> Picture | None:
-        if self._waiting and self._waiting[0].access_unit.keyframe:
+        replays = self._replays
+        first = self._waiting.first if self._waiting else None
+        if first is not None and first.access_unit.keyframe and self._due(first) <= now:
             # The keyframe that is due does what a replay would do.
-            self._replay = None
-            self._replay_wanted = False
+            replays.abandon()
             return None
-        if self._replay is None and self._replay_wanted and now >= self._cool_at:
-            self._replay_wanted = False
-            self._replay = 0 if self._gop else None
-        if self._replay is None:
+        if replays.next is None and replays.wanted and now >= replays.cool_at:
+            self._begin_replay(now)
+        if replays.next is None:
             return None
-        if self._replay < len(self._gop):
-            self._replay += 1
-            return self._gop[self._replay - 1]
-        self._replay = None
-        self._cool_at = now + self._cooldown
-        self._cooldown = min(self._cooldown * 2, LONGEST_COOLDOWN)
+        if replays.next < len(self._gop):
+            replays.next += 1
+            return self._gop[replays.next - 1]
+        replays.end(now)
         return None
 
-    def _shed_backlog(self, now: float) -> None:
-        # What waited for the room is not late: it is what the viewer's decoder needs first.
-        if not self._waiting or now - max(self._waiting[0].arrived, self._running_since) <= self._max_backlog:
-            return
-        newest = max((i for i, p in enumerate(self._waiting) if p.access_unit.keyframe), default=0)
-        for _ in range(newest):
-            self._first_waiting()
-        self.books.drop(Drop.BACKLOG, newest)
+    def _begin_replay(self, now: float) -> None:
+        gap, rates = self._replays.gap, self.rates
+        if not self._replays.begin(self._gop, rates.next_keyframe(now), rates.bitrate(now), now) and gap:
+            self._skip_to_keyframe()
 
     def _pop(self) -> Picture:
-        picture = self._first_waiting()
+        picture = self._waiting.pop()
         self._gop.append(picture)
         return picture
 
-    def _first_waiting(self) -> Picture:
-        picture = self._waiting.popleft()
-        self._waiting_bytes -= len(picture.access_unit.data)
-        return picture
+    # What is not.
 
-    def _drop_up_to_keyframe(self) -> None:
-        """What waits refers to a GOP that was too much to hold, and a new track has seen nothing of it."""
-        while self._waiting and not self._waiting[0].access_unit.keyframe:
-            self._first_waiting()
-            self.books.drop(Drop.QUEUE_FULL)
+    def _drop(self, reason: Drop, count: int = 1) -> None:
+        self.books.drop(reason, count)
+        self.books.freeze(count * self._interval)
+
+    def _shed_backlog(self, now: float) -> None:
+        if not self._waiting or self._paced:
+            return
+        first = self._waiting.first
+        # What waited for the room is not late: it is what the viewer's decoder needs first.
+        waited = now - max(first.received, self._running_since)
+        late = now - max(first.captured, self._running_since) if len(self._waiting) > LONGEST_BURST else 0.0
+        if max(waited, late) > self._max_backlog:
+            self._drop_waiting(Drop.BACKLOG, self._waiting.before_newest_keyframe())
+
+    def _forget_what_is_old(self, now: float) -> None:
+        """A keyframe has come, and nothing before it has been seen by anyone, or is needed any more."""
+        oldest = self._gop[0] if self._gop else self._waiting.first if self._waiting else None
+        if oldest is not None and now - oldest.received > AT_ONCE and not self._paced:
+            self._drop_waiting(Drop.NO_ROOM, len(self._waiting))
+            self._gop.clear()
+
+    def _skip_to_keyframe(self) -> None:
+        """A picture is missing that all others up to the next keyframe refer to."""
+        self._gop.clear()
+        self._begin_with_keyframe(Drop.AFTER_LOSS)
+
+    def _begin_with_keyframe(self, reason: Drop) -> None:
+        self._drop_waiting(reason, self._waiting.before_oldest_keyframe())
         if not self._waiting:
-            self._gate.close()
+            self._gate.close(reason)
 
     def _limit_waiting(self) -> Drop | None:
-        if self._waiting_bytes <= MAX_GOP_BYTES and len(self._waiting) <= MAX_GOP_PICTURES:
+        if self._waiting.share <= 1:
             return None
-        self._drop_waiting(Drop.QUEUE_FULL)
-        self._gate.close()
+        self._drop_waiting(Drop.QUEUE_FULL, len(self._waiting))
+        self._gate.close(Drop.QUEUE_FULL)
         return Drop.QUEUE_FULL
 
     def _let_go(self, reason: Drop) -> None:
         self.closed()
-        self._drop_waiting(reason)
+        self._drop_waiting(reason, len(self._waiting))
         self._gop.clear()
         self._gate.close()
 
-    def _drop_waiting(self, reason: Drop) -> None:
-        self.books.drop(reason, len(self._waiting))
-        self._waiting.clear()
-        self._waiting_bytes = 0
+    def _drop_waiting(self, reason: Drop, count: int) -> None:
+        for _ in range(count):
+            self._waiting.pop()
+        self._drop(reason, count)

@@ -36,6 +36,11 @@ class EncoderClock:
         self._late = 0  # how many have come late in a row
         self._arrived: float | None = None  # when the picture before did
 
+    @property
+    def step(self) -> float:
+        """Seconds from one capture to the next; 0 while that is not known."""
+        return self._step
+
     def captured(self, access_unit: AccessUnit, arrived: float) -> float:
         """Return the capture time of the picture that came at ``arrived``, seconds; it is never later."""
         given = self._given.next(access_unit, arrived)

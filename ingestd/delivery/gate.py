@@ -8,17 +8,19 @@ class Gate:
     """Closed until a keyframe comes, and again whenever a picture was lost on the way."""
 
     def __init__(self) -> None:
-        self._open = False
+        self.is_open = False
+        self._reason = Drop.BEFORE_KEYFRAME
 
-    def close(self) -> None:
-        """Wait for the next keyframe."""
-        self._open = False
+    def close(self, reason: Drop = Drop.BEFORE_KEYFRAME) -> None:
+        """Wait for the next keyframe; ``reason`` is why what comes before it may not pass."""
+        self.is_open = False
+        self._reason = reason
 
     def refuses(self, access_unit: AccessUnit) -> Drop | None:
         """Return why ``access_unit`` may not pass; None when it may."""
         if access_unit.lacks_parameter_sets:
-            self._open = False
+            self.close()
             return Drop.NO_PARAMETER_SETS
         if access_unit.keyframe:
-            self._open = True
-        return None if self._open else Drop.BEFORE_KEYFRAME
+            self.is_open = True
+        return None if self.is_open else self._reason

@@ -1,6 +1,9 @@
 """The pictures since the last keyframe, held so that they can be handed over again."""
 
+from dataclasses import replace
+
 from ingestd.delivery.picture import Picture
+from ingestd.media.access_unit import AccessUnit
 
 # A 10 s GOP at 25 Mbit/s. Beyond it a viewer has to wait for the next keyframe.
 MAX_GOP_BYTES = 32 * 1024 * 1024
@@ -37,10 +40,11 @@ class Gop:
         if self._bytes > MAX_GOP_BYTES or len(self._pictures) > MAX_GOP_PICTURES:
             self.clear()
 
-    def replace_last(self, picture: Picture) -> None:
-        """Hold ``picture`` in place of the last one."""
-        self._bytes -= len(self._pictures.pop().access_unit.data)
-        self.append(picture)
+    def replace_last(self, access_unit: AccessUnit) -> None:
+        """Put ``access_unit`` in the place of the last one."""
+        last = self._pictures.pop()
+        self._bytes -= len(last.access_unit.data)
+        self.append(replace(last, access_unit=access_unit))
 
     def clear(self) -> None:
         """Hold nothing until the next keyframe."""

@@ -9,6 +9,8 @@ DEFAULT_FRAME_INTERVAL = 1 / 30
 LEAST_SPAN = 0.25
 # Slower than one picture in so many seconds is a still, and paced like one.
 LONGEST_FRAME_INTERVAL = 1.0
+# Seconds after which a keyframe that should have come is not expected any more.
+LATE_KEYFRAME = 0.1
 
 
 class Rates:
@@ -43,6 +45,13 @@ class Rates:
         """Bits per second."""
         self._forget(now)
         return self._bytes * 8 / WINDOW
+
+    def next_keyframe(self, now: float) -> float | None:
+        """Return in how many seconds the next keyframe should come; None where there is no telling."""
+        if self._last_keyframe is None or self.keyframe_interval is None:
+            return None
+        left = self._last_keyframe + self.keyframe_interval - now
+        return max(left, 0.0) if left > -LATE_KEYFRAME else None
 
     @property
     def frame_interval(self) -> float:

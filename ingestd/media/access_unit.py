@@ -38,6 +38,10 @@ class StreamInfo:
     chroma_format: str  # "4:0:0", "4:2:0", "4:2:2" or "4:4:4"
     bit_depth: int  # bits per luma sample
     frame_rate: float | None  # pictures per second as declared by the headers; None where they do not say
+    interlaced: bool = False  # H.264, H.265: pictures may be fields, or frames woven of two
+    reorder_depth: int | None = None  # pictures that may be sent before one shown earlier; None: not said
+    layers: int = 1  # spatial layers or views; H.264: 2 for any number above 1
+    temporal_layers: int = 1
 
 
 @dataclass(frozen=True, slots=True)

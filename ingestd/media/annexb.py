@@ -1,6 +1,7 @@
 """Byte stream format (H.264 Annex B, H.265 Annex B): start codes → NAL units → access units."""
 
 from ingestd.media.access_unit import AccessUnit, Codec, Format
+from ingestd.media.arrivals import Arrivals
 from ingestd.media.assembler import HEAD_BYTES, START_CODE
 from ingestd.media.buffer import ReceiveBuffer
 from ingestd.media.nal_unit_reader import NalUnitReader
@@ -18,9 +19,10 @@ NAL_HEADER_BYTES = 2
 class AnnexBReader(NalUnitReader):
     """Reads a byte stream (B.1.1)."""
 
-    def __init__(self, codec: Codec, parameter_sets: ParameterSets) -> None:
+    def __init__(self, codec: Codec, parameter_sets: ParameterSets, arrivals: Arrivals | None = None) -> None:
+        """``arrivals`` is where the segments of the connection are told, if they are known."""
         buffer = ReceiveBuffer(START_CODE_PREFIX)
-        super().__init__(codec, Format.ANNEXB, parameter_sets, buffer, EndOfPicture())
+        super().__init__(codec, Format.ANNEXB, parameter_sets, buffer, EndOfPicture(), arrivals)
         self._in_nal = False  # a start code has come: a NAL unit begins at `_start`
         self._guessed = False  # the last NAL unit was ended by `flush`, not by a start code
 
@@ -57,7 +59,7 @@ class AnnexBReader(NalUnitReader):
             if end > start:
                 if not self._begun:
                     self._begin_nal(self._head(next_start), units)
-                self._assembler.end(start, end, next_start)
+                self._take_nal(start, end, next_start)
         elif end > start and self._guessed:
             self._assembler.go_on(end, next_start)
             self._end_of_picture.wrong(self._assembler.keyframe)
@@ -91,12 +93,9 @@ class AnnexBReader(NalUnitReader):
             return None
         if self._begun and not self._assembler.may_end:
             return None
-        begin = self._assembler.start
         return self._end_of_picture.patience(
             keyframe=self._begun and self._assembler.keyframe,
-            size=self._buffer.end - (self._start if begin is None else begin),
+            size=self._buffer.end - self._start,
             slices=self._assembler.slices + (not self._begun),
-            reads=self._arrivals.reads,
-            pause=self._arrivals.pause,
-            pieces=self._arrivals.pieces,
+            arrivals=self._arrivals,
         )

@@ -1,44 +1,57 @@
-"""Which read brought which byte, and when."""
+"""Which read brought which byte, when, and whether what was written ended there."""
 
 from collections import deque
-from itertools import pairwise
 from typing import NamedTuple
 
 # A large write comes in several reads with hardly a pause between them.
 ONE_WRITE = 0.0005
-# A full segment of TCP: what is shorter was written so, or ends what was written.
-SEGMENT = 1200
-# An encoder that writes a few bytes at a time must not make the list grow without end.
+# An encoder that writes a few bytes at a time must not make the lists grow without end.
 MAX_READS = 64
+# Systems and proxies cut what is written into round pieces: buffers of 512 bytes to 64 KiB, TLS records and,
+# where a proxy passes on what it has read, the segments of TCP in Ethernet.
+ROUND = (512, 1448)
 
 
 class Span(NamedTuple):
     """How the bytes of one picture came."""
 
     aligned: bool  # it ended where a read ended
-    pause: float  # longest time between two of its reads, seconds
-    pieces: int  # how many of its reads, but for the last, were shorter than a segment
+    pieces: int  # in how many pieces it was written before its last
+    pause: float  # longest time between two of them, seconds
+
+
+class _Piece(NamedTuple):
+    end: int  # position behind it
+    pause: float  # until more came, seconds
 
 
 class Arrivals:
-    """The reads since the last picture ended; positions count bytes from the start of the stream."""
+    """The reads since the last picture ended; positions count bytes from the start of the stream.
+
+    Where a network pauses, full segments have come, and where a system does, full buffers: neither can hold
+    the rest of a picture back behind any other byte. What was written ends in the middle of both, but for
+    one time in some hundreds. What is fed with the same ``now`` came with one read.
+    """
 
     def __init__(self) -> None:
-        self._reads: deque[tuple[int, float]] = deque()  # (position behind it, when)
-        self._short: deque[int] = deque(maxlen=MAX_READS)  # positions behind reads shorter than a segment
+        self.segment_bytes = 0  # of a full segment of TCP on this connection; 0: unknown
         self.position = 0  # behind the last byte that has arrived
-        self.pause = 0.0  # the longest time between two of the reads, seconds
+        self._now = 0.0  # when that had
+        self._reads: deque[tuple[int, float]] = deque()  # (position behind it, when)
+        self._pieces: deque[_Piece] = deque(maxlen=MAX_READS)
+        self._taken = 0  # position behind the last picture taken
+        self._writing_from = 0  # behind the last read that ended what was written
+        self._segments_from = 0  # behind the last segment that was not full
 
     def add(self, size: int, now: float) -> None:
         """``size`` bytes have arrived."""
+        if now != self._now:
+            self._end_read(now)
+        self._now = now
         self.position += size
-        if size < SEGMENT:
-            self._short.append(self.position)
         reads = self._reads
         if reads and (now - reads[-1][1] < ONE_WRITE or len(reads) == MAX_READS):
             reads.pop()
-        if reads and now - reads[-1][1] > self.pause:
-            self.pause = now - reads[-1][1]
         reads.append((self.position, now))
 
     def at(self, position: int) -> float:
@@ -49,37 +62,54 @@ class Arrivals:
         return 0.0
 
     @property
-    def reads(self) -> int:
-        """How many reads are remembered."""
-        return len(self._reads)
+    def cut(self) -> bool:
+        """What has arrived ends where a network or a system may have cut it."""
+        written = self.position - self._writing_from
+        return self._at_segment or any(written % size == 0 for size in ROUND)
 
     @property
     def pieces(self) -> int:
-        """How many reads, but for the last, were shorter than a segment: the writer writes in pieces."""
-        return len(self._short) - (bool(self._short) and self._short[-1] == self.position)
+        """How many pieces were written before the one that came last."""
+        return len(self._pieces)
+
+    @property
+    def pause(self) -> float:
+        """The longest time between two of the pieces, seconds."""
+        return max((piece.pause for piece in self._pieces), default=0.0)
+
+    @property
+    def _at_segment(self) -> bool:
+        size = self.segment_bytes
+        return size > 0 and (self.position - self._segments_from) % size == 0
+
+    def _end_read(self, now: float) -> None:
+        """More came ``now``, so that the read before it is over."""
+        if not self.cut:
+            if self.position > self._taken:
+                self._pieces.append(_Piece(self.position, now - self._now))
+            self._writing_from = self.position
+        if not self._at_segment:
+            self._segments_from = self.position
 
     def take(self, end: int, next_start: int) -> Span:
         """Describe, and forget, a picture that ended at ``end``; the next begins at or after ``next_start``.
 
         Zeros may stand between the two, and belong to either.
         """
-        pieces = sum(position < end for position in self._short) if self._short else 0
-        while self._short and self._short[0] <= next_start:
-            self._short.popleft()
-        reads = self._reads
-        aligned, last, pause = True, None, 0.0
-        while reads:
-            position, now = reads[0]
-            if last is not None and now - last > pause:
-                pause = now - last
-            last = now
+        self._taken = next_start
+        pieces, pause = 0, 0.0
+        while self._pieces and self._pieces[0].end <= next_start:
+            piece = self._pieces.popleft()
+            if piece.end < end:
+                pieces, pause = pieces + 1, max(pause, piece.pause)
+        aligned = True
+        while self._reads:
+            position, _ = self._reads[0]
             if position > next_start:
                 aligned = False
                 break
-            reads.popleft()
+            self._reads.popleft()
             if position >= end:
+                self._writing_from = max(self._writing_from, position)
                 break
-        self.pause = 0.0
-        if len(reads) > 1:
-            self.pause = max(later - now for (_, now), (_, later) in pairwise(reads))
-        return Span(aligned, pause, pieces)
+        return Span(aligned, pieces, pause)

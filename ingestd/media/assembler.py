@@ -10,7 +10,7 @@ from ingestd.media.buffer import ReceiveBuffer
 from ingestd.media.frame_metadata import FrameMetadata
 from ingestd.media.h264 import H264Syntax
 from ingestd.media.h265 import H265Syntax
-from ingestd.media.limits import MAX_ACCESS_UNIT_BYTES
+from ingestd.media.limits import MAX_ACCESS_UNIT_BYTES, MAX_ADDED_PER_BYTE
 from ingestd.media.parameter_sets import (
     Kind,
     ParameterSet,
@@ -124,6 +124,7 @@ class AccessUnitAssembler:
         self._syntax = SYNTAX[codec](parameter_sets)
         self._info: StreamInfo | None = None
         self._described: SequenceSet | None = None  # what `_info` was made from
+        self._layers = 1  # likewise
         self._nals: list[Nal] = []  # of the access unit
         self._held: list[Nal] = []  # behind its last slice, of this access unit or the next
         self._target: list[Nal] | None = None  # where the NAL unit announced goes; None: it is left out
@@ -261,13 +262,13 @@ class AccessUnitAssembler:
         elif slice.needs != self._needed:
             self._needed += tuple(set_ for set_ in slice.needs if set_ not in self._needed)
         if slice.info_from is not None:
-            self._picture_info = self._describe(slice.info_from)
+            self._picture_info = self._describe(slice.info_from, slice.layers)
         return completed
 
-    def _describe(self, sequence_set: SequenceSet) -> StreamInfo | None:
-        if sequence_set is not self._described:
-            self._described = sequence_set
-            info = sequence_set.stream_info(self._format)
+    def _describe(self, sequence_set: SequenceSet, layers: int) -> StreamInfo | None:
+        if sequence_set is not self._described or layers != self._layers:
+            self._described, self._layers = sequence_set, layers
+            info = sequence_set.stream_info(self._format, layers)
             if info != self._info:
                 self._info = info
         return self._info
@@ -374,13 +375,7 @@ class AccessUnitAssembler:
         last = nals[-1]
         self.last_end, self.next_start, self.last_slices = last.end, last.next_start, self._slices
         self.last_size = last.end - nals[0].start
-        parts: list[Nal | bytes] = [*nals]
-        if keyframe and not self._lacks:
-            delimiters = 0
-            while nals[delimiters].role is Role.DELIMITER:
-                delimiters += 1
-            before_picture = [entry for entry in self._in_band if entry[0] < (self._first_slice or 0)]
-            insert_missing(parts, before_picture, self._needed, delimiters)
+        parts = self._with_missing_sets() if keyframe and not self._lacks else [*nals]
         access_unit = AccessUnit(
             data=self._buffer.join(START_CODE, parts),
             keyframe=keyframe,
@@ -404,3 +399,22 @@ class AccessUnitAssembler:
         self._metadata = [(index - count, said) for index, said in self._metadata if index >= count]
         self._begin_access_unit()
         return None if skipped else access_unit
+
+    def _with_missing_sets(self) -> list[Nal | bytes]:
+        """Return the NAL units of the keyframe and the parameter sets that it lacks."""
+        parts: list[Nal | bytes] = [*self._nals]
+        delimiters = 0
+        while self._nals[delimiters].role is Role.DELIMITER:
+            delimiters += 1
+        before_picture = [entry for entry in self._in_band if entry[0] < (self._first_slice or 0)]
+        insert_missing(parts, before_picture, self._needed, delimiters)
+        added = sum(len(part) for part in parts if isinstance(part, bytes))
+        if added > MAX_ADDED_PER_BYTE * self.last_size:
+            self._lacks = True
+            self.fault(
+                "tiny_keyframe",
+                f"a keyframe of {self.last_size} bytes came without the {added} bytes of its parameter sets, "
+                "more than any real one needs; it is dropped; see what damages the stream",
+            )
+            return [*self._nals]
+        return parts

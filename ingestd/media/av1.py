@@ -11,6 +11,8 @@ KEY_FRAME = 0
 SELECT_SCREEN_CONTENT_TOOLS = 2
 CP_BT_709, TC_SRGB, MC_IDENTITY = 1, 13, 0
 PROFILES = ("Main", "High", "Professional")  # seq_profile, 6.4.1
+# 32 operating points of 89 bits each, and everything else, have less than half of this.
+MAX_SEQUENCE_HEADER_BYTES = 1024
 MAX_LEVEL_IDX = 23  # A.3: 24 to 30 are reserved, 31 sets no limits
 
 _FRAME_HEADERS = frozenset({ObuType.FRAME, ObuType.FRAME_HEADER})
@@ -27,7 +29,9 @@ class SequenceHeader(NamedTuple):
     bit_depth: int
     chroma_format: str
     frame_rate: float | None
-    spatial_layers: int  # of the first operating point, which holds them all; 0 where there is no scalability
+    # Of the first operating point, which holds them all; 0 where there is no scalability.
+    spatial_layers: int
+    temporal_layers: int
 
 
 class FrameHeader(NamedTuple):
@@ -41,6 +45,8 @@ class FrameHeader(NamedTuple):
 def parse_sequence_header(payload: bytes) -> SequenceHeader:
     """Read sequence_header_obu() up to color_config() (5.5.1)."""
     bits = BitReader(payload, "av1")
+    if len(payload) > MAX_SEQUENCE_HEADER_BYTES:
+        raise bits.malformed(f"a sequence header has {len(payload)} bytes, more than any real one")
     seq_profile = bits.u(3)
     if seq_profile >= len(PROFILES):
         raise bits.malformed(f"seq_profile is {seq_profile}, above 2 are reserved")
@@ -66,6 +72,7 @@ def parse_sequence_header(payload: bytes) -> SequenceHeader:
         chroma_format,
         frame_rate,
         spatial_layers=(operating_point_idc >> 8).bit_count(),
+        temporal_layers=(operating_point_idc & 0xFF).bit_count(),
     )
 
 
@@ -230,7 +237,7 @@ class Av1TemporalUnits:
         header = parse_sequence_header(payload)
         self._sequence_header = payload
         self._reduced_still_picture_header = header.reduced_still_picture_header
-        info = StreamInfo(
+        self.info = StreamInfo(
             codec=Codec.AV1,
             format=self._format,
             width=header.width,
@@ -240,9 +247,9 @@ class Av1TemporalUnits:
             chroma_format=header.chroma_format,
             bit_depth=header.bit_depth,
             frame_rate=header.frame_rate or self.frame_rate,
+            layers=max(1, header.spatial_layers),
+            temporal_layers=max(1, header.temporal_layers),
         )
-        if info != self.info:
-            self.info = info
 
 
 def level_name(seq_level_idx: int) -> str:

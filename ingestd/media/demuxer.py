@@ -6,6 +6,7 @@ from typing import Protocol
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import AccessUnit, Codec, Format
 from ingestd.media.annexb import AnnexBReader
+from ingestd.media.arrivals import Arrivals
 from ingestd.media.ivf import SIGNATURE as IVF_SIGNATURE
 from ingestd.media.ivf import IvfReader
 from ingestd.media.length_delimited import LengthDelimitedReader
@@ -64,14 +65,23 @@ class Demuxer:
         self._reader: Reader | None = None
         self._unrecognised = bytearray()
         self._examined = 0
+        self._arrivals = Arrivals()
 
     @property
     def quiet_at(self) -> float | None:
         """When `flush` is due if nothing more arrives; None while nothing waits for that."""
         return self._reader.quiet_at if self._reader is not None else None
 
-    def feed(self, data: bytes | bytearray | memoryview, now: float = 0.0) -> list[AccessUnit]:
-        """Take what has arrived at ``now``, in seconds; return the access units that it completes."""
+    def feed(
+        self, data: bytes | bytearray | memoryview, now: float = 0.0, segment_bytes: int = 0
+    ) -> list[AccessUnit]:
+        """Take what has arrived at ``now``, in seconds; return the access units that it completes.
+
+        ``segment_bytes`` is what a full segment of TCP has on this connection, 0 if that is unknown: behind
+        one, more of a picture may be on its way. What comes with one read may be fed in parts: they have the
+        same ``now``.
+        """
+        self._arrivals.segment_bytes = segment_bytes
         if self._reader is not None:
             return self._read(self._reader.feed, data, now)
         if self.undecided_since is None and data:
@@ -189,7 +199,7 @@ class Demuxer:
             return LengthDelimitedReader() if found.length_delimited else LowOverheadReader()
         assert found.codec is not None
         reader = LengthPrefixedReader if found.format is Format.LENGTH_PREFIXED else AnnexBReader
-        return reader(found.codec, self._parameter_sets)
+        return reader(found.codec, self._parameter_sets, self._arrivals)
 
 
 def _next_length(examined: int) -> int:

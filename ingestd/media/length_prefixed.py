@@ -6,6 +6,7 @@ write. The parameter sets of such a stream stand in its avcC or hvcC record, whi
 
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import AccessUnit, Codec, Format
+from ingestd.media.arrivals import Arrivals
 from ingestd.media.assembler import HEAD_BYTES
 from ingestd.media.buffer import ReceiveBuffer
 from ingestd.media.limits import MAX_ACCESS_UNIT_BYTES
@@ -23,9 +24,12 @@ class LengthPrefixedReader(NalUnitReader):
     believed as in the byte stream format, but only between NAL units, where a stall can tear nothing apart.
     """
 
-    def __init__(self, codec: Codec, parameter_sets: ParameterSets) -> None:
+    def __init__(self, codec: Codec, parameter_sets: ParameterSets, arrivals: Arrivals | None = None) -> None:
+        """``arrivals`` is where the segments of the connection are told, if they are known."""
         end_of_picture = EndOfPicture(slices_are_whole=True)
-        super().__init__(codec, Format.LENGTH_PREFIXED, parameter_sets, ReceiveBuffer(), end_of_picture)
+        super().__init__(
+            codec, Format.LENGTH_PREFIXED, parameter_sets, ReceiveBuffer(), end_of_picture, arrivals
+        )
         self._nal_bytes = 0  # NALUnitLength; 0 while it is still to come
 
     def _read(self, units: list[AccessUnit]) -> None:
@@ -40,7 +44,7 @@ class LengthPrefixedReader(NalUnitReader):
             if not whole:
                 return
             end = self._buffer.trimmed(self._start, next_start)
-            self._assembler.end(self._start, end, next_start)
+            self._take_nal(self._start, end, next_start)
             self._start = next_start
             self._begun, self._nal_bytes = False, 0
 
@@ -75,9 +79,7 @@ class LengthPrefixedReader(NalUnitReader):
             keyframe=self._assembler.keyframe,
             size=self._assembler.size,
             slices=self._assembler.slices,
-            reads=self._arrivals.reads,
-            pause=self._arrivals.pause,
-            pieces=self._arrivals.pieces,
+            arrivals=self._arrivals,
         )
 
     def _end_by_silence(self, units: list[AccessUnit]) -> None:

@@ -7,13 +7,14 @@ from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec
 from ingestd.media.assembler import HEAD_BYTES
 from ingestd.media.bits import BitReader, unescape
-from ingestd.media.h264 import LEVELS, PROFILES
-from ingestd.media.h264 import parse_sps as parse_h264_sps
-from ingestd.media.h265 import FIRST_IRAP, LAST_IRAP, LAST_SUB_LAYER_SLICE, nal_header, parse_vps
+from ingestd.media.h264_parameter_sets import LEVELS, PROFILES
+from ingestd.media.h264_parameter_sets import parse_sps as parse_h264_sps
+from ingestd.media.h265 import FIRST_IRAP, LAST_IRAP, LAST_SUB_LAYER_SLICE, nal_header
 from ingestd.media.h265 import SPS as H265_SPS
 from ingestd.media.h265 import VPS as H265_VPS
 from ingestd.media.h265 import parse_slice_segment_header as parse_h265_slice
-from ingestd.media.h265 import parse_sps as parse_h265_sps
+from ingestd.media.h265_parameter_sets import parse_sps as parse_h265_sps
+from ingestd.media.h265_parameter_sets import parse_vps
 from ingestd.media.parameter_sets import ParameterSets
 
 

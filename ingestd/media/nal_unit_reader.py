@@ -25,13 +25,15 @@ class NalUnitReader(ABC):
         parameter_sets: ParameterSets,
         buffer: ReceiveBuffer,
         end_of_picture: EndOfPicture,
+        arrivals: Arrivals | None,
     ) -> None:
-        self._arrivals = Arrivals()
+        self._arrivals = arrivals if arrivals is not None else Arrivals()
         self._assembler = AccessUnitAssembler(codec, format, parameter_sets, buffer, self._arrivals.at)
         self.faults = self._assembler.faults
         self._buffer = buffer
         self._end_of_picture = end_of_picture
         self._start = 0  # position of what arrives: the NAL unit or, before that, its start code or length
+        self._last_start = 0  # position of the NAL unit that the access unit ends with so far
         self._begun = False  # the head of the NAL unit that is arriving has been handed on
         self._fatal: BitstreamError | None = None
         self.quiet_at: float | None = None
@@ -113,18 +115,20 @@ class NalUnitReader(ABC):
             self._end_of_picture.wrong(self._assembler.keyframe)
         self._begun = True
 
+    def _take_nal(self, start: int, end: int, next_start: int) -> None:
+        if self._assembler.announced_inside:
+            self._last_start = start
+        self._assembler.end(start, end, next_start)
+
     def _guess(self, units: list[AccessUnit]) -> None:
         if (unit := self._assembler.guess()) is not None:
             self._learn(unit)
             units.append(unit)
 
     def _learn(self, unit: AccessUnit) -> None:
-        span = self._arrivals.take(self._assembler.last_end, self._assembler.next_start)
         self._end_of_picture.learn(
             keyframe=unit.keyframe,
-            size=self._assembler.last_size,
+            size=self._assembler.last_end - self._last_start,
             slices=self._assembler.last_slices,
-            aligned=span.aligned,
-            pause=span.pause,
-            pieces=span.pieces,
+            span=self._arrivals.take(self._assembler.last_end, self._assembler.next_start),
         )

@@ -6,14 +6,16 @@ Here too is what the modules of H.264 and H.265 say of a NAL unit in terms that 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
-from typing import NamedTuple, Protocol, TypeVar
+from typing import ClassVar, NamedTuple, TypeVar
 
 from ingestd.media.access_unit import Codec, Format, StreamInfo
+from ingestd.media.bits import BitReader, unescape
 
 # The largest in the wild (scaling matrices, H.265 reference picture sets) stay below 2 kB. With at most
 # 32 SPS and 256 PPS (H.264), or 16 VPS, 16 SPS and 64 PPS (H.265), a stream keeps less than 5 MB.
 MAX_PARAMETER_SET_BYTES = 16 * 1024
 
+CHROMA_FORMATS = ("4:0:0", "4:2:0", "4:2:2", "4:4:4")  # by chroma_format_idc, of both codecs
 
 _Nal = TypeVar("_Nal")  # however the caller keeps the NAL units that have arrived
 
@@ -35,12 +37,49 @@ class ParameterSet:
     nal: bytes  # the whole NAL unit, escaped as it arrived
 
 
-class SequenceSet(Protocol):
-    """What every SPS can say of its stream."""
+def parameter_set_reader(nal: bytes, header_bytes: int, structure: str) -> BitReader:
+    """Return a reader of the set behind its NAL unit header. Raises BitstreamError where it is too long."""
+    r = BitReader(unescape(nal[header_bytes:]), structure)
+    if len(nal) > MAX_PARAMETER_SET_BYTES:
+        raise r.malformed(f"it has {len(nal)} bytes, more than the {MAX_PARAMETER_SET_BYTES} of any real one")
+    return r
 
-    def stream_info(self, format: Format) -> StreamInfo:
-        """Describe the stream it belongs to."""
-        ...
+
+@dataclass(frozen=True, slots=True)
+class SequenceSet(ParameterSet):
+    """What every SPS says of its stream."""
+
+    codec: ClassVar[Codec]
+    width: int  # luma samples, after cropping
+    height: int  # likewise
+    profile: str
+    level: str
+    chroma_format_idc: int
+    separate_colour_plane_flag: bool
+    bit_depth_luma: int
+    log2_max_pic_order_cnt_lsb: int
+    may_hold_fields: bool
+    frame_rate: float | None
+    reorder_depth: int | None
+    temporal_layers: int
+
+    def stream_info(self, format: Format, layers: int) -> StreamInfo:
+        """Say what a viewer would notice; ``layers`` is what other NAL units say."""
+        return StreamInfo(
+            codec=self.codec,
+            format=format,
+            width=self.width,
+            height=self.height,
+            profile=self.profile,
+            level=self.level,
+            chroma_format=CHROMA_FORMATS[self.chroma_format_idc],
+            bit_depth=self.bit_depth_luma,
+            frame_rate=self.frame_rate,
+            interlaced=self.may_hold_fields,
+            reorder_depth=self.reorder_depth,
+            layers=layers,
+            temporal_layers=self.temporal_layers,
+        )
 
 
 class Role(Enum):
@@ -65,6 +104,7 @@ class Slice(NamedTuple):
     at_origin: bool  # the first slice of a picture, in place if not in time
     needs: tuple[ParameterSet, ...] | None  # every set it refers to; None when one of them is unknown
     info_from: SequenceSet | None
+    layers: int = 1  # spatial layers or views that the stream is said to have
     reordered: bool = False  # its picture is output before one decoded earlier
     skipped: bool = False  # of a picture that no decoder shows which began with this connection
 

@@ -6,6 +6,7 @@ wait. What is learned is thrown away at the first sign that it was wrong; a pict
 those before it is never guessed at.
 """
 
+from ingestd.media.arrivals import Arrivals, Span
 from ingestd.media.window import Window
 
 # The encoder has paused: no network keeps part of a picture back for so long and then delivers the rest.
@@ -13,16 +14,14 @@ SILENCE = 0.5
 # So many pictures in a row must have ended where a read ended before the next one is believed to.
 FIRST_PROOF = 8
 LONGEST_PROOF = 1024
-# A stall cuts a picture somewhere; what is shorter than every picture of its kind so far may be such a piece.
-# Every new shortest picture waits for its successor: one in so many, which keeps the 99th percentile low.
+# Whatever cuts a picture, a piece of it may be shorter than every picture of its kind so far. Every new
+# shortest picture waits for its successor: one in so many, which keeps the 99th percentile low.
 REMEMBERED = 256
 REMEMBERED_KEYFRAMES = 16
-LEAST_REMEMBERED = {False: FIRST_PROOF, True: 2}
 TOLERANCE = 0.95
-# After several reads another may follow, and after a large one as well, since systems cut what is written
-# into pieces of 64 KiB and less: wait for a multiple of the longest pause seen inside a picture, and at least
-# for what a busy machine puts between two writes.
-LARGE = 32 * 1024
+LEAST_REMEMBERED = {False: FIRST_PROOF, True: 2}
+# After one piece of what is written in several, another may follow: wait for a multiple of the longest pause
+# between two, and at least for what a busy machine puts between two writes.
 LEAST_PAUSE = 0.004
 PAUSES = 4
 # A picture in more pieces than this is written by something that does not care where pictures end.
@@ -33,7 +32,9 @@ STALL = 0.1
 
 
 class EndOfPicture:
-    """Learns from finished pictures; sizes in bytes, times in seconds.
+    """Learns from finished pictures; sizes are those of the NAL unit at the end in bytes, times in seconds.
+
+    The sizes of whole pictures say less: a stall in the last of several slices hardly shows in them.
 
     ``slices_are_whole`` says that the format tells where a slice ends: only more of them could follow.
     """
@@ -47,23 +48,21 @@ class EndOfPicture:
         self._pauses = Window(REMEMBERED, max)
         self._pieces = Window(REMEMBERED, max)
 
-    def learn(
-        self, *, keyframe: bool, size: int, slices: int, aligned: bool, pause: float, pieces: int
-    ) -> None:
-        """A picture is known to have ended: ``aligned`` with the end of a read, ``pause`` at most inside.
-
-        Before its last read there were so many ``pieces`` of less than a segment of TCP.
+    def learn(self, *, keyframe: bool, size: int, slices: int, span: Span) -> None:
+        """A picture is known to have ended; ``span`` says how it came.
 
         Several pictures in one read prove nothing: we were late, or the network was.
         """
         self._sizes[keyframe].append(size)
         self._slices[keyframe] = slices
-        self._pauses.append(pause)
-        self._pieces.append(pieces)
-        if pause > LEAST_PAUSE and not self._needs_no_more(slices):
+        self._pauses.append(span.pause)
+        self._pieces.append(span.pieces)
+        if span.pause > LEAST_PAUSE and not self._needs_no_more(slices):
             self._unlearn(2)
-        elif aligned:
+        elif span.aligned:
             self._in_a_row += 1
+            if self._in_a_row >= LONGEST_PROOF:
+                self._proof = FIRST_PROOF  # what was wrong is long ago
 
     def wrong(self, keyframe: bool) -> None:
         """A picture was taken for whole, and more of it came."""
@@ -71,24 +70,24 @@ class EndOfPicture:
             self._sizes[keyframe].pop()  # that of the piece
         self._unlearn(16)
 
-    def patience(
-        self, *, keyframe: bool, size: int, slices: int, reads: int, pause: float, pieces: int
-    ) -> float:
+    def patience(self, *, keyframe: bool, size: int, slices: int, arrivals: Arrivals) -> float:
         """Return how long nothing must come before what has arrived is taken for a whole picture."""
         sizes = self._sizes[keyframe]
-        unusual = (
+        if (
             self._in_a_row < self._proof
             or len(sizes) < LEAST_REMEMBERED[keyframe]
-            or (not self._slices_are_whole and size < TOLERANCE * sizes.extreme)
             or slices < self._slices[keyframe]
-        )
-        if unusual:
+        ):
             return SILENCE
-        most_pieces = max(pieces, self._pieces.extreme)
-        if self._needs_no_more(slices) or (reads == 1 and size <= LARGE and not most_pieces):
+        if self._needs_no_more(slices):
+            return 0.0
+        if arrivals.cut or (not self._slices_are_whole and size < TOLERANCE * sizes.extreme):
+            return SILENCE
+        most_pieces = max(arrivals.pieces, self._pieces.extreme)
+        if not most_pieces:
             return 0.0
         least = STALL if most_pieces > FEW_PIECES else LEAST_PAUSE
-        return min(max(least, PAUSES * max(pause, self._pauses.extreme)), SILENCE)
+        return min(max(least, PAUSES * max(arrivals.pause, self._pauses.extreme)), SILENCE)
 
     def _needs_no_more(self, slices: int) -> bool:
         return self._slices_are_whole and slices == 1

@@ -69,7 +69,7 @@ class Vp8Frames:
         """Return `frame`, untouched, with what its header says of it."""
         header = parse_frame_header(frame)
         if header.key_frame:
-            info = StreamInfo(
+            self.info = StreamInfo(
                 codec=Codec.VP8,
                 format=self._format,
                 width=header.width,
@@ -80,8 +80,6 @@ class Vp8Frames:
                 bit_depth=8,
                 frame_rate=self.frame_rate,
             )
-            if info != self.info:
-                self.info = info
         return AccessUnit(frame, header.key_frame, self.info, timestamp_us)
 
 

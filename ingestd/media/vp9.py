@@ -1,5 +1,6 @@
 """VP9 frame headers and superframes (VP9 bitstream specification 6.1, 6.2, 7.2, Annex B)."""
 
+from itertools import accumulate
 from typing import NamedTuple
 
 from ingestd.errors import BitstreamError
@@ -97,6 +98,12 @@ def superframe_sizes(chunk: bytes) -> list[int]:
     return sizes
 
 
+def _shown_frames(superframe: bytes, sizes: list[int]) -> int:
+    """Count the frames that are shown at one time: each spatial layer has one, hidden references none."""
+    starts = [0, *accumulate(sizes[:-1])]
+    return max(1, sum(parse_uncompressed_header(superframe[start:]).show_frame for start in starts))
+
+
 class Vp9Frames:
     """Turns frames and superframes into access units; remembers what the last key frame said."""
 
@@ -107,11 +114,11 @@ class Vp9Frames:
 
     def access_unit(self, chunk: bytes, timestamp_us: int | None) -> AccessUnit:
         """Return `chunk`, untouched, with what the header of its first frame says of it."""
-        superframe_sizes(chunk)  # a broken index makes the whole unreadable
+        sizes = superframe_sizes(chunk)  # a broken index makes the whole unreadable
         # The first frame begins where the chunk does: what follows it refers to it, so it alone decides.
         header = parse_uncompressed_header(chunk)
         if header.key_frame:
-            info = StreamInfo(
+            self.info = StreamInfo(
                 codec=Codec.VP9,
                 format=self._format,
                 width=header.width,
@@ -121,7 +128,6 @@ class Vp9Frames:
                 chroma_format=header.chroma_format,
                 bit_depth=header.bit_depth,
                 frame_rate=self.frame_rate,
+                layers=_shown_frames(chunk, sizes),
             )
-            if info != self.info:
-                self.info = info
         return AccessUnit(chunk, header.key_frame, self.info, timestamp_us)

@@ -26,6 +26,7 @@ class StreamFigures:
     frames_held: int
     frames_sent: int
     frames_lost: int  # taken by WebRTC and not encoded
+    frozen: float  # seconds of pictures that viewers missed since they saw the first
     stream_errors: Mapping[str, int]  # by reason
     encoder_connections: Mapping[str, int] = field(default_factory=dict)  # by result
     room_connections: Mapping[str, int]  # by result

@@ -20,7 +20,7 @@ from ingestd.observe.figures import StreamFigures
 Source = Callable[[], Iterable[StreamFigures]]
 
 # Series with one counter per stream.
-_COUNTERS: Mapping[str, tuple[str, Callable[[StreamFigures], int]]] = {
+_COUNTERS: Mapping[str, tuple[str, Callable[[StreamFigures], float]]] = {
     "bytes_received": ("Bytes read from the encoder.", lambda f: f.bytes_received),
     "frames_submitted": (
         "Access units handed to WebRTC, each once, the first time.",
@@ -29,6 +29,10 @@ _COUNTERS: Mapping[str, tuple[str, Callable[[StreamFigures], int]]] = {
     "frames_replayed": ("Access units handed to WebRTC again.", lambda f: f.frames_replayed),
     "frames_sent": ("Frames that left, by WebRTC's own count.", lambda f: f.frames_sent),
     "frames_lost": ("Access units that WebRTC took and never encoded.", lambda f: f.frames_lost),
+    "frozen_seconds": (
+        "Seconds of pictures dropped or lost since viewers saw the first one.",
+        lambda f: f.frozen,
+    ),
     "keyframe_requests": ("Keyframes asked for by viewers.", lambda f: f.keyframe_requests),
 }
 # Series with one counter per stream and value of a second label.

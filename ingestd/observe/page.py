@@ -44,7 +44,7 @@ _ROW = Template("""<tr>
 <td class="n">$bitrate<small>$target</small><small>$feedback</small></td>
 <td class="n">$delay<small>$backlog</small></td>
 <td class="n">$sent<small>$held</small></td>
-<td>$dropped<small>$reasons</small></td>
+<td>$dropped<small>$reasons</small><small>$frozen</small></td>
 </tr>""")
 
 _STYLE = """
@@ -133,6 +133,7 @@ def _row(figures: StreamFigures) -> str:
             for count, what in ((figures.frames_held, "held"), (figures.frames_lost, "lost"))
             if count
         ),
+        "frozen": f"{figures.frozen:.1f} s frozen" if figures.frozen >= 0.05 else "",
         "dropped": f"{sum(dropped.values()):,}",
         "reasons": _reasons(dropped),
     }

@@ -38,6 +38,10 @@ class Findings:
     height: int | None
     chroma_format: str | None  # e.g. "4:2:0"
     bit_depth: int | None
+    interlaced: bool | None  # pictures may be fields, or frames woven of two
+    reorder_depth: int | None  # pictures that may be sent before one shown earlier
+    layers: int | None  # spatial layers or views
+    temporal_layers: int | None
     header_changes: int  # how often the above, or the declared frame rate, did
 
     pictures: int

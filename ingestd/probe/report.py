@@ -66,9 +66,12 @@ def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
     yield "codec", f"{_CODECS[findings.codec]}{profile}{level}"
     if findings.width is not None:
         size = f"{findings.width}x{findings.height}"
-        yield "picture", f"{size}, {findings.chroma_format}, {findings.bit_depth} bits"
+        interlaced = ", interlaced" if findings.interlaced else ""
+        yield "picture", f"{size}, {findings.chroma_format}, {findings.bit_depth} bits{interlaced}"
     else:
         yield "picture", "unknown: no header came that says it"
+    if layers := _layers(findings):
+        yield "layers", layers
     if findings.header_changes:
         yield "headers", f"changed {_times(findings.header_changes)}; this is what they said last"
     yield "rate", _rate(findings)
@@ -76,7 +79,8 @@ def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
     yield "keyframes", _keyframes(findings)
     if findings.b_frames is not None:
         share = f"{findings.b_frames} of {_count(findings.pictures, 'picture')}"
-        yield "B-frames", share if findings.b_frames else "none"
+        depth = f"; reorder depth {findings.reorder_depth}" if findings.reorder_depth else ""
+        yield "B-frames", f"{share if findings.b_frames else 'none'}{depth}"
     if findings.slices_least is not None:
         least, most = findings.slices_least, findings.slices_most
         yield "slices", f"{least} per picture" if least == most else f"{least} to {most} per picture"
@@ -87,6 +91,11 @@ def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
     yield "format", _FORMATS[findings.format]
     if findings.reads_per_picture is not None:
         yield "writes", f"{findings.reads_per_picture:.1f} per picture, as they were read"
+
+
+def _layers(findings: Findings) -> str:
+    counts = [(findings.layers, "in each picture"), (findings.temporal_layers, "temporal")]
+    return ", ".join(f"{count} {what}" for count, what in counts if count is not None and count > 1)
 
 
 def _rate(findings: Findings) -> str:
@@ -134,15 +143,12 @@ def _plot(findings: Findings) -> list[str]:
 def _verdict(findings: Findings) -> list[str]:
     if not findings.obstacles:
         return ["WebRTC will show it."]
-    lines = ["WebRTC will not show it well:" if _only_b_frames(findings) else "WebRTC will not show it:"]
+    hidden = any(obstacle.hides for obstacle in findings.obstacles)
+    lines = ["WebRTC will not show it:" if hidden else "WebRTC will not show it well:"]
     for obstacle in findings.obstacles:
         lines += _hang("  - ", obstacle.seen)
         lines += [line for cure in obstacle.cure.split("; ") for line in _hang("    → ", cure)]
     return lines
-
-
-def _only_b_frames(findings: Findings) -> bool:
-    return {obstacle.reason for obstacle in findings.obstacles} == {"b_frames"}
 
 
 def _hang(head: str, text: str) -> list[str]:

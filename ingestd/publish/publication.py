@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from livekit import rtc
 
 from ingestd.backoff import Backoff
 from ingestd.delivery.losses import Losses
+from ingestd.delivery.silence import Silence
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import StreamInfo
 from ingestd.media.frame_metadata import FrameMetadata
@@ -22,15 +24,14 @@ logger = structlog.get_logger("ingestd.publish")
 
 # Until WebRTC encodes, its statistics are asked often: every wait here delays the first picture.
 IMPATIENT = 0.05
-# WebRTC renews its statistics at most every 50 ms; once a second is enough for a dashboard.
-PATIENT = 1.0
+# WebRTC renews its statistics at most every 50 ms; this is enough for a dashboard, and, with the time after
+# which it counts as silence, to notice within 3 s that WebRTC encodes no more.
+PATIENT = 0.5
 # Between two tries to publish.
 FIRST_DELAY = 0.3
 LONGEST_DELAY = 10.0
-# WebRTC may pause its encoder for good, and takes pictures all the same: no sign of them for so long, while
-# so many were handed over, and the track is published anew.
-SILENCE = 3.0
-PICTURES_FOR_SILENCE = 5
+# Silent again so soon after it was published anew: then it is the connection that carries nothing.
+RELAPSE = 10.0
 # Taking the track out of the room is polite; a server that does not answer must not hold up our exit.
 CLOSE_TIMEOUT = 1.0
 
@@ -80,6 +81,7 @@ class Publication:
         self._tasks = tasks
         self._log = logger.bind(stream=options.stream, track=options.name)
         self._room: rtc.Room | None = None
+        self._join_anew: Callable[[], None] | None = None
         self._interrupted = False
         self._info: StreamInfo | None = None
         # The last one begun in this room. Whoever waits for it may be cancelled, it never is while the room
@@ -88,10 +90,11 @@ class Publication:
         self._keeping: asyncio.Task[None] | None = None
         self._source: rtc.EncodedVideoSource | None = None  # while open
         self._booked = 0  # of the pictures that WebRTC says it has sent on this track's transport
-        self._handed_over = 0
         self._losses = Losses()
+        self._silence = Silence(0)
         self.frames_sent = 0  # by WebRTC's count, over all the times the track was published
         self.target_bitrate: float | None = None
+        self.running = False  # WebRTC has encoded since the track was opened, and has not fallen silent
         self.problem: str | None = "the track is not published"
 
     @property
@@ -106,9 +109,10 @@ class Publication:
         if changed:
             self._keep()
 
-    def room_joined(self, room: rtc.Room) -> None:
-        """There is a room to publish into."""
+    def room_joined(self, room: rtc.Room, join_anew: Callable[[], None] | None = None) -> None:
+        """There is a room to publish into; ``join_anew`` is for when nothing gets through to it."""
         self._room, self._interrupted = room, False
+        self._join_anew = join_anew
         self._keep()
 
     def room_lost(self) -> None:
@@ -164,8 +168,9 @@ class Publication:
                 user_data=metadata.user_data,
             ),
         )
-        self._handed_over += 1
-        self._losses.handed_over(time.monotonic())
+        now = time.monotonic()
+        self._losses.handed_over(now)
+        self._silence.handed_over(len(data), keyframe, now)
         return self._source.capture_frame(frame)
 
     def take_feedback(self) -> Feedback:
@@ -195,6 +200,7 @@ class Publication:
     def _close(self) -> None:
         self.problem = "the track is not published"
         self.target_bitrate = None
+        self.running = False
         if self._source is not None:
             self._source = None
             self._listener.publication_closed()
@@ -202,7 +208,9 @@ class Publication:
     async def _keep_published(self, room: rtc.Room) -> None:
         """Have the track in the room and watch it; publish it anew when it is of no use."""
         backoff = Backoff(FIRST_DELAY, LONGEST_DELAY)
+        silent_before = False
         while True:
+            begin = time.monotonic()
             try:
                 await self._watch(await self._published(room))
             except RoomError as error:
@@ -214,8 +222,14 @@ class Publication:
                 reason, problem = "internal", f"{type(error).__name__}: {error}"
             self._close()
             self.problem = problem
-            await self._withdraw(room)
             self._listener.publication_failed(reason)
+            if time.monotonic() - begin > RELAPSE:
+                backoff.reset()
+                silent_before = False
+            if reason == "silent" and silent_before and self._join_anew is not None:
+                self._join_anew()
+            silent_before = reason == "silent"
+            await self._withdraw(room)
             await asyncio.sleep(backoff.next())
 
     async def _published(self, room: rtc.Room) -> PublishedTrack:
@@ -255,34 +269,25 @@ class Publication:
     async def _watch(self, published: PublishedTrack) -> None:
         track = published.track
         before = (await read(track)).frames_encoded
-        self._losses = Losses()
+        self._losses, self._silence = Losses(), Silence(before)
         # What was asked for in an earlier life of the track is no sign that WebRTC encodes in this one.
         published.source.take_feedback()
         self._source = published.source
         self.problem = None
         self._listener.publication_opened()
-        running = False
-        handed_over, encoded, changed_at = self._handed_over, before, time.monotonic()
         while True:
             stats = await read(track)
             self._book(stats)
             self.target_bitrate = stats.target_bitrate_bps
             # A new transport counts from 0 again.
-            if not running and stats.frames_encoded and stats.frames_encoded != before:
-                running = True
+            if not self.running and stats.frames_encoded and stats.frames_encoded != before:
+                self.running = True
                 self._listener.publication_running()
-            if running and (lost := self._losses.encoded(stats.frames_encoded, stats.at)):
+            if self.running and (lost := self._losses.encoded(stats.frames_encoded, stats.at)):
                 self._listener.publication_lost(lost)
-            now = time.monotonic()
-            if stats.frames_encoded != encoded:
-                handed_over, encoded, changed_at = self._handed_over, stats.frames_encoded, now
-            elif self._handed_over - handed_over > PICTURES_FOR_SILENCE and now - changed_at > SILENCE:
-                raise RoomError(
-                    "silent",
-                    f"WebRTC has encoded none of the last {self._handed_over - handed_over} pictures, "
-                    f"for {now - changed_at:.0f} s",
-                )
-            await asyncio.sleep(PATIENT if running else IMPATIENT)
+            if self._silence.lasts(stats.frames_encoded, stats.target_bitrate_bps, time.monotonic()):
+                raise RoomError("silent", f"WebRTC encodes none of {self._silence.unanswered} pictures")
+            await asyncio.sleep(PATIENT if self.running else IMPATIENT)
 
     def _book(self, stats: SendStats) -> None:
         sent = stats.frames_sent

@@ -48,6 +48,7 @@ _REASONS = {
     "participant_removed": "an administrator removed this participant",
     "room_deleted": "the room was deleted",
     "server_shutdown": "the server is shutting down",
+    "silent": "nothing of a track arrived there, nor after it was published anew",
 }
 
 
@@ -74,6 +75,7 @@ class RoomConnection:
         self._log = logger.bind(room=address.room, identity=address.identity)
         self._publications: list[Publication] = []
         self._room: rtc.Room | None = None
+        self._gone: asyncio.Future[str] | None = None  # will say why the room was lost
         self._task: asyncio.Task[None] | None = None
         self._joined = False
         self._ever_joined = asyncio.Event()
@@ -98,7 +100,7 @@ class RoomConnection:
         """Publish ``publication`` here whenever there is a room."""
         self._publications.append(publication)
         if self._room is not None:
-            publication.room_joined(self._room)
+            publication.room_joined(self._room, self.join_anew)
             if not self._joined:
                 publication.room_interrupted()
 
@@ -106,6 +108,15 @@ class RoomConnection:
         """Forget ``publication``, if it was added; whoever calls this closes it."""
         if publication in self._publications:
             self._publications.remove(publication)
+
+    def join_anew(self) -> None:
+        """Leave the room and join it again: a track in it stays silent, and publishing it anew was no help.
+
+        Where others get through on the same connection they are not disturbed for it.
+        """
+        others_get_through = any(publication.running for publication in self._publications)
+        if self._gone is not None and not self._gone.done() and not others_get_through:
+            self._gone.set_result("silent")
 
     async def _run(self) -> None:
         backoff = Backoff(FIRST_DELAY, LONGEST_DELAY)
@@ -124,6 +135,7 @@ class RoomConnection:
     async def _stay(self, backoff: Backoff) -> None:
         room = rtc.Room()
         gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._gone = gone
         self._listen(room, gone)
         connecting = self._tasks.begin(f"connect {self._address!r}", self._connect(room))
         try:
@@ -189,7 +201,7 @@ class RoomConnection:
         self._ever_joined.set()
         self.problem = None
         for publication in self._publications:
-            publication.room_joined(room)
+            publication.room_joined(room, self.join_anew)
 
     def _part(self) -> None:
         self._room = None

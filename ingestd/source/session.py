@@ -2,20 +2,31 @@
 
 import asyncio
 import fcntl
+import math
 import select
+import socket
+import struct
 import termios
 import time
 from typing import Protocol, cast
 
-# Most pictures in one call, and no more than can be taken in before the other streams want their turn.
+# Most pictures in one read.
 RECEIVE_BUFFER_BYTES = 64 * 1024
-# Whoever keeps the loop longer than this with one read waits as long again, so that bytes made to be slow to
-# read (thousands of tiny units) take at most half of its time.
+# So much is passed on at a time: of bytes made to be slow to read (thousands of tiny units) this takes up to
+# 20 ms. Every slice costs a picture about 10 µs.
+SLICE_BYTES = 4 * 1024
+# Whoever keeps the loop longer than this waits as long again with the rest of what has arrived, so that such
+# bytes take at most half of its time.
 LONGEST_TURN = 0.01
 # The metric label of an end that we made because the encoder was silent.
 IDLE_TIMEOUT = "idle_timeout"
 # An encoder that does not read must cost nothing: beyond this, messages to it are dropped.
 MAX_UNREAD_BYTES = 16 * 1024
+# struct tcp_info (linux/tcp.h): tcpi_rcv_mss and tcpi_advmss.
+TCP_INFO = struct.Struct("=20xI60xI")
+# Networks carry at most 9000 bytes or so at once. A greater MSS is that of the machine itself, which sends
+# whole writes as one segment: their ends say nothing of segments.
+LARGEST_SEGMENT = 9000
 
 
 class Handler(Protocol):
@@ -48,7 +59,11 @@ class Session(asyncio.BufferedProtocol):
         self._reason: tuple[str, str | None] | None = None
         self._closed = asyncio.get_running_loop().create_future()
         self._held = False
-        self._kept = 0  # bytes in the buffer that came while held
+        self.throttled = False  # nothing is read for now
+        self._waiting = self._view[:0]  # in the buffer, and not passed on yet
+        # Of the bytes that are being passed on:
+        self.arrived = 0.0  # when they had come, by time.monotonic()
+        self.segment_bytes = 0  # how many a full segment of TCP has; 0: there is no telling
         self.heard = False  # at least one byte has come
         self.cut = False  # ended by us while the encoder may have been sending
         self.host = ""
@@ -71,11 +86,13 @@ class Session(asyncio.BufferedProtocol):
         """``nbytes`` have arrived."""
         self.heard = True
         self._last_data = self._loop.time()
+        self.arrived = time.monotonic()
+        self.segment_bytes = segment_bytes_of(self._transport) if self._transport is not None else 0
+        self._waiting = self._view[:nbytes]
         if self._held:
-            self._kept = nbytes
             self._pause_reading()
         else:
-            self._take_in(nbytes)
+            self._pass_on()
 
     def eof_received(self) -> bool:
         """The encoder has said all it had to say."""
@@ -89,6 +106,7 @@ class Session(asyncio.BufferedProtocol):
             return  # given up before
         if self._idle is not None:
             self._idle.cancel()
+        self._pass_on(math.inf)
         fault = (f"the connection broke: {error}", "connection_lost") if error else ("closed", None)
         self._handler.encoder_gone(self, *(self._reason or fault))
         self._closed.set_result(None)
@@ -104,13 +122,23 @@ class Session(asyncio.BufferedProtocol):
         self._held = False
         self._last_data = self._loop.time()
         self._watch_idle()
-        if self._kept:
+        if self._waiting:
+            self._go_on()
+
+    def throttle(self, full: bool) -> None:
+        """Read nothing while ``full``: the encoder has to wait, as TCP takes no more of it."""
+        if full == self.throttled:
+            return
+        self.throttled = full
+        if full:
+            self._pause_reading()
+        else:
             self._resume_reading()
-            self._take_in(self._kept)
 
     def close(self, reason: str, error: str | None = None) -> None:
         """End the connection now; what has not been read is lost."""
         self.cut = True
+        self._waiting = self._view[:0]
         self._end(reason, error)
 
     def give_up(self) -> None:
@@ -125,8 +153,10 @@ class Session(asyncio.BufferedProtocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return False
-        socket = transport.get_extra_info("socket")
-        pending = fcntl.ioctl(socket.fileno(), termios.FIONREAD, b"\0\0\0\0")
+        if self._waiting:
+            return True
+        line = transport.get_extra_info("socket")
+        pending = fcntl.ioctl(line.fileno(), termios.FIONREAD, b"\0\0\0\0")
         return any(pending)
 
     def finished(self) -> bool:
@@ -157,13 +187,23 @@ class Session(asyncio.BufferedProtocol):
     def _loop(self) -> asyncio.AbstractEventLoop:
         return self._closed.get_loop()
 
-    def _take_in(self, nbytes: int) -> None:
+    def _pass_on(self, turn: float = LONGEST_TURN) -> bool:
+        """Pass on what waits, as far as one ``turn`` (seconds) goes; return whether that is all."""
         began = time.monotonic()
-        self._handler.encoder_data(self, self._view[:nbytes])
-        took = time.monotonic() - began
-        if took > LONGEST_TURN:
-            self._pause_reading()
-            self._loop.call_later(took, self._resume_reading)
+        while self._waiting:
+            data, self._waiting = self._waiting[:SLICE_BYTES], self._waiting[SLICE_BYTES:]
+            self._handler.encoder_data(self, data)
+            took = time.monotonic() - began
+            if took > turn:
+                self._pause_reading()
+                self._loop.call_later(took, self._go_on)
+                return False
+        return True
+
+    def _go_on(self) -> None:
+        """Pass on what waits, then read more."""
+        if self._pass_on():
+            self._resume_reading()
 
     def _end(self, reason: str, error: str | None) -> None:
         self._reason = self._reason or (reason, error)
@@ -175,7 +215,8 @@ class Session(asyncio.BufferedProtocol):
             self._transport.pause_reading()
 
     def _resume_reading(self) -> None:
-        if self._transport is not None:
+        # What waits lies in the buffer, which reading would fill anew.
+        if self._transport is not None and not self.throttled and not self._waiting:
             self._transport.resume_reading()
 
     def _watch_idle(self) -> None:
@@ -203,3 +244,13 @@ def peer_of(transport: asyncio.BaseTransport) -> tuple[str, str]:
         return "", "unix"
     host, port = address[:2]
     return host, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def segment_bytes_of(transport: asyncio.BaseTransport) -> int:
+    """How many bytes the full segments have that arrive; 0 where there is no telling."""
+    line = transport.get_extra_info("socket")
+    # TLS holds back what has come of a record, and a unix socket has no segments.
+    if line.family == socket.AF_UNIX or transport.get_extra_info("sslcontext") is not None:
+        return 0
+    received, announced = TCP_INFO.unpack(line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO.size))
+    return received if announced <= LARGEST_SEGMENT else 0

@@ -1,13 +1,15 @@
 """What is handed over and when, told as events and what follows from them."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from ingestd.delivery import delivery, gop
+from ingestd.delivery import gop, waiting
 from ingestd.delivery.books import Drop
-from ingestd.delivery.delivery import CALM, FIRST_COOLDOWN, LONGEST_COOLDOWN, PAUSE, PROBE_INTERVAL
+from ingestd.delivery.delivery import AT_ONCE, LONGEST_BURST, PAUSE, PROBE_INTERVAL
 from ingestd.delivery.pacer import HURRIED, LEAST, LONG_QUEUE, RELAXED
+from ingestd.delivery.replays import CALM, FIRST_COOLDOWN, LONGEST_COOLDOWN, START, Replay
 from ingestd.delivery.timestamps import MAX_LAG
 from ingestd.media.access_unit import AccessUnit
 from tests.delivery.transcript import CALL, FRAME, INFO, Transcript, access_unit
@@ -43,12 +45,24 @@ def test_without_a_track_nothing_is_handed_over_and_nothing_is_due() -> None:
 
 def test_without_a_track_a_newer_keyframe_replaces_what_waits() -> None:
     script = Transcript()
-    script.receive("K1 d2 d3 K4 d5")
+    script.receive("K1 d2 d3")
+    script.pass_time(AT_ONCE + FRAME)
+    script.receive("K4 d5")
     assert script.dropped() == {"no_room": 3}
     script.open()
     assert script.take() == "K4"
     script.run()
     assert script.drain() == "d5"
+
+
+def test_without_a_track_what_comes_at_once_is_kept() -> None:
+    script = Transcript()
+    script.receive("K1 d2 K3 d4")
+    script.open()
+    assert script.take() == "K1"
+    script.run()
+    assert script.drain() == "d2 K3 d4"
+    assert script.dropped() == {}
 
 
 # While WebRTC has yet to encode.
@@ -71,8 +85,9 @@ def test_a_keyframe_that_comes_during_the_trial_is_tried_instead() -> None:
     script.receive("K1 d2")
     script.open()
     assert script.take() == "K1"
+    script.pass_time(AT_ONCE + FRAME)
     script.receive("d3 K4 d5")
-    assert script.drain(1.5 * PROBE_INTERVAL) == "K4"
+    assert script.drain(1.5 * PROBE_INTERVAL) == "K4 (K4)"
     assert script.dropped() == {"no_room": 2}
     script.run()
     assert script.drain() == "d5"
@@ -118,6 +133,7 @@ def test_after_a_reconnection_the_gop_is_handed_over_again_and_then_what_waited(
 def test_after_a_reconnection_a_keyframe_that_came_meanwhile_is_all_that_counts() -> None:
     script = Transcript.running("K1 d2")
     script.delivery.closed()
+    script.pass_time(AT_ONCE)
     script.receive("d3 K4 d5")
     script.open()
     assert script.take() == "K4"
@@ -176,18 +192,96 @@ def test_a_keyframe_request_is_answered_with_the_whole_gop() -> None:
 def test_a_loss_behind_which_nothing_comes_is_mended_by_the_gop() -> None:
     script = Transcript.running("K1 d2 d3")
     script.pass_time(PAUSE)
-    script.delivery.lost(script.now)
+    script.delivery.lost(1, script.now)
     assert script.drain() == "(K1) (d2) (d3)"
 
 
 def test_a_loss_behind_which_pictures_come_is_left_to_webrtc_to_ask_for() -> None:
     script = Transcript.running("K1 d2 d3")
-    script.delivery.lost(script.now)
+    script.delivery.lost(1, script.now)
     assert script.drain() == ""
+
+
+@pytest.mark.parametrize("replay", [Replay.START, Replay.NEVER])
+def test_a_request_is_left_to_the_encoder_where_replays_are_not_wanted(replay: Replay) -> None:
+    script = Transcript.running("K1 d2 d3", replay=replay)
+    script.pass_time(START)
+    script.ask_for_keyframe()
+    assert script.drain(1) == ""
+    script.receive("d4")
+    assert script.drain() == "d4"
+
+
+def test_at_the_start_a_request_is_answered_also_where_later_ones_are_not() -> None:
+    script = Transcript.running("K1 d2 d3", replay=Replay.START)
+    script.ask_for_keyframe()
+    assert script.drain(1) == "(K1) (d2) (d3)"
+
+
+def test_a_new_track_begins_with_the_gop_unless_nothing_is_ever_handed_over_again() -> None:
+    for replay, then in ((Replay.START, "(d2) (d3) d4 K5"), (Replay.NEVER, "K5")):
+        script = Transcript.running("K1 d2 d3", replay=replay)
+        script.delivery.closed()
+        script.open()
+        assert script.take() == "(K1)"
+        script.receive("d4")
+        script.run()
+        script.receive("K5")
+        assert script.drain() == then
+
+
+def test_a_new_track_on_a_link_that_is_far_too_slow_begins_with_the_next_keyframe() -> None:
+    script = Transcript.running("K1")
+    for n in range(2, 60):
+        script.delivery.receive(access_unit(f"d{n}", 6000), script.now, 0)
+        script.drain(FRAME)
+    script.delivery.closed()
+    script.open()
+    assert script.take() == "(K1)"
+    script.delivery.target_bitrate(0.16e6)  # for 1.4 Mbit/s
+    script.run()
+    assert script.receive("d60 K61") == [Drop.AFTER_LOSS, None]
+    assert script.drain() == "K61"
+
+
+def test_a_request_just_before_a_keyframe_is_answered_by_it() -> None:
+    gop = [f"d{n}" for n in range(59)]
+    script = Transcript.running(" ".join(["K1", *gop, "K2", *gop]))
+    script.ask_for_keyframe()
+    assert script.drain(FRAME) == ""
+    script.receive("K3")
+    assert script.drain(1) == "K3"
+
+
+def test_a_gop_that_takes_too_long_to_send_is_not_handed_over_again() -> None:
+    script = Transcript.running("K1")
+    for n in range(2, 100):
+        script.delivery.receive(access_unit(f"d{n}", 6000), script.now, 0)
+        script.drain(FRAME)
+    script.delivery.target_bitrate(0.5e6)
+    script.ask_for_keyframe()
+    assert script.drain(1) == ""
+    script.delivery.target_bitrate(5e6)
+    script.ask_for_keyframe()
+    assert script.drain(1).startswith("(K1)")
+
+
+def test_where_the_link_is_too_slow_for_what_is_live_nothing_is_sent_twice() -> None:
+    script = Transcript.running("K1")
+    for n in range(2, 400):
+        keyframe = n % 100 == 0
+        name = f"{'K' if keyframe else 'd'}{n}"
+        script.delivery.receive(access_unit(name, 6000), script.now, 0)
+        script.drain(FRAME)
+    script.delivery.target_bitrate(0.6e6)  # for 1.4 Mbit/s
+    script.pass_time(1)
+    script.ask_for_keyframe()
+    assert script.drain(1) == ""
 
 
 def test_only_the_newest_gop_is_handed_over_again() -> None:
     script = Transcript.running("K1 d2 K3 d4")
+    script.pass_time(0.2)
     script.ask_for_keyframe()
     assert script.drain() == "(K3) (d4)"
 
@@ -305,7 +399,7 @@ def test_a_new_track_begins_with_a_keyframe_where_the_gop_was_too_large_to_hold(
     script.open()
     assert script.drain() == ""
     assert script.dropped() == {"queue_full": 1}
-    assert script.receive("d7 K8 d9") == [Drop.BEFORE_KEYFRAME, None, None]
+    assert script.receive("d7 K8 d9") == [Drop.QUEUE_FULL, None, None]
     assert script.take() == "K8"
     script.run()
     assert script.drain() == "d9"
@@ -373,6 +467,41 @@ def test_a_rejected_replay_is_tried_again_after_a_pause() -> None:
     assert script.dropped() == {}
 
 
+def test_nothing_passes_behind_a_gap_that_no_replay_may_close() -> None:
+    script = Transcript.running("K1 d2", replay=Replay.NEVER)
+    script.receive("d3 d4")
+    script.rejecting = True
+    assert script.take() == "d3"
+    script.rejecting = False
+    assert script.drain() == ""
+    assert script.receive("d5 K6 d7") == [Drop.AFTER_LOSS, None, None]
+    assert script.drain() == "K6 d7"
+    assert script.dropped() == {"rejected": 1, "after_loss": 2}
+
+
+def test_nothing_passes_behind_a_gap_until_a_replay_may_close_it() -> None:
+    script = Transcript.running("K1 d2")
+    script.ask_for_keyframe()
+    assert script.drain(0.03) == "(K1) (d2)"
+    script.rejecting = True
+    script.receive("d3")
+    assert script.take() == "d3"
+    script.rejecting = False
+    script.receive("d4")
+    assert script.drain(FIRST_COOLDOWN / 2) == ""
+    assert script.drain() == "(K1) (d2) (d3) d4"
+
+
+def test_a_gap_ends_with_the_keyframe_that_waits_behind_it() -> None:
+    script = Transcript.running("K1 d2", replay=Replay.NEVER)
+    script.receive("d3 d4 K5 d6")
+    script.rejecting = True
+    assert script.take() == "d3"
+    script.rejecting = False
+    assert script.drain() == "K5 d6"
+    assert script.dropped() == {"rejected": 1, "after_loss": 1}
+
+
 # More than the room takes.
 
 
@@ -386,6 +515,15 @@ def test_a_backlog_is_dropped_up_to_the_newest_keyframe_and_no_further() -> None
     assert script.dropped() == {"backlog": 2}
 
 
+def test_a_picture_that_was_known_to_be_whole_only_when_the_next_ones_came_is_not_late() -> None:
+    script = Transcript.running("K1", max_backlog=0.5)
+    script.pass_time(1)
+    late = replace(access_unit("d2"), arrived=script.now - 1)
+    script.delivery.receive(late, script.now, 0)
+    script.receive("K3 d4")
+    assert script.drain() == "d2 K3 d4"
+
+
 def test_a_backlog_without_a_keyframe_is_worked_off() -> None:
     script = Transcript.running("K1", max_backlog=0.5)
     script.receive("d2 d3 d4")
@@ -396,19 +534,49 @@ def test_a_backlog_without_a_keyframe_is_worked_off() -> None:
     assert script.delivery.backlog(script.now) == 0
 
 
+def test_a_stall_behind_which_everything_comes_at_once_is_cut_short_at_the_newest_keyframe() -> None:
+    names = [f"{'K' if n % 60 == 0 else 'd'}{n}" for n in range(200)]
+    script = Transcript.running(" ".join(names[:70]), max_backlog=0.5)
+    script.pass_time(5)
+    script.receive(" ".join(names[70:]))
+    began = script.now
+    assert script.drain(2).split() == names[180:]
+    assert script.handed_over_at[-1] - began < 0.3
+    assert script.dropped() == {"backlog": 110}
+
+
+def test_a_stall_shorter_than_the_backlog_allowed_costs_nothing() -> None:
+    names = [f"{'K' if n % 6 == 0 else 'd'}{n}" for n in range(100)]
+    script = Transcript.running(" ".join(names[:70]), max_backlog=0.5)
+    script.pass_time(0.4)
+    script.receive(" ".join(names[70:82]))
+    assert script.drain(1).split() == names[70:82]
+    assert script.dropped() == {}
+
+
+@pytest.mark.parametrize("framerate", [30, 60, 120])
+def test_who_writes_thirty_pictures_at_a_time_loses_none(framerate: int) -> None:
+    script = Transcript.running("K0", max_backlog=0.5, max_framerate=framerate)
+    for burst in range(10):
+        names = " ".join(f"{'K' if n % 10 == 5 else 'd'}{burst}-{n}" for n in range(LONGEST_BURST))
+        script.receive(names)
+        assert script.drain(LONGEST_BURST / framerate) == names
+    assert script.dropped() == {}
+
+
 def test_too_many_waiting_pictures_are_dropped_up_to_the_next_keyframe(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(delivery, "MAX_GOP_PICTURES", 3)
+    monkeypatch.setattr(waiting, "MAX_GOP_PICTURES", 3)
     script = Transcript()
-    assert script.receive("K1 d2 d3 d4 d5") == [None, None, None, Drop.QUEUE_FULL, Drop.BEFORE_KEYFRAME]
+    assert script.receive("K1 d2 d3 d4 d5") == [None, None, None, Drop.QUEUE_FULL, Drop.QUEUE_FULL]
     assert script.delivery.held == 0
-    assert script.dropped() == {"queue_full": 4, "before_keyframe": 1}
+    assert script.dropped() == {"queue_full": 5}
     assert script.receive("K6") == [None]
 
 
 def test_too_many_waiting_bytes_are_dropped_up_to_the_next_keyframe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "MAX_GOP_BYTES", 1000)
+    monkeypatch.setattr(waiting, "MAX_GOP_BYTES", 1000)
     script = Transcript()
 
     def receive(name: str, size: int) -> Drop | None:
@@ -417,14 +585,14 @@ def test_too_many_waiting_bytes_are_dropped_up_to_the_next_keyframe(monkeypatch:
     assert receive("K1", 600) is None
     assert receive("d2", 400) is None
     assert receive("d3", 10) is Drop.QUEUE_FULL
-    assert receive("d4", 10) is Drop.BEFORE_KEYFRAME
+    assert receive("d4", 10) is Drop.QUEUE_FULL
     # What was dropped no longer counts.
     assert receive("K5", 1000) is None
-    assert script.dropped() == {"queue_full": 3, "before_keyframe": 1}
+    assert script.dropped() == {"queue_full": 4}
 
 
 def test_bytes_that_were_handed_over_or_shed_no_longer_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "MAX_GOP_BYTES", 1000)
+    monkeypatch.setattr(waiting, "MAX_GOP_BYTES", 1000)
     script = Transcript.running("K1", max_backlog=0.5)
 
     def receive(name: str, size: int) -> Drop | None:
@@ -473,12 +641,12 @@ def test_the_rest_of_a_picture_that_was_dropped_goes_with_it() -> None:
 def test_a_picture_too_large_when_whole_is_dropped_up_to_the_next_keyframe(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(delivery, "MAX_GOP_BYTES", 1000)
+    monkeypatch.setattr(waiting, "MAX_GOP_BYTES", 1000)
     script = Transcript()
     script.receive("K1 d2")
     script.delivery.correct(access_unit("d2", 1000))
     assert script.dropped() == {"queue_full": 2}
-    assert script.receive("d3") == [Drop.BEFORE_KEYFRAME]
+    assert script.receive("d3") == [Drop.QUEUE_FULL]
 
 
 def test_a_gop_too_large_when_whole_is_not_handed_over_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -486,8 +654,8 @@ def test_a_gop_too_large_when_whole_is_not_handed_over_again(monkeypatch: pytest
     script = Transcript.running("K1 d2")
     script.delivery.correct(access_unit("d2", 1000))
     assert script.drain(10) == ""
-    assert script.receive("d3") == [None]
-    assert script.take() == "d3"
+    assert script.receive("d3 K4") == [Drop.AFTER_LOSS, None]
+    assert script.drain() == "K4"
 
 
 def test_a_gop_too_large_when_whole_leaves_nothing_to_try(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -496,7 +664,7 @@ def test_a_gop_too_large_when_whole_leaves_nothing_to_try(monkeypatch: pytest.Mo
     script.delivery.closed()
     script.open()
     script.delivery.correct(access_unit("d2", 1000))
-    assert script.receive("d3") == [Drop.BEFORE_KEYFRAME]
+    assert script.receive("d3") == [Drop.QUEUE_FULL]
     assert script.drain(10) == ""
 
 

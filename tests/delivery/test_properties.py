@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ingestd.delivery import delivery, gop
+from ingestd.delivery import gop, waiting
 from ingestd.delivery.books import Drop
-from ingestd.delivery.delivery import Delivery
+from ingestd.delivery.delivery import Delivery, _State
 from ingestd.delivery.pacer import LEAST
 from ingestd.delivery.picture import HandOver
+from ingestd.delivery.replays import Replay
 from ingestd.delivery.timestamps import MAX_LAG
 from ingestd.media.access_unit import AccessUnit, Codec
 from tests.delivery.transcript import INFO
@@ -31,7 +32,7 @@ class AnyOrder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.limits = pytest.MonkeyPatch()
-        for module in (delivery, gop):
+        for module in (gop, waiting):
             self.limits.setattr(module, "MAX_GOP_BYTES", MOST_BYTES)
             self.limits.setattr(module, "MAX_GOP_PICTURES", MOST_PICTURES)
         self.delivery = Delivery(MAX_BACKLOG)
@@ -52,6 +53,10 @@ class AnyOrder(RuleBasedStateMachine):
         self.limits.undo()
 
     # What happens.
+
+    @initialize(replay=st.sampled_from(Replay))
+    def begin(self, replay: Replay) -> None:
+        self.delivery = Delivery(MAX_BACKLOG, replay)
 
     @rule(seconds=durations)
     def time_passes(self, seconds: float) -> None:
@@ -151,6 +156,14 @@ class AnyOrder(RuleBasedStateMachine):
     def keyframe_requested(self) -> None:
         self.delivery.keyframe_requested(self.now)
 
+    @rule(bitrate=st.sampled_from([1e3, 1e5, 1e7]))
+    def target_bitrate(self, bitrate: float) -> None:
+        self.delivery.target_bitrate(bitrate)
+
+    @rule(count=st.integers(1, 3))
+    def lost(self, count: int) -> None:
+        self.delivery.lost(count, self.now)
+
     @rule()
     def stop(self) -> None:
         self.head = None
@@ -168,6 +181,8 @@ class AnyOrder(RuleBasedStateMachine):
         self.look_at(hand_over)
         self.now += takes
         self.delivery.handed_over(hand_over, accepted, self.now)
+        if not accepted and self.delivery._state is _State.RUNNING and not hand_over.again:
+            self.decoded = None
         self.ended = self.now
 
     @rule(limit=st.integers(1, 3 * MOST_PICTURES))
@@ -219,15 +234,15 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def memory_is_bounded(self) -> None:
-        waiting, held = self.delivery._waiting, self.delivery._gop
-        assert len(waiting) <= MOST_PICTURES
+        queue, held = self.delivery._waiting, self.delivery._gop
+        assert len(queue) <= MOST_PICTURES
         assert len(held) <= MOST_PICTURES
-        assert self.delivery._waiting_bytes == sum(len(p.access_unit.data) for p in waiting) <= MOST_BYTES
+        assert queue._bytes == sum(len(p.access_unit.data) for p in queue._pictures) <= MOST_BYTES
         assert held.bytes == sum(len(held[i].access_unit.data) for i in range(len(held))) <= MOST_BYTES
 
     @invariant()
     def what_waits_on_a_running_track_is_due(self) -> None:
-        if self.delivery._state is delivery._State.RUNNING and self.delivery.held:
+        if self.delivery._state is _State.RUNNING and self.delivery.held:
             assert self.delivery.due() is not None
 
     @invariant()

@@ -1,7 +1,10 @@
 """A delivery and its clock; pictures are named, "K…" is a keyframe, and "(K…)" was handed over before."""
 
+from typing import Any
+
 from ingestd.delivery.books import Drop
 from ingestd.delivery.delivery import Delivery
+from ingestd.delivery.replays import Replay
 from ingestd.media.access_unit import AccessUnit, Codec, Format, StreamInfo
 
 INFO = StreamInfo(Codec.VP8, Format.IVF, 640, 480, "0", "", "4:2:0", 8, None)
@@ -17,17 +20,19 @@ def access_unit(name: str, size: int = 0) -> AccessUnit:
 class Transcript:
     """Events go in by name, what is handed over comes out by name."""
 
-    def __init__(self, max_backlog: float = 0.5) -> None:
-        self.delivery = Delivery(max_backlog)
+    def __init__(
+        self, max_backlog: float = 0.5, replay: Replay = Replay.ALWAYS, max_framerate: float = 60.0
+    ) -> None:
+        self.delivery = Delivery(max_backlog, replay, max_framerate)
         self.now = 1000.0
         self.rejecting = False
         self.handed_over_at: list[float] = []
         self.timestamps: list[int] = []
 
     @classmethod
-    def running(cls, names: str = "", max_backlog: float = 0.5) -> "Transcript":
+    def running(cls, names: str = "", **options: Any) -> "Transcript":
         """One whose track runs, and which has handed over `names`, the first of them a keyframe."""
-        script = cls(max_backlog)
+        script = cls(**options)
         first, *rest = names.split() or ["K0"]
         script.receive(first)
         script.open()

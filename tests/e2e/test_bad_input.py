@@ -1,8 +1,10 @@
 """Input nobody can publish: counted, said in words, bounded in memory, and the next encoder is served."""
 
 import asyncio
+import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -95,6 +97,26 @@ def test_a_stream_without_parameter_sets_is_held_back_and_said_once(
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
         assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
+
+
+@pytest.mark.long
+def test_an_encoder_that_sends_no_keyframe_is_asked_for_one_and_named_everywhere(
+    run_daemon: RunDaemon, room: str
+) -> None:
+    video = encode("h264", frames=240, gop=240, size=(160, 120))
+    deltas = replace(video, access_units=video.access_units[1:], keyframes=())
+    with (
+        run_daemon(stream("cam", room, feedback={"inline": True})) as daemon,
+        Encoder(daemon.port(), deltas),
+    ):
+        warning = daemon.wait_for_problem("no keyframe came", "asked for one", "-g 60")
+        assert warning["stream"] == "cam"
+        (shown,) = json.loads(daemon.get("/api/streams")[1])
+        assert any("no keyframe came" in problem for problem in shown["problems"])
+        assert "no keyframe came" in daemon.get("/")[1]
+        metrics = daemon.metrics()
+        assert metrics.total("ingestd_feedback_messages_total", type="keyframe", result="sent") > 1
+        assert metrics.total("ingestd_frames_submitted_total") == 0
 
 
 def test_h265_is_understood_and_said_not_to_be_published_yet(

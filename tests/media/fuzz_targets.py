@@ -9,7 +9,18 @@ from contextlib import suppress
 from itertools import cycle
 
 from ingestd.errors import BitstreamError
-from ingestd.media import av1, h264, h265, obu, recognise, sei, vp8, vp9
+from ingestd.media import (
+    av1,
+    h264,
+    h264_parameter_sets,
+    h265,
+    h265_parameter_sets,
+    obu,
+    recognise,
+    sei,
+    vp8,
+    vp9,
+)
 from ingestd.media.access_unit import AccessUnit, Codec
 from ingestd.media.annexb import AnnexBReader
 from ingestd.media.bits import BitReader
@@ -34,13 +45,13 @@ READERS: dict[str, Callable[[], Reader]] = {
 
 # None is ever called without a byte.
 PARSERS: dict[str, Callable[[bytes], object]] = {
-    "h264 sps": h264.parse_sps,
-    "h264 pps": h264.parse_pps,
+    "h264 sps": h264_parameter_sets.parse_sps,
+    "h264 pps": h264_parameter_sets.parse_pps,
     "h264 slice": lambda data: h264.parse_slice_header(data, ParameterSets()),
     "h264 sei": lambda data: sei.sei_messages(data, header_bytes=1),
-    "h265 vps": h265.parse_vps,
-    "h265 sps": h265.parse_sps,
-    "h265 pps": h265.parse_pps,
+    "h265 vps": h265_parameter_sets.parse_vps,
+    "h265 sps": h265_parameter_sets.parse_sps,
+    "h265 pps": h265_parameter_sets.parse_pps,
     "h265 slice": lambda data: h265.parse_slice_segment_header(data, ParameterSets()),
     "h265 sei": lambda data: sei.sei_messages(data, header_bytes=2),
     "recovery point": sei.recovery_frame_cnt,

@@ -74,7 +74,13 @@ def test_sequence_headers_real_encoders_wrote(sequence_header: str, profile: int
         chroma_format=chroma_format,
         frame_rate=None,
         spatial_layers=0,
+        temporal_layers=0,
     )
+
+
+def test_a_sequence_header_larger_than_any_is_not_kept_and_put_before_every_key_frame() -> None:
+    with pytest.raises(BitstreamError, match="more than any real one"):
+        parse_sequence_header(sequence() + bytes(1024))
 
 
 TIMING = u(32, 1001) + u(32, 60000)  # num_units_in_display_tick, time_scale
@@ -233,7 +239,7 @@ def test_a_keyframe_whose_sequence_header_was_never_seen_lacks_it() -> None:
     assert unit.info is None
 
 
-def test_the_info_is_that_of_the_last_sequence_header_and_the_same_object_while_unchanged() -> None:
+def test_the_info_is_that_of_the_last_sequence_header_until_another_says_otherwise() -> None:
     start = AV1_DELIMITER + AV1_SEQUENCE_HEADER + AV1_KEY
     before, key, delta, again, changed = read(
         AV1_DELTA, start, AV1_DELTA, start, obu(1, sequence("001 0 0", color="1 0 0")) + AV1_KEY
@@ -250,10 +256,20 @@ def test_the_info_is_that_of_the_last_sequence_header_and_the_same_object_while_
         bit_depth=8,
         frame_rate=None,
     )
-    assert key.info is delta.info is again.info
+    assert key.info == delta.info == again.info
     assert changed.info is not None
     assert (changed.info.profile, changed.info.level) == ("High", "3.1")
     assert (changed.info.chroma_format, changed.info.bit_depth) == ("4:4:4", 10)
+
+
+@pytest.mark.parametrize(("operating_point_idc", "layers"), [(0, (1, 1)), (0x303, (2, 2)), (0x107, (1, 3))])
+def test_the_layers_are_those_of_the_first_operating_point(
+    operating_point_idc: int, layers: tuple[int, int]
+) -> None:
+    points = "0" + u(5, 1) + u(12, operating_point_idc) + LEVEL_3_1 + u(12, 0x101) + LEVEL_3_1
+    (unit,) = read(AV1_DELIMITER + obu(1, sequence(points=points)) + AV1_KEY)
+    assert unit.info is not None
+    assert (unit.info.layers, unit.info.temporal_layers) == layers
 
 
 def test_timing_info_goes_before_the_rate_of_the_container() -> None:

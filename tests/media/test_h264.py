@@ -3,7 +3,8 @@ import pytest
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec
 from ingestd.media.annexb import AnnexBReader
-from ingestd.media.h264 import level_name, parse_pps, parse_slice_header, parse_sps, profile_name
+from ingestd.media.h264 import parse_slice_header
+from ingestd.media.h264_parameter_sets import level_name, parse_pps, parse_sps, profile_name
 from ingestd.media.parameter_sets import ParameterSets
 from ingestd.media.random_access import MAX_PICTURES_BETWEEN
 from tests.media.vectors_h26x import (
@@ -67,6 +68,25 @@ def test_the_frame_rate_counts_two_fields_and_survives_emulation_prevention() ->
     assert parse_sps(sps(timing=(1001, 60000))).frame_rate == pytest.approx(29.97, abs=0.001)
     assert parse_sps(sps(timing=(0, 60))).frame_rate is None
     assert parse_sps(sps()).frame_rate is None
+
+
+@pytest.mark.parametrize("hrd", [False, True])
+def test_the_reorder_depth_stands_at_the_end_of_the_vui(hrd: bool) -> None:
+    assert parse_sps(sps(timing=(1, 60), hrd=hrd, reorder_depth=3)).reorder_depth == 3
+    assert parse_sps(sps(timing=(1, 60), hrd=hrd)).reorder_depth is None
+    assert parse_sps(sps(pic_order_cnt_type=2)).reorder_depth == 0, "output is in the order of decoding"
+
+
+def test_a_vui_cut_behind_the_timing_costs_only_the_reorder_depth() -> None:
+    cut = parse_sps(sps(timing=(1, 60), hrd=True, reorder_depth=3)[:-4])
+    assert (cut.frame_rate, cut.reorder_depth) == (30.0, None)
+
+
+def test_a_subset_sps_says_that_there_are_layers_or_views() -> None:
+    for subset, layers in ((b"", 1), (START + b"\x6f" + sps()[1:], 2)):
+        stream = annexb(*SETS) + subset + annexb(IDR, P1)
+        units = read_in_every_chunking(lambda: AnnexBReader(Codec.H264, ParameterSets()), stream)
+        assert [unit.info.layers for unit in units if unit.info] == [layers] * 2
 
 
 def test_a_cut_vui_costs_only_the_frame_rate() -> None:

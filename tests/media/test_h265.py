@@ -3,7 +3,7 @@ import pytest
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import AccessUnit, Codec
 from ingestd.media.annexb import AnnexBReader
-from ingestd.media.h265 import parse_pps, parse_sps, parse_vps
+from ingestd.media.h265_parameter_sets import parse_pps, parse_sps, parse_vps
 from ingestd.media.parameter_sets import ParameterSets
 from tests.media.vectors_h26x import (
     H265_AUD,
@@ -251,3 +251,13 @@ def test_what_stands_before_the_count_in_a_slice_header() -> None:
         h265_slice(1, output_flag=True, extra_bits="10", colour_plane=2, poc_lsb=lsb) for lsb in (3, 2, 4)
     )
     assert reordered(*sets, IDR, first, second, third) == [False, False, True, False]
+
+
+def test_a_stream_of_fields_and_one_of_layers_say_so() -> None:
+    assert parse_sps(h265_sps(timing=(1, 50), field_seq=True)).may_hold_fields
+    assert not parse_sps(h265_sps(timing=(1, 50))).may_hold_fields
+    for layers in (1, 3):
+        stream = annexb(h265_vps(layers=layers), h265_sps(), h265_pps(), h265_slice(19))
+        (unit,) = read_in_every_chunking(lambda: AnnexBReader(Codec.H265, ParameterSets()), stream)
+        assert unit.info is not None
+        assert (unit.info.layers, unit.info.reorder_depth) == (layers, 0)

@@ -4,18 +4,24 @@ import pytest
 
 from ingestd.media.access_unit import AccessUnit, Codec
 from ingestd.media.annexb import AnnexBReader
+from ingestd.media.arrivals import Arrivals, Span
 from ingestd.media.parameter_sets import ParameterSets
-from ingestd.media.quiet import FIRST_PROOF, LARGE, LEAST_PAUSE, SILENCE, EndOfPicture
+from ingestd.media.quiet import FIRST_PROOF, LEAST_PAUSE, LONGEST_PROOF, PAUSES, SILENCE, EndOfPicture
 from tests.media.vectors_h26x import annexb, pps, slice, sps
 
 FRAME = 1 / 30
+AT_ONCE = 0.0001  # between two reads of what was written in one go
+SEGMENT = 1400  # of TCP, on a path through a tunnel
+WHOLE = Span(aligned=True, pieces=0, pause=0.0)
 
 
 class Transcript:
     """Writes pictures at 30 fps and takes what comes out, by the next picture or by the silence."""
 
-    def __init__(self) -> None:
-        self.reader = AnnexBReader(Codec.H264, ParameterSets())
+    def __init__(self, segment_bytes: int = 0) -> None:
+        arrivals = Arrivals()
+        arrivals.segment_bytes = segment_bytes
+        self.reader = AnnexBReader(Codec.H264, ParameterSets(), arrivals)
         self.now = 0.0
         self.count = 0
         self.out: list[AccessUnit] = []
@@ -26,6 +32,12 @@ class Transcript:
         n = self.count
         body = slice(idr=n == 1, frame_num=(n - 1) % 16, poc_lsb=2 * (n - 1) % 16, payload=b"x" * size)
         return annexb(sps(), pps(), body) if n == 1 else annexb(body)
+
+    def picture_goes_on(self, size: int) -> bytes:
+        """Another slice of the picture."""
+        n = self.count
+        number, order = (n - 1) % 16, 2 * (n - 1) % 16
+        return annexb(slice(idr=n == 1, first_mb=9, frame_num=number, poc_lsb=order, payload=b"y" * size))
 
     def write(self, data: bytes, then: float = FRAME) -> float | None:
         """Write, wait `then`; return after how long the reader took the silence for the end, if it did."""
@@ -115,12 +127,14 @@ def test_who_wrote_pictures_in_pieces_is_given_a_moment_where_one_came_at_once()
     assert t.write(t.picture()) == pytest.approx(LEAST_PAUSE)
 
 
-def trickle(t: Transcript, data: bytes, then: float = FRAME, of: int = 100) -> None:
-    """Write so many bytes at a time, without a pause between."""
+def trickle(
+    t: Transcript, data: bytes, then: float = FRAME, of: int = 100, pause: float = AT_ONCE
+) -> float | None:
+    """Write so many bytes at a time; return what writing the last of them does."""
     pieces = [data[start : start + of] for start in range(0, len(data), of)]
     for piece in pieces[:-1]:
-        t.write(piece, then=0.0)
-    t.write(pieces[-1], then)
+        t.write(piece, then=pause)
+    return t.write(pieces[-1], then)
 
 
 def test_two_pictures_in_one_read_are_no_sign_of_anything() -> None:
@@ -142,44 +156,141 @@ def test_each_picture_says_when_its_last_byte_came_not_when_the_next_one_did() -
     assert [unit.arrived for unit in t.out] == pytest.approx([n * FRAME for n in range(4)])
 
 
-def test_large_pictures_and_those_in_several_reads_are_given_a_moment() -> None:
-    end = EndOfPicture()
+@pytest.mark.parametrize("cut", [512, 4096, 32768])
+def test_a_picture_that_ends_where_a_buffer_does_waits_for_the_next(cut: int) -> None:
+    t = Transcript()
+    t.learn()
+    whole = t.picture(size=cut + 1000)
+    assert t.write(whole[:cut], then=0.06) is None
+    assert t.write(whole[cut:]) == 0.0
+    assert t.out[-1].data == whole
+    assert t.reader.faults == []
+
+
+def test_a_stall_of_the_network_cuts_at_a_segment_and_costs_no_trust() -> None:
+    t = Transcript(SEGMENT)
+    t.learn()
+    for segments in range(1, 8):
+        whole = t.picture(size=8 * SEGMENT)
+        assert t.write(whole[: segments * SEGMENT], then=0.06) is None
+        assert t.write(whole[segments * SEGMENT :]) == 0.0
+        assert t.out[-1].data == whole
+        assert t.write(t.picture()) == 0.0
+    assert t.reader.faults == []
+
+
+def test_segments_are_counted_through_pictures_that_were_sent_together() -> None:
+    t = Transcript(SEGMENT)
+    t.learn()
+    first, second = t.picture(), t.picture(size=8 * SEGMENT)
+    sent = first + second
+    assert t.write(sent[: 3 * SEGMENT], then=0.06) is None
+    assert t.write(sent[3 * SEGMENT :]) == 0.0
+    assert [unit.data for unit in t.out[-2:]] == [first, second]
+    assert t.reader.faults == []
+
+
+def test_segments_are_counted_anew_behind_a_buffer_that_was_sent_by_itself() -> None:
+    t = Transcript(SEGMENT)
+    t.learn()
+    whole = t.picture(size=8 * SEGMENT)
+    assert t.write(whole[:4096], then=AT_ONCE) is None
+    assert t.write(whole[4096 : 4096 + SEGMENT], then=0.06) is None
+    assert t.write(whole[4096 + SEGMENT :]) == 0.0
+    assert t.out[-1].data == whole
+
+
+def test_buffers_are_counted_anew_behind_a_picture_that_happens_to_fill_some() -> None:
+    t = Transcript()
+    t.learn()
+    t.write(t.picture(size=1448 - len(t.picture(size=0))))
+    whole = t.picture(size=6000)
+    assert t.write(whole[:4096], then=AT_ONCE) is None
+    assert t.write(whole[4096:]) == 0.0
+
+
+def test_a_large_picture_in_many_reads_is_whole_with_its_last_byte() -> None:
+    t = Transcript(SEGMENT)
+    for _ in range(FIRST_PROOF * 4):
+        waited = trickle(t, t.picture(size=20 * SEGMENT), of=SEGMENT, pause=0.0015)
+    assert waited == 0.0
+    assert t.reader.faults == []
+
+
+def test_bytes_handed_on_in_slices_are_one_read() -> None:
+    t = Transcript()
+    for _ in range(FIRST_PROOF * 2):
+        waited = trickle(t, t.picture(), of=700, pause=0.0)
+    assert waited == 0.0
+
+
+def test_a_picture_of_slices_is_judged_by_the_last_of_them() -> None:
+    t = Transcript()
+    for _ in range(FIRST_PROOF * 2):
+        picture = t.picture(size=1000), t.picture_goes_on(size=300)
+        waited = t.write(b"".join(picture))
+    assert waited == 0.0
+    first, last = t.picture(size=2000), t.picture_goes_on(size=300)
+    assert t.write(first + last[:200], then=0.06) is None
+    t.write(last[200:])
+    t.write(t.picture())
+    assert t.out[-1].data == first + last
+
+
+def test_who_was_wrong_is_trusted_like_others_after_a_long_time() -> None:
+    end, arrivals = EndOfPicture(), Arrivals()
+    arrivals.add(1001, now=1.0)
+    end.learn(keyframe=False, size=1000, slices=1, span=WHOLE)
+    end.wrong(keyframe=False)
+    for _ in range(LONGEST_PROOF):
+        end.learn(keyframe=False, size=1000, slices=1, span=WHOLE)
+    end.learn(keyframe=False, size=1000, slices=1, span=Span(aligned=True, pieces=1, pause=0.06))
+    for _ in range(2 * FIRST_PROOF):
+        assert end.patience(keyframe=False, size=1001, slices=1, arrivals=arrivals) == SILENCE
+        end.learn(keyframe=False, size=1000, slices=1, span=WHOLE)
+    # What is left is the memory of the pause.
+    patience = end.patience(keyframe=False, size=1001, slices=1, arrivals=arrivals)
+    assert patience == pytest.approx(PAUSES * 0.06)
+
+
+def test_those_in_several_pieces_are_given_a_moment() -> None:
+    end, arrivals = EndOfPicture(), Arrivals()
     for _ in range(20):
-        end.learn(keyframe=False, size=LARGE + 1, slices=1, aligned=True, pause=0.0, pieces=0)
-    assert end.patience(keyframe=False, size=LARGE + 1, slices=1, reads=1, pause=0.0, pieces=0) == LEAST_PAUSE
-    end.learn(keyframe=False, size=LARGE + 1, slices=1, aligned=True, pause=LEAST_PAUSE / 2, pieces=0)
-    assert (
-        end.patience(keyframe=False, size=LARGE + 1, slices=1, reads=2, pause=0.0, pieces=0)
-        == 2 * LEAST_PAUSE
-    )
+        end.learn(keyframe=False, size=1000, slices=1, span=WHOLE._replace(pieces=1))
+    arrivals.add(1001, now=1.0)
+    assert end.patience(keyframe=False, size=1001, slices=1, arrivals=arrivals) == LEAST_PAUSE
+    end.learn(keyframe=False, size=1000, slices=1, span=WHOLE._replace(pieces=1, pause=LEAST_PAUSE / 2))
+    assert end.patience(keyframe=False, size=1001, slices=1, arrivals=arrivals) == 2 * LEAST_PAUSE
 
 
 def test_a_picture_with_fewer_slices_than_the_last_is_not_whole_yet() -> None:
-    end = EndOfPicture()
+    end, arrivals = EndOfPicture(), Arrivals()
     for _ in range(20):
-        end.learn(keyframe=False, size=1000, slices=4, aligned=True, pause=0.0, pieces=0)
-    assert end.patience(keyframe=False, size=1000, slices=3, reads=1, pause=0.0, pieces=0) == SILENCE
-    assert end.patience(keyframe=False, size=1000, slices=4, reads=1, pause=0.0, pieces=0) == 0.0
-    assert (
-        end.patience(keyframe=True, size=9000, slices=4, reads=1, pause=0.0, pieces=0) == SILENCE
-    )  # none like it so far
+        end.learn(keyframe=False, size=1000, slices=4, span=WHOLE)
+    arrivals.add(4001, now=1.0)
+    assert end.patience(keyframe=False, size=1000, slices=3, arrivals=arrivals) == SILENCE
+    assert end.patience(keyframe=False, size=1000, slices=4, arrivals=arrivals) == 0.0
+    # None like it so far.
+    assert end.patience(keyframe=True, size=9000, slices=4, arrivals=arrivals) == SILENCE
 
 
 def test_what_says_where_its_slices_end_is_whole_whatever_its_size_and_however_it_came() -> None:
-    end = EndOfPicture(slices_are_whole=True)
+    end, arrivals = EndOfPicture(slices_are_whole=True), Arrivals()
     for _ in range(20):
-        end.learn(keyframe=False, size=1000, slices=1, aligned=True, pause=0.06, pieces=0)  # inside the slice
-    assert end.patience(keyframe=False, size=9, slices=1, reads=1, pause=0.0, pieces=0) == 0.0
-    assert end.patience(keyframe=False, size=10 * LARGE, slices=1, reads=30, pause=0.06, pieces=0) == 0.0
+        end.learn(keyframe=False, size=1000, slices=1, span=Span(aligned=True, pieces=1, pause=0.06))
+    for now in range(30):
+        arrivals.add(512, float(now))
+        assert end.patience(keyframe=False, size=9, slices=1, arrivals=arrivals) == 0.0
 
 
 def test_between_slices_a_stall_can_still_tear_a_picture() -> None:
-    end = EndOfPicture(slices_are_whole=True)
+    end, arrivals = EndOfPicture(slices_are_whole=True), Arrivals()
     for _ in range(20):
-        end.learn(keyframe=False, size=1000, slices=4, aligned=True, pause=0.0, pieces=0)
-    assert end.patience(keyframe=False, size=1000, slices=3, reads=1, pause=0.0, pieces=0) == SILENCE
-    assert (
-        end.patience(keyframe=False, size=10 * LARGE, slices=4, reads=2, pause=0.0, pieces=0) == LEAST_PAUSE
-    )
-    end.learn(keyframe=False, size=1000, slices=4, aligned=True, pause=0.06, pieces=0)
-    assert end.patience(keyframe=False, size=1000, slices=4, reads=1, pause=0.0, pieces=0) == SILENCE
+        end.learn(keyframe=False, size=1000, slices=4, span=WHOLE)
+    arrivals.add(1001, now=1.0)
+    assert end.patience(keyframe=False, size=1000, slices=3, arrivals=arrivals) == SILENCE
+    assert end.patience(keyframe=False, size=1000, slices=4, arrivals=arrivals) == 0.0
+    arrivals.add(2001, now=1.001)
+    assert end.patience(keyframe=False, size=1000, slices=4, arrivals=arrivals) == LEAST_PAUSE
+    end.learn(keyframe=False, size=1000, slices=4, span=Span(aligned=True, pieces=1, pause=0.06))
+    assert end.patience(keyframe=False, size=1000, slices=4, arrivals=arrivals) == SILENCE

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from ingestd.media.access_unit import Codec, Format, StreamInfo
-from ingestd.media.verdict import B_FRAMES, NO_PARAMETER_SETS, obstacles
+from ingestd.media.verdict import B_FRAMES, INTERLACED, NO_KEYFRAME, NO_PARAMETER_SETS, obstacles
 
 
 def info(codec: Codec, profile: str, chroma: str = "4:2:0", depth: int = 8) -> StreamInfo:
@@ -60,5 +62,40 @@ def test_the_cure_for_parameter_sets_that_stay_in_caps_names_the_caps_that_put_t
 
 
 def test_the_cure_for_b_frames_names_the_options_of_encoders_of_both_codecs() -> None:
-    for encoder in ("x264enc", "x265enc", "ffmpeg: -bf 0", "nvh264enc", "nvh265enc", "vaapih265enc"):
+    for encoder in (
+        "x264enc", "x265enc", "ffmpeg: -bf 0", "nvh264enc", "nvh265enc", "vaapih264enc", "vaapih265enc",
+        "vah264enc",
+    ):  # fmt: skip
         assert encoder in B_FRAMES.cure
+
+
+def test_every_cure_for_h264_names_the_options_of_software_nvidias_and_vaapis_encoders() -> None:
+    chroma, level = (
+        obstacles(stream)[0]
+        for stream in (info(Codec.H264, "High 4:2:2", "4:2:2"), replace(HIGH, level="6.2"))
+    )
+    for obstacle in (B_FRAMES, INTERLACED, NO_KEYFRAME, chroma, level):
+        for encoder in ("x264enc", "ffmpeg", "nvh264enc", "vah264enc", "vaapih264enc"):
+            assert encoder in obstacle.cure, obstacle.reason
+
+
+HIGH = info(Codec.H264, "High")
+
+
+@pytest.mark.parametrize(
+    ("stream", "reasons"),
+    [
+        (replace(HIGH, interlaced=True), ["interlaced"]),
+        (replace(HIGH, layers=2), ["layers"]),
+        (replace(HIGH, temporal_layers=3), []),
+        (replace(HIGH, level="5.2"), []),
+        (replace(HIGH, level="1b"), []),
+        (replace(HIGH, level=""), []),
+        (replace(HIGH, level="6"), ["level"]),
+        (replace(HIGH, level="6.2", interlaced=True), ["level", "interlaced"]),
+    ],
+)
+def test_what_viewers_see_badly_or_only_some_of_them(stream: StreamInfo, reasons: list[str]) -> None:
+    found = obstacles(stream)
+    assert [obstacle.reason for obstacle in found] == reasons
+    assert not any(obstacle.hides for obstacle in found)

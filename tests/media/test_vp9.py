@@ -149,7 +149,7 @@ def test_a_chunk_with_a_broken_index_is_malformed_though_its_first_frame_is_not(
         Vp9Frames(Format.IVF).access_unit(vp9_key() + b"\xc0\xff\xc0", None)
 
 
-def test_the_info_is_that_of_the_last_key_frame_and_the_same_object_while_unchanged() -> None:
+def test_the_info_is_that_of_the_last_key_frame_until_another_says_otherwise() -> None:
     frames = Vp9Frames(Format.IVF)
     before = frames.access_unit(vp9_delta(), None)
     key, delta, again = (frames.access_unit(frame, None) for frame in (vp9_key(), VP9_INTRA_ONLY, vp9_key()))
@@ -166,7 +166,7 @@ def test_the_info_is_that_of_the_last_key_frame_and_the_same_object_while_unchan
         bit_depth=8,
         frame_rate=None,
     )
-    assert key.info is delta.info is again.info
+    assert key.info == delta.info == again.info
     assert larger.info is not None
     assert (larger.info.width, larger.info.height) == (320, 240)
 
@@ -179,3 +179,18 @@ def test_any_bytes_give_an_access_unit_or_a_bitstream_error(data: bytes) -> None
         pass
     else:
         assert unit.keyframe == starts_key_frame(data) == (unit.info is not None)
+
+
+@pytest.mark.parametrize(
+    ("frames", "layers"),
+    [
+        ([vp9_key()], 1),
+        ([vp9_key(), vp9_delta()], 2),  # each frame is shown: two sizes of one picture
+        ([vp9_key(), b"\x84" + vp9_delta()[1:]], 1),  # a reference that is not shown
+    ],
+)
+def test_frames_shown_at_one_time_are_spatial_layers(frames: list[bytes], layers: int) -> None:
+    chunk = superframe(*frames) if len(frames) > 1 else frames[0]
+    unit = Vp9Frames(Format.IVF).access_unit(chunk, None)
+    assert unit.info is not None
+    assert unit.info.layers == layers

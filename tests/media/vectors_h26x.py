@@ -82,6 +82,8 @@ def sps(
     frame_mbs_only: bool = True,
     crop: tuple[int, int, int, int] | None = None,
     timing: tuple[int, int] | None = None,
+    hrd: bool = False,  # this and the next behind the timing
+    reorder_depth: int | None = None,
     scaling_lists: bool = False,
     separate_colour_planes: bool = False,
 ) -> bytes:
@@ -110,7 +112,12 @@ def sps(
     w.u(1, timing is not None)
     if timing is not None:
         w.u(1, 1).u(8, 255).u(16, 1).u(16, 1).u(1, 0).u(1, 0).u(1, 0)
-        w.u(1, 1).u(32, timing[0]).u(32, timing[1]).u(1, 1).u(5, 0)
+        w.u(1, 1).u(32, timing[0]).u(32, timing[1]).u(1, 1).u(1, hrd)
+        if hrd:
+            w.ue(1).u(8, 0).ue(9, 9).u(1, 1).ue(99, 99).u(1, 0).u(20, 0x5A5A5)  # two coded picture buffers
+        w.u(1, 0).u(int(hrd), 1).u(1, 0).u(1, reorder_depth is not None)
+        if reorder_depth is not None:
+            w.u(1, 1).ue(2, 1, 16, 16, reorder_depth, 4)
     return w.nal(b"\x67")
 
 
@@ -177,8 +184,8 @@ def _profile_tier_level(w: BitWriter, profile_idc: int, constraints: int, level_
     w.u(8, level_idc)
 
 
-def h265_vps(*, id: int = 0, timing: tuple[int, int] | None = None) -> bytes:
-    w = BitWriter().u(4, id).u(2, 3).u(6, 0).u(3, 0).u(1, 1).u(16, 0xFFFF)
+def h265_vps(*, id: int = 0, layers: int = 1, timing: tuple[int, int] | None = None) -> bytes:
+    w = BitWriter().u(4, id).u(2, 3).u(6, layers - 1).u(3, 0).u(1, 1).u(16, 0xFFFF)
     _profile_tier_level(w, 1, 0, 93)
     w.u(1, 1).ue(4, 0, 0).u(6, 0).ue(0).u(1, timing is not None)
     if timing is not None:
@@ -198,6 +205,7 @@ def h265_sps(
     size: tuple[int, int] = (320, 240),
     window: tuple[int, int, int, int] | None = None,
     timing: tuple[int, int] | None = None,
+    field_seq: bool = False,  # with a timing
     separate_colour_planes: bool = False,
 ) -> bytes:
     w = BitWriter().u(4, vps_id).u(3, 0).u(1, 1)
@@ -220,7 +228,7 @@ def h265_sps(
     w.u(1, 1).ue(1).u(8, 5).u(1, 1)  # one long-term reference picture
     w.u(2, 3).u(1, timing is not None)
     if timing is not None:
-        w.u(1, 0).u(1, 0).u(1, 1).u(3, 5).u(1, 0).u(1, 1).u(24, 0x010101).u(1, 0).u(3, 0).u(1, 0)
+        w.u(1, 0).u(1, 0).u(1, 1).u(3, 5).u(1, 0).u(1, 1).u(24, 0x010101).u(1, 0).u(3, field_seq << 1).u(1, 0)
         w.u(1, 1).u(32, timing[0]).u(32, timing[1]).u(1, 0).u(1, 0).u(1, 0)
     return w.u(1, 0).nal(h265_header(33))
 

@@ -28,6 +28,7 @@ def figures(**changes: Any) -> StreamFigures:
         frames_held=2,
         frames_sent=79,
         frames_lost=4,
+        frozen=1.5,
         stream_errors={"bad_header": 0},
         encoder_connections={"accepted": 1, "rejected": 0},
         room_connections={"joined": 1},

@@ -18,6 +18,7 @@ CONTRACT = {
     "ingestd_frames_dropped": ("counter", ("reason",)),
     "ingestd_frames_sent": ("counter", ()),
     "ingestd_frames_lost": ("counter", ()),
+    "ingestd_frozen_seconds": ("counter", ()),
     "ingestd_stream_errors": ("counter", ("reason",)),
     "ingestd_encoder_connections": ("counter", ("result",)),
     "ingestd_room_connections": ("counter", ("result",)),

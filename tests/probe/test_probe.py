@@ -72,6 +72,17 @@ def test_4_4_4_and_its_cure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     )
 
 
+def test_a_reader_who_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
+    path = tmp_path / "x.h264"
+    path.write_bytes(encode("h264", frames=8).container)
+    with subprocess.Popen([*PROBE, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as probe:
+        assert probe.stdout is not None
+        probe.stdout.close()  # as `| head` does, before anything is written
+        assert probe.stderr is not None
+        assert probe.stderr.read() == b""
+    assert probe.returncode == 128 + signal.SIGPIPE
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [

@@ -1,7 +1,8 @@
 import json
 from dataclasses import fields, replace
 
-from ingestd.media.verdict import Obstacle
+from ingestd.media.access_unit import Codec, Format, StreamInfo
+from ingestd.media.verdict import Obstacle, obstacles
 from ingestd.probe.findings import Findings
 from ingestd.probe.report import WIDTH, as_json, as_text
 from ingestd.probe.survey import Survey
@@ -50,6 +51,19 @@ def test_what_is_in_the_way_comes_last_with_its_cure() -> None:
     assert "    → ffmpeg: -bf 0" in verdict
     assert "  B-frames    20 of 31 pictures" in text
     assert "  keyframes   a single one" in text
+
+
+def test_fields_and_layers_are_told_and_hide_nothing() -> None:
+    found = findings_of(encode("h264", frames=8).container)
+    info = StreamInfo(
+        Codec.H264, Format.ANNEXB, 320, 240, "High", "4", "4:2:0", 8, 30.0, interlaced=True, layers=2
+    )
+    said = replace(found, interlaced=True, layers=2, temporal_layers=3, obstacles=tuple(obstacles(info)))
+    lines = as_text("x", said).splitlines()
+    assert "  picture     320x240, 4:2:0, 8 bits, interlaced" in lines
+    assert "  layers      2 in each picture, 3 temporal" in lines
+    assert "WebRTC will not show it well:" in lines
+    assert json.loads(as_json("x", said))["obstacles"][0]["hides"] is False
 
 
 def test_no_line_is_wider_than_a_terminal() -> None:

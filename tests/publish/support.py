@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from livekit import api
+from livekit import api, rtc
 
 from ingestd.demo.server import LiveKitServer
 from ingestd.media.access_unit import Codec, Format, StreamInfo
@@ -96,6 +96,11 @@ async def hand_over_until(
         assert time.monotonic() < deadline, "handing over changes nothing"
         hand_over(publication, stream)
         await asyncio.sleep(0.03)
+
+
+def deafen(publication: Publication) -> None:
+    """WebRTC takes pictures from now on, and encodes none of them: no track belongs to this source."""
+    publication._source = rtc.EncodedVideoSource(160, 120)
 
 
 async def tracks(server: LiveKitServer, room: str) -> dict[str, list[str]]:

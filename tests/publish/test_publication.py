@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -16,6 +17,7 @@ from ingestd.tasks import Tasks
 from tests.publish.support import (
     OPTIONS,
     Stream,
+    deafen,
     eventually,
     hand_over,
     hand_over_until,
@@ -24,6 +26,8 @@ from tests.publish.support import (
     tracks_become,
     video,
 )
+
+NOISE = 1.0  # seconds by which a busy machine may be late
 
 
 async def join(server: LiveKitServer, name: str) -> rtc.Room:
@@ -95,6 +99,23 @@ async def test_what_webrtc_takes_and_does_not_encode_is_told_as_lost(
         hand_over(publication, video())
     await eventually(lambda: stream.lost > 20, "tell of the loss")
     assert stream.lost < 30
+
+
+async def test_a_track_that_falls_silent_is_noticed_within_3_s_and_published_anew(
+    livekit: LiveKitServer, room: str, joined: rtc.Room, publication: Publication, stream: Stream
+) -> None:
+    publication.room_joined(joined)
+    publication.describe(info())
+    await eventually(lambda: publication.open, "publish")
+    await hand_over_until(publication, video(), lambda: publication.running)
+    deafen(publication)
+    silent_at = time.monotonic()
+    await hand_over_until(publication, video(), lambda: "silent" in stream.events)
+    assert time.monotonic() - silent_at < 3 + NOISE
+    await eventually(lambda: publication.open, "publish anew")
+    await hand_over_until(publication, video(), lambda: publication.running)
+    assert stream.events == ["opened", "running", "closed", "silent", "opened", "running"]
+    await tracks_become(livekit, room, {"cam": ["video/vp8"]})
 
 
 async def test_a_running_encoder_says_what_it_wants(

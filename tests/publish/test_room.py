@@ -16,6 +16,7 @@ from tests.publish.support import (
     OPTIONS,
     Stream,
     address,
+    deafen,
     eventually,
     hand_over_until,
     info,
@@ -40,6 +41,43 @@ async def test_a_room_is_joined_and_left(livekit: LiveKitServer, room: str) -> N
         await connection.close()
         assert connection.problem == f"room {room!r} is not joined"
         await tracks_become(livekit, room, {})
+
+
+@pytest.mark.long
+async def test_a_track_that_publishing_anew_does_not_help_has_the_room_joined_anew_unless_others_get_through(
+    livekit: LiveKitServer, room: str
+) -> None:
+    async with own_tasks() as tasks:
+        connection = RoomConnection(address(livekit, room), tasks)
+        stream, other_stream = Stream(), Stream()
+        publication = Publication(OPTIONS, stream, tasks)
+        other = Publication(replace(OPTIONS, stream="other", name="other"), other_stream, tasks)
+        connection.add(publication)
+        connection.add(other)
+        publication.describe(info())
+        connection.start()
+
+        async def fall_silent(times: int) -> None:
+            await eventually(lambda: publication.open, "publish")
+            deafen(publication)
+            await hand_over_until(publication, video(), lambda: stream.events.count("silent") == times)
+
+        await fall_silent(1)
+        await fall_silent(2)
+        await eventually(lambda: connection.connections["joined"] == 2, "join anew")
+        assert connection.connections == {"joined": 2, "reconnected": 0, "lost": 1}
+
+        other.describe(info())
+        await eventually(lambda: other.open, "publish the other track")
+        await hand_over_until(other, video(), lambda: other.running)
+        await fall_silent(3)
+        await fall_silent(4)
+        await eventually(lambda: publication.open, "publish the silent one anew")
+        assert connection.connections["joined"] == 2
+        for each in (publication, other):
+            connection.remove(each)
+            await each.close()
+        await connection.close()
 
 
 async def test_a_wrong_secret_is_counted_and_its_cure_named(livekit: LiveKitServer, room: str) -> None:

@@ -94,12 +94,13 @@ def encode(
     repeat_headers: bool = True,
     bframes: int = 0,
     profile: str = "baseline",
+    bit_rate: int | None = None,
     seed: int = 1,
 ) -> EncodedStream:
     """Encode `frames` distinct pictures; the same arguments give the same bytes, encoded once per process.
 
-    `slices`, `aud`, `repeat_headers`, `bframes` and `profile` apply to H.264 only. Streams of different
-    `seed` share no picture.
+    `slices`, `aud`, `repeat_headers`, `bframes`, `profile` and `bit_rate`, which is then kept constant with
+    filler data, apply to H.264 only. Streams of different `seed` share no picture.
     """
     encoder = av.CodecContext.create(ENCODERS[codec], "w")
     assert isinstance(encoder, VideoCodecContext)
@@ -112,6 +113,11 @@ def encode(
     encoder.thread_count = 1
     encoder.bit_rate = BIT_RATE
     encoder.options = _encoder_options(codec, gop, slices, aud, bframes, profile)
+    if bit_rate is not None:
+        encoder.bit_rate = bit_rate
+        kbits = bit_rate // 1000
+        constant = f":nal-hrd=cbr:vbv-maxrate={kbits}:vbv-bufsize={kbits}:bitrate={kbits}"
+        encoder.options = encoder.options | {"x264-params": encoder.options["x264-params"] + constant}
     if codec == "h264" and not repeat_headers:
         encoder.flags |= Flags.global_header
 

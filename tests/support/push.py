@@ -1,6 +1,7 @@
 """Encoders that push over TCP: ours, which knows what it wrote and when, and real ones, overheard."""
 
 import errno
+import itertools
 import random
 import socket
 import threading
@@ -49,6 +50,14 @@ def pictures_per_write(count: int) -> Writing:
             yield Write(b"".join(batch), end - 1, end)
 
     return writes
+
+
+def over_and_over(stream: EncodedStream) -> Iterator[Write]:
+    """The stream, which begins with a keyframe, again and again until the encoder is left."""
+    count = len(stream.pieces)
+    yield Write(stream.header, 0, 0)
+    for number in itertools.count():
+        yield Write(stream.pieces[number % count], number, number + 1)
 
 
 def jittering(seconds: float) -> Writing:
@@ -131,6 +140,10 @@ class Encoder:
     def pushed(self) -> list[Push]:
         """The pictures written so far."""
         return pushes(self.stream, list(self._times))
+
+    def pushed_at(self, number: int) -> float:
+        """When the last byte of picture `number` was written."""
+        return self._times[number]
 
     @property
     def last_hash(self) -> str:

@@ -130,6 +130,12 @@ class Viewer:
         with self._changed:
             return [picture for picture in self._pictures if track in (None, picture.track)]
 
+    def take_pictures(self) -> list[Picture]:
+        """The pictures since the last time, which are forgotten: for who watches for hours."""
+        with self._changed:
+            taken, self._pictures = self._pictures, []
+            return taken
+
     def hashes(self, track: str | None = None) -> list[str]:
         """The names of the pictures so far."""
         return [picture.hash for picture in self.pictures(track)]
@@ -145,15 +151,31 @@ class Viewer:
         with self._changed:
             return self._joined
 
-    def left_out(self) -> int:
-        """How many pictures WebRTC has received and not decoded, by its own account, over all tracks."""
+    def left_out(self, sid: str | None = None) -> int:
+        """How many pictures WebRTC has received and not decoded, by its own account; on all tracks or one."""
         now = time.monotonic()
         with self._changed:
             # A track that has left the room has no account any more: the last one counts.
             self._changed.wait_for(
-                lambda: all(account["at"] > now for account in self._received.values()), ACCOUNT_SECONDS * 4
+                lambda: all(
+                    account["at"] > now for track, account in self._received.items() if sid in (None, track)
+                ),
+                ACCOUNT_SECONDS * 4,
             )
-            return sum(account["frames"] - account["decoded"] for account in self._received.values())
+            return sum(
+                account["frames"] - account["decoded"]
+                for track, account in self._received.items()
+                if sid in (None, track)
+            )
+
+    def accounts(self, track: str) -> list[dict[str, Any]]:
+        """What WebRTC has last said of each subscription to that track."""
+        with self._changed:
+            return [self._received.get(seen.sid, {}) for seen in self._tracks if seen.name == track]
+
+    def decoded(self, track: str) -> int:
+        """How many pictures of that track WebRTC has decoded, whether or not the SDK has shown them."""
+        return sum(account.get("decoded", 0) for account in self.accounts(track))
 
     def wait_until(self, condition: Callable[[], bool], *, timeout: float, what: str) -> None:
         """Wait for `condition`, looking again whenever something was seen; fail when the time is over."""
@@ -312,6 +334,7 @@ async def _record(track: Any, name: str, sid: str) -> None:
             due_us=event.timestamp_us,
             **_metadata(event.metadata),
         )
+    sys.stderr.write(f"no more pictures of {name} ({sid})\n")
 
 
 def _metadata(metadata: Any) -> dict[str, Any]:

@@ -1,0 +1,16 @@
+"""`python -m bench.spaced MS …`: ingestd with hand-overs a fixed time apart, to find the best."""
+
+import sys
+
+from ingestd.cli import entry
+from ingestd.delivery.pacer import Pacer
+
+SPACING = float(sys.argv.pop(1)) / 1000
+
+
+def _handed_over(self: Pacer, now: float, frame_interval: float, waiting: int) -> None:  # noqa: ARG001
+    self.ready_at = now + SPACING
+
+
+Pacer.handed_over = _handed_over  # type: ignore[method-assign]
+entry()

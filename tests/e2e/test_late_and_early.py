@@ -1,0 +1,103 @@
+"""What comes later or sooner than it should: stalls of the network, files, viewers in the middle of a GOP."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ingestd.demo.server import LiveKitServer
+from tests.conftest import RunDaemon
+from tests.support.daemon import stream
+from tests.support.encoded import EncodedStream, encode
+from tests.support.matching import assert_pictures_match, latencies
+from tests.support.push import Encoder, Write, send
+from tests.support.viewer import Viewer
+
+PATIENCE = 20.0
+SOON = 1.0  # seconds within which the latency is to be back to normal
+
+
+def stalled(seconds: float, at: int) -> Callable[[EncodedStream], Iterator[Write]]:
+    """From picture `at` on nothing gets through for so long, and then all of it at once."""
+
+    def writes(video: EncodedStream) -> Iterator[Write]:
+        behind = at + round(seconds * video.fps)
+        for number, piece in enumerate([video.header + video.pieces[0], *video.pieces[1:]]):
+            yield Write(piece, behind if at <= number < behind else number, number + 1)
+
+    return writes
+
+
+def test_a_stall_shorter_than_the_backlog_allowed_costs_no_picture(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    video = encode("h264", frames=150, gop=30, size=(160, 120))
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        with Encoder(daemon.port(), video, writing=stalled(0.4, at=75)) as encoder:
+            encoder.wait()
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
+        assert daemon.metrics().total("ingestd_frames_dropped_total", reason="backlog") == 0
+
+
+def test_behind_a_long_stall_the_newest_gop_is_shown_and_the_rest_is_counted(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    video = encode("h264", frames=330, gop=30, size=(160, 120))
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        with Encoder(daemon.port(), video, writing=stalled(5.0, at=90)) as encoder:
+            encoder.wait()
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+        metrics = daemon.metrics()
+        dropped = metrics.total("ingestd_frames_dropped_total", reason="backlog")
+        assert dropped == metrics.total("ingestd_frames_dropped_total") > 60
+        assert metrics.total("ingestd_frozen_seconds_total") == pytest.approx(dropped / video.fps, rel=0.3)
+        since = [picture for picture in viewer.pictures() if picture.at > encoder.pushed[240].at + SOON]
+        assert_pictures_match(since, encoder.pushed[250:], left_out=viewer.left_out)
+        assert max(latencies(since, encoder.pushed)) < SOON
+
+
+@pytest.mark.parametrize("codec", ["h264", "vp8"])
+def test_a_file_is_shown_at_its_own_pace_and_whole(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
+) -> None:
+    video = encode(codec, frames=210, fps=30, gop=60, size=(160, 120))
+    file = video.header + b"".join(video.pieces)
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        sender = threading.Thread(target=send, args=(daemon.port(), file), daemon=True)
+        sender.start()
+        first = viewer.wait_for_first_picture(timeout=PATIENCE)
+        last = viewer.wait_for_picture(video.reference_hashes[-1], timeout=PATIENCE)
+        sender.join(PATIENCE)
+
+        positions = {name: number for number, name in enumerate(video.reference_hashes)}
+        seen = [positions[picture.hash] for picture in viewer.pictures()]
+        assert seen == list(range(seen[0], len(video.access_units)))
+        assert last.at - first.at > (len(video.access_units) - 90) / video.fps - SOON
+        daemon.wait_for_record(
+            lambda record: "faster than real time" in str(record.get("event")), timeout=1, what="say so"
+        )
+        metrics = daemon.metrics()
+        assert metrics.total("ingestd_frames_dropped_total") == 0
+        assert metrics.total("ingestd_frames_submitted_total") == len(video.access_units)
+
+
+def test_where_replays_are_for_the_start_only_nobody_sees_the_stream_jump(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    video = encode("h264", frames=240, fps=30, gop=150, size=(160, 120))
+    with (
+        run_daemon(stream("cam", room, replay="start")) as daemon,
+        Viewer(livekit, room, "early") as early,
+        Encoder(daemon.port(), video) as encoder,
+    ):
+        early.wait_for_first_picture(timeout=PATIENCE)
+        encoder.wait_until_pushed(105)  # the start is over
+        with Viewer(livekit, room, "late") as late:
+            first = late.wait_for_first_picture(timeout=PATIENCE)
+            encoder.wait()
+            early.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+            assert first.hash == encoder.pushed[150].hash
+        positions = {name: number for number, name in enumerate(video.reference_hashes)}
+        watched = [positions[p.hash] for p in early.pictures() if p.at > encoder.pushed[105].at]
+        assert watched == sorted(watched)

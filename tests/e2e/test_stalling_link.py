@@ -1,0 +1,139 @@
+"""Pictures that the network holds up in the middle, over real TCP: they leave whole, and at once."""
+
+import asyncio
+import random
+import socket
+import statistics
+import time
+from ipaddress import ip_network
+from itertools import pairwise
+from typing import Any, cast
+
+import pytest
+
+from ingestd.config import Address, SourceConfig, StreamConfig
+from ingestd.publish.room import RoomAddress, RoomConnection
+from ingestd.source.session import Session
+from ingestd.stream import Stream
+from ingestd.tasks import Tasks
+from tests.media.vectors_h26x import annexb, pps, slice, sps
+from tests.support.link import FAR, Link, Quality, unavailable
+from tests.support.track import Track
+
+PATIENCE = 10.0
+FRAME = 1 / 15
+STALL = 0.06
+PICTURES, LEARNING, EVERY = 50, 15, 4
+SIZES = 20_000, 30_000  # bytes
+STALLED_SIZE, STALLED_AT = 40_000, 22_000  # what has arrived by then is larger than many a whole picture
+MTU = 1400  # bytes, as through a tunnel
+FULL_SEGMENT = MTU - 20 - 20  # with timestamps 12 less
+USUAL = Quality(rate=8e6)
+
+UNAVAILABLE = unavailable()
+
+
+class WatchedTrack(Track):
+    """Notes when pictures are handed over."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.times: list[float] = []
+
+    def hand_over(self, data: bytes, *arguments: Any, **options: Any) -> bool:
+        self.times.append(time.monotonic())
+        return super().hand_over(data, *arguments, **options)
+
+
+class WatchedStream(Stream):
+    """Notes when bytes arrive."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.reads = [(0, 0.0)]  # bytes so far, when
+        self.segments: set[int] = set()
+
+    def encoder_data(self, session: Session, data: memoryview) -> None:
+        super().encoder_data(session, data)
+        self.reads.append((self.reads[-1][0] + len(data), session.arrived))
+        self.segments.add(session.segment_bytes)
+
+    async def until(self, received: int) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while self.reads[-1][0] < received:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+
+
+def pictures() -> list[bytes]:
+    rng = random.Random(4)
+    made = []
+    for n in range(PICTURES):
+        size = STALLED_SIZE if stalled(n) else rng.randrange(*SIZES)
+        payload = rng.randbytes(size).replace(b"\0", b"\1")
+        body = slice(idr=n == 0, frame_num=n % 16, poc_lsb=2 * n % 16, payload=payload)
+        made.append(annexb(sps(), pps(), body) if n == 0 else annexb(body))
+    return made
+
+
+def stalled(number: int) -> bool:
+    return number > LEARNING and number % EVERY == 0
+
+
+@pytest.mark.skipif(UNAVAILABLE is not None, reason=str(UNAVAILABLE))
+async def test_pictures_cut_by_a_network_leave_whole_and_with_their_last_byte(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ingestd.outlet.Publication", WatchedTrack)
+    failures: list[str] = []
+    tasks = Tasks(lambda name, error: failures.append(f"{name}: {error!r}"))
+    # Its own source is not opened: that would be in this namespace.
+    source = SourceConfig(listen=Address("tcp", "127.0.0.1", 0), allow=(ip_network("0.0.0.0/0"),))
+    room = RoomConnection(RoomAddress("ws://127.0.0.1:1", "key", "secret", "lobby", "cam"), tasks)
+    stream = WatchedStream(StreamConfig(name="cam", room="lobby", source=source), room, tasks)
+    loop, sent, ends = asyncio.get_running_loop(), pictures(), [0]
+    with Link(MTU) as link:
+        link.quality = USUAL
+        with link.far.entered():
+            listener = socket.create_server((FAR, 0))
+        with link.near.entered():
+            encoder = socket.create_connection(listener.getsockname())
+        server = await loop.create_server(stream._guard.new_session, sock=listener)
+        encoder.setblocking(False)
+        for number, data in enumerate(sent):
+            due = loop.time() + FRAME
+            await loop.sock_sendall(encoder, data)
+            if stalled(number):
+                await stream.until(ends[-1] + STALLED_AT)
+                link.held_up = True
+                await asyncio.sleep(STALL)
+                link.held_up = False
+            ends.append(ends[-1] + len(data))
+            await stream.until(ends[-1])
+            if number == 0:
+                track = cast(WatchedTrack, stream._outlet._publication)
+            if number == 1:
+                track.publish()
+            await asyncio.sleep(max(0.0, due - loop.time()))
+        encoder.close()
+        async with asyncio.timeout(PATIENCE):
+            while stream._guard.current is not None or len(track.taken) < PICTURES:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        server.close()
+    await tasks.close()
+
+    assert track.taken == sent, "each picture once, whole and in order"
+    assert not stream.figures().stream_errors
+    assert max(stream.segments) in (FULL_SEGMENT, FULL_SEGMENT - 12)
+    pauses = [longest_pause_inside(stream, *ends[n : n + 2]) for n in range(PICTURES) if stalled(n)]
+    assert statistics.median(pauses) > STALL / 2, "the line was to be held up inside of pictures"
+    delays = [
+        handed_over - next(at for position, at in stream.reads if position >= end)
+        for handed_over, end in zip(track.times[LEARNING:], ends[LEARNING + 1 :], strict=True)
+    ]
+    assert statistics.median(delays) < FRAME / 10
+    assert failures == []
+
+
+def longest_pause_inside(stream: WatchedStream, begin: int, end: int) -> float:
+    inside = [at for position, at in stream.reads if begin < position <= end]
+    return max(later - at for at, later in pairwise(inside))

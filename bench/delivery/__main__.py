@@ -78,13 +78,12 @@ class Bench:
     def _publisher(
         self, contestant: str, room: str, tracks: list[str], pictures: list[Picture], pusher: Pusher
     ) -> Iterator[subprocess.Popen[bytes]]:
-        url, token = self._server.url, self._token(room, "publisher")
+        url, tokens = self._server.url, {track: self._token(room, track) for track in tracks}
         if contestant == "ingestd":
             streams = [
                 {
                     "name": track,
                     "room": room,
-                    "identity": "publisher",
                     "source": {"connect": f"tcp://{pusher.address(track)}"},
                 }
                 for track in tracks
@@ -96,11 +95,12 @@ class Bench:
             )
             command = [sys.executable, "-m", "ingestd", "run", "--config", str(config)]
         elif contestant == "Go SDK":
-            command = [self._peer, "publish", url, token, *(f"{t}={pusher.address(t)}" for t in tracks)]
+            command = [self._peer, "publish", url, *(f"{t}={pusher.address(t)}={tokens[t]}" for t in tracks)]
         else:
             (self._directory / "pictures").write_bytes(pickle.dumps(pictures))
             files = [str(self._directory / "pictures"), str(self._stamps)]
-            command = [sys.executable, "-m", "bench.delivery.bare", url, token, *files, *tracks]
+            named = [f"{track}={token}" for track, token in tokens.items()]
+            command = [sys.executable, "-m", "bench.delivery.bare", url, *files, *named]
         with (self._directory / "log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
@@ -166,7 +166,8 @@ def main() -> None:
         bench = Bench(server, peer, Path(directory))
         print("delay: from the encoder's write to the last packet at the viewer; CPU, memory: per stream")
         print(
-            f"{'streams':>7}  {'':12}{'delay p50':>9}{'p99':>11}{'first picture':>15}{'CPU':>7}{'memory':>10}{'lost':>14}"
+            f"{'streams':>7}  {'':12}{'delay p50':>9}{'p99':>11}{'first picture':>15}"
+            f"{'CPU':>7}{'memory':>10}{'lost':>14}"
         )
         for count in map(int, counts):
             for name in CONTESTANTS:
@@ -182,6 +183,10 @@ def main() -> None:
         print(f"\nfirst picture of one stream with a keyframe every {LONG_GOP} s:")
         for name in CONTESTANTS:
             print(f"  {name:12}{_milliseconds(bench.run(name, 1, long, LONG_RUN).first)}", flush=True)
+
+
+def _quantile(ordered: list[float], share: float) -> float:
+    return ordered[int(len(ordered) * share)] if ordered else float("nan")
 
 
 def _milliseconds(value: float | None) -> str:

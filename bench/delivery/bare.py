@@ -1,6 +1,6 @@
-"""The Python SDK alone: the same access units from memory, at the same pace, as many tracks in one room.
+"""The Python SDK alone: the same access units from memory, at the same pace, one process, a connection for each track.
 
-`python -m bench.delivery.bare URL TOKEN PICTURES STAMPS TRACK…`; both files are pickles. Until SIGTERM.
+`python -m bench.delivery.bare URL PICTURES STAMPS TRACK=TOKEN…`; both files are pickles. Until SIGTERM.
 """
 
 import asyncio
@@ -43,25 +43,26 @@ async def feed(
         source.take_feedback()
 
 
-async def main() -> None:
-    url, token, pictures_path, stamps_path, *names = sys.argv[1:]
-    pictures = pickle.loads(Path(pictures_path).read_bytes())
+async def main(url: str, pictures: list[Picture], tracks: list[str]) -> dict[str, list[int]]:
     stamps: dict[str, list[int]] = {}
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    room = rtc.Room()
-    await room.connect(url, token, rtc.RoomOptions(auto_subscribe=False, dynacast=False))
     async with asyncio.TaskGroup() as group:
-        feeds = [
-            group.create_task(feed(room, name, n / len(names) / RATE, pictures, stamps))
-            for n, name in enumerate(names)
-        ]
+        feeds = []
+        for n, track in enumerate(tracks):
+            name, _, token = track.partition("=")
+            room = rtc.Room()
+            await room.connect(url, token, rtc.RoomOptions(auto_subscribe=False, dynacast=False))
+            offset = n / len(tracks) / RATE
+            feeds.append((room, group.create_task(feed(room, name, offset, pictures, stamps))))
         await stop.wait()
-        for running in feeds:
+        for room, running in feeds:
             running.cancel()
-    await room.disconnect()
-    Path(stamps_path).write_bytes(pickle.dumps(stamps))
+            await room.disconnect()
+    return stamps
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    url, pictures_path, stamps_path, *tracks = sys.argv[1:]
+    pictures = pickle.loads(Path(pictures_path).read_bytes())
+    Path(stamps_path).write_bytes(pickle.dumps(uvloop.run(main(url, pictures, tracks))))

@@ -19,40 +19,39 @@ import (
 func main() {
 	lksdk.SetLogger(protologger.GetDiscardLogger())
 	if len(os.Args) < 4 {
-		log.Fatal("usage: peer publish URL TOKEN TRACK=HOST:PORT... | peer watch URL TOKEN")
+		log.Fatal("usage: peer publish URL TRACK=HOST:PORT=TOKEN... | peer watch URL TOKEN")
 	}
-	url, token := os.Args[2], os.Args[3]
-	switch os.Args[1] {
+	switch url := os.Args[2]; os.Args[1] {
 	case "publish":
-		publish(url, token, os.Args[4:])
+		for _, track := range os.Args[3:] {
+			go publish(url, track)
+		}
+		untilTerminated()
 	case "watch":
-		watch(url, token)
+		watch(url, os.Args[3])
 	}
 }
 
-// publish joins the room and then dials the encoders, one track for each.
-func publish(url, token string, tracks []string) {
+// publish joins the room and then dials the encoder.
+func publish(url, track string) {
+	name, rest, _ := strings.Cut(track, "=")
+	address, token, _ := strings.Cut(rest, "=")
 	room, err := lksdk.ConnectToRoomWithToken(url, token, lksdk.NewRoomCallback(), lksdk.WithAutoSubscribe(false))
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer room.Disconnect()
-	for _, named := range tracks {
-		name, address, _ := strings.Cut(named, "=")
-		encoder, err := net.Dial("tcp", address)
-		if err != nil {
-			log.Fatal(err)
-		}
-		track, err := lksdk.NewLocalReaderTrack(encoder, webrtc.MimeTypeH264)
-		if err != nil {
-			log.Fatal(err)
-		}
-		options := &lksdk.TrackPublicationOptions{Name: name, Source: livekit.TrackSource_CAMERA}
-		if _, err := room.LocalParticipant.PublishTrack(track, options); err != nil {
-			log.Fatal(err)
-		}
+	encoder, err := net.Dial("tcp", address)
+	if err != nil {
+		log.Fatal(err)
 	}
-	untilTerminated()
+	reader, err := lksdk.NewLocalReaderTrack(encoder, webrtc.MimeTypeH264)
+	if err != nil {
+		log.Fatal(err)
+	}
+	options := &lksdk.TrackPublicationOptions{Name: name, Source: livekit.TrackSource_CAMERA}
+	if _, err := room.LocalParticipant.PublishTrack(reader, options); err != nil {
+		log.Fatal(err)
+	}
 }
 
 func untilTerminated() {

@@ -1,4 +1,4 @@
-"""The Python SDK alone: the same access units from memory, at the same pace, one process, a connection for each track.
+"""The Python SDK alone: the same access units from memory, at the same pace, a connection for each track.
 
 `python -m bench.delivery.bare URL PICTURES STAMPS TRACK=TOKEN…`; both files are pickles. Until SIGTERM.
 """

@@ -24,12 +24,13 @@ from ingestd.demo.server import LiveKitServer
 WARM_UP, WINDOW = 12.0, 10.0  # seconds
 LONG_GOP = 10  # seconds
 LONG_RUN = 2 * LONG_GOP + 4.0  # the Python SDK's first picture is its third keyframe
+IDR = "5"  # nal_unit_type
 CONTESTANTS = ("ingestd", "Go SDK", "Python SDK")
 
 
 class Result(NamedTuple):
     delays: list[float]  # ms, sorted
-    first: float | None  # ms, the median of the streams
+    first: float | None  # ms, the median of the streams; None where one never showed a keyframe
     cpu: float  # % of a core, per stream
     memory: float  # MB, per stream
     lost: int
@@ -122,10 +123,10 @@ def _result(
     seen: dict[tuple[str, int], int] = {}
     keyframes: dict[str, int] = {}
     for line in said.splitlines():
-        track, crc, kind, at = line.split()
-        seen.setdefault((track, int(crc)), int(at))
-        if kind == "5":
-            keyframes.setdefault(track, int(at))
+        track, crc, kind, arrived_at = line.split()
+        seen.setdefault((track, int(crc)), int(arrived_at))
+        if kind == IDR:
+            keyframes.setdefault(track, int(arrived_at))
     delays, firsts, lost = [], [], 0
     for track, (dialled, *pushes) in stamps.items():
         if track in keyframes:
@@ -191,7 +192,7 @@ def _quantile(ordered: list[float], share: float) -> float:
 
 
 def _milliseconds(value: float | None) -> str:
-    return "never" if value is None else f"{value:.0f} ms"
+    return "not all" if value is None else f"{value:.0f} ms"
 
 
 if __name__ == "__main__":

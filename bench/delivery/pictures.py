@@ -1,6 +1,7 @@
 """What all contestants carry: H.264 of one slice per picture, no two alike, as the viewer names them."""
 
 import zlib
+from fractions import Fraction
 from typing import NamedTuple
 
 import av
@@ -28,7 +29,7 @@ def encode(count: int, gop_seconds: int) -> list[Picture]:
     encoder = av.CodecContext.create("libx264", "w")
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
-    encoder.framerate = RATE
+    encoder.framerate = Fraction(RATE)
     encoder.gop_size = gop_seconds * RATE
     encoder.thread_count = 1
     encoder.profile = "Constrained Baseline"

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long soak bench bench-media bench-links bench-bursts fuzz lint format lock
+.PHONY: help setup demo test test-long soak bench bench-bursts bench-media bench-links fuzz lint format lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264

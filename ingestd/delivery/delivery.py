@@ -96,8 +96,11 @@ class Delivery:
 
     def full(self, now: float) -> bool:
         """Whether no more should be read: what has been is far ahead of real time."""
-        ahead = max(self._real_time.ahead(now) / READ_AHEAD, 2 * self._waiting.share)
-        self._full = self._paced and ahead > (READ_ON if self._full else 1.0)
+        if not self._paced:
+            self._full = False
+        else:
+            ahead = max(self._real_time.ahead(now) / READ_AHEAD, 2 * self._waiting.share)
+            self._full = ahead > (READ_ON if self._full else 1.0)
         return self._full
 
     def receive(self, access_unit: AccessUnit, now: float, arrived_us: int) -> Drop | None:

@@ -42,7 +42,11 @@ def test_another_size_goes_on_in_the_same_track(
         assert changed["size"] == "320x240"
 
 
-@pytest.mark.parametrize("codecs", [("h264", "vp8"), ("vp8", "h264")], ids="-then-".join)
+@pytest.mark.parametrize(
+    "codecs",
+    [("h264", "vp8"), pytest.param(("vp8", "h264"), marks=pytest.mark.long)],
+    ids="-then-".join,
+)
 def test_another_codec_replaces_the_track(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codecs: tuple[str, str]
 ) -> None:

@@ -226,12 +226,12 @@ async def test_a_room_that_is_lost_is_joined_anew(livekit: LiveKitServer, room: 
         connection.start()
         await eventually(lambda: publication.open, "publish")
         async with api.LiveKitAPI(livekit.http_url, livekit.api_key, livekit.api_secret) as client:
-            await client.room.remove_participant(api.RoomParticipantIdentity(room=room, identity="cam"))
-        await eventually(lambda: connection.connections["lost"] == 1, "notice")
+            await client.room.delete_room(api.DeleteRoomRequest(room=room))
+        await eventually(lambda: connection.connections["room_deleted"] == 1, "notice")
         assert stream.events == ["opened", "closed"]
         assert connection.problem is not None
         await eventually(lambda: publication.open, "publish again")
-        assert connection.connections == {"joined": 2, "reconnected": 0, "lost": 1}
+        assert connection.connections == {"joined": 2, "reconnected": 0, "lost": 0, "room_deleted": 1}
         assert connection.problem is None
         await tracks_become(livekit, room, {"cam": ["video/vp8"]})
         connection.remove(publication)

@@ -50,6 +50,21 @@ class RoomAddress:
         return f"{self.identity}@{self.room}"
 
 
+async def connect(room: rtc.Room, address: RoomAddress, *, hidden: bool | None = None) -> None:
+    """Join. To be run to its end: the SDK goes on when this is cancelled, and if it succeeds ends us.
+
+    (It panics when nobody is ready for the room's events 10 s after it has joined.) A server that does
+    not answer is tried four times for 5 s each, one that no media gets to four times for 15 s each. Raises
+    RoomError, which says why the room cannot be joined. Other participants do not see one who is ``hidden``.
+    """
+    a = address
+    token = mint(key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity, hidden=hidden)
+    try:
+        await room.connect(a.url, token, rtc.RoomOptions(auto_subscribe=False, dynacast=False))
+    except rtc.ConnectError as error:
+        raise not_joined(a.url, error.message) from None
+
+
 class RoomConnection:
     """Keeps one participant in one room and tells its publications when it comes and goes."""
 
@@ -140,7 +155,7 @@ class RoomConnection:
         gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._gone = gone
         self._listen(room, gone)
-        connecting = self._tasks.begin(f"connect {self._address!r}", self._connect(room))
+        connecting = self._tasks.begin(f"connect {self._address!r}", connect(room, self._address))
         try:
             await outcome(connecting)
             self._meet(room)
@@ -153,19 +168,6 @@ class RoomConnection:
             self._part()
             leaving = self._tasks.start(f"leave {self._address!r}", _leave(room, connecting))
             await asyncio.wait({leaving}, timeout=LEAVE_TIMEOUT)
-
-    async def _connect(self, room: rtc.Room) -> None:
-        """Connect. To be run to its end: the SDK goes on when this is cancelled, and if it succeeds ends us.
-
-        (It panics when nobody is ready for the room's events 10 s after it has joined.) A server that does
-        not answer is tried four times for 5 s each, about half a minute in all, and then there is an error.
-        """
-        a = self._address
-        token = mint(key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity)
-        try:
-            await room.connect(a.url, token, rtc.RoomOptions(auto_subscribe=False, dynacast=False))
-        except rtc.ConnectError as error:
-            raise not_joined(a.url, error.message) from None
 
     def _listen(self, room: rtc.Room, gone: "asyncio.Future[str]") -> None:
         # What the SDK says of a room we have parted from is not about the one we are in, or come to be in.

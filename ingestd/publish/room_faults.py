@@ -5,16 +5,27 @@ import re
 from ingestd.config import without_credentials
 from ingestd.errors import RoomError
 
-# (part of the SDK's text, reason, what was seen and what to change); the first that fits.
+# (part of the SDK's text in lower case, reason, what was seen and what to change); the first that fits. Mere
+# numbers would also be found in the tokens and pages that it quotes.
 _CURES = (
-    ("401", "unauthorized", "the server refuses the token: check livekit.api_key and api_secret"),
-    ("403", "forbidden", "the server forbids it: check what the API key may do"),
+    (
+        "401 unauthorized",
+        "unauthorized",
+        "the server refuses the token: check livekit.api_key and api_secret",
+    ),
+    ("403 forbidden", "forbidden", "the server forbids it: check what the API key may do"),
     (
         "room does not exist",
         "no_such_room",
         "the room does not exist, and the server makes none by itself: create it, or set room.auto_create",
     ),
-    ("404", "not_found", "no LiveKit server answers at this URL: check livekit.url"),
+    ("404 not found", "not_found", "no LiveKit server answers at this URL: check livekit.url"),
+    (
+        "wait_pc_connection",
+        "no_media",
+        "the server answers, but WebRTC finds no way to it: let its media ports (rtc.udp_port, rtc.tcp_port) "
+        "through the firewall, and check that the address it gives (rtc.node_ip) can be reached from here",
+    ),
     ("timed out", "timeout", "the server does not answer: check livekit.url and the firewall"),
     ("timeout", "timeout", "the server does not answer: check livekit.url and the firewall"),
     ("refused", "unreachable", "nothing listens there: check livekit.url, and that the server runs"),

@@ -42,6 +42,26 @@ def test_another_size_goes_on_in_the_same_track(
         assert changed["size"] == "320x240"
 
 
+@pytest.mark.long
+def test_another_size_after_a_reconnect_goes_on_in_the_same_track(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    videos = [
+        encode("h264", frames=90, gop=30, size=(160, 120)),
+        encode("h264", frames=90, gop=30, size=(320, 240), seed=2),
+    ]
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        for video in videos:
+            begun = len(viewer.pictures())
+            with Encoder(daemon.port(), video) as encoder:
+                encoder.wait()
+                viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+            assert_pictures_match(viewer.pictures()[begun:], encoder.pushed, left_out=viewer.left_out)
+        assert len({picture.sid for picture in viewer.pictures()}) == 1
+        sizes = [record["size"] for record in daemon.records if record.get("event") == "stream recognised"]
+        assert sizes == ["160x120", "320x240"]
+
+
 @pytest.mark.parametrize(
     "codecs",
     [("h264", "vp8"), pytest.param(("vp8", "h264"), marks=pytest.mark.long)],

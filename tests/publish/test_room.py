@@ -267,9 +267,10 @@ async def test_one_connection_serves_several_tracks(livekit: LiveKitServer, room
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        ("signal failure: HTTP error: 401 Unauthorized", "unauthorized"),
-        ("HTTP error: 404 Not Found", "not_found"),
+        ("signal failure: client error: 401 Unauthorized - invalid API key: k", "unauthorized"),
+        ("signal failure: client error: 404 Not Found - 404 page not found", "not_found"),
         ("IO error: Connection refused (os error 111)", "unreachable"),
+        ("server error: 502 Bad Gateway - ray 401403404", "failed"),
         ("timed out after 10 s", "timeout"),
         ("failed to lookup address information: Name or service not known", "unresolved"),
         ("invalid peer certificate: UnknownIssuer", "tls"),

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from livekit.rtc._proto import room_pb2
 from ingestd.backoff import Backoff
 from ingestd.demo.server import LiveKitServer
 from ingestd.publish import room as room_module
+from ingestd.publish import token as token_module
 from ingestd.publish.publication import Publication
 from ingestd.publish.room import RoomConnection
 from tests.publish.support import (
     OPTIONS,
+    PATIENCE,
     Stream,
     address,
     eventually,
@@ -38,8 +41,8 @@ class Joined:
     def counted(self) -> dict[str, int]:
         return {reason: count for reason, count in self.connection.connections.items() if count}
 
-    async def published(self, times: int) -> None:
-        await eventually(lambda: self.stream.events.count("opened") == times, "publish")
+    async def published(self, times: int, patience: float = PATIENCE) -> None:
+        await eventually(lambda: self.stream.events.count("opened") == times, "publish", patience)
         await hand_over_until(self.publication, video(), lambda: self.publication.running)
 
 
@@ -139,3 +142,18 @@ async def test_a_track_outlives_migration_and_reconnection(
         await participant.published(2)
         assert participant.connection.problem is None
         await tracks_become(livekit, room, {"cam": ["video/vp8"]})
+
+
+@pytest.mark.long
+async def test_a_token_that_has_expired_meanwhile_keeps_nobody_from_coming_back(
+    own_livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each is good for ten seconds: servers take tokens for a minute longer than these say.
+    monkeypatch.setattr(token_module, "LIFETIME", timedelta(seconds=-50))
+    async with joined(own_livekit, room) as participant:
+        await asyncio.sleep(12.0)
+        own_livekit.kill()
+        own_livekit.start()
+        await participant.published(2, patience=60.0)
+        assert participant.connection.problem is None
+        assert participant.counted.get("joined") == 2, "with the token that has expired"

@@ -185,7 +185,11 @@ class RoomConnection:
                 publication.room_interrupted()
 
         def reconnected() -> None:
-            if self._room is not room or self._forbidden:
+            if self._room is not room or gone.done():
+                return
+            if self._forbidden:
+                # Whether we still are is not said: a server that has restarted does not remember it.
+                gone.set_result("interrupted_while_forbidden")
                 return
             self._log.info("the connection to the room is back")
             self.connections["reconnected"] += 1

@@ -53,6 +53,7 @@ _ENDS = {
     "server_shutdown": "the server is shutting down",
     "duplicate_identity": "another participant has joined as {identity!r}: give one of them another identity",
     "silent": "nothing of a track arrived there, nor after it was published anew",
+    "interrupted_while_forbidden": "it was interrupted while we were forbidden to publish; asking anew",
     "publish_allowed": "the right to publish was given back",
 }
 # Those of the ends that have a count of their own.

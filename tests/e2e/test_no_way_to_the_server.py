@@ -27,13 +27,13 @@ def nothing_but_loopback() -> Iterator[None]:
 
 
 def assert_said_everywhere(daemon: Daemon, reason: str, words: str) -> None:
+    record = daemon.wait_for_problem("room not joined; trying again", words, timeout=FOUR_ATTEMPTS)
+    daemon.wait_for_metrics(
+        lambda metrics: metrics.total("ingestd_room_connections_total", result=reason) >= 2,
+        timeout=FOUR_ATTEMPTS,
+        what=f"another try that ends with {reason}",
+    )
     with socket.create_connection(("127.0.0.1", daemon.port())):  # only an encoder needs the room
-        record = daemon.wait_for_problem("room not joined; trying again", words, timeout=FOUR_ATTEMPTS)
-        daemon.wait_for_metrics(
-            lambda metrics: metrics.total("ingestd_room_connections_total", result=reason) >= 2,
-            timeout=FOUR_ATTEMPTS,
-            what=f"another try that ends with {reason}",
-        )
         assert record["error"] in daemon.wait_for_status("/readyz", 503, timeout=5)
         assert words in daemon.get("/api/streams")[1]
 

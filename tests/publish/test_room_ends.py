@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from livekit import api
+from livekit import api, rtc
 from livekit.api.room_service import RoomService
 from livekit.rtc._proto import room_pb2
 
@@ -65,6 +65,13 @@ async def administer(server: LiveKitServer, act: Callable[[RoomService], Awaitab
         await act(client.room)
 
 
+async def permit(rooms: RoomService, room: str, *, can_publish: bool) -> None:
+    permission = api.ParticipantPermission(can_publish=can_publish)
+    await rooms.update_participant(
+        api.UpdateParticipantRequest(room=room, identity="cam", permission=permission)
+    )
+
+
 async def test_who_is_removed_says_so_and_stays_out_for_a_while(
     livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,19 +119,13 @@ async def test_whose_identity_is_taken_says_by_whom_and_waits_until_it_is_free(
 async def test_who_loses_the_right_to_publish_says_so_and_waits_until_it_is_back(
     livekit: LiveKitServer, room: str
 ) -> None:
-    async def permit(rooms: RoomService, can_publish: bool) -> None:
-        permission = api.ParticipantPermission(can_publish=can_publish)
-        await rooms.update_participant(
-            api.UpdateParticipantRequest(room=room, identity="cam", permission=permission)
-        )
-
     async with joined(livekit, room) as participant:
-        await administer(livekit, lambda rooms: permit(rooms, False))
+        await administer(livekit, lambda rooms: permit(rooms, room, can_publish=False))
         await eventually(lambda: not participant.publication.open, "stop publishing")
         assert "the right away (can_publish)" in str(participant.connection.problem)
         assert participant.counted == {"joined": 1, "publish_forbidden": 1}
         await tracks_become(livekit, room, {"cam": []})
-        await administer(livekit, lambda rooms: permit(rooms, True))
+        await administer(livekit, lambda rooms: permit(rooms, room, can_publish=True))
         await participant.published(2)
         assert participant.connection.problem is None
         await tracks_become(livekit, room, {"cam": ["video/vp8"]})
@@ -145,15 +146,31 @@ async def test_a_track_outlives_migration_and_reconnection(
 
 
 @pytest.mark.long
+async def test_who_is_forbidden_to_publish_asks_again_when_the_server_has_forgotten(
+    own_livekit: LiveKitServer, room: str
+) -> None:
+    async with joined(own_livekit, room) as participant:
+        await administer(own_livekit, lambda rooms: permit(rooms, room, can_publish=False))
+        await eventually(lambda: not participant.publication.open, "stop publishing")
+        own_livekit.kill()
+        own_livekit.start()
+        await participant.published(2, patience=60.0)
+        assert participant.connection.problem is None
+
+
+@pytest.mark.long
 async def test_a_token_that_has_expired_meanwhile_keeps_nobody_from_coming_back(
     own_livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Each is good for ten seconds: servers take tokens for a minute longer than these say.
     monkeypatch.setattr(token_module, "LIFETIME", timedelta(seconds=-50))
+    there = address(own_livekit, room)
     async with joined(own_livekit, room) as participant:
+        expired = token_module.mint(key=there.api_key, secret=there.api_secret, room=room, identity="another")
         await asyncio.sleep(12.0)
+        with pytest.raises(rtc.ConnectError, match="401"):
+            await rtc.Room().connect(there.url, expired)
         own_livekit.kill()
         own_livekit.start()
         await participant.published(2, patience=60.0)
         assert participant.connection.problem is None
-        assert participant.counted.get("joined") == 2, "with the token that has expired"

@@ -147,9 +147,11 @@ def _check(options: argparse.Namespace) -> int:
 
 def _visit_rooms(config: "Config") -> int:
     import asyncio
+    import logging
 
     from ingestd.publish.visits import visit_rooms
 
+    logging.disable()  # what the SDK would say is in the error, and here it would say the token, too
     errors = asyncio.run(visit_rooms(config))
     for room, error in errors.items():
         said = "joined, and left again" if error is None else f"not joined: {error}"

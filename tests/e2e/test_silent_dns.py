@@ -1,7 +1,7 @@
 """DNS that does not answer costs time, and threads only as long as the system's resolver waits."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -49,6 +49,10 @@ def fewest_threads(daemon: Daemon, seconds: float, enough: int) -> int:
     return fewest
 
 
+def at_least(count: int, *labels: str) -> Callable[[Metrics], bool]:
+    return lambda metrics: results(metrics, *labels) >= count
+
+
 @pytest.mark.usefixtures("silence")
 def test_names_that_the_server_hands_out_cost_no_threads_for_long(tmp_path: Path, room: str) -> None:
     with (
@@ -58,7 +62,7 @@ def test_names_that_the_server_hands_out_cost_no_threads_for_long(tmp_path: Path
         quiet: list[int] = []
         for times in (1, 2, 3):
             daemon.wait_for_metrics(
-                lambda metrics, times=times: results(metrics, "joined", "reconnected") >= times * ROOMS,
+                at_least(times * ROOMS, "joined", "reconnected"),
                 timeout=90,
                 what="every room joined",
             )
@@ -80,7 +84,7 @@ def test_a_name_of_the_server_that_nobody_knows_costs_no_more_threads_with_every
         seen: list[int] = []
         for tries in (1, 2, 4, 6):
             daemon.wait_for_metrics(
-                lambda metrics, tries=tries: results(metrics, "timeout", "unresolved") >= tries * ROOMS,
+                at_least(tries * ROOMS, "timeout", "unresolved"),
                 timeout=120,
                 what=f"{tries} tries per room",
             )

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from livekit import api
+from livekit import api, rtc
 
 from ingestd.demo.server import LiveKitServer
 from ingestd.publish.publication import Publication
-from ingestd.publish.room import LEAVE_TIMEOUT, RoomAddress, RoomConnection
+from ingestd.publish.room import LEAVE_TIMEOUT, RoomAddress, RoomConnection, connect
 from ingestd.publish.room_faults import not_joined
 from tests.publish.support import (
     OPTIONS,
@@ -237,6 +237,18 @@ async def test_a_room_that_is_lost_is_joined_anew(livekit: LiveKitServer, room: 
         connection.remove(publication)
         await publication.close()
         await connection.close()
+
+
+async def test_nobody_sees_a_hidden_participant(livekit: LiveKitServer, room: str) -> None:
+    observer, hidden, other, seen = rtc.Room(), rtc.Room(), rtc.Room(), list[str]()
+    observer.on("participant_connected", lambda participant: seen.append(participant.identity))
+    await connect(observer, address(livekit, room, "observer"))
+    await connect(hidden, address(livekit, room, "hidden"), hidden=True)
+    await connect(other, address(livekit, room, "other"))
+    await eventually(lambda: "other" in seen, "see the one who came last")
+    assert seen == ["other"]
+    for each in (other, hidden, observer):
+        await each.disconnect()
 
 
 async def test_one_connection_serves_several_tracks(livekit: LiveKitServer, room: str) -> None:

@@ -1,11 +1,12 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long soak bench-media bench-links bench-bursts fuzz lint format lock
+.PHONY: help setup demo test test-long soak bench bench-bursts bench-media bench-links fuzz lint format lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
 SECONDS ?= 30
 WORKERS ?= 2
 MINUTES ?= 5
+STREAMS ?= 1 4
 ARGS ?=
 
 help: ## list these
@@ -27,6 +28,11 @@ test-long: ## the tests that take minutes
 soak: ## encoders, links, server and viewers that fail at random; MINUTES=5, and SEED=N to repeat a run
 	@scripts/setup dev
 	@exec .venv/bin/python -m tests.soak --minutes '$(MINUTES)' $(if $(SEED),--seed '$(SEED)')
+
+bench: ## delay, CPU and losses beside the Go SDK and the bare Python SDK; STREAMS="1 4 16 32"
+	@scripts/setup dev
+	@scripts/build-peer
+	@.venv/bin/python -m bench.delivery .cache/bench-peer $(STREAMS)
 
 bench-bursts: ## what becomes of pictures that come in bursts; ARGS="--streams 16 --starved"
 	@scripts/setup dev

@@ -135,6 +135,11 @@ class Publication:
         self._outlet.pump()
         return dropped
 
+    @property
+    def full(self) -> bool:
+        """Whether to submit no more for now: what was is some 12 s ahead of real time, as from a file."""
+        return self._outlet.full
+
     def figures(self) -> StreamFigures:
         """Return one consistent reading of all counts: the daemon's, without its encoder's connection."""
         problems = (self._room.problem or self._outlet.problem, *self._outlet.stream_problems)

@@ -66,6 +66,12 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="validate a configuration and say what it would do")
     _add_config(check)
+    check.add_argument(
+        "--connect",
+        action="store_true",
+        help="and join each of its rooms as a hidden participant, for a moment; exit code 1 if one cannot be "
+        "joined. Encoders are not dialled and no port is opened: a running ingestd may have them",
+    )
     check.set_defaults(command=_check)
 
     probing = commands.add_parser("probe", help="say what a stream is and whether WebRTC can carry it")
@@ -134,8 +140,23 @@ def _run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from ingestd.config import describe
 
-    print(describe(_load(options.config)))  # noqa: T201 - this is its output
-    return DONE
+    config = _load(options.config)
+    print(describe(config), flush=True)  # noqa: T201 - this is its output
+    return _visit_rooms(config) if options.connect else DONE
+
+
+def _visit_rooms(config: "Config") -> int:
+    import asyncio
+    import logging
+
+    from ingestd.publish.visits import visit_rooms
+
+    logging.disable()  # what the SDK would say is in the error, and here it would say the token, too
+    errors = asyncio.run(visit_rooms(config))
+    for room, error in errors.items():
+        said = "joined, and left again" if error is None else f"not joined: {error}"
+        print(f"room {room}: {said}")  # noqa: T201 - this, too
+    return FAILED if any(errors.values()) else DONE
 
 
 def _probe(options: argparse.Namespace) -> int:

@@ -21,8 +21,12 @@ from ingestd.publish.track import TrackOptions
 from ingestd.remarks import Remarks
 from ingestd.tasks import Tasks
 
-# WebRTC says what it wants while it encodes, which it does within a few milliseconds of a hand-over.
+# WebRTC says what it wants while it encodes, which it does within a few milliseconds of a hand-over. To ask
+# costs as much as a hand-over: it is done at once only as long as the first picture waits for the answer,
+# else with the next picture but one, or after a while where none comes.
 FEEDBACK_DELAY = 0.005
+FEEDBACK_INTERVAL = 0.05
+LONGEST_FEEDBACK_DELAY = 0.05
 DELAY_BOUNDS = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 # What nothing but a keyframe puts an end to.
 CURED_BY_KEYFRAME = {Drop.BEFORE_KEYFRAME, Drop.AFTER_LOSS, Drop.QUEUE_FULL}
@@ -65,6 +69,7 @@ class Outlet:
         self._delay = Histogram(DELAY_BOUNDS)
         self._timer: asyncio.TimerHandle | None = None
         self._feedback_timer: asyncio.TimerHandle | None = None
+        self._asked_at = 0.0  # when WebRTC was asked what it wants
 
     def open(self) -> None:
         """Publish whenever there is a room and the stream is known."""
@@ -99,9 +104,9 @@ class Outlet:
         self._delivery.new_encoder()
 
     def receive(self, access_unit: AccessUnit, now: float, arrived_us: int) -> Drop | None:
-        """Take in what arrived at ``now``, in seconds, or ``arrived_us``, in µs since 1970; then `pump`.
+        """Take in what is whole ``now``, in seconds, and arrived at ``arrived_us``, µs since 1970.
 
-        Returns why it was dropped at once, None if it was not.
+        Then `pump`. Returns why it was dropped at once, None if it was not.
         """
         info = access_unit.info
         if info is not None and info != self._info:
@@ -248,14 +253,18 @@ class Outlet:
             self._timer = None
         handed_over = False
         while (hand_over := self._delivery.take(time.monotonic())) is not None:
-            self._take_feedback()
+            if self._delivery.probing or time.monotonic() - self._asked_at > FEEDBACK_INTERVAL:
+                self._take_feedback()
             self._hand_over(hand_over)
             handed_over = True
         loop = asyncio.get_running_loop()
         if (due := self._delivery.due()) is not None:
             self._timer = loop.call_later(max(0.0, due - time.monotonic()), self.pump)
-        if handed_over and self._feedback_timer is None:
-            self._feedback_timer = loop.call_later(FEEDBACK_DELAY, self._look_for_feedback)
+        if handed_over:
+            if self._feedback_timer is not None:
+                self._feedback_timer.cancel()
+            delay = FEEDBACK_DELAY if self._delivery.probing else LONGEST_FEEDBACK_DELAY
+            self._feedback_timer = loop.call_later(delay, self._look_for_feedback)
 
     def _hand_over(self, hand_over: HandOver) -> None:
         picture = hand_over.picture
@@ -286,6 +295,9 @@ class Outlet:
     def _take_feedback(self) -> None:
         feedback = self._publication.take_feedback()
         now, at_us = time.monotonic(), time.time_ns() // 1000
+        self._asked_at = now
+        if feedback.bitrate_bps is not None:
+            self._delivery.target_bitrate(feedback.bitrate_bps)
         if feedback and self._delivery.probing:
             # Only a running encoder has wishes, and its first is for the keyframe it has just been given.
             self._delivery.running(now)
@@ -293,6 +305,4 @@ class Outlet:
             self._keyframe_requests += 1
             self._delivery.keyframe_requested(now)
             self._back_channel.keyframe(now, at_us)
-        if feedback.bitrate_bps is not None:
-            self._delivery.target_bitrate(feedback.bitrate_bps)
         self._back_channel.rate(feedback.bitrate_bps, now, at_us)

@@ -216,11 +216,14 @@ class Stream:
         demuxer = self._demuxer
         if demuxer is None:
             return
+        received = False
         try:
             now, arrived_us = time.monotonic(), time.time_ns() // 1000
             for access_unit in read(demuxer):
+                received = True
                 self._judge(access_unit)
-                self._outlet.receive(access_unit, access_unit.arrived or now, arrived_us)
+                waited = now - (access_unit.arrived or now)
+                self._outlet.receive(access_unit, now, arrived_us - round(waited * 1e6))
                 if access_unit.info is not None:
                     self._last_fault = None
             faults, demuxer.faults = demuxer.faults, []
@@ -240,8 +243,8 @@ class Stream:
             self._errors["internal"] += 1
             self._log.exception("internal error; the connection is closed", peer=session.peer)
             self._end(session, "internal error")
-        # Also what came before a fault.
-        self._outlet.pump()
+        if received:  # also what came before a fault
+            self._outlet.pump()
 
     def _end(self, session: Session, reason: str) -> None:
         self._demuxer = None

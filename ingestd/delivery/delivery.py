@@ -92,29 +92,33 @@ class Delivery:
 
     def backlog(self, now: float) -> float:
         """Seconds that the oldest waiting picture has waited."""
-        return now - self._waiting.first.arrived if self._waiting else 0.0
+        return now - self._waiting.first.received if self._waiting else 0.0
 
     def full(self, now: float) -> bool:
         """Whether no more should be read: what has been is far ahead of real time."""
-        ahead = max(self._real_time.ahead(now) / READ_AHEAD, 2 * self._waiting.share)
-        self._full = self._paced and ahead > (READ_ON if self._full else 1.0)
+        if not self._paced:
+            self._full = False
+        else:
+            ahead = max(self._real_time.ahead(now) / READ_AHEAD, 2 * self._waiting.share)
+            self._full = ahead > (READ_ON if self._full else 1.0)
         return self._full
 
     def receive(self, access_unit: AccessUnit, now: float, arrived_us: int) -> Drop | None:
-        """Take in one access unit that came at ``now``, µs since 1970 ``arrived_us``.
+        """Take in one access unit that is whole ``now``; it arrived then, unless it says when.
 
-        Return why it was dropped at once, None if it was not.
+        ``arrived_us`` is its arrival in µs since 1970. Return why it was dropped at once, None if it was not.
         """
         self.books.receive(access_unit.keyframe)
-        self.rates.receive(len(access_unit.data), access_unit.keyframe, now)
-        due, captured = self._times(access_unit, now)
+        arrived = access_unit.arrived or now
+        self.rates.receive(len(access_unit.data), access_unit.keyframe, arrived)
+        due, captured = self._times(access_unit, arrived)
         number, self._number = self._number, self._number + 1
         if reason := self._gate.refuses(access_unit):
             self._drop(reason)
             return reason
         if access_unit.keyframe and self._state is not _State.RUNNING:
             self._forget_what_is_old(now)
-        self._waiting.append(Picture(access_unit, number, now, captured, arrived_us, due))
+        self._waiting.append(Picture(access_unit, number, arrived, now, captured, arrived_us, due))
         return self._limit_waiting()
 
     def correct(self, access_unit: AccessUnit) -> None:
@@ -163,7 +167,7 @@ class Delivery:
         self._state = _State.RUNNING
         self._running_since = now
         # After a reconnection the GOP holds more than the keyframe that was tried.
-        if not self._replays.begin_track(self._gop, now):
+        if not self._replays.begin_track(self._gop, self.rates.bitrate(now), now):
             self._skip_to_keyframe()
 
     def closed(self) -> None:
@@ -244,15 +248,15 @@ class Delivery:
 
     # When.
 
-    def _times(self, access_unit: AccessUnit, now: float) -> tuple[float, float]:
-        """When a picture that came at ``now`` is due, 0 for at once, and when it was captured."""
+    def _times(self, access_unit: AccessUnit, arrived: float) -> tuple[float, float]:
+        """When a picture that came at ``arrived`` is due, 0 for at once, and when it was captured."""
         before = self._paced
-        due = self._real_time.receive(access_unit, now)
+        due = self._real_time.receive(access_unit, arrived)
         if due:
             return due, due
         if before:
             self._clock = EncoderClock()
-        return 0.0, self._clock.captured(access_unit, now)
+        return 0.0, self._clock.captured(access_unit, arrived)
 
     def _due(self, picture: Picture) -> float:
         return picture.due + self._real_time.behind if picture.due and self._paced else 0.0
@@ -315,7 +319,7 @@ class Delivery:
             return
         first = self._waiting.first
         # What waited for the room is not late: it is what the viewer's decoder needs first.
-        waited = now - max(first.arrived, self._running_since)
+        waited = now - max(first.received, self._running_since)
         late = now - max(first.captured, self._running_since) if len(self._waiting) > LONGEST_BURST else 0.0
         if max(waited, late) > self._max_backlog:
             self._drop_waiting(Drop.BACKLOG, self._waiting.before_newest_keyframe())
@@ -323,7 +327,7 @@ class Delivery:
     def _forget_what_is_old(self, now: float) -> None:
         """A keyframe has come, and nothing before it has been seen by anyone, or is needed any more."""
         oldest = self._gop[0] if self._gop else self._waiting.first if self._waiting else None
-        if oldest is not None and now - oldest.arrived > AT_ONCE and not self._paced:
+        if oldest is not None and now - oldest.received > AT_ONCE and not self._paced:
             self._drop_waiting(Drop.NO_ROOM, len(self._waiting))
             self._gop.clear()
 

@@ -12,7 +12,8 @@ class Picture:
 
     access_unit: AccessUnit
     number: int  # counts the access units of this stream, from 0
-    arrived: float  # seconds on the monotonic clock
+    arrived: float  # its last byte, in seconds on the monotonic clock
+    received: float  # when it was known to be whole, on the same clock
     captured: float  # seconds on the same clock, estimated; never later than the arrival
     arrived_us: int  # the moment of its arrival in µs since 1970
     due: float = 0.0  # when it is to be shown, on the same clock, where it came faster than real time

@@ -19,8 +19,9 @@ PACING_FACTOR = 2.5
 START = 3.0
 # WebRTC begins with a guess at the rate and needs so many seconds to find out.
 GUESSING = 5.0
-# Less than this part of what the stream needs, and the link is what is in the way.
+# Less than this part of what the stream needs, and the link is what is in the way; also while it is a guess.
 CONGESTED = 0.7
+SURELY_CONGESTED = 0.3
 
 
 class Replay(StrEnum):
@@ -54,11 +55,11 @@ class Replays:
         self.abandon()
         self._target = None
 
-    def begin_track(self, gop: Gop, now: float) -> bool:
+    def begin_track(self, gop: Gop, bitrate: float, now: float) -> bool:
         """WebRTC encodes, and has had the first picture of ``gop``; return whether the others follow."""
         self._running_since = self.cool_at = now
         self._cooldown = FIRST_COOLDOWN
-        if len(gop) > 1 and self._policy is Replay.NEVER:
+        if len(gop) > 1 and (self._policy is Replay.NEVER or self._congested(bitrate, now)):
             return False
         self.next = 1 if len(gop) > 1 else None
         return True
@@ -115,5 +116,6 @@ class Replays:
     def _congested(self, bitrate: float, now: float) -> bool:
         # Not even what is live gets through: more of it would only be in the way.
         needed = min(bitrate, self._max_bitrate)
-        settled = now - self._running_since > GUESSING
-        return settled and self._target is not None and self._target < CONGESTED * needed
+        guessing = now - self._running_since < GUESSING
+        least = (SURELY_CONGESTED if guessing else CONGESTED) * needed
+        return self._target is not None and self._target < least

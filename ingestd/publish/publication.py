@@ -170,7 +170,7 @@ class Publication:
         )
         now = time.monotonic()
         self._losses.handed_over(now)
-        self._silence.handed_over(now)
+        self._silence.handed_over(len(data), keyframe, now)
         return self._source.capture_frame(frame)
 
     def take_feedback(self) -> Feedback:
@@ -285,7 +285,7 @@ class Publication:
                 self._listener.publication_running()
             if self.running and (lost := self._losses.encoded(stats.frames_encoded, stats.at)):
                 self._listener.publication_lost(lost)
-            if self._silence.lasts(stats.frames_encoded, time.monotonic()):
+            if self._silence.lasts(stats.frames_encoded, stats.target_bitrate_bps, time.monotonic()):
                 raise RoomError("silent", f"WebRTC encodes none of {self._silence.unanswered} pictures")
             await asyncio.sleep(PATIENT if self.running else IMPATIENT)
 

@@ -14,6 +14,8 @@ from ingestd.backoff import Backoff
 from ingestd.config import without_credentials
 from ingestd.errors import RoomError
 from ingestd.publish.publication import Publication
+from ingestd.publish.rival import rival
+from ingestd.publish.room_faults import lost, not_joined
 from ingestd.publish.token import mint
 from ingestd.tasks import Tasks, outcome
 
@@ -22,34 +24,16 @@ logger = structlog.get_logger("ingestd.publish")
 # A server that restarts is back within a second or two; one that is down for long is not hammered.
 FIRST_DELAY = 0.3
 LONGEST_DELAY = 10.0
-# Whoever is thrown out sooner than this waits longer each time, so that two daemons with one identity do not
-# throw each other out for ever.
+# Whoever is thrown out sooner than this waits longer each time.
 SETTLED = 30.0
+# An administrator who removes a participant does not want it back at once, and less so each time; to keep it
+# out for good there are other ways.
+AFTER_REMOVAL = 15.0
+LONGEST_AFTER_REMOVAL = 600.0
+# Between two looks at whether another participant still has our identity.
+RIVAL_LOOK = 5.0
 # Leaving is polite, not needed; a server that is gone must not hold up our exit.
 LEAVE_TIMEOUT = 2.0
-
-# How the SDK words its failures, and what users make of them: (part of the text, reason, what to change)
-_CURES = (
-    ("401", "unauthorized", "the server refuses the token: check livekit.api_key and api_secret"),
-    ("403", "forbidden", "the server forbids it: check what the API key may do"),
-    ("404", "not_found", "no LiveKit server answers at this URL: check livekit.url"),
-    ("timed out", "timeout", "the server does not answer: check livekit.url and the firewall"),
-    ("timeout", "timeout", "the server does not answer: check livekit.url and the firewall"),
-    ("refused", "unreachable", "nothing listens there: check livekit.url, and that the server runs"),
-    ("lookup", "unresolved", "the host name of livekit.url is not known here"),
-    ("dns", "unresolved", "the host name of livekit.url is not known here"),
-    ("certificate", "tls", "the server's certificate is not trusted here"),
-    ("tls", "tls", "TLS failed: ws:// and wss:// in livekit.url may be mixed up"),
-)
-# Why the server ended the session, where its word is not enough.
-_REASONS = {
-    "unknown_reason": "the connection broke",
-    "duplicate_identity": "another participant has joined with the same identity; give this one another",
-    "participant_removed": "an administrator removed this participant",
-    "room_deleted": "the room was deleted",
-    "server_shutdown": "the server is shutting down",
-    "silent": "nothing of a track arrived there, nor after it was published anew",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +50,21 @@ class RoomAddress:
         return f"{self.identity}@{self.room}"
 
 
+async def connect(room: rtc.Room, address: RoomAddress, *, hidden: bool | None = None) -> None:
+    """Join. To be run to its end: the SDK goes on when this is cancelled, and if it succeeds ends us.
+
+    (It panics when nobody is ready for the room's events 10 s after it has joined.) A server that does
+    not answer is tried four times for 5 s each, one that no media gets to four times for 15 s each. Raises
+    RoomError, which says why the room cannot be joined. Other participants do not see one who is ``hidden``.
+    """
+    a = address
+    token = mint(key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity, hidden=hidden)
+    try:
+        await room.connect(a.url, token, rtc.RoomOptions(auto_subscribe=False, dynacast=False))
+    except rtc.ConnectError as error:
+        raise not_joined(a.url, error.message) from None
+
+
 class RoomConnection:
     """Keeps one participant in one room and tells its publications when it comes and goes."""
 
@@ -78,6 +77,7 @@ class RoomConnection:
         self._gone: asyncio.Future[str] | None = None  # will say why the room was lost
         self._task: asyncio.Task[None] | None = None
         self._joined = False
+        self._forbidden = False  # to publish, though we are in the room
         self._ever_joined = asyncio.Event()
         self.connections: Counter[str] = Counter(joined=0, reconnected=0, lost=0)
         self.problem: str | None = f"room {address.room!r} is not joined"
@@ -120,6 +120,7 @@ class RoomConnection:
 
     async def _run(self) -> None:
         backoff = Backoff(FIRST_DELAY, LONGEST_DELAY)
+        after_removal = Backoff(AFTER_REMOVAL, LONGEST_AFTER_REMOVAL)
         while True:
             try:
                 await self._stay(backoff)
@@ -128,16 +129,33 @@ class RoomConnection:
                 reason = error.reason if isinstance(error, RoomError) else "failed"
                 self.connections[reason] += 1
                 self.problem = f"room {self._address.room!r} is not joined: {error}"
-                delay = backoff.next()
+                if reason == "duplicate_identity":
+                    await self._give_way()
+                delay = (after_removal if reason == "participant_removed" else backoff).next()
                 self._log.warning("room not joined; trying again", error=str(error), seconds=round(delay, 1))
                 await asyncio.sleep(delay)
+
+    async def _give_way(self) -> None:
+        """Return when no other participant has our identity; else we would throw each other out for ever."""
+        a, said = self._address, False
+        while other := await rival(
+            url=a.url, key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity
+        ):
+            self.problem = (
+                f"room {a.room!r} is not joined: another participant has joined as {other}; waiting until it "
+                "leaves: give one of the two another identity"
+            )
+            if not said:
+                self._log.error("identity taken by another participant; waiting until it leaves", other=other)
+                said = True
+            await asyncio.sleep(RIVAL_LOOK)
 
     async def _stay(self, backoff: Backoff) -> None:
         room = rtc.Room()
         gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._gone = gone
         self._listen(room, gone)
-        connecting = self._tasks.begin(f"connect {self._address!r}", self._connect(room))
+        connecting = self._tasks.begin(f"connect {self._address!r}", connect(room, self._address))
         try:
             await outcome(connecting)
             self._meet(room)
@@ -145,24 +163,11 @@ class RoomConnection:
             reason = await gone
             if time.monotonic() - joined_at > SETTLED:
                 backoff.reset()
-            raise RoomError("lost", f"the room was lost: {_REASONS.get(reason, reason)}")
+            raise lost(reason, self._address.identity)
         finally:
             self._part()
             leaving = self._tasks.start(f"leave {self._address!r}", _leave(room, connecting))
             await asyncio.wait({leaving}, timeout=LEAVE_TIMEOUT)
-
-    async def _connect(self, room: rtc.Room) -> None:
-        """Connect. To be run to its end: the SDK goes on when this is cancelled, and if it succeeds ends us.
-
-        (It panics when nobody is ready for the room's events 10 s after it has joined.) A server that does
-        not answer is tried four times for 5 s each, about half a minute in all, and then there is an error.
-        """
-        a = self._address
-        token = mint(key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity)
-        try:
-            await room.connect(a.url, token, rtc.RoomOptions(auto_subscribe=False, dynacast=False))
-        except rtc.ConnectError as error:
-            raise _room_error(a.url, error.message) from None
 
     def _listen(self, room: rtc.Room, gone: "asyncio.Future[str]") -> None:
         # What the SDK says of a room we have parted from is not about the one we are in, or come to be in.
@@ -180,7 +185,11 @@ class RoomConnection:
                 publication.room_interrupted()
 
         def reconnected() -> None:
-            if self._room is not room:
+            if self._room is not room or gone.done():
+                return
+            if self._forbidden:
+                # Whether we still are is not said: a server that has restarted does not remember it.
+                gone.set_result("interrupted_while_forbidden")
                 return
             self._log.info("the connection to the room is back")
             self.connections["reconnected"] += 1
@@ -189,15 +198,38 @@ class RoomConnection:
             for publication in self._publications:
                 publication.room_resumed()
 
+        def permissions_changed(participant: rtc.Participant, permission: Any) -> None:
+            if self._room is not room or participant is not room.local_participant:
+                return
+            if permission.can_publish and self._forbidden and not gone.done():
+                # The server has taken our tracks out.
+                gone.set_result("publish_allowed")
+            elif not permission.can_publish:
+                self._forbid()
+
+        room.on("participant_permissions_changed", permissions_changed)
         room.on("disconnected", disconnected)
         room.on("reconnecting", reconnecting)
         room.on("reconnected", reconnected)
+
+    def _forbid(self) -> None:
+        """An administrator has taken our right to publish away: what is handed over goes nowhere."""
+        a = self._address
+        self._forbidden, self._joined = True, False
+        self.connections["publish_forbidden"] += 1
+        self.problem = (
+            f"participant {a.identity!r} must not publish in room {a.room!r} any more: the server has taken "
+            "the right away (can_publish), and its tracks out; waiting until it is given back"
+        )
+        self._log.error("the server has forbidden us to publish; waiting until it allows it again")
+        for publication in self._publications:
+            publication.room_interrupted()
 
     def _meet(self, room: rtc.Room) -> None:
         self.connections["joined"] += 1
         self._log.info("room joined", url=without_credentials(self._address.url))
         self._room = room
-        self._joined = True
+        self._joined, self._forbidden = True, False
         self._ever_joined.set()
         self.problem = None
         for publication in self._publications:
@@ -216,11 +248,3 @@ async def _leave(room: rtc.Room, connecting: asyncio.Task[None]) -> None:
     with contextlib.suppress(Exception):
         async with asyncio.timeout(LEAVE_TIMEOUT):
             await room.disconnect()
-
-
-def _room_error(url: str, message: str) -> RoomError:
-    server, lower = without_credentials(url), message.lower()
-    for part, reason, cure in _CURES:
-        if part in lower:
-            return RoomError(reason, f"{server}: {cure} ({message})")
-    return RoomError("failed", f"{server}: {message}")

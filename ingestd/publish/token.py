@@ -9,10 +9,18 @@ from livekit import api
 LIFETIME = timedelta(hours=1)
 
 
-def mint(*, key: str, secret: str, room: str, identity: str) -> str:
-    """Return a token that lets ``identity`` join ``room`` and publish there, and nothing else."""
+def mint(*, key: str, secret: str, room: str, identity: str, hidden: bool | None = None) -> str:
+    """Return a token that lets ``identity`` join ``room`` and publish there, and nothing else.
+
+    Other participants do not see one who is ``hidden``.
+    """
     grants = api.VideoGrants(
-        room_join=True, room=room, can_publish=True, can_subscribe=False, can_publish_data=False
+        room_join=True,
+        room=room,
+        can_publish=True,
+        can_subscribe=False,
+        can_publish_data=False,
+        hidden=hidden,
     )
     token = api.AccessToken(key, secret).with_identity(identity).with_ttl(LIFETIME).with_grants(grants)
     with warnings.catch_warnings():

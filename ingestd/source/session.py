@@ -13,8 +13,10 @@ from typing import Protocol, cast
 # Most pictures in one read.
 RECEIVE_BUFFER_BYTES = 64 * 1024
 # So much is passed on at a time: of bytes made to be slow to read (thousands of tiny units) this takes up to
-# 20 ms. Every slice costs a picture about 10 µs.
-SLICE_BYTES = 4 * 1024
+# 50 ms. Every slice costs about 10 µs.
+SLICE_BYTES = 16 * 1024
+# Seconds until the system is asked again how long the segments are, which costs as much as a small picture.
+SEGMENTS_KNOWN = 0.5
 # Whoever keeps the loop longer than this waits as long again with the rest of what has arrived, so that such
 # bytes take at most half of its time.
 LONGEST_TURN = 0.01
@@ -64,6 +66,7 @@ class Session(asyncio.BufferedProtocol):
         # Of the bytes that are being passed on:
         self.arrived = 0.0  # when they had come, by time.monotonic()
         self.segment_bytes = 0  # how many a full segment of TCP has; 0: there is no telling
+        self._segments_known_until = 0.0
         self.heard = False  # at least one byte has come
         self.cut = False  # ended by us while the encoder may have been sending
         self.host = ""
@@ -87,7 +90,9 @@ class Session(asyncio.BufferedProtocol):
         self.heard = True
         self._last_data = self._loop.time()
         self.arrived = time.monotonic()
-        self.segment_bytes = segment_bytes_of(self._transport) if self._transport is not None else 0
+        if self.arrived >= self._segments_known_until and self._transport is not None:
+            self.segment_bytes = segment_bytes_of(self._transport)
+            self._segments_known_until = self.arrived + SEGMENTS_KNOWN
         self._waiting = self._view[:nbytes]
         if self._held:
             self._pause_reading()

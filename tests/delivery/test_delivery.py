@@ -1,5 +1,6 @@
 """What is handed over and when, told as events and what follows from them."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -227,6 +228,20 @@ def test_a_new_track_begins_with_the_gop_unless_nothing_is_ever_handed_over_agai
         script.run()
         script.receive("K5")
         assert script.drain() == then
+
+
+def test_a_new_track_on_a_link_that_is_far_too_slow_begins_with_the_next_keyframe() -> None:
+    script = Transcript.running("K1")
+    for n in range(2, 60):
+        script.delivery.receive(access_unit(f"d{n}", 6000), script.now, 0)
+        script.drain(FRAME)
+    script.delivery.closed()
+    script.open()
+    assert script.take() == "(K1)"
+    script.delivery.target_bitrate(0.16e6)  # for 1.4 Mbit/s
+    script.run()
+    assert script.receive("d60 K61") == [Drop.AFTER_LOSS, None]
+    assert script.drain() == "K61"
 
 
 def test_a_request_just_before_a_keyframe_is_answered_by_it() -> None:
@@ -498,6 +513,15 @@ def test_a_backlog_is_dropped_up_to_the_newest_keyframe_and_no_further() -> None
     script.pass_time(0.2)
     assert script.drain() == "K5 d6 d7"
     assert script.dropped() == {"backlog": 2}
+
+
+def test_a_picture_that_was_known_to_be_whole_only_when_the_next_ones_came_is_not_late() -> None:
+    script = Transcript.running("K1", max_backlog=0.5)
+    script.pass_time(1)
+    late = replace(access_unit("d2"), arrived=script.now - 1)
+    script.delivery.receive(late, script.now, 0)
+    script.receive("K3 d4")
+    assert script.drain() == "d2 K3 d4"
 
 
 def test_a_backlog_without_a_keyframe_is_worked_off() -> None:

@@ -11,7 +11,7 @@ import yaml
 import ingestd
 from ingestd.demo.server import LiveKitServer
 from tests.conftest import RunDaemon
-from tests.support.daemon import run_command, stream
+from tests.support.daemon import JWT, Metrics, run_command, stream
 from tests.support.encoded import encode
 from tests.support.matching import assert_pictures_match
 from tests.support.push import Encoder
@@ -80,6 +80,41 @@ def test_check_finds_every_mistake_that_run_finds(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert "Not A Name" in result.stderr
     assert "mpeg2" in result.stderr
+
+
+def test_check_joins_the_rooms_when_told_to_and_neither_shows_itself_nor_throws_anybody_out(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    other = f"{room}-2"
+    streams = [stream("cam", room), stream("door", room), stream("yard", other)]
+    with run_daemon(*streams) as daemon:
+        daemon.wait_for_metrics(lambda metrics: joined(metrics) == 3, what="three participants in the rooms")
+        result = run_command("check", "--config", str(daemon.config_path), "--connect")
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert [line for line in result.stdout.splitlines() if line.startswith("room ")] == [
+            f"room {room}: joined, and left again",
+            f"room {other}: joined, and left again",
+        ]
+        assert joined(daemon.metrics()) == 3
+        assert daemon.problems() == []
+
+
+def joined(metrics: Metrics) -> float:
+    """How often participants have joined rooms."""
+    return metrics.total("ingestd_room_connections_total", result="joined")
+
+
+def test_check_says_why_a_room_cannot_be_joined_and_ends_with_1(
+    livekit: LiveKitServer, room: str, tmp_path: Path
+) -> None:
+    wrong = {"url": livekit.url, "api_key": livekit.api_key, "api_secret": SECRET}
+    path = write_config(tmp_path / "ingestd.yaml", livekit=wrong, streams=[stream("cam", room)])
+    result = run_command("check", "--config", str(path), "--connect")
+    assert result.returncode == 1
+    assert f"room {room}: not joined: {livekit.url}: the server refuses the token" in result.stdout
+    assert "check livekit.api_key and api_secret" in result.stdout
+    assert not JWT.search(result.stdout + result.stderr)
+    assert SECRET not in result.stdout + result.stderr
 
 
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:

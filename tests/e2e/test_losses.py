@@ -17,6 +17,7 @@ PACED_AGAIN = 150  # the number of the picture after the last burst
 HELD_BACK = 0.4  # seconds, in which a dozen pictures come together; less than max_backlog
 
 
+@pytest.mark.long
 async def test_bursts_without_pacing_are_counted_losses_and_mended(
     livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

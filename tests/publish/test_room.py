@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from livekit import api
+from livekit import api, rtc
 
 from ingestd.demo.server import LiveKitServer
 from ingestd.publish.publication import Publication
-from ingestd.publish.room import LEAVE_TIMEOUT, RoomAddress, RoomConnection, _room_error
+from ingestd.publish.room import LEAVE_TIMEOUT, RoomAddress, RoomConnection, connect
+from ingestd.publish.room_faults import not_joined
 from tests.publish.support import (
     OPTIONS,
     Stream,
@@ -225,17 +226,29 @@ async def test_a_room_that_is_lost_is_joined_anew(livekit: LiveKitServer, room: 
         connection.start()
         await eventually(lambda: publication.open, "publish")
         async with api.LiveKitAPI(livekit.http_url, livekit.api_key, livekit.api_secret) as client:
-            await client.room.remove_participant(api.RoomParticipantIdentity(room=room, identity="cam"))
-        await eventually(lambda: connection.connections["lost"] == 1, "notice")
+            await client.room.delete_room(api.DeleteRoomRequest(room=room))
+        await eventually(lambda: connection.connections["room_deleted"] == 1, "notice")
         assert stream.events == ["opened", "closed"]
         assert connection.problem is not None
         await eventually(lambda: publication.open, "publish again")
-        assert connection.connections == {"joined": 2, "reconnected": 0, "lost": 1}
+        assert connection.connections == {"joined": 2, "reconnected": 0, "lost": 0, "room_deleted": 1}
         assert connection.problem is None
         await tracks_become(livekit, room, {"cam": ["video/vp8"]})
         connection.remove(publication)
         await publication.close()
         await connection.close()
+
+
+async def test_nobody_sees_a_hidden_participant(livekit: LiveKitServer, room: str) -> None:
+    observer, hidden, other, seen = rtc.Room(), rtc.Room(), rtc.Room(), list[str]()
+    observer.on("participant_connected", lambda participant: seen.append(participant.identity))
+    await connect(observer, address(livekit, room, "observer"))
+    await connect(hidden, address(livekit, room, "hidden"), hidden=True)
+    await connect(other, address(livekit, room, "other"))
+    await eventually(lambda: "other" in seen, "see the one who came last")
+    assert seen == ["other"]
+    for each in (other, hidden, observer):
+        await each.disconnect()
 
 
 async def test_one_connection_serves_several_tracks(livekit: LiveKitServer, room: str) -> None:
@@ -266,16 +279,29 @@ async def test_one_connection_serves_several_tracks(livekit: LiveKitServer, room
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        ("signal failure: HTTP error: 401 Unauthorized", "unauthorized"),
-        ("HTTP error: 404 Not Found", "not_found"),
+        ("signal failure: client error: 401 Unauthorized - invalid API key: k", "unauthorized"),
+        ("signal failure: client error: 404 Not Found - 404 page not found", "not_found"),
         ("IO error: Connection refused (os error 111)", "unreachable"),
+        ("server error: 502 Bad Gateway - ray 401403404", "failed"),
         ("timed out after 10 s", "timeout"),
         ("failed to lookup address information: Name or service not known", "unresolved"),
         ("invalid peer certificate: UnknownIssuer", "tls"),
+        ("client error: 404 Not Found - requested room does not exist", "no_such_room"),
+        ("IO error: received corrupt message of type InvalidContentType", "tls"),
+        ("IO error: Connection reset by peer (os error 104)", "broken_off"),
+        ("IO error: Network is unreachable (os error 101)", "unreachable"),
         ("something nobody has seen", "failed"),
     ],
 )
 def test_what_the_sdk_says_becomes_a_reason_and_is_kept(message: str, reason: str) -> None:
-    error = _room_error("ws://127.0.0.1:7880", message)
+    error = not_joined("ws://127.0.0.1:7880", message)
     assert error.reason == reason
     assert message in str(error)
+
+
+def test_a_token_that_the_server_quotes_is_not_told_on_and_no_page_is_quoted_whole() -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW0ifQ.c2lnbmF0dXJl"
+    error = not_joined("ws://127.0.0.1:7880", f"401 Unauthorized - invalid token: {token}, error: signature")
+    assert "401 Unauthorized - invalid token: [token], error: signature" in str(error)
+    page = "404 Not Found - <!DOCTYPE HTML>\n" + "<p>Nothing here</p>\n" * 100
+    assert len(str(not_joined("ws://127.0.0.1:7880", page))) < 400

@@ -24,6 +24,12 @@ def test_a_token_grants_what_a_publisher_needs_and_nothing_else() -> None:
     }
 
 
+def test_a_token_may_hide_its_participant() -> None:
+    token = mint(key="devkey", secret=SECRET, room="lobby", identity="front-door", hidden=True)
+    claims = jwt.decode(token, SECRET, algorithms=["HS256"])
+    assert claims["video"]["hidden"] is True
+
+
 def test_a_token_expires() -> None:
     before = time.time()
     claims = jwt.decode(

@@ -68,7 +68,7 @@ class Course:
         freezes = (later for sooner, later in itertools.pairwise(seen) if later - sooner > FREEZE)
         starts = (self.end + number * STEP for number in range(int((self.until - self.end - 1) / STEP)))
         slow = (start + STEP for start in starts if self.rate(start, start + 1) < FULL_RATE)
-        return max(self.end, *freezes, *slow) - self.end
+        return max([self.end, *freezes, *slow]) - self.end
 
     def lag_at(self, end: float) -> float:
         """The longest that a picture took to the viewer, of those seen in the second before `end`."""
@@ -104,9 +104,8 @@ def endure(
     observed: float,
     directory: Path,
     room: str,
-    settling: float = SETTLING,
 ) -> Course:
-    """Push a stream, disturb the link after `settling` seconds, and look on for `observed` more."""
+    """Push a stream, disturb the link, and look on for `observed` seconds after that."""
     video = encode("h264", frames=FPS * VIDEO_SECONDS, fps=FPS, gop=FPS * gop_seconds, bit_rate=BIT_RATE)
     addresses = {
         "bind_addresses": ["127.0.0.1", FAR],
@@ -127,7 +126,7 @@ def endure(
         encoder = stack.enter_context(Encoder(socket, video, writing=over_and_over))
         viewer.wait_for_first_picture(timeout=PATIENCE)
         targets: list[tuple[float, float]] = []
-        look_on(daemon, targets, time.monotonic() + settling)
+        look_on(daemon, targets, time.monotonic() + SETTLING)
 
         before, begin = daemon.metrics(), time.monotonic()
         link.quality = disturbance.quality

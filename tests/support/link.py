@@ -28,6 +28,7 @@ NEAR, FAR = "198.18.0.1", "198.18.0.2"
 CLONE_NEWNET = 0x40000000  # <sched.h>
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000  # <linux/if_tun.h>
 LARGEST_PACKET = 65536
+LOOK = 0.002  # seconds between two looks at a link that is held up
 LATE = 0.02  # seconds by which a packet that is out of order comes behind its turn
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -91,10 +92,12 @@ class Namespace:
 class Link:
     """Joins `near`, whose address is `NEAR`, and `far`, with `FAR`; `quality` may change at any time."""
 
-    def __init__(self) -> None:
+    def __init__(self, mtu: int = 1500) -> None:
+        """``mtu`` is the most bytes that a packet has."""
         self.quality = GOOD
+        self.held_up = False  # what is under way gets no further
         self.near, self.far = Namespace(), Namespace()
-        self._ends = [_end(self.near, NEAR, FAR), _end(self.far, FAR, NEAR)]
+        self._ends = [_end(self.near, NEAR, FAR, mtu), _end(self.far, FAR, NEAR, mtu)]
         self._wake, self._woken = os.pipe()
         self._thread = threading.Thread(target=self._carry, name="link", daemon=True)
 
@@ -122,14 +125,15 @@ class Link:
         directions = {near: _Direction(far), far: _Direction(near)}
         while True:
             due = min(direction.due for direction in directions.values())
-            wait = max(0.0, due - time.monotonic())
+            wait = LOOK if self.held_up else max(0.0, due - time.monotonic())
             ready, _, _ = select.select([*directions, self._wake], [], [], min(wait, 1.0))
             if self._wake in ready:
                 return
             for end, direction in directions.items():
                 if end in ready:
                     direction.take(os.read(end, LARGEST_PACKET), self.quality, time.monotonic())
-                direction.give(time.monotonic())
+                if not self.held_up:
+                    direction.give(time.monotonic())
 
 
 class _Direction:
@@ -166,7 +170,7 @@ class _Direction:
                 os.write(self._to, packet)
 
 
-def _end(namespace: Namespace, address: str, peer: str) -> int:
+def _end(namespace: Namespace, address: str, peer: str, mtu: int) -> int:
     with namespace.entered():
         # An IPv6 address of its own would take seconds to be ready, and change the candidates meanwhile.
         Path("/proc/sys/net/ipv6/conf/all/disable_ipv6").write_text("1")
@@ -174,7 +178,7 @@ def _end(namespace: Namespace, address: str, peer: str) -> int:
         for command in (
             "link set dev lo up",
             f"address add {address} peer {peer} dev link",
-            "link set dev link up",
+            f"link set dev link mtu {mtu} up",
         ):
             subprocess.run(["ip", *command.split()], check=True)
     return descriptor

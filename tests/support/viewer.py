@@ -173,6 +173,10 @@ class Viewer:
         with self._changed:
             return [self._received.get(seen.sid, {}) for seen in self._tracks if seen.name == track]
 
+    def decoded(self, track: str) -> int:
+        """How many pictures of that track WebRTC has decoded, whether or not the SDK has shown them."""
+        return sum(account.get("decoded", 0) for account in self.accounts(track))
+
     def wait_until(self, condition: Callable[[], bool], *, timeout: float, what: str) -> None:
         """Wait for `condition`, looking again whenever something was seen; fail when the time is over."""
         deadline = time.monotonic() + timeout
@@ -330,6 +334,7 @@ async def _record(track: Any, name: str, sid: str) -> None:
             due_us=event.timestamp_us,
             **_metadata(event.metadata),
         )
+    sys.stderr.write(f"no more pictures of {name} ({sid})\n")
 
 
 def _metadata(metadata: Any) -> dict[str, Any]:

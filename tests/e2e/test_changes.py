@@ -1,0 +1,84 @@
+"""Another size, another codec, in the middle of a stream's life: viewers see all of it, bit for bit."""
+
+from dataclasses import replace
+
+import pytest
+
+from ingestd.demo.server import LiveKitServer
+from tests.conftest import RunDaemon
+from tests.support.daemon import stream
+from tests.support.encoded import EncodedStream, encode
+from tests.support.matching import assert_pictures_match
+from tests.support.push import Encoder
+from tests.support.viewer import Viewer
+
+PATIENCE = 20.0
+
+
+def joined(first: EncodedStream, second: EncodedStream) -> EncodedStream:
+    """Both, one after the other, as one stream."""
+    return replace(
+        first,
+        access_units=first.access_units + second.access_units,
+        keyframes=first.keyframes + tuple(len(first.access_units) + n for n in second.keyframes),
+        reference_hashes=first.reference_hashes + second.reference_hashes,
+    )
+
+
+def test_another_size_goes_on_in_the_same_track(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    small = encode("h264", frames=90, gop=30, size=(160, 120))
+    large = encode("h264", frames=90, gop=30, size=(320, 240), seed=2)
+    video = joined(small, large)
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        with Encoder(daemon.port(), video) as encoder:
+            encoder.wait()
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
+        assert {picture.size for picture in viewer.pictures()} == {(160, 120), (320, 240)}
+        assert len({picture.sid for picture in viewer.pictures()}) == 1
+        [changed] = [record for record in daemon.records if record.get("event") == "stream changed"]
+        assert changed["size"] == "320x240"
+
+
+@pytest.mark.long
+def test_another_size_after_a_reconnect_goes_on_in_the_same_track(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    videos = [
+        encode("h264", frames=90, gop=30, size=(160, 120)),
+        encode("h264", frames=90, gop=30, size=(320, 240), seed=2),
+    ]
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        for video in videos:
+            begun = len(viewer.pictures())
+            with Encoder(daemon.port(), video) as encoder:
+                encoder.wait()
+                viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+            assert_pictures_match(viewer.pictures()[begun:], encoder.pushed, left_out=viewer.left_out)
+        assert len({picture.sid for picture in viewer.pictures()}) == 1
+        sizes = [record["size"] for record in daemon.records if record.get("event") == "stream recognised"]
+        assert sizes == ["160x120", "320x240"]
+
+
+@pytest.mark.parametrize(
+    "codecs",
+    [("h264", "vp8"), pytest.param(("vp8", "h264"), marks=pytest.mark.long)],
+    ids="-then-".join,
+)
+def test_another_codec_replaces_the_track(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codecs: tuple[str, str]
+) -> None:
+    videos = [encode(codec, frames=90, gop=30, size=(160, 120)) for codec in codecs]
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        for video in videos:
+            begun = len(viewer.pictures())
+            with Encoder(daemon.port(), video) as encoder:
+                encoder.wait()
+                viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+            seen = viewer.pictures()[begun:]
+            assert_pictures_match(seen, encoder.pushed, left_out=viewer.left_out)
+        assert len({picture.sid for picture in viewer.pictures()}) == 2
+        published = [record["codec"] for record in daemon.records if record.get("event") == "published"]
+        assert published == list(codecs)

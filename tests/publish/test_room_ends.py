@@ -1,0 +1,176 @@
+"""What administrators, servers and rivals do to a participant, provoked at a real server."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from livekit import api, rtc
+from livekit.api.room_service import RoomService
+from livekit.rtc._proto import room_pb2
+
+from ingestd.backoff import Backoff
+from ingestd.demo.server import LiveKitServer
+from ingestd.publish import room as room_module
+from ingestd.publish import token as token_module
+from ingestd.publish.publication import Publication
+from ingestd.publish.room import RoomConnection
+from tests.publish.support import (
+    OPTIONS,
+    PATIENCE,
+    Stream,
+    address,
+    eventually,
+    hand_over_until,
+    info,
+    own_tasks,
+    tracks_become,
+    video,
+)
+
+
+class Joined:
+    """A participant with a track that WebRTC encodes."""
+
+    def __init__(self, connection: RoomConnection, publication: Publication, stream: Stream) -> None:
+        self.connection, self.publication, self.stream = connection, publication, stream
+
+    @property
+    def counted(self) -> dict[str, int]:
+        return {reason: count for reason, count in self.connection.connections.items() if count}
+
+    async def published(self, times: int, patience: float = PATIENCE) -> None:
+        await eventually(lambda: self.stream.events.count("opened") == times, "publish", patience)
+        await hand_over_until(self.publication, video(), lambda: self.publication.running)
+
+
+@contextlib.asynccontextmanager
+async def joined(server: LiveKitServer, room: str, identity: str = "cam") -> AsyncIterator[Joined]:
+    async with own_tasks() as tasks:
+        connection, stream = RoomConnection(address(server, room, identity), tasks), Stream()
+        publication = Publication(OPTIONS, stream, tasks)
+        connection.add(publication)
+        publication.describe(info())
+        connection.start()
+        participant = Joined(connection, publication, stream)
+        await participant.published(1)
+        yield participant
+        await connection.close()
+
+
+async def administer(server: LiveKitServer, act: Callable[[RoomService], Awaitable[Any]]) -> None:
+    async with api.LiveKitAPI(server.http_url, server.api_key, server.api_secret) as client:
+        await act(client.room)
+
+
+async def permit(rooms: RoomService, room: str, *, can_publish: bool) -> None:
+    permission = api.ParticipantPermission(can_publish=can_publish)
+    await rooms.update_participant(
+        api.UpdateParticipantRequest(room=room, identity="cam", permission=permission)
+    )
+
+
+async def test_who_is_removed_says_so_and_stays_out_for_a_while(
+    livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room_module, "AFTER_REMOVAL", 3.0)
+    cam = api.RoomParticipantIdentity(room=room, identity="cam")
+    async with joined(livekit, room) as participant:
+        await administer(livekit, lambda rooms: rooms.remove_participant(cam))
+        await eventually(lambda: "participant_removed" in participant.counted, "notice")
+        assert str(participant.connection.problem).endswith("an administrator removed participant 'cam'")
+        await asyncio.sleep(1.0)  # less than the least of the delay; a back-off as for others would be over
+        await tracks_become(livekit, room, {})
+        await participant.published(2)
+        assert participant.counted == {"joined": 2, "participant_removed": 1}
+
+
+def test_removal_is_taken_seriously_and_more_so_each_time() -> None:
+    delays = Backoff(room_module.AFTER_REMOVAL, room_module.LONGEST_AFTER_REMOVAL)
+    first, *_, last = (delays.next() for _ in range(8))
+    assert 5 < first < 20 < 200 < last
+
+
+async def test_a_room_that_is_deleted_is_joined_again(livekit: LiveKitServer, room: str) -> None:
+    async with joined(livekit, room) as participant:
+        await administer(livekit, lambda rooms: rooms.delete_room(api.DeleteRoomRequest(room=room)))
+        await participant.published(2)
+        assert participant.counted == {"joined": 2, "room_deleted": 1}
+        await tracks_become(livekit, room, {"cam": ["video/vp8"]})
+
+
+async def test_whose_identity_is_taken_says_by_whom_and_waits_until_it_is_free(
+    livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room_module, "RIVAL_LOOK", 0.2)
+    async with joined(livekit, room) as first:
+        async with joined(livekit, room) as second:
+            await eventually(lambda: "waiting until it leaves" in str(first.connection.problem), "give way")
+            assert "another participant has joined as 'cam' (PA_" in str(first.connection.problem)
+            await asyncio.sleep(2.0)  # in which they would have thrown each other out several times
+            assert first.counted == {"joined": 1, "duplicate_identity": 1}
+            assert second.counted == {"joined": 1}
+        await first.published(2)
+        assert first.counted == {"joined": 2, "duplicate_identity": 1}
+
+
+async def test_who_loses_the_right_to_publish_says_so_and_waits_until_it_is_back(
+    livekit: LiveKitServer, room: str
+) -> None:
+    async with joined(livekit, room) as participant:
+        await administer(livekit, lambda rooms: permit(rooms, room, can_publish=False))
+        await eventually(lambda: not participant.publication.open, "stop publishing")
+        assert "the right away (can_publish)" in str(participant.connection.problem)
+        assert participant.counted == {"joined": 1, "publish_forbidden": 1}
+        await tracks_become(livekit, room, {"cam": []})
+        await administer(livekit, lambda rooms: permit(rooms, room, can_publish=True))
+        await participant.published(2)
+        assert participant.connection.problem is None
+        await tracks_become(livekit, room, {"cam": ["video/vp8"]})
+
+
+@pytest.mark.parametrize("scenario", ["SIGNAL_RECONNECT", "MIGRATION", "FULL_RECONNECT"])
+async def test_a_track_outlives_migration_and_reconnection(
+    livekit: LiveKitServer, room: str, scenario: str
+) -> None:
+    async with joined(livekit, room) as participant:
+        before = participant.connection._room
+        assert before is not None
+        simulated = getattr(room_pb2, f"SIMULATE_{scenario}")
+        await before.simulate_scenario(simulated)
+        await participant.published(2)
+        assert participant.connection.problem is None
+        await tracks_become(livekit, room, {"cam": ["video/vp8"]})
+
+
+@pytest.mark.long
+async def test_who_is_forbidden_to_publish_asks_again_when_the_server_has_forgotten(
+    own_livekit: LiveKitServer, room: str
+) -> None:
+    async with joined(own_livekit, room) as participant:
+        await administer(own_livekit, lambda rooms: permit(rooms, room, can_publish=False))
+        await eventually(lambda: not participant.publication.open, "stop publishing")
+        own_livekit.kill()
+        own_livekit.start()
+        await participant.published(2, patience=60.0)
+        assert participant.connection.problem is None
+
+
+@pytest.mark.long
+async def test_a_token_that_has_expired_meanwhile_keeps_nobody_from_coming_back(
+    own_livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each is good for ten seconds: servers take tokens for a minute longer than these say.
+    monkeypatch.setattr(token_module, "LIFETIME", timedelta(seconds=-50))
+    there = address(own_livekit, room)
+    async with joined(own_livekit, room) as participant:
+        expired = token_module.mint(key=there.api_key, secret=there.api_secret, room=room, identity="another")
+        await asyncio.sleep(12.0)
+        with pytest.raises(rtc.ConnectError, match="401"):
+            await rtc.Room().connect(there.url, expired)
+        own_livekit.kill()
+        own_livekit.start()
+        await participant.published(2, patience=60.0)
+        assert participant.connection.problem is None

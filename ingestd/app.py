@@ -16,6 +16,7 @@ from ingestd.observe import logs
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.http import HttpServer
 from ingestd.observe.metrics import make_registry
+from ingestd.publish import sdk_log
 from ingestd.publish.room import RoomAddress, RoomConnection
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks, outcome
@@ -49,6 +50,7 @@ class App:
 
     async def run(self) -> int:
         """Run until a signal says stop; return the exit code. Raises AddressError where it cannot start."""
+        sdk_log.forward(self._config.log.level == "debug")
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
@@ -123,6 +125,7 @@ class App:
         """Stop what is gone or changed, start what is new; everything else is not touched."""
         old, self._config = self._config, config
         logs.configure(config.log.level, config.log.format)
+        sdk_log.forward(config.log.level == "debug")
         if config.http != old.http:
             logger.warning("http.listen changes with the next restart", now=str(old.http.listen))
         keep = (

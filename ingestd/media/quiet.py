@@ -20,6 +20,10 @@ REMEMBERED = 256
 REMEMBERED_KEYFRAMES = 16
 TOLERANCE = 0.95
 LEAST_REMEMBERED = {False: FIRST_PROOF, True: 2}
+# Pictures between keyframes are mostly about as large as their neighbours: the half of one that a stall has
+# cut is told by that where sizes vary too much over time for the shortest of all to say anything.
+NEIGHBOURS = 8
+NEIGHBOURLY = 0.7
 # After one piece of what is written in several, another may follow: wait for a multiple of the longest pause
 # between two, and at least for what a busy machine puts between two writes.
 LEAST_PAUSE = 0.004
@@ -44,6 +48,7 @@ class EndOfPicture:
         self._in_a_row = 0
         self._proof = FIRST_PROOF
         self._sizes = {False: Window(REMEMBERED, min), True: Window(REMEMBERED_KEYFRAMES, min)}
+        self._neighbours = Window(NEIGHBOURS, min)
         self._slices = {False: 1, True: 1}
         self._pauses = Window(REMEMBERED, max)
         self._pieces = Window(REMEMBERED, max)
@@ -54,6 +59,8 @@ class EndOfPicture:
         Several pictures in one read prove nothing: we were late, or the network was.
         """
         self._sizes[keyframe].append(size)
+        if not keyframe:
+            self._neighbours.append(size)
         self._slices[keyframe] = slices
         self._pauses.append(span.pause)
         self._pieces.append(span.pieces)
@@ -68,6 +75,8 @@ class EndOfPicture:
         """A picture was taken for whole, and more of it came."""
         if len(self._sizes[keyframe]):
             self._sizes[keyframe].pop()  # that of the piece
+            if not keyframe:
+                self._neighbours.pop()
         self._unlearn(16)
 
     def patience(self, *, keyframe: bool, size: int, slices: int, arrivals: Arrivals) -> float:
@@ -81,13 +90,20 @@ class EndOfPicture:
             return SILENCE
         if self._needs_no_more(slices):
             return 0.0
-        if arrivals.cut or (not self._slices_are_whole and size < TOLERANCE * sizes.extreme):
+        if arrivals.cut or (not self._slices_are_whole and size < self._least(keyframe)):
             return SILENCE
         most_pieces = max(arrivals.pieces, self._pieces.extreme)
         if not most_pieces:
             return 0.0
         least = STALL if most_pieces > FEW_PIECES else LEAST_PAUSE
         return min(max(least, PAUSES * max(arrivals.pause, self._pauses.extreme)), SILENCE)
+
+    def _least(self, keyframe: bool) -> float:
+        """What is shorter than this may be a piece."""
+        least = TOLERANCE * self._sizes[keyframe].extreme
+        if keyframe or not len(self._neighbours):
+            return least
+        return max(least, NEIGHBOURLY * self._neighbours.extreme)
 
     def _needs_no_more(self, slices: int) -> bool:
         return self._slices_are_whole and slices == 1

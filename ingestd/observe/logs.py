@@ -9,8 +9,6 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from ingestd.limited import Limited
-
 _LEVELS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -87,8 +85,6 @@ def configure(level: str = "info", format: str = "auto", stream: TextIO | None =
             structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
         ]
     handler = _Handler(out)
-    if level != "debug":
-        handler.addFilter(_SdkRepeats())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, _split_sdk_line, _word_sdk_error],
@@ -109,30 +105,6 @@ def configure(level: str = "info", format: str = "auto", stream: TextIO | None =
         # The level may change when the configuration is read again.
         cache_logger_on_first_use=False,
     )
-
-
-class _SdkRepeats(logging.Filter):
-    """Lets the SDK say the same thing once a second; without a server it does so four times at each try.
-
-    Its tries to get back into a room are not let through: that the room is interrupted, and that it was lost
-    or is back, we say ourselves, in one line each.
-    """
-
-    _NUMBER = re.compile(r"\d+")
-    _RECONNECTING = re.compile(r"(?:resuming|restarting) connection")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._limited = Limited()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.name != "livekit":
-            return True
-        if self._RECONNECTING.search(str(record.msg)):
-            return False
-        suppressed = self._limited.due(self._NUMBER.sub("#", f"{record.msg} {record.args}"))
-        record.__dict__["suppressed"] = suppressed
-        return suppressed is not None
 
 
 class _Handler(logging.StreamHandler[TextIO]):
@@ -168,8 +140,6 @@ def _split_sdk_line(_logger: WrappedLogger, _method: str, event: EventDict) -> E
         if match:
             event["event"] = match["event"]
             event["module"] = match["module"] or match["target"]
-        if suppressed := event["_record"].__dict__.get("suppressed"):
-            event["suppressed"] = suppressed
     return event
 
 

@@ -6,7 +6,15 @@ from ingestd.media.access_unit import AccessUnit, Codec
 from ingestd.media.annexb import AnnexBReader
 from ingestd.media.arrivals import Arrivals, Span
 from ingestd.media.parameter_sets import ParameterSets
-from ingestd.media.quiet import FIRST_PROOF, LEAST_PAUSE, LONGEST_PROOF, PAUSES, SILENCE, EndOfPicture
+from ingestd.media.quiet import (
+    FIRST_PROOF,
+    LEAST_PAUSE,
+    LONGEST_PROOF,
+    NEIGHBOURS,
+    PAUSES,
+    SILENCE,
+    EndOfPicture,
+)
 from tests.media.vectors_h26x import annexb, pps, slice, sps
 
 FRAME = 1 / 30
@@ -80,6 +88,20 @@ def test_a_picture_cut_by_a_stall_comes_out_whole_and_once() -> None:
     assert t.write(whole[:400], then=0.06) is None
     assert t.write(whole[400:]) is None  # a pause inside a picture: nothing is believed any more
     t.write(t.picture())
+    assert [unit.data for unit in t.out[before:]] == [whole]
+    assert t.reader.faults == []
+
+
+def test_half_a_picture_among_large_ones_waits_though_some_before_were_shorter() -> None:
+    t = Transcript()
+    t.learn()
+    for size in (2000, 4000, 6000, *[8000] * NEIGHBOURS):  # no step up is a surprise
+        assert t.write(t.picture(size)) == 0.0
+    before = len(t.out)
+    whole = t.picture(8000)
+    assert t.write(whole[:4000], then=0.06) is None
+    t.write(whole[4000:])
+    t.write(t.picture(8000))
     assert [unit.data for unit in t.out[before:]] == [whole]
     assert t.reader.faults == []
 

@@ -5,13 +5,11 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import pytest
 import structlog
 
-from ingestd.limited import Limited
 from ingestd.observe import logs
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJmcm9udC1kb29yIn0.c2lnbmF0dXJl"
@@ -143,50 +141,6 @@ def test_the_sdk_speaks_from_warning_on_and_in_full_at_debug() -> None:
     loud = json_output("debug")
     logging.getLogger("livekit").debug("chatter")
     assert [line["event"] for line in loud.lines()] == ["chatter"]
-
-
-def test_what_the_sdk_repeats_is_said_once_a_second_with_the_number_of_those_held_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    now = 100.0
-    monkeypatch.setattr(logs, "Limited", partial(Limited, clock=lambda: now))
-    output = json_output()
-    sdk = logging.getLogger("livekit")
-
-    for attempt in range(3):
-        sdk.warning("%s:%s:%s - %s", "rtc", 564, "rtc", f"failed to connect, retrying ({attempt}/3)")
-        sdk.warning("%s:%s:%s - %s", "rtc", 583, "rtc", "refused")
-    logging.getLogger("other").warning("refused")
-    logging.getLogger("other").warning("refused")
-    now = 101.0
-    sdk.warning("%s:%s:%s - %s", "rtc", 583, "rtc", "refused")
-
-    assert [(line["event"], line.get("suppressed")) for line in output.lines()] == [
-        ("failed to connect, retrying (0/3)", None),
-        ("refused", None),
-        ("refused", None),
-        ("refused", None),
-        ("refused", 2),
-    ]
-
-
-def test_how_the_sdk_gets_back_into_a_room_is_for_debug() -> None:
-    info, line = (
-        json_output(),
-        "livekit::rtc_engine:900:livekit::rtc_engine - restarting connection... attempt: 7",
-    )
-    logging.getLogger("livekit").error(line)
-    debug = json_output("debug")
-    logging.getLogger("livekit").error(line)
-    assert info.lines() == []
-    assert [line["event"] for line in debug.lines()] == ["restarting connection... attempt: 7"]
-
-
-def test_at_debug_the_sdk_may_repeat_itself() -> None:
-    output = json_output("debug")
-    for _ in range(3):
-        logging.getLogger("livekit").warning("refused")
-    assert len(output.lines()) == 3
 
 
 def raised(*packages: str) -> KeyError:

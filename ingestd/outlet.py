@@ -303,6 +303,6 @@ class Outlet:
             self._delivery.running(now)
         elif feedback.keyframe:
             self._keyframe_requests += 1
-            self._delivery.keyframe_requested(now)
+            self._delivery.keyframe_requested(now, encoder_asked=self._back_channel.open)
             self._back_channel.keyframe(now, at_us)
         self._back_channel.rate(feedback.bitrate_bps, now, at_us)

@@ -12,6 +12,7 @@ asked for. Where a picture was lost and the GOP cannot close the gap, nothing pa
 
 from enum import Enum
 
+from ingestd.delivery.answers import Answers
 from ingestd.delivery.books import Books, Drop
 from ingestd.delivery.encoder_clock import EncoderClock
 from ingestd.delivery.gate import Gate
@@ -63,6 +64,7 @@ class Delivery:
         self._gate = Gate()
         self._gop = Gop()
         self._replays = Replays(replay, max_bitrate)
+        self._answers = Answers()
         self._pacer = Pacer()
         self._clock = EncoderClock()
         self._real_time = RealTime(max_framerate)
@@ -110,6 +112,8 @@ class Delivery:
         """
         self.books.receive(access_unit.keyframe)
         arrived = access_unit.arrived or now
+        if access_unit.keyframe:
+            self._answers.keyframe(now, in_turn=self.rates.keyframe_due(arrived))
         self.rates.receive(len(access_unit.data), access_unit.keyframe, arrived)
         due, captured = self._times(access_unit, arrived)
         number, self._number = self._number, self._number + 1
@@ -145,6 +149,7 @@ class Delivery:
     def new_encoder(self) -> None:
         """Another encoder is on the line: what it sends refers to nothing that came before."""
         self._gate.close()
+        self._answers = Answers()
         self._clock = EncoderClock()
         self._real_time.new_encoder()
 
@@ -179,10 +184,15 @@ class Delivery:
         """The stream ends: whatever waits will never be shown."""
         self._let_go(Drop.STOPPED)
 
-    def keyframe_requested(self, now: float) -> None:
-        """WebRTC asks for a keyframe: a viewer came, or a picture was lost on the way to it."""
+    def keyframe_requested(self, now: float, *, encoder_asked: bool = False) -> None:
+        """WebRTC asks for a keyframe: a viewer came, or a picture was lost on the way to it.
+
+        ``encoder_asked``: so is the encoder. One that has answered before is given the time to.
+        """
+        if encoder_asked:
+            self._answers.asked(now)
         if self._state is _State.RUNNING:
-            self._replays.request(now)
+            self._replays.request(now, self._answers.patience if encoder_asked else 0.0)
 
     def target_bitrate(self, bitrate: float) -> None:
         """WebRTC believes that the link carries ``bitrate`` bit/s."""

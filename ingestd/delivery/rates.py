@@ -11,6 +11,8 @@ LEAST_SPAN = 0.25
 LONGEST_FRAME_INTERVAL = 1.0
 # Seconds after which a keyframe that should have come is not expected any more.
 LATE_KEYFRAME = 0.1
+# Seconds by which it may come before its time.
+EARLY_KEYFRAME = 0.05
 
 
 class Rates:
@@ -52,6 +54,11 @@ class Rates:
             return None
         left = self._last_keyframe + self.keyframe_interval - now
         return max(left, 0.0) if left > -LATE_KEYFRAME else None
+
+    def keyframe_due(self, now: float) -> bool:
+        """Whether a keyframe that comes ``now`` is one that the encoder sends of its own accord."""
+        left = self.next_keyframe(now)
+        return left is not None and left <= EARLY_KEYFRAME
 
     @property
     def frame_interval(self) -> float:

@@ -64,12 +64,17 @@ class Replays:
         self.next = 1 if len(gop) > 1 else None
         return True
 
-    def request(self, now: float) -> None:
-        """WebRTC asks for a keyframe: a viewer came, or a picture was lost on the way to it."""
+    def request(self, now: float, patience: float) -> None:
+        """WebRTC asks for a keyframe: a viewer came, or a picture was lost on the way to it.
+
+        The encoder may send one within ``patience``, which is better than any replay.
+        """
         # Requests that come up during a replay are answered by it.
         if self.next is None:
             if now > self.cool_at + CALM:
                 self._cooldown = FIRST_COOLDOWN
+            if not self.wanted:
+                self.cool_at = max(self.cool_at, now + patience)
             self.wanted = True
 
     def close_gap(self) -> None:

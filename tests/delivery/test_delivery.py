@@ -341,6 +341,36 @@ def test_a_keyframe_cuts_a_replay_short() -> None:
     assert script.drain(10) == "K5 d6"
 
 
+def test_an_encoder_that_answers_requests_is_given_the_time_to() -> None:
+    script = Transcript.running("K1 d2 d3")
+    script.ask_for_keyframe(encoder_asked=True)
+    assert script.take() == "(K1)"  # it is not known yet that it does
+    script.pass_time(0.04)
+    script.receive("K4")
+    assert script.drain() == "K4"
+    script.receive("d5")
+    assert script.drain(CALM) == "d5"
+
+    script.ask_for_keyframe(encoder_asked=True)
+    assert script.drain(0.04) == ""
+    script.receive("K6 d7")
+    assert script.drain() == "K6 d7"
+
+
+def test_an_encoder_that_answers_no_more_is_waited_for_once() -> None:
+    script = Transcript.running("K1 d2")
+    script.ask_for_keyframe(encoder_asked=True)
+    assert script.take() == "(K1)"
+    script.pass_time(0.04)
+    script.receive("K3")
+    assert script.drain(CALM) == "K3"
+
+    for answer in ("", "(K3)"):
+        script.ask_for_keyframe(encoder_asked=True)
+        assert script.take() == (answer or None)
+        assert script.drain(CALM + LONGEST_COOLDOWN) == ("" if answer else "(K3)")
+
+
 def test_requests_that_go_on_are_answered_ever_more_seldom() -> None:
     script = Transcript.running("K1")
     begun = []

@@ -62,8 +62,8 @@ class Transcript:
     def run(self) -> None:
         self.delivery.running(self.now)
 
-    def ask_for_keyframe(self) -> None:
-        self.delivery.keyframe_requested(self.now)
+    def ask_for_keyframe(self, *, encoder_asked: bool = False) -> None:
+        self.delivery.keyframe_requested(self.now, encoder_asked=encoder_asked)
 
     def take(self) -> str | None:
         """What is handed over at this moment."""

@@ -7,9 +7,9 @@ from typing import NamedTuple
 ONE_WRITE = 0.0005
 # An encoder that writes a few bytes at a time must not make the lists grow without end.
 MAX_READS = 64
-# Systems and proxies cut what is written into round pieces: buffers of 512 bytes to 64 KiB, TLS records and,
+# Systems and proxies cut what is written into round pieces: buffers of 1 to 64 KiB, TLS records and,
 # where a proxy passes on what it has read, the segments of TCP in Ethernet.
-ROUND_BYTES = 512
+ROUND_BYTES = 1024
 ETHERNET_SEGMENT_BYTES = 1448
 
 

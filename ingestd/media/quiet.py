@@ -18,7 +18,7 @@ LONGEST_PROOF = 1024
 # shortest picture waits for its successor: one in so many, which keeps the 99th percentile low.
 REMEMBERED = 256
 REMEMBERED_KEYFRAMES = 16
-TOLERANCE = 0.95
+TOLERANCE = 0.9
 LEAST_REMEMBERED = {False: FIRST_PROOF, True: 2}
 # Pictures between keyframes are mostly about as large as their neighbours: the half of one that a stall has
 # cut is told by that where sizes vary too much over time for the shortest of all to say anything.

@@ -16,7 +16,7 @@ from ingestd.delivery.silence import Silence
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import StreamInfo
 from ingestd.media.frame_metadata import FrameMetadata
-from ingestd.publish.stats import SendStats, read
+from ingestd.publish.stats import SendStats, Statistics, read
 from ingestd.publish.track import CODECS, PublishedTrack, TrackOptions, publish, withdraw
 from ingestd.tasks import Tasks, outcome
 
@@ -267,8 +267,8 @@ class Publication:
             await withdraw(room, published)
 
     async def _watch(self, published: PublishedTrack) -> None:
-        track = published.track
-        before = (await read(track)).frames_encoded
+        statistics = Statistics(published.track)
+        before = (await statistics.next(IMPATIENT)).frames_encoded
         self._losses, self._silence = Losses(), Silence(before)
         # What was asked for in an earlier life of the track is no sign that WebRTC encodes in this one.
         published.source.take_feedback()
@@ -276,7 +276,7 @@ class Publication:
         self.problem = None
         self._listener.publication_opened()
         while True:
-            stats = await read(track)
+            stats = await statistics.next(PATIENT if self.running else IMPATIENT)
             self._book(stats)
             self.target_bitrate = stats.target_bitrate_bps
             # A new transport counts from 0 again.
@@ -287,7 +287,6 @@ class Publication:
                 self._listener.publication_lost(lost)
             if self._silence.lasts(stats.frames_encoded, stats.target_bitrate_bps, time.monotonic()):
                 raise RoomError("silent", f"WebRTC encodes none of {self._silence.unanswered} pictures")
-            await asyncio.sleep(PATIENT if self.running else IMPATIENT)
 
     def _book(self, stats: SendStats) -> None:
         sent = stats.frames_sent

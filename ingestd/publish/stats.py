@@ -10,6 +10,9 @@ from ingestd.errors import RoomError
 
 # It takes milliseconds; a transport that is being torn down may never answer.
 TIMEOUT = 5.0
+# WebRTC rests for so many times as long as it took to count, or many tracks that begin at once would take the
+# time from each other that they need for that.
+REST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +48,20 @@ async def read(track: rtc.LocalVideoTrack) -> SendStats:
                 at_us = entry.outbound_rtp.rtc.timestamp
     at = time.monotonic() - (time.time_ns() // 1000 - at_us) / 1e6
     return SendStats(mime_types.get(codec_id, ""), encoded, sent, target or None, at)
+
+
+class Statistics:
+    """Asks WebRTC about a track again and again, and less often where the machine is busy."""
+
+    def __init__(self, track: rtc.LocalVideoTrack) -> None:
+        self._track = track
+        self._took: float | None = None
+
+    async def next(self, interval: float) -> SendStats:
+        """Return what WebRTC says, at least ``interval`` seconds after the last time. Raises like `read`."""
+        if self._took is not None:
+            await asyncio.sleep(max(interval, REST * self._took))
+        began = time.monotonic()
+        stats = await read(self._track)
+        self._took = time.monotonic() - began
+        return stats

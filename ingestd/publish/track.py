@@ -9,7 +9,7 @@ from livekit import rtc
 
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import Codec, StreamInfo
-from ingestd.publish.stats import read
+from ingestd.publish.stats import Statistics
 
 # The SDK waits 10 s for the server's answer to a new track, and says so then. Longer is an SDK that is stuck.
 PUBLISH_TIMEOUT = 15.0
@@ -119,10 +119,9 @@ async def _check_codec(published: PublishedTrack) -> None:
     codec = published.codec
     try:
         async with asyncio.timeout(NEGOTIATION_TIMEOUT):
-            mime_type = (await read(published.track)).mime_type
-            while not mime_type:
-                await asyncio.sleep(NEGOTIATION_LOOK)
-                mime_type = (await read(published.track)).mime_type
+            statistics = Statistics(published.track)
+            while not (mime_type := (await statistics.next(NEGOTIATION_LOOK)).mime_type):
+                pass
     except TimeoutError:
         raise RoomError(
             "not_negotiated", f"no codec was negotiated within {NEGOTIATION_TIMEOUT:g} s"

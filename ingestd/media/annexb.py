@@ -19,6 +19,8 @@ NAL_HEADER_BYTES = 2
 class AnnexBReader(NalUnitReader):
     """Reads a byte stream (B.1.1)."""
 
+    PREFIX_BYTES = len(START_CODE_PREFIX)
+
     def __init__(self, codec: Codec, parameter_sets: ParameterSets, arrivals: Arrivals | None = None) -> None:
         """``arrivals`` is where the segments of the connection are told, if they are known."""
         buffer = ReceiveBuffer(START_CODE_PREFIX)
@@ -59,7 +61,7 @@ class AnnexBReader(NalUnitReader):
             if end > start:
                 if not self._begun:
                     self._begin_nal(self._head(next_start), units)
-                self._assembler.end(start, end, next_start)
+                self._end_nal_unit(end, next_start)
         elif end > start and self._guessed:
             self._assembler.go_on(end, next_start)
             self._end_of_picture.wrong(self._assembler.keyframe)

@@ -58,6 +58,11 @@ class Arrivals:
         return 0.0
 
     @property
+    def now(self) -> float:
+        """When the last byte arrived."""
+        return self._now
+
+    @property
     def cut(self) -> bool:
         """What has arrived ends where a network or a system may have cut it."""
         return self._at_segment or self._at_round

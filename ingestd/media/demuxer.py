@@ -12,6 +12,7 @@ from ingestd.media.ivf import IvfReader
 from ingestd.media.length_delimited import LengthDelimitedReader
 from ingestd.media.length_prefixed import LengthPrefixedReader
 from ingestd.media.low_overhead import LowOverheadReader
+from ingestd.media.nal_unit_reader import CodecChanged
 from ingestd.media.parameter_sets import ParameterSets
 from ingestd.media.recognise import (
     BYTE_STREAM,
@@ -63,6 +64,7 @@ class Demuxer:
         self._configured_format = format
         self._parameter_sets = parameter_sets if parameter_sets is not None else ParameterSets()
         self._reader: Reader | None = None
+        self._fatal: BitstreamError | None = None  # once what came before it has been returned
         self._unrecognised = bytearray()
         self._examined = 0
         self._arrivals = Arrivals()
@@ -130,15 +132,38 @@ class Demuxer:
 
     def _read(self, read: Callable[..., list[AccessUnit]], *arguments: object) -> list[AccessUnit]:
         assert self._reader is not None
+        if self._fatal is not None:
+            raise self._fatal
         try:
             units = read(*arguments)
+        except CodecChanged as change:
+            return self._change_codec(change)
         finally:  # what was noted before the end of a stream counts as well
-            if self._reader.faults:
-                self.faults += self._reader.faults
-                self._reader.faults.clear()
+            self._note_faults(self._reader)
         if self.codec is None:
             self.codec = next((unit.info.codec for unit in units if unit.info is not None), None)
         return units
+
+    def _note_faults(self, reader: Reader) -> None:
+        if reader.faults:
+            self.faults += reader.faults
+            reader.faults.clear()
+
+    def _change_codec(self, change: CodecChanged) -> list[AccessUnit]:
+        """Go on as on a new connection: the encoder has been put in the place of another."""
+        assert self.format is not None
+        assert self._reader is not None
+        self._note_faults(self._reader)
+        now = self._arrivals.now
+        self._arrivals = Arrivals()
+        self._unrecognised += change.rest
+        try:
+            return change.units + self._start(Recognised(self.format, change.codec), now)
+        except BitstreamError as error:
+            if not change.units:
+                raise
+            self._fatal = error
+            return change.units
 
     def _last_resort(self, length: int) -> Recognised:
         """Decide when nothing more may be waited for."""

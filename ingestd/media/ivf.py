@@ -5,6 +5,7 @@ little-endian: signature "DKIF", u16 version, u16 header length, FourCC, u16 wid
 u32 scale, u32 frame count, u32 unused; then for every frame u32 size, i64 pts in units of scale / rate s.
 """
 
+import re
 from struct import Struct
 from typing import Protocol
 
@@ -20,6 +21,8 @@ from ingestd.media.vp9 import starts_key_frame as starts_vp9_key_frame
 SIGNATURE = b"DKIF"
 FILE_HEADER_BYTES = 32
 FRAME_HEADER_BYTES = 12
+# Nobody writes more than 32; a length that is damage must not swallow the first pictures.
+MAX_FILE_HEADER_BYTES = 1024
 # GStreamer's avmux_ivf on a socket: at the end it "seeks" to byte 24 and appends what belongs there instead.
 TRAILER_BYTES = 8
 
@@ -52,6 +55,7 @@ _ANNEXB_FOURCCS = {
     b"HVC1": _H265,
     b"HEV1": _H265,
 }
+_ANNEXB = re.compile(rb"\0?\0\0\x01")
 _CURE = "expected IVF (ffmpeg: -f ivf, GStreamer: avmux_ivf)"
 
 
@@ -71,7 +75,9 @@ class IvfReader:
         self.faults: list[BitstreamError] = []
         self.quiet_at: float | None = None  # never: see `flush`
         self._configured = codec
+        self._named: Codec | None = None  # by the file header
         self._codec: Codec | None = None
+        self._confirmed = False  # a keyframe has shown that this is the codec
         self._frames: _Frames | None = None  # None until the codec is known
         self._timebase: tuple[int, int] | None = None  # rate, scale
         self._unrecognised_bytes = 0
@@ -103,8 +109,8 @@ class IvfReader:
     def eof(self) -> list[AccessUnit]:
         """Note what the end of the connection cut short."""
         if self._hopeless is not None:
-            self.faults.append(self._hopeless)
-        elif self._frame_bytes:
+            raise self._hopeless
+        if self._frame_bytes:
             self._note_cut("cut_frame", self._frame_filled, self._frame_bytes, "frame")
         elif self._header and not self._is_trailer():
             self._note_cut("cut_header", len(self._header), self._header_bytes, "header")
@@ -138,6 +144,12 @@ class IvfReader:
         if header.startswith(SIGNATURE):
             # The length in the header counts; what is beyond the fields we know is skipped with it.
             length = max(FILE_HEADER_BYTES, int.from_bytes(header[6:8], "little"))
+            if length > MAX_FILE_HEADER_BYTES:
+                raise BitstreamError(
+                    "malformed_header",
+                    f"IVF: the file header says that it has {length} bytes, {FILE_HEADER_BYTES} are expected "
+                    f"and {MAX_FILE_HEADER_BYTES} possible: it is damaged, or not from a muxer; {_CURE}",
+                )
             if len(header) < length:
                 self._header_bytes = length
                 return
@@ -158,7 +170,7 @@ class IvfReader:
     def _read_file_header(self) -> None:
         _version, _length, fourcc, _width, _height, rate, scale = _FILE_HEADER.unpack_from(self._header)
         self._timebase = (rate, scale) if _is_clock(rate, scale) else None
-        self._use(_codec_of(fourcc))
+        self._named, self._confirmed = _codec_of(fourcc), False
 
     def _use(self, codec: Codec) -> None:
         """Go on with `codec`; a second file header that says the same changes nothing but the frame rate."""
@@ -208,17 +220,37 @@ class IvfReader:
     def _access_unit(self, frame: bytes) -> AccessUnit:
         self._frame_bytes = 0
         self._frame = bytearray()
-        if self._frames is None:
-            codec = _codec_by_content(frame)
-            if codec is None:  # joined in the middle of a GOP: nothing tells yet whose delta this is
-                return AccessUnit(frame, False, None, None)
-            self._use(codec)
-        assert self._frames is not None
+        if not self._confirmed:
+            self._identify(frame)
+        if self._frames is None:  # joined in the middle of a GOP: nothing tells yet whose delta this is
+            return AccessUnit(frame, False, None, None)
         try:
             return self._frames.access_unit(frame, self._timestamp_us)
         except BitstreamError as fault:
+            self._confirmed = False
             self.faults.append(fault)
             return AccessUnit(frame, False, self._frames.info, self._timestamp_us)
+
+    def _identify(self, frame: bytes) -> None:
+        """Find out what `frame` is: its content counts for more than the file header."""
+        content, named = _codec_by_content(frame), self._named
+        if content is None:
+            if _ANNEXB.match(frame):
+                raise _wrong_format("the frames begin with start codes, as those of H.264 and H.265", _H264)
+            if named is not None:
+                self._use(named)
+            return
+        self._confirmed = True
+        if named not in (None, content):
+            self._named = None
+            self.faults.append(
+                BitstreamError(
+                    "wrong_fourcc",
+                    f"IVF: the file header says {named}, the frames are {content} and published as such; see "
+                    "what writes the header (ffmpeg: -f ivf, GStreamer: avmux_ivf)",
+                )
+            )
+        self._use(content)
 
     def _note_cut(self, reason: str, got: int, expected: int, what: str) -> None:
         self.faults.append(
@@ -273,19 +305,22 @@ def _codec_of(fourcc: bytes) -> Codec:
     if codec is not None:
         return codec
     name = fourcc.decode("ascii", "backslashreplace")
-    annexb = _ANNEXB_FOURCCS.get(fourcc.upper())
-    if annexb is not None:
-        muxer, codec_name = annexb
-        raise BitstreamError(
-            "wrong_format",
-            f"IVF: the file header says {name}, expected VP80, VP90 or AV01; send it as a byte stream "
-            f"(ffmpeg: -f {muxer} instead of -f ivf; GStreamer: {codec_name}parse ! "
-            f"video/x-{codec_name},stream-format=byte-stream,alignment=au and no muxer)",
-        )
+    if (annexb := _ANNEXB_FOURCCS.get(fourcc.upper())) is not None:
+        raise _wrong_format(f"the file header says {name}", annexb)
     raise BitstreamError(
         "unknown_codec",
         f"IVF: the file header says {name}, expected VP80, VP90 or AV01 "
         "(ffmpeg: -c:v libvpx, libvpx-vp9 or libsvtav1)",
+    )
+
+
+def _wrong_format(seen: str, names: tuple[str, str]) -> BitstreamError:
+    muxer, codec_name = names
+    return BitstreamError(
+        "wrong_format",
+        f"IVF: {seen}, expected VP80, VP90 or AV01; send it as a byte stream "
+        f"(ffmpeg: -f {muxer} instead of -f ivf; GStreamer: {codec_name}parse ! "
+        f"video/x-{codec_name},stream-format=byte-stream,alignment=au and no muxer)",
     )
 
 

@@ -24,6 +24,8 @@ class LengthPrefixedReader(NalUnitReader):
     believed as in the byte stream format, but only between NAL units, where a stall can tear nothing apart.
     """
 
+    PREFIX_BYTES = LENGTH_BYTES
+
     def __init__(self, codec: Codec, parameter_sets: ParameterSets, arrivals: Arrivals | None = None) -> None:
         """``arrivals`` is where the segments of the connection are told, if they are known."""
         end_of_picture = EndOfPicture(slices_are_whole=True)
@@ -33,7 +35,7 @@ class LengthPrefixedReader(NalUnitReader):
         self._nal_bytes = 0  # NALUnitLength; 0 while it is still to come
 
     def _read(self, units: list[AccessUnit]) -> None:
-        while self._read_length():
+        while self._read_length(units):
             next_start = self._start + self._nal_bytes
             whole = self._buffer.end >= next_start
             if not self._begun:
@@ -44,11 +46,11 @@ class LengthPrefixedReader(NalUnitReader):
             if not whole:
                 return
             end = self._buffer.trimmed(self._start, next_start)
-            self._assembler.end(self._start, end, next_start)
+            self._end_nal_unit(end, next_start)
             self._start = next_start
             self._begun, self._nal_bytes = False, 0
 
-    def _read_length(self) -> bool:
+    def _read_length(self, units: list[AccessUnit]) -> bool:
         """Whether the length of the next NAL unit is known."""
         if not self._nal_bytes:
             begin = self._start + LENGTH_BYTES
@@ -56,6 +58,8 @@ class LengthPrefixedReader(NalUnitReader):
                 return False
             length = int.from_bytes(self._buffer.read(self._start, begin), "big")
             if not 0 < length <= MAX_ACCESS_UNIT_BYTES:
+                if (unit := self._assembler.complete()) is not None:
+                    units.append(unit)  # all that came of it is whole
                 raise BitstreamError(
                     "lost_lengths",
                     f"a NAL unit of {length} bytes is announced where 1 to {MAX_ACCESS_UNIT_BYTES} are "

@@ -56,6 +56,8 @@ class LowOverheadReader:
             while self._read_obu(now, units):
                 pass
         except BitstreamError as error:
+            if self._may_end and not self._out:
+                self._hand_over(units)  # all that came of it is whole
             if not units:
                 raise
             self._fatal = error

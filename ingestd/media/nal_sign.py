@@ -86,3 +86,12 @@ def _examine_h265(nal: bytes, *, whole: bool) -> Sign:
 
 
 EXAMINE: dict[Codec, Examine] = {Codec.H264: _examine_h264, Codec.H265: _examine_h265}
+
+# Those of an SPS of H.264, and of the VPS and SPS of H.265; to the other codec each is a NAL unit that it has
+# no use for.
+FIRST_BYTES_OF_PROOF = {Codec.H264: frozenset({0x27, 0x47, 0x67}), Codec.H265: frozenset({0x40, 0x42})}
+
+
+def examine_whole(codec: Codec, nal: bytes) -> Sign:
+    """Return what a whole NAL unit says of being ``codec``."""
+    return EXAMINE[codec](nal, whole=True)

@@ -7,8 +7,19 @@ from ingestd.media.access_unit import AccessUnit, Codec, Format
 from ingestd.media.arrivals import Arrivals
 from ingestd.media.assembler import AccessUnitAssembler
 from ingestd.media.buffer import ReceiveBuffer
+from ingestd.media.nal_sign import FIRST_BYTES_OF_PROOF, Sign, examine_whole
 from ingestd.media.parameter_sets import ParameterSets
 from ingestd.media.quiet import EndOfPicture
+
+
+class CodecChanged(Exception):  # noqa: N818 - no error, but the end of what this reader can read
+    """The stream goes on in the other codec: ``units`` came before, ``rest`` is to be read as ``codec``."""
+
+    def __init__(self, codec: Codec) -> None:
+        super().__init__(codec)
+        self.codec = codec
+        self.units: list[AccessUnit] = []
+        self.rest = b""
 
 
 class NalUnitReader(ABC):
@@ -16,7 +27,11 @@ class NalUnitReader(ABC):
 
     An access unit comes out when the next begins, at the end, or, as nothing in the stream says that it is
     whole, when nothing more has come until ``quiet_at`` and `flush` is called.
+
+    Each of these raises CodecChanged where parameter sets of the other codec come.
     """
+
+    PREFIX_BYTES: int  # of what stands before each NAL unit
 
     def __init__(
         self,
@@ -34,6 +49,9 @@ class NalUnitReader(ABC):
         self._end_of_picture = end_of_picture
         self._start = 0  # position of what arrives: the NAL unit or, before that, its start code or length
         self._begun = False  # the head of the NAL unit that is arriving has been handed on
+        self._other = Codec.H265 if codec is Codec.H264 else Codec.H264
+        self._foreign = FIRST_BYTES_OF_PROOF[self._other]
+        self._suspect = False  # the NAL unit that is arriving may be a parameter set of the other codec
         self._fatal: BitstreamError | None = None
         self.quiet_at: float | None = None
 
@@ -50,6 +68,8 @@ class NalUnitReader(ABC):
         self._buffer.append(data)
         try:
             self._read(units)
+        except CodecChanged as change:
+            raise self._part_with(change, units) from None
         except BitstreamError as error:
             # The pictures before the fault are whole, whichever chunk they came in: hand them on first.
             if not units:
@@ -70,7 +90,10 @@ class NalUnitReader(ABC):
         if self.quiet_at is None:
             return units
         self.quiet_at = None
-        self._end_by_silence(units)
+        try:
+            self._end_by_silence(units)
+        except CodecChanged as change:
+            raise self._part_with(change, units) from None
         return units
 
     def eof(self) -> list[AccessUnit]:
@@ -78,7 +101,10 @@ class NalUnitReader(ABC):
         if self._fatal is not None:
             raise self._fatal
         units: list[AccessUnit] = []
-        whole = self._end_of_stream(units)
+        try:
+            whole = self._end_of_stream(units)
+        except CodecChanged as change:
+            raise self._part_with(change, units) from None
         if whole and (unit := self._assembler.complete()) is not None:
             units.append(unit)
         if self._assembler.pending:
@@ -113,6 +139,20 @@ class NalUnitReader(ABC):
         if guessing and self._assembler.correcting:
             self._end_of_picture.wrong(self._assembler.keyframe)
         self._begun = True
+        self._suspect = head[0] in self._foreign
+
+    def _end_nal_unit(self, end: int, next_start: int) -> None:
+        """Have the NAL unit taken that begins at ``_start``; the positions are those of `Nal`."""
+        if self._suspect and examine_whole(self._other, self._buffer.read(self._start, end)) is Sign.PROOF:
+            raise CodecChanged(self._other)
+        self._assembler.end(self._start, end, next_start)
+
+    def _part_with(self, change: CodecChanged, units: list[AccessUnit]) -> CodecChanged:
+        if (unit := self._assembler.complete()) is not None:
+            units.append(unit)
+        change.units = units
+        change.rest = self._buffer.read(self._start - self.PREFIX_BYTES, self._buffer.end)
+        return change
 
     def _guess(self, units: list[AccessUnit]) -> None:
         if (unit := self._assembler.guess()) is not None:

@@ -13,8 +13,8 @@ from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec, Format
 from ingestd.media.annexb import START_CODE_PREFIX
 from ingestd.media.assembler import HEAD_BYTES
-from ingestd.media.ivf import FOURCCS, looks_like_headerless_ivf
 from ingestd.media.ivf import SIGNATURE as IVF_SIGNATURE
+from ingestd.media.ivf import looks_like_headerless_ivf
 from ingestd.media.length_delimited import looks_like_length_delimited
 from ingestd.media.length_prefixed import LENGTH_BYTES
 from ingestd.media.limits import MAX_ACCESS_UNIT_BYTES
@@ -58,10 +58,7 @@ def recognise(data: bytes, *, final: bool = False) -> Recognised | None:
     `final` says that no more bytes will come. Raises BitstreamError for what ingestd cannot take.
     """
     if data.startswith(IVF_SIGNATURE):
-        # The FourCC follows signature, version and header length.
-        if len(data) < 12 and not final:
-            return None
-        return Recognised(Format.IVF, FOURCCS.get(data[8:12]))
+        return Recognised(Format.IVF, None)  # the frames tell, whatever the header says
     refuse_mistakes(data)
     at_start = begins_with_start_code(data)
     if not at_start:

@@ -30,6 +30,7 @@ from ingestd.media.length_delimited import LengthDelimitedReader
 from ingestd.media.length_prefixed import LengthPrefixedReader
 from ingestd.media.low_overhead import LowOverheadReader
 from ingestd.media.nal_sign import EXAMINE
+from ingestd.media.nal_unit_reader import CodecChanged
 from ingestd.media.parameter_sets import ParameterSets
 
 READERS: dict[str, Callable[[], Reader]] = {
@@ -113,7 +114,7 @@ def check_reader(make_reader: Callable[[], Reader], data: bytes, chunks: list[by
     cut = outcome(make_reader(), chunks)
     assert whole == cut, f"whole: {whole}; cut: {cut}"
     reader, now = make_reader(), 0.0
-    with suppress(BitstreamError):
+    with suppress(BitstreamError, CodecChanged):
         for chunk in chunks:
             now += 1.0
             reader.feed(chunk, now)
@@ -130,6 +131,8 @@ def outcome(reader: Reader, chunks: Iterable[bytes]) -> tuple[list[AccessUnit], 
         for chunk in chunks:
             units += reader.feed(chunk, 0.0)
         units += reader.eof()
+    except CodecChanged as change:
+        units += change.units
     except BitstreamError as fatal:
         error.append(str(fatal))
     return units, [str(fault) for fault in reader.faults] + error

@@ -2,7 +2,7 @@
 
 import random
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -443,3 +443,48 @@ def test_memory_stays_bounded_while_nothing_is_recognised() -> None:
 
     with pytest.raises(BitstreamError):
         run(demuxer, noise())
+
+
+# --- another encoder in the place of the first, on the same connection ---
+
+H264_PART = (*SETS, IDR, *DELTAS[:2])
+H265_PART = (*H265_SETS, H265_IDR, H265_TRAIL)
+
+
+@pytest.mark.parametrize("layout", [annexb, length_prefixed])
+@pytest.mark.parametrize(
+    ("first", "then", "codecs"),
+    [
+        (H264_PART, H265_PART, [Codec.H264] * 3 + [Codec.H265] * 2),
+        (H265_PART, H264_PART, [Codec.H265] * 2 + [Codec.H264] * 3),
+        (H264_PART, (*H265_PART, *H264_PART), [Codec.H264] * 3 + [Codec.H265] * 2 + [Codec.H264] * 3),
+    ],
+)
+def test_a_stream_that_goes_on_in_the_other_codec_is_followed(
+    layout: Callable[..., bytes], first: tuple[bytes], then: tuple[bytes], codecs: list[Codec]
+) -> None:
+    units = read_in_every_chunking(Demuxer, layout(*first, *then))
+    assert [unit.info and unit.info.codec for unit in units] == codecs
+    assert [unit.keyframe for unit in units].count(True) == 1 + then.count(IDR) + then.count(H265_IDR)
+
+
+@pytest.mark.parametrize("layout", [annexb, length_prefixed])
+def test_where_the_configuration_names_the_codec_the_stream_ends_there_behind_its_last_picture(
+    layout: Callable[..., bytes],
+) -> None:
+    for label, chunks in chunkings(layout(*H264_PART, *H265_PART)):
+        units: list[AccessUnit] = []
+        with pytest.raises(BitstreamError, match="the stream is h265, the configuration says codec: h264"):
+            run_into(units, Demuxer(codec=Codec.H264), chunks)
+        assert len(units) == 3, label
+
+
+def run_into(units: list[AccessUnit], demuxer: Demuxer, chunks: Iterable[bytes]) -> None:
+    for chunk in chunks:
+        units += demuxer.feed(chunk)
+    units += demuxer.eof()
+
+
+def test_a_codec_change_is_noticed_behind_the_last_picture_of_a_connection_too() -> None:
+    demuxer = Demuxer()
+    assert len(run(demuxer, [annexb(*H264_PART, H265_SETS[0])])) == 3

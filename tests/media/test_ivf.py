@@ -117,9 +117,9 @@ def test_pictures_before_the_damage_come_out_and_then_the_error_for_good() -> No
         with pytest.raises(BitstreamError):
             reader.feed(b"more")
     reader = IvfReader()
-    reader.feed(file_header() + TWO_FRAMES + b"\xff" * 12)
-    reader.eof()
-    assert [fault.reason for fault in reader.faults] == ["too_large"]
+    assert len(reader.feed(file_header() + TWO_FRAMES + b"\xff" * 12)) == 2
+    with pytest.raises(BitstreamError, match="IVF: a frame of 4294967295 bytes"):
+        reader.eof()
 
 
 def test_the_reader_keeps_nothing_of_the_buffer_it_was_given() -> None:
@@ -213,6 +213,46 @@ def test_a_second_header_that_says_the_same_changes_nothing() -> None:
 def test_a_second_header_may_change_the_codec() -> None:
     units = read(file_header() + TWO_FRAMES + file_header(b"VP90") + frame(vp9_key(), 0))
     assert [unit.info.codec for unit in units if unit.info] == ["vp8", "vp8", "vp9"]
+
+
+@pytest.mark.parametrize(
+    ("fourcc", "payload", "codec", "header"),
+    [
+        (b"VP90", vp8_key(), Codec.VP8, "vp9"),
+        (b"VP80", vp9_key(), Codec.VP9, "vp8"),
+        (b"AV01", vp9_key(), Codec.VP9, "av1"),
+        (b"VP80", AV1_START, Codec.AV1, "vp8"),
+    ],
+)
+def test_frames_of_another_codec_than_the_header_says_are_what_they_are(
+    fourcc: bytes, payload: bytes, codec: Codec, header: str
+) -> None:
+    data = file_header(fourcc) + frame(payload, 0) + frame(payload, 1)
+    assert [unit.info and unit.info.codec for unit in read(data)] == [codec] * 2
+    assert faults(data) == ["wrong_fourcc"]
+    reader = IvfReader(codec)  # the configuration is right, too
+    assert [unit.keyframe for unit in read_all(reader, [data])] == [True, True]
+    assert f"the file header says {header}, the frames are {codec}" in str(reader.faults[0])
+    wrong = error(data, Codec(header))
+    assert f"the stream is {codec}, the configuration says codec: {header}" in str(wrong)
+
+
+def test_a_second_encoder_behind_the_first_without_a_header_of_its_own_is_followed() -> None:
+    data = file_header(b"VP80") + TWO_FRAMES + frame(vp9_key(), 2) + frame(vp9_key(), 3)
+    codecs = [unit.info and unit.info.codec for unit in read(data)]
+    assert codecs == [Codec.VP8, Codec.VP8, Codec.VP8, Codec.VP9]
+
+
+def test_start_codes_in_ivf_are_h264_or_h265_whatever_the_header_says() -> None:
+    raised = error(file_header(b"VP80") + frame(b"\0\0\0\x01\x67\x42" + bytes(30), 0))
+    assert raised.reason == "wrong_format"
+    assert "begin with start codes" in str(raised)
+
+
+def test_a_file_header_of_a_length_that_none_has_is_damage() -> None:
+    raised = error(file_header(b"VP80")[:6] + b"\xff\xff" + file_header(b"VP80")[8:] + TWO_FRAMES)
+    assert raised.reason == "malformed_header"
+    assert "says that it has 65535 bytes, 32 are expected" in str(raised)
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_a_length_that_cannot_be_ends_the_stream_behind_the_pictures_before_it(l
             feed_into(units, reader, chunks)
         assert "video/x-h264,stream-format=byte-stream" in str(caught.value)
         assert caught.value.reason == "lost_lengths"
-        assert [nals(unit) for unit in units] == [[SPS, PPS, IDR], [P1]]
+        assert [nals(unit) for unit in units] == [[SPS, PPS, IDR], [P1], [P2]]
 
 
 def test_an_encoder_that_goes_over_to_start_codes_is_noticed() -> None:

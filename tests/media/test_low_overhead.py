@@ -198,6 +198,15 @@ def test_what_is_no_obu_ends_the_stream_behind_what_came_before(
         assert data(units) == [KEY, DELTA]
 
 
+def test_a_picture_in_tile_groups_comes_out_before_what_is_no_obu() -> None:
+    tiled = AV1_DELIMITER + FRAME_HEADER + TILES
+    for label, chunks in chunkings(KEY + tiled + b"\xb2" + bytes(20)):
+        units: list[AccessUnit] = []
+        with pytest.raises(BitstreamError, match="obu_forbidden_bit"):
+            feed_into(units, chunks)
+        assert data(units) == [KEY, tiled], label
+
+
 def test_a_temporal_unit_that_never_ends_is_refused() -> None:
     padding = b"\x7a\xff\xff\x03" + bytes(65535)
     with pytest.raises(BitstreamError, match="a temporal delimiter was expected") as caught:

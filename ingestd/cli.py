@@ -1,6 +1,7 @@
 """Arguments → configuration → exit code."""
 
 import argparse
+import errno
 import io
 import os
 import signal
@@ -46,6 +47,11 @@ def entry() -> NoReturn:
     except BrokenPipeError:
         # Whoever read has seen enough, as `head` does; shells know this status of a process ended by SIGPIPE.
         code = 128 + signal.SIGPIPE
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"ingestd: standard output: {error.strerror}", file=sys.stderr)  # noqa: T201
+        code = FAILED
     # The SDK's threads call into Python as long as they live; one that does so while the interpreter goes
     # away is unwound through Rust, which aborts the process.
     sys.stderr.flush()
@@ -76,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
 
     probing = commands.add_parser("probe", help="say what a stream is and whether WebRTC can carry it")
     probing.add_argument(
-        "target", metavar="FILE|tcp://HOST:PORT|listen:PORT", help="what to read, dial or await"
+        "target", metavar="FILE|-|tcp://HOST:PORT|listen:PORT", help="what to read, dial or await"
     )
     probing.add_argument(
         "--seconds", type=_seconds, metavar="N", help="how long (default: files whole, encoders 5)"

@@ -6,7 +6,14 @@ from typing import Any
 from ingestd.errors import StreamError
 from ingestd.limited import Limited
 from ingestd.media.access_unit import AccessUnit, StreamInfo
-from ingestd.media.verdict import B_FRAMES, NO_KEYFRAME, NO_PARAMETER_SETS, Obstacle, obstacles
+from ingestd.media.verdict import (
+    B_FRAMES,
+    NO_KEYFRAME,
+    NO_PARAMETER_SETS,
+    RECOVERY_POINTS,
+    Obstacle,
+    obstacles,
+)
 
 # Encoders that are joined in the middle of a GOP send their next keyframe before that, most of them.
 KEYFRAME_PATIENCE = 5.0
@@ -31,6 +38,7 @@ class Remarks:
         self._b_frames = False
         self._b_frames_since_keyframe = False
         self._keyframe_held_back = False
+        self._recovery_point = False  # so is the last keyframe, which is no IDR picture
         self._without_keyframe_since: float | None = None
         self._no_keyframe = False
         self._asked = ""  # whether the encoder knows of it, in words
@@ -43,6 +51,8 @@ class Remarks:
             found.append(B_FRAMES)
         if self._keyframe_held_back:
             found.append(NO_PARAMETER_SETS)
+        if self._recovery_point:
+            found.append(RECOVERY_POINTS)
         problems = [f"{obstacle.seen}; {obstacle.cure}" for obstacle in found]
         if self._no_keyframe:
             problems.append(f"{NO_KEYFRAME.seen}{self._asked}; {NO_KEYFRAME.cure}")
@@ -82,6 +92,9 @@ class Remarks:
             self._keyframe_held_back = access_unit.lacks_parameter_sets
             if self._keyframe_held_back:
                 self._warn_once(NO_PARAMETER_SETS, "keyframe held back")
+            self._recovery_point = access_unit.recovery_point
+            if self._recovery_point:
+                self._warn_once(RECOVERY_POINTS, "viewers wait for an IDR picture")
         if access_unit.reordered:
             self._b_frames = self._b_frames_since_keyframe = True
             self._warn_once(B_FRAMES, "B-frames will stutter")

@@ -2,6 +2,7 @@
 
 import structlog
 
+from ingestd.media.access_unit import AccessUnit
 from ingestd.remarks import KEYFRAME_PATIENCE, Remarks
 
 EVENT = "waiting for a keyframe: every picture is dropped"
@@ -43,4 +44,17 @@ def test_the_next_encoder_is_not_blamed() -> None:
         for now in (0.0, KEYFRAME_PATIENCE):
             remarks.waits_for_keyframe(True, now, asked=True)
     remarks.new_encoder()
+    assert remarks.problems == []
+
+
+def test_recovery_points_without_an_idr_picture_are_spoken_of_until_one_comes() -> None:
+    with structlog.testing.capture_logs() as lines:
+        remarks = Remarks(structlog.get_logger())
+        for _ in range(2):
+            remarks.picture(AccessUnit(b"", keyframe=True, info=None, recovery_point=True))
+            remarks.picture(AccessUnit(b"", keyframe=False, info=None))
+            (problem,) = remarks.problems
+            assert problem.startswith("the stream can be begun at recovery points only")
+        remarks.picture(AccessUnit(b"", keyframe=True, info=None))
+    assert [line["event"] for line in lines] == ["viewers wait for an IDR picture"]
     assert remarks.problems == []

@@ -62,4 +62,5 @@ class AccessUnit:
     reordered: bool = False  # H.264, H.265: it is to be shown before one that was sent earlier
     lacks_parameter_sets: bool = False  # a keyframe whose SPS or PPS was never seen: nobody can decode it
     metadata: FrameMetadata | None = None  # H.264, H.265: of the LKTS trailer that came with it
+    recovery_point: bool = False  # H.264, H.265: a keyframe that is neither IDR nor IRAP picture
     repaired: bool = False  # a keyframe that came without parameter sets (AV1: sequence header), here put in

@@ -92,6 +92,7 @@ class _Guess:
     picture_info: StreamInfo | None
     reordered: bool
     skipped: bool
+    recovery_point: bool
 
 
 class AccessUnitAssembler:
@@ -142,7 +143,7 @@ class AccessUnitAssembler:
     def _begin_access_unit(self) -> None:
         self._first_slice: int | None = None  # its index in `_nals`
         self._slices = 0
-        self._corrects = self._reordered = self._skipped = False
+        self._corrects = self._reordered = self._skipped = self._recovery_point = False
         self._random_access = self._at_origin = self._lacks = False
         self._needed: tuple[ParameterSet, ...] = ()
         self._picture_info: StreamInfo | None = None
@@ -264,6 +265,7 @@ class AccessUnitAssembler:
         self._random_access |= slice.random_access
         self._reordered |= slice.reordered
         self._skipped |= slice.skipped
+        self._recovery_point |= slice.recovery_point
         self._at_origin |= slice.at_origin
         if slice.needs is None:
             self._lacks = True
@@ -340,6 +342,7 @@ class AccessUnitAssembler:
             self._picture_info,
             self._reordered,
             self._skipped,
+            self._recovery_point,
         )
         return self._take()
 
@@ -363,6 +366,7 @@ class AccessUnitAssembler:
         self._random_access, self._at_origin = guess.random_access, guess.at_origin
         self._lacks, self._needed, self._picture_info = guess.lacks, guess.needed, guess.picture_info
         self._corrects, self._reordered, self._skipped = True, guess.reordered, guess.skipped
+        self._recovery_point = guess.recovery_point
         self.fault(
             "torn_picture",
             "more of a picture came so late that it had been taken for whole; it is published again, whole: "
@@ -395,6 +399,7 @@ class AccessUnitAssembler:
             reordered=self._reordered,
             metadata=next((said for index, said in reversed(self._metadata) if index < count), None),
             repaired=len(parts) > count,
+            recovery_point=keyframe and self._recovery_point,
         )
         skipped = self._skipped
         if skipped:

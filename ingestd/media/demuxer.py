@@ -111,7 +111,13 @@ class Demuxer:
             found = recognise(bytes(self._unrecognised), final=True)
             units = self._start(found or self._last_resort(len(self._unrecognised)), 0.0)
         assert self._reader is not None
-        return units + self._read(self._reader.eof)
+        try:
+            return units + self._read(self._reader.eof)
+        except BitstreamError as error:
+            if not units:
+                raise
+            self.faults.append(error)  # there is no later call that could raise it
+            return units
 
     def decide(self, now: float) -> list[AccessUnit]:
         """Make do with what has come until ``now``: who trickles noise would be waited for without end."""

@@ -164,6 +164,7 @@ class H264Syntax:
         self._goes_back = False  # the picture does
         self._random_access = RandomAccess()
         self._starts = False  # a decoder can at the picture
+        self._irap = False  # it is an IDR picture
         self._layers = 1
 
     def role(self, head: bytes) -> Role:
@@ -214,7 +215,8 @@ class H264Syntax:
             goes_back = self._follow_order(header)
             if not second_field:
                 self._goes_back = goes_back
-                self._starts = self._random_access.begin_picture(irap=header.idr_pic_flag)
+                self._irap = header.idr_pic_flag
+                self._starts = self._random_access.begin_picture(irap=self._irap)
             self._origin_seen = False
         if header.redundant_pic_cnt == 0:
             self._last = header
@@ -225,7 +227,16 @@ class H264Syntax:
         # A memory_management_control_operation equal to 5, too deep in the header to be read here, takes
         # the order back to 0 as well (8.2.1), but not at a picture of B slices.
         reordered = self._goes_back and header.slice_type % 5 == B_SLICE
-        return Slice(begins_access_unit, self._starts, at_origin, needs, header.sps, self._layers, reordered)
+        return Slice(
+            begins_access_unit,
+            self._starts,
+            at_origin,
+            needs,
+            header.sps,
+            self._layers,
+            reordered,
+            recovery_point=self._starts and not self._irap,
+        )
 
     def _repeats(self, head: bytes) -> bool:
         """Whether the slice header is that of the slice before, but for first_mb_in_slice, which is not 0."""

@@ -162,7 +162,17 @@ class H265Syntax:
         info_from = self._with_frame_rate(sps, vps) if sps and vps else sps
         layers = vps.layers if vps else 1
         skipped = self._rasl_skipped and nal_unit_type in (RASL_N, RASL_R)
-        return Slice(begins, self._starts, at_origin, needs, info_from, layers, self._goes_back, skipped)
+        return Slice(
+            begins,
+            self._starts,
+            at_origin,
+            needs,
+            info_from,
+            layers,
+            self._goes_back,
+            skipped,
+            recovery_point=self._starts and not irap,
+        )
 
     def _vps_of(self, sps: SequenceParameterSet | None) -> VideoParameterSet | None:
         vps = self._sets.get(Kind.VPS, sps.vps_id) if sps is not None else None

@@ -107,6 +107,7 @@ class Slice(NamedTuple):
     layers: int = 1  # spatial layers or views that the stream is said to have
     reordered: bool = False  # its picture is output before one decoded earlier
     skipped: bool = False  # of a picture that no decoder shows which began with this connection
+    recovery_point: bool = False  # random access it is by that alone, the picture being neither IDR nor IRAP
 
 
 class ParameterSets:

@@ -95,6 +95,16 @@ NO_KEYFRAME = Obstacle(
     "keyframe-period=60; or let it take part in `feedback`, by which it is asked for one",
 )
 
+RECOVERY_POINTS = Obstacle(
+    "recovery_points",
+    "the stream can be begun at recovery points only (intra refresh, open GOPs), and no IDR picture came: "
+    "viewers in browsers wait for one and see nothing until then",
+    "make the encoder send IDR pictures every few seconds: x264: intra-refresh=0:open-gop=0:keyint=60; "
+    "x264enc: intra-refresh=false key-int-max=60; ffmpeg: -g 60, and with nvenc -forced-idr 1 "
+    "-intra-refresh 0; nvh264enc: gop-size=60; vah264enc: key-int-max=60; vaapih264enc: keyframe-period=60; "
+    "or let it take part in `feedback`, by which it is asked for one",
+)
+
 H265_NOT_PUBLISHED = Obstacle(
     "h265_not_published",
     "H.265 is understood, but this version cannot publish it",

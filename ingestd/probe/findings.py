@@ -52,6 +52,7 @@ class Findings:
     bitrate_bps: float | None  # at the measured frame rate, or else the declared one
 
     keyframes: int
+    recovery_points: int | None  # how many of them are so by recovery point SEI alone; H.264, H.265
     keyframe_bytes: float | None  # mean
     delta_bytes: float | None  # mean of the other pictures
     pictures_before_keyframe: int | None  # the first one

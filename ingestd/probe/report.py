@@ -13,6 +13,7 @@ from ingestd.probe.plot import plot
 WIDTH = 80
 
 _TO_COPY = re.compile("`[^`]+`")
+_BETWEEN_CURES = re.compile(r"; (?![^(]*\))")  # not within parentheses
 _NO_BREAK_SPACE = "\xa0"
 
 _CODECS = {Codec.H264: "H.264", Codec.H265: "H.265", Codec.VP8: "VP8", Codec.VP9: "VP9", Codec.AV1: "AV1"}
@@ -121,6 +122,9 @@ def _keyframes(findings: Findings) -> str:
         return "none"
     late = findings.pictures_before_keyframe
     before = f"; {_count(late, 'picture')} before the first" if late else ""
+    if points := findings.recovery_points:
+        which = "all" if points == findings.keyframes else f"{points} of {findings.keyframes}"
+        before += f"; {which} by recovery point, not IDR"
     if findings.gop_mean is None:
         return f"a single one{before}"
     if findings.gop_shortest == findings.gop_longest:
@@ -147,7 +151,7 @@ def _verdict(findings: Findings) -> list[str]:
     lines = ["WebRTC will not show it:" if hidden else "WebRTC will not show it well:"]
     for obstacle in findings.obstacles:
         lines += _hang("  - ", obstacle.seen)
-        lines += [line for cure in obstacle.cure.split("; ") for line in _hang("    → ", cure)]
+        lines += [line for cure in _BETWEEN_CURES.split(obstacle.cure) for line in _hang("    → ", cure)]
     return lines
 
 

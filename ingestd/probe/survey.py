@@ -12,6 +12,7 @@ from ingestd.media.verdict import (
     H265_NOT_PUBLISHED,
     NO_KEYFRAME,
     NO_PARAMETER_SETS,
+    RECOVERY_POINTS,
     Obstacle,
     obstacles,
 )
@@ -41,7 +42,7 @@ class Survey:
         self._first_keyframe: int | None = None  # number of the picture
         self._last_keyframe: int | None = None
         self._gops = Spread()  # pictures
-        self._b_frames = self._delimiters = self._repaired = self._lacking = 0
+        self._b_frames = self._delimiters = self._repaired = self._lacking = self._recovery_points = 0
         self._slices = Spread()  # per picture
         self._curve = Curve()
         self._faults: dict[str, Fault] = {}
@@ -114,6 +115,7 @@ class Survey:
             declared_frame_rate=info.frame_rate if info else None,
             bitrate_bps=bitrate,
             keyframes=self._keyframes.count,
+            recovery_points=self._recovery_points if h26x else None,
             keyframe_bytes=self._keyframes.mean if self._keyframes.count else None,
             delta_bytes=self._deltas.mean if self._deltas.count else None,
             pictures_before_keyframe=self._first_keyframe,
@@ -181,6 +183,7 @@ class Survey:
         self._last_keyframe = self._pictures
         self._repaired += unit.repaired
         self._lacking += unit.lacks_parameter_sets
+        self._recovery_points += unit.recovery_point
 
     def _count_nal_units(self, data: bytes, syntax: Syntax) -> None:
         roles = [syntax.role(nal[:NAL_HEADER_BYTES]) for nal in data.split(START_CODE)[1:]]
@@ -220,5 +223,7 @@ class Survey:
             found.append(NO_KEYFRAME)
         elif self._lacking == self._keyframes.count:
             found.append(NO_PARAMETER_SETS)
+        if self._keyframes.count and self._recovery_points == self._keyframes.count:
+            found.append(RECOVERY_POINTS)
         found += self._obstacles.values()
         return found + ([B_FRAMES] if self._b_frames else [])

@@ -1,5 +1,6 @@
-"""What is to be probed: a file, an encoder that is dialled, or one that dials us."""
+"""What is to be probed: a file, standard input, an encoder that is dialled, or one that dials us."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,9 @@ from ingestd.config.address import Address, parse_address
 from ingestd.errors import ConfigError
 
 _DIAL, _LISTEN = "tcp://", "listen:"
-ALLOWED = "FILE, tcp://HOST:PORT (to dial the encoder) or listen:PORT (to be dialled)"
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
+STANDARD_INPUT = Path("/dev/stdin")
+ALLOWED = "FILE, - (standard input), tcp://HOST:PORT (to dial the encoder) or listen:PORT (to be dialled)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ Target = Path | Address | Listen
 
 
 def parse_target(text: str) -> Target:
-    """Read what the command line names. Raises ConfigError for what is none of the three."""
+    """Read what the command line names. Raises ConfigError for what is none of these."""
     if text.startswith(_LISTEN):
         port = text.removeprefix(_LISTEN)
         if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535):
@@ -35,7 +38,9 @@ def parse_target(text: str) -> Target:
             return parse_address(text)
         except ValueError as error:
             raise ConfigError(str(error)) from None
-    path = Path(text)
+    if scheme := _SCHEME.match(text):
+        raise ConfigError(f"{text}: {scheme[0]} cannot be probed; allowed: {ALLOWED}")
+    path = STANDARD_INPUT if text == "-" else Path(text)
     if not path.exists():
         raise ConfigError(f"{text}: there is no such file; allowed: {ALLOWED}")
     return path

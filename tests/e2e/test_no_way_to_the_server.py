@@ -43,7 +43,7 @@ def assert_said_everywhere(daemon: Daemon, reason: str, words: str) -> None:
     ("host", "reason", "words"),
     [
         (FAR, "unreachable", "there is no way to this address"),
-        ("livekit.example.com", "unresolved", "the host name of livekit.url is not known here"),
+        ("livekit.example.com", "unresolved", "the host name in the URL (livekit.url) is not known here"),
     ],
 )
 def test_no_network(tmp_path: Path, room: str, host: str, reason: str, words: str) -> None:

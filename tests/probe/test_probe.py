@@ -47,6 +47,29 @@ def test_a_file_of_each_codec(codec: str, tmp_path: Path, capsys: pytest.Capture
     assert found["reads_per_picture"] is None
 
 
+def test_what_is_piped_into_it() -> None:
+    data = encode("h264", frames=30, gop=10).container
+    probe = subprocess.run([*PROBE, "--json", "-"], input=data, capture_output=True, timeout=PATIENCE)
+    assert probe.returncode == 0, probe.stderr
+    found = json.loads(probe.stdout)
+    assert (found["source"], found["pictures"]) == ("-", 30)
+
+
+@pytest.mark.parametrize("target", ["tls://127.0.0.1:1", "unix:///run/x.sock", "rtsp://camera/1"])
+def test_what_cannot_be_probed_is_named(target: str, capsys: pytest.CaptureFixture[str]) -> None:
+    scheme = target.partition("//")[0]
+    assert f"{target}: {scheme}// cannot be probed; allowed: FILE, - (st" in refused(capsys, 2, target)
+
+
+def test_a_full_disk_is_said_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "x.h264"
+    path.write_bytes(encode("h264", frames=8).container)
+    with Path("/dev/full").open("wb") as full:
+        probe = subprocess.run([*PROBE, str(path)], stdout=full, stderr=subprocess.PIPE, timeout=PATIENCE)
+    assert probe.stderr.decode() == "ingestd: standard output: No space left on device\n"
+    assert probe.returncode == 1
+
+
 def test_only_the_first_seconds_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "stream.ivf"
     path.write_bytes(encode("vp8", frames=150, gop=10).container)
@@ -116,7 +139,7 @@ def test_a_stream_that_ends_in_noise_is_told_up_to_there(
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("nowhere.h264", "there is no such file; allowed: FILE, tcp://HOST:PORT"),
+        ("nowhere.h264", "there is no such file; allowed: FILE, - (standard input), tcp://HOST:PORT"),
         ("/", "cannot be read: Is a directory"),
         ("tcp://", "has no host and port"),
         ("listen:camera", "'camera' is not a port"),

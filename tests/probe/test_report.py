@@ -53,6 +53,17 @@ def test_what_is_in_the_way_comes_last_with_its_cure() -> None:
     assert "  keyframes   a single one" in text
 
 
+def test_cures_are_told_apart_but_what_stands_in_parentheses_stays_together() -> None:
+    found = findings_of(encode("h264", frames=8).container)
+    obstacle = Obstacle("x", "seen", "do this (as here; or there), or that; ffmpeg: -x; GStreamer: y (a; b)")
+    verdict = as_text("x", replace(found, obstacles=(obstacle,))).splitlines()[-3:]
+    assert verdict == [
+        "    → do this (as here; or there), or that",
+        "    → ffmpeg: -x",
+        "    → GStreamer: y (a; b)",
+    ]
+
+
 def test_fields_and_layers_are_told_and_hide_nothing() -> None:
     found = findings_of(encode("h264", frames=8).container)
     info = StreamInfo(

@@ -12,6 +12,7 @@ import pytest
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec, Format
 from ingestd.probe.findings import Findings, With
+from ingestd.probe.report import as_text
 from ingestd.probe.survey import Survey
 from tests.media.encoders import encode as encode_yuv420p
 from tests.media.encoders import long_start_codes, obu_file
@@ -230,3 +231,16 @@ def test_noise() -> None:
     with pytest.raises(BitstreamError, match="no video that is known here"):
         survey.finish()
     assert not survey.understood
+
+
+def test_a_stream_of_recovery_points_hides_itself_from_browsers() -> None:
+    options = {"preset": "veryfast", "x264-params": "intra-refresh=1:bframes=0:scenecut=0"}
+    packets = [packet.data for packet in encode_yuv420p("libx264", options, 40, 10)]
+    found = survey_of(b"".join(packets[1:]))  # joined behind its only IDR picture
+    assert found.keyframes == found.recovery_points == 3
+    assert [(obstacle.reason, obstacle.hides) for obstacle in found.obstacles] == [("recovery_points", True)]
+    assert "all by recovery point, not IDR" in " ".join(as_text("x", found).split())
+
+    from_the_start = survey_of(b"".join(packets))
+    assert (from_the_start.keyframes, from_the_start.recovery_points) == (1, 0)
+    assert from_the_start.obstacles == ()

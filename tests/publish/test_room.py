@@ -102,7 +102,7 @@ async def test_a_server_that_is_not_there_is_counted_and_its_cure_named(room: st
         connection.start()
         await eventually(lambda: connection.connections["unreachable"] >= 1, "notice that nobody is there")
         assert connection.problem is not None
-        assert "nothing listens there: check livekit.url" in connection.problem
+        assert "nothing listens there: check the URL (livekit.url)" in connection.problem
         await connection.close()
 
 

@@ -11,11 +11,25 @@ def unescape(nal: bytes) -> bytes:
     return nal.replace(b"\x00\x00\x03", b"\x00\x00")
 
 
+_IN_WORDS = {
+    "vps": "a VPS",
+    "sps": "an SPS",
+    "pps": "a PPS",
+    "sei": "an SEI NAL unit",
+    "slice_header": "a slice header",
+    "vp9": "a VP9 frame header",
+    "av1": "an AV1 header",
+}
+
+
 class BitReader:
     """Reads syntax elements in order; every fault is a BitstreamError ``malformed_<structure>``."""
 
     def __init__(self, data: bytes, structure: str) -> None:
-        """Each read costs as much as ``data`` is long: give it a head, where only the head is wanted."""
+        """``structure`` is one of those in words above.
+
+        Each read costs as much as ``data`` is long: give it a head, where only the head is wanted.
+        """
         self._structure = structure
         self.left = len(data) * 8  # how many bits have not been read
         self.bits = int.from_bytes(data, "big")  # those bits
@@ -74,6 +88,6 @@ class BitReader:
         """Return the error to raise when a value read cannot be."""
         return BitstreamError(
             f"malformed_{self._structure}",
-            f"a {self._structure.replace('_', ' ').upper()} cannot be parsed: {why}; "
+            f"{_IN_WORDS[self._structure]} cannot be parsed: {why}; "
             "the encoder wrote it wrong or bytes were lost on the way",
         )

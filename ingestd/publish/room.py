@@ -32,6 +32,10 @@ AFTER_REMOVAL = 15.0
 LONGEST_AFTER_REMOVAL = 600.0
 # Between two looks at whether another participant still has our identity.
 RIVAL_LOOK = 5.0
+# Tracks that may be taken out before the room is joined anew: till then the SDK keeps threads of each, and
+# what it negotiates grows. Where another track of the same connection would be interrupted, more.
+MOST_WITHDRAWN = 16
+MOST_WITHDRAWN_BESIDE_OTHERS = 64
 # Leaving is polite, not needed; a server that is gone must not hold up our exit.
 LEAVE_TIMEOUT = 2.0
 
@@ -207,6 +211,17 @@ class RoomConnection:
             elif not permission.can_publish:
                 self._forbid()
 
+        withdrawn = 0
+
+        def track_withdrawn(_publication: rtc.LocalTrackPublication) -> None:
+            nonlocal withdrawn
+            withdrawn += 1
+            others_get_through = any(publication.running for publication in self._publications)
+            most = MOST_WITHDRAWN_BESIDE_OTHERS if others_get_through else MOST_WITHDRAWN
+            if self._room is room and withdrawn >= most and not gone.done():
+                gone.set_result("renewed")
+
+        room.on("local_track_unpublished", track_withdrawn)
         room.on("participant_permissions_changed", permissions_changed)
         room.on("disconnected", disconnected)
         room.on("reconnecting", reconnecting)

@@ -59,9 +59,10 @@ _ENDS = {
     "silent": "nothing of a track arrived there, nor after it was published anew",
     "interrupted_while_forbidden": "it was interrupted while we were forbidden to publish; asking anew",
     "publish_allowed": "the right to publish was given back",
+    "renewed": "many tracks were taken out of it, and the SDK keeps threads of each until the room is left",
 }
 # Those of the ends that have a count of their own.
-_COUNTED = {"participant_removed", "room_deleted", "server_shutdown", "duplicate_identity"}
+_COUNTED = {"participant_removed", "room_deleted", "server_shutdown", "duplicate_identity", "renewed"}
 # Servers quote the token that they refuse, and those that are none answer with a page.
 _TOKEN = re.compile(r"eyJ[\w-]{4,}(\.[\w-]*)*")
 _LONGEST_QUOTE = 200

@@ -10,6 +10,7 @@ import pytest
 from livekit import api, rtc
 
 from ingestd.demo.server import LiveKitServer
+from ingestd.publish import room as publish_room
 from ingestd.publish.publication import Publication
 from ingestd.publish.room import LEAVE_TIMEOUT, RoomAddress, RoomConnection, connect
 from ingestd.publish.room_faults import not_joined
@@ -305,3 +306,34 @@ def test_a_token_that_the_server_quotes_is_not_told_on_and_no_page_is_quoted_who
     assert "401 Unauthorized - invalid token: [token], error: signature" in str(error)
     page = "404 Not Found - <!DOCTYPE HTML>\n" + "<p>Nothing here</p>\n" * 100
     assert len(str(not_joined("ws://127.0.0.1:7880", page))) < 400
+
+
+def encoder_threads() -> int:
+    """Of WebRTC, in this process: one for each track that it has not forgotten."""
+    names = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
+    return sum(name.startswith("VideoEncoder") for name in names)
+
+
+async def test_a_room_that_many_tracks_were_taken_out_of_is_joined_anew_to_free_their_threads(
+    livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish_room, "MOST_WITHDRAWN", 3)
+    async with own_tasks() as tasks:
+        before = encoder_threads()
+        connection = RoomConnection(address(livekit, room), tasks)
+        connection.start()
+        publication = Publication(OPTIONS, Stream(), tasks)
+        connection.add(publication)
+        for codec in ("vp8", "vp9", "vp8"):
+            publication.describe(info(codec))
+            await eventually(lambda: publication.open, "publish")
+        await tracks_become(livekit, room, {"cam": ["video/vp8"]})
+        assert encoder_threads() == before + 3, "the SDK forgets them now: the limit can go"
+        publication.describe(info("vp9"))
+        await eventually(lambda: connection.connections["renewed"], "join anew")
+        await eventually(lambda: publication.open, "publish")
+        await tracks_become(livekit, room, {"cam": ["video/vp9"]})
+        assert encoder_threads() == before + 1
+        connection.remove(publication)
+        await publication.close()
+        await connection.close()

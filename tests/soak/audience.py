@@ -100,6 +100,7 @@ class Watcher:
         self._ledgers = ledgers
         self._finding = finding
         self._views: dict[tuple[str, str], View] = {}
+        self._published: dict[str, list[str]] = {name: [] for name in ledgers}  # SIDs, in order
         self.seen = self.missing = self.spoilt = self.unnumbered = 0  # in the views that were settled
 
     def begin(self) -> None:
@@ -110,6 +111,11 @@ class Watcher:
         """Take in what was seen since the last look; `accounted`: lost and dropped so far, by stream."""
         for picture in self.viewer.take_pictures():
             key = (picture.track, picture.sid)
+            published = self._published[picture.track]
+            if picture.sid not in published:
+                published.append(picture.sid)
+            if picture.frame_id is None and picture.sid != published[-1]:
+                continue  # the SDK at the viewer shows those of the next track in the withdrawn one, too
             if key not in self._views:
                 name = f"{self.viewer.identity} sees {picture.track} ({picture.sid})"
                 ledger = self._ledgers[picture.track]

@@ -253,10 +253,12 @@ class Outlet:
             self._timer = None
         handed_over = False
         while (hand_over := self._delivery.take(time.monotonic())) is not None:
-            if self._delivery.probing or time.monotonic() - self._asked_at > FEEDBACK_INTERVAL:
+            if self._delivery.probing:
                 self._take_feedback()
             self._hand_over(hand_over)
             handed_over = True
+        if handed_over and time.monotonic() - self._asked_at > FEEDBACK_INTERVAL:
+            self._take_feedback()  # behind the pictures: they need not wait for it
         loop = asyncio.get_running_loop()
         if (due := self._delivery.due()) is not None:
             self._timer = loop.call_later(max(0.0, due - time.monotonic()), self.pump)

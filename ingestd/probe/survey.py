@@ -163,8 +163,9 @@ class Survey:
             self._count_keyframe(unit)
         else:
             self._deltas.add(len(unit.data))
-        if self._demuxer.codec in SYNTAX:
-            self._count_nal_units(unit.data, SYNTAX[self._demuxer.codec](ParameterSets()))
+        codec = unit.info.codec if unit.info is not None else self._demuxer.codec
+        if codec in SYNTAX:
+            self._count_nal_units(unit.data, SYNTAX[codec](ParameterSets()))
         self._b_frames += unit.reordered
         self._curve.add(len(unit.data), keyframe=unit.keyframe)
         self._pictures += 1

@@ -32,7 +32,7 @@ _CURES = (
     (
         "unreachable",
         "unreachable",
-        "no way leads to this address: check the URL (livekit.url) and the network",
+        "there is no way to this address: check the URL (livekit.url) and the network",
     ),
     ("lookup", "unresolved", "the host name in the URL (livekit.url) is not known here"),
     ("dns", "unresolved", "the host name in the URL (livekit.url) is not known here"),

@@ -244,3 +244,9 @@ def test_a_stream_of_recovery_points_hides_itself_from_browsers() -> None:
     from_the_start = survey_of(b"".join(packets))
     assert (from_the_start.keyframes, from_the_start.recovery_points) == (1, 0)
     assert from_the_start.obstacles == ()
+
+
+def test_a_stream_that_goes_on_in_another_codec_is_told_by_its_end() -> None:
+    found = survey_of(H264.container + encode("h265", frames=20, gop=20).container)
+    assert (found.codec, found.pictures, found.header_changes) == (Codec.H265, 80, 1)
+    assert (found.slices_least, found.slices_most) == (1, 1)

@@ -52,7 +52,10 @@ def test_a_viewer_sees_what_was_pushed_bit_for_bit(
         assert metrics.by("ingestd_frames_received_total", "type") == {"key": 3, "delta": 177}
         assert metrics.total("ingestd_frames_submitted_total") == 180
         assert metrics.total("ingestd_stream_errors_total") == 0
-        assert daemon.problems("cam") == []
+        # On a busy machine WebRTC may lose one that is handed over again; then it is counted and said.
+        lost = daemon.metrics().total("ingestd_frames_lost_total") > 0
+        said = [record["event"] for record in daemon.problems("cam")]
+        assert [event for event in said if not (lost and "lost in WebRTC" in event)] == []
 
 
 @pytest.mark.parametrize("codec", ["h264", "vp8", "av1"])

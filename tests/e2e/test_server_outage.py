@@ -17,7 +17,9 @@ IN_FLIGHT = 1.0  # seconds before the server dies whose pictures may die with it
 RECOVERY = 45.0  # the SDKs of daemon and viewer each wait several seconds between their attempts
 
 
-@pytest.mark.parametrize("outage", [4.0, 40.0], ids=["4s", "40s"])
+@pytest.mark.parametrize(
+    "outage", [pytest.param(4.0, id="4s"), pytest.param(40.0, id="40s", marks=pytest.mark.long)]
+)
 def test_pictures_come_back_after_the_server_was_gone(
     own_livekit: LiveKitServer, tmp_path: Path, room: str, outage: float
 ) -> None:

@@ -17,7 +17,7 @@ SETTLED = 90  # pictures; until then a replay may be due to the viewer who has j
 STEADY_MS = 5.0
 
 
-@pytest.mark.parametrize("codec", ["h264", "vp8"])
+@pytest.mark.parametrize("codec", ["h264", pytest.param("vp8", marks=pytest.mark.long)])
 def test_pictures_that_arrive_with_jitter_are_shown_at_an_even_pace(
     tmp_path: Path, room: str, codec: str
 ) -> None:

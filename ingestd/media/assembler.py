@@ -321,7 +321,8 @@ class AccessUnitAssembler:
 
     def complete(self) -> AccessUnit | None:
         """End the access unit here, its last NAL unit being whole; None if there is no picture in it."""
-        if self._first_slice is None:
+        # A slice that has only been announced is none of it yet.
+        if self._first_slice is None or self._first_slice >= len(self._nals):
             return None
         access_unit = self._take()
         self._syntax.end_of_picture()

@@ -32,7 +32,7 @@ class Arrivals:
     def __init__(self) -> None:
         self.segment_bytes = 0  # of a full segment of TCP on this connection; 0: unknown
         self.position = 0  # behind the last byte that has arrived
-        self._now = 0.0  # when that had
+        self.now = 0.0  # when that had
         self._reads: deque[tuple[int, float]] = deque()  # (position behind it, when)
         self._pieces: deque[tuple[int, float]] = deque(maxlen=MAX_READS)  # (position behind it, until more)
         self._taken = 0  # position behind the last picture taken
@@ -41,14 +41,15 @@ class Arrivals:
 
     def add(self, size: int, now: float) -> None:
         """``size`` bytes have arrived."""
-        if now != self._now:
+        if now != self.now:
             self._end_read(now)
-        self._now = now
+            self.now = now
         self.position += size
         reads = self._reads
         if reads and (now - reads[-1][1] < ONE_WRITE or len(reads) == MAX_READS):
-            reads.pop()
-        reads.append((self.position, now))
+            reads[-1] = (self.position, now)
+        else:
+            reads.append((self.position, now))
 
     def at(self, position: int) -> float:
         """Return when the byte before ``position`` arrived."""
@@ -56,11 +57,6 @@ class Arrivals:
             if end >= position:
                 return now
         return 0.0
-
-    @property
-    def now(self) -> float:
-        """When the last byte arrived."""
-        return self._now
 
     @property
     def cut(self) -> bool:
@@ -93,7 +89,7 @@ class Arrivals:
             return
         if not self._at_round:
             if self.position > self._taken:
-                self._pieces.append((self.position, now - self._now))
+                self._pieces.append((self.position, now - self.now))
             self._writing_from = self.position
         self._segments_from = self.position
 

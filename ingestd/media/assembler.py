@@ -12,6 +12,13 @@ from ingestd.media.h264 import H264Syntax
 from ingestd.media.h265 import H265Syntax
 from ingestd.media.limits import MAX_ACCESS_UNIT_BYTES, MAX_ADDED_PER_BYTE
 from ingestd.media.parameter_sets import (
+    DELIMITER,
+    OPENS,
+    PARAMETER_SET,
+    SEI,
+    SLICE,
+    STAYS,
+    UNSPECIFIED,
     Kind,
     ParameterSet,
     ParameterSets,
@@ -129,7 +136,7 @@ class AccessUnitAssembler:
         self._nals: list[Nal] = []  # of the access unit
         self._held: list[Nal] = []  # behind its last slice, of this access unit or the next
         self._target: list[Nal] | None = None  # where the NAL unit announced goes; None: it is left out
-        self._role = Role.STAYS  # of the NAL unit announced
+        self._role = STAYS  # of the NAL unit announced
         self._in_band: list[tuple[int, Kind, int]] = []  # index in `_nals` + `_held`, kind and id of each set
         self._metadata: list[tuple[int, FrameMetadata]] = []  # index likewise, and what the SEI there says
         self._guess: _Guess | None = None
@@ -157,7 +164,7 @@ class AccessUnitAssembler:
     @property
     def may_end(self) -> bool:
         """The access unit may be whole when the NAL unit announced last is."""
-        ends = self._first_slice is not None and self._role in (Role.SLICE, Role.STAYS)
+        ends = self._first_slice is not None and self._role in (SLICE, STAYS)
         return ends and not self._held and not self._syntax.awaits_second_field
 
     @property
@@ -203,7 +210,7 @@ class AccessUnitAssembler:
     def is_delimiter(self, head: bytes) -> bool:
         """Whether a NAL unit that begins with `head` ends the access unit before it."""
         try:
-            return not head[0] & 0x80 and self._syntax.role(head) is Role.DELIMITER
+            return not head[0] & 0x80 and self._syntax.role(head) is DELIMITER
         except BitstreamError:
             return False  # said when the NAL unit is taken
 
@@ -225,19 +232,19 @@ class AccessUnitAssembler:
                     "bytes were damaged or lost between the encoder and here",
                 )
             role = self._role = self._syntax.role(head)
-            if role is Role.UNSPECIFIED:
-                return None
-            if role is Role.SLICE:
+            if role is SLICE:
                 completed = self._begin_slice(self._syntax.slice(head))
                 self._target = self._nals
                 return completed
-            if role is Role.DELIMITER and not self._syntax.awaits_second_field:
+            if role is UNSPECIFIED:
+                return None
+            if role is DELIMITER and not self._syntax.awaits_second_field:
                 completed = self.complete()
                 self._confirm()
         except BitstreamError as error:
             self.fault(error.reason, str(error))
             return None
-        opens = role in (Role.DELIMITER, Role.PARAMETER_SET, Role.SEI, Role.OPENS)
+        opens = role in (DELIMITER, PARAMETER_SET, SEI, OPENS)
         between = self._first_slice is not None and opens
         self._target = self._held if self._held or between else self._nals
         return completed
@@ -298,10 +305,10 @@ class AccessUnitAssembler:
         role = self._role
         self._target.append(Nal(start, end, next_start, role))
         try:
-            if role is Role.SEI:
+            if role is SEI:
                 if (metadata := self._syntax.sei(self._buffer.read(start, end))) is not None:
                     self._metadata.append((index, metadata))
-            elif role is Role.PARAMETER_SET:
+            elif role is PARAMETER_SET:
                 parameter_set = self._syntax.parameter_set(self._buffer.read(start, end))
                 self._sets.store(parameter_set)
                 self._in_band.append((index, parameter_set.kind, parameter_set.id))
@@ -421,7 +428,7 @@ class AccessUnitAssembler:
         """Return the NAL units of the keyframe and the parameter sets that it lacks."""
         parts: list[Nal | bytes] = [*self._nals]
         delimiters = 0
-        while self._nals[delimiters].role is Role.DELIMITER:
+        while self._nals[delimiters].role is DELIMITER:
             delimiters += 1
         before_picture = [entry for entry in self._in_band if entry[0] < (self._first_slice or 0)]
         insert_missing(parts, before_picture, self._needed, delimiters)

@@ -1,7 +1,6 @@
 """ITU-T H.265: slice segment headers, and which slice segments make a picture (7.3.6.1, 7.4.2.4)."""
 
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec
@@ -30,7 +29,8 @@ RASL_N, RASL_R = 8, 9
 VPS, SPS, PPS, AUD, PREFIX_SEI = 32, 33, 34, 35, 39
 
 
-class SliceSegmentHeader(NamedTuple):
+@dataclass(slots=True)
+class SliceSegmentHeader:
     """slice_segment_header(), 7.3.6.1, up to slice_pic_order_cnt_lsb; without its sets, up to pps_id."""
 
     first_slice_segment_in_pic_flag: bool

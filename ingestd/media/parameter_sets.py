@@ -6,7 +6,7 @@ Here too is what the modules of H.264 and H.265 say of a NAL unit in terms that 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import ClassVar, TypeVar
 
 from ingestd.media.access_unit import Codec, Format, StreamInfo
 from ingestd.media.bits import BitReader, unescape
@@ -96,7 +96,12 @@ class Role(Enum):
     )  # for private use, and in RTP the number of something else (RFC 6184 5.2, RFC 7798 4.4)
 
 
-class Slice(NamedTuple):
+# CPython 3.11 looks a member of an Enum up by a call: what is asked of every NAL unit asks for these.
+SLICE, DELIMITER, PARAMETER_SET, SEI, OPENS, STAYS, UNSPECIFIED = Role
+
+
+@dataclass(slots=True)
+class Slice:
     """What a slice header says of the access unit that the slice belongs to."""
 
     begins_access_unit: bool
@@ -115,24 +120,25 @@ class ParameterSets:
 
     def __init__(self) -> None:
         self.codec: Codec | None = None
-        self._sets: dict[tuple[Kind, int], ParameterSet] = {}
+        self._sets: tuple[dict[int, ParameterSet], ...] = ({}, {}, {})  # of each kind, by id
 
     def use_for(self, codec: Codec) -> None:
         """Begin a connection of `codec`; the sets of another codec mean nothing to it."""
         if codec is not self.codec:
-            self._sets.clear()
+            for sets in self._sets:
+                sets.clear()
             self.codec = codec
 
     def store(self, parameter_set: ParameterSet) -> None:
         """Keep the set, in place of the one with its kind and id."""
-        key = (parameter_set.kind, parameter_set.id)
-        known = self._sets.get(key)
+        sets = self._sets[parameter_set.kind]
+        known = sets.get(parameter_set.id)
         if known is None or known.nal != parameter_set.nal:
-            self._sets[key] = parameter_set
+            sets[parameter_set.id] = parameter_set
 
     def get(self, kind: Kind, id: int) -> ParameterSet | None:
         """Return the set of that kind and id."""
-        return self._sets.get((kind, id))
+        return self._sets[kind].get(id)
 
 
 def insert_missing(

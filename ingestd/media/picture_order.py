@@ -32,7 +32,8 @@ class PictureOrder:
             msb -= max_lsb
         if is_reference:
             self._msb, self._lsb = msb, lsb
-        count = msb + lsb + min(0, delta_bottom)
-        goes_back = self._highest is not None and count < self._highest
-        self._highest = count if self._highest is None else max(count, self._highest)
-        return goes_back
+        count = msb + lsb + (delta_bottom if delta_bottom < 0 else 0)
+        if self._highest is not None and count < self._highest:
+            return True
+        self._highest = count
+        return False

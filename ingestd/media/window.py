@@ -19,11 +19,14 @@ class Window:
     def append(self, value: float) -> None:
         """Add ``value``; the oldest goes where there is no room."""
         values = self._values
-        if len(values) == values.maxlen and values[0] == self._extreme:
-            self._extreme = None
+        goes = values[0] if len(values) == values.maxlen else None
         values.append(value)
-        if self._extreme is not None:
-            self._extreme = self._pick(value, self._extreme)
+        if self._extreme is None or value == self._extreme:
+            return
+        if self._pick(value, self._extreme) == value:
+            self._extreme = value
+        elif goes == self._extreme:
+            self._extreme = None
 
     def pop(self) -> None:
         """Take back the value added last. Raises IndexError if there is none."""

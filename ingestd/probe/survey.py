@@ -38,7 +38,8 @@ class Survey:
         self._header_changes = 0
         self._pictures = 0
         self._keyframes, self._deltas = Spread(), Spread()  # bytes
-        self._times: tuple[float, float] | None = None  # of the first picture and the last
+        self._last_time: float | None = None
+        self._timed, self._elapsed = 0, 0.0  # steps from picture to picture, seconds in all
         self._first_keyframe: int | None = None  # number of the picture
         self._last_keyframe: int | None = None
         self._gops = Spread()  # pictures
@@ -156,7 +157,7 @@ class Survey:
             return
         unit, time = self._last
         if time is not None:
-            self._times = (self._times[0], time) if self._times else (time, time)
+            self._count_step(time)
         if unit.info is not None and unit.info != self._info:
             self._describe(unit.info)
         if unit.keyframe:
@@ -169,6 +170,13 @@ class Survey:
         self._b_frames += unit.reordered
         self._curve.add(len(unit.data), keyframe=unit.keyframe)
         self._pictures += 1
+
+    def _count_step(self, time: float) -> None:
+        # Where one IVF file follows another the timestamps begin again: no step, and no time has gone back.
+        if self._last_time is not None and time >= self._last_time:
+            self._timed += 1
+            self._elapsed += time - self._last_time
+        self._last_time = time
 
     def _describe(self, info: StreamInfo) -> None:
         self._header_changes += self._info is not None
@@ -193,9 +201,7 @@ class Survey:
 
     @property
     def _measured_frame_rate(self) -> float | None:
-        if self._times is None or self._times[1] <= self._times[0]:
-            return None
-        return (self._pictures - 1) / (self._times[1] - self._times[0])
+        return self._timed / self._elapsed if self._elapsed else None
 
     @property
     def _frame_rate(self) -> float | None:

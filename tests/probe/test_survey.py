@@ -91,6 +91,14 @@ def test_the_timestamps_and_not_the_header_are_what_is_measured() -> None:
     assert found.declared_frame_rate == 25
 
 
+def test_where_one_file_follows_another_the_time_begins_again() -> None:
+    stream = encode("vp8", frames=60, gop=20, fps=25)
+    found = survey_of(stream.container + stream.container)
+    assert found.pictures == 120
+    assert found.measured_frame_rate == pytest.approx(25)
+    assert found.seconds == pytest.approx(4.8)
+
+
 def test_gstreamers_ivf() -> None:
     found = survey_of(GSTREAMER_VP8)
     assert (found.codec, found.format, found.pictures) == (Codec.VP8, Format.IVF, 3)

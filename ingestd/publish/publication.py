@@ -16,6 +16,7 @@ from ingestd.delivery.silence import Silence
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import StreamInfo
 from ingestd.media.frame_metadata import FrameMetadata
+from ingestd.publish.signalling import answers
 from ingestd.publish.stats import SendStats, Statistics, read
 from ingestd.publish.track import CODECS, PublishedTrack, TrackOptions, publish, withdraw
 from ingestd.tasks import Tasks, outcome
@@ -32,6 +33,8 @@ FIRST_DELAY = 0.3
 LONGEST_DELAY = 10.0
 # Silent again so soon after it was published anew: then it is the connection that carries nothing.
 RELAPSE = 10.0
+# What a track may have failed of where the server does not listen to us any more.
+UNANSWERED = ("not_negotiated", "not_published")
 # Taking the track out of the room is polite; a server that does not answer must not hold up our exit.
 CLOSE_TIMEOUT = 1.0
 
@@ -81,7 +84,7 @@ class Publication:
         self._tasks = tasks
         self._log = logger.bind(stream=options.stream, track=options.name)
         self._room: rtc.Room | None = None
-        self._join_anew: Callable[[], None] | None = None
+        self._join_anew: Callable[[str], None] | None = None
         self._interrupted = False
         self._info: StreamInfo | None = None
         # The last one begun in this room. Whoever waits for it may be cancelled, it never is while the room
@@ -109,8 +112,8 @@ class Publication:
         if changed:
             self._keep()
 
-    def room_joined(self, room: rtc.Room, join_anew: Callable[[], None] | None = None) -> None:
-        """There is a room to publish into; ``join_anew`` is for when nothing gets through to it."""
+    def room_joined(self, room: rtc.Room, join_anew: Callable[[str], None] | None = None) -> None:
+        """There is a room to publish into; ``join_anew`` takes why it is no good: "silent" or "unanswered"."""
         self._room, self._interrupted = room, False
         self._join_anew = join_anew
         self._keep()
@@ -226,8 +229,12 @@ class Publication:
             if time.monotonic() - begin > RELAPSE:
                 backoff.reset()
                 silent_before = False
-            if reason == "silent" and silent_before and self._join_anew is not None:
-                self._join_anew()
+            unanswered = reason in UNANSWERED and not await answers(room)
+            if self._join_anew is not None:
+                if unanswered:
+                    self._join_anew("unanswered")
+                elif reason == "silent" and silent_before:
+                    self._join_anew("silent")
             silent_before = reason == "silent"
             await self._withdraw(room)
             await asyncio.sleep(backoff.next())

@@ -13,6 +13,7 @@ from livekit import rtc
 from ingestd.backoff import Backoff
 from ingestd.config import without_credentials
 from ingestd.errors import RoomError
+from ingestd.publish.own_events import wake_for_own_events
 from ingestd.publish.publication import Publication
 from ingestd.publish.rival import rival
 from ingestd.publish.room_faults import lost, not_joined
@@ -67,6 +68,7 @@ async def connect(room: rtc.Room, address: RoomAddress, *, hidden: bool | None =
         await room.connect(a.url, token, rtc.RoomOptions(auto_subscribe=False, dynacast=False))
     except rtc.ConnectError as error:
         raise not_joined(a.url, error.message) from None
+    wake_for_own_events(room)
 
 
 class RoomConnection:
@@ -113,14 +115,17 @@ class RoomConnection:
         if publication in self._publications:
             self._publications.remove(publication)
 
-    def join_anew(self) -> None:
-        """Leave the room and join it again: a track in it stays silent, and publishing it anew was no help.
+    def join_anew(self, reason: str) -> None:
+        """Leave the room and join it again.
 
-        Where others get through on the same connection they are not disturbed for it.
+        ``reason``: "silent": a track stays so, and publishing it anew was no help; where others get through on the
+        same connection they are not disturbed for it. "unanswered": the server does not listen to us any more.
         """
         others_get_through = any(publication.running for publication in self._publications)
-        if self._gone is not None and not self._gone.done() and not others_get_through:
-            self._gone.set_result("silent")
+        if reason == "silent" and others_get_through:
+            return
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(reason)
 
     async def _run(self) -> None:
         backoff = Backoff(FIRST_DELAY, LONGEST_DELAY)

@@ -56,13 +56,21 @@ _ENDS = {
     "room_deleted": "the room was deleted",
     "server_shutdown": "the server is shutting down",
     "duplicate_identity": "another participant has joined as {identity!r}: give one of them another identity",
+    "unanswered": "the server answers nothing that it is asked there, as one may that was overloaded",
     "silent": "nothing of a track arrived there, nor after it was published anew",
     "interrupted_while_forbidden": "it was interrupted while we were forbidden to publish; asking anew",
     "publish_allowed": "the right to publish was given back",
     "renewed": "many tracks were taken out of it, and the SDK keeps threads of each until the room is left",
 }
 # Those of the ends that have a count of their own.
-_COUNTED = {"participant_removed", "room_deleted", "server_shutdown", "duplicate_identity", "renewed"}
+_COUNTED = {
+    "participant_removed",
+    "room_deleted",
+    "server_shutdown",
+    "duplicate_identity",
+    "renewed",
+    "unanswered",
+}
 # Servers quote the token that they refuse, and those that are none answer with a page.
 _TOKEN = re.compile(r"eyJ[\w-]{4,}(\.[\w-]*)*")
 _LONGEST_QUOTE = 200

@@ -1,0 +1,31 @@
+"""Which of the SDK's events wake a room: those that are for it."""
+
+from typing import Any
+
+from livekit import rtc
+from livekit.rtc._ffi_client import FfiClient
+
+
+def wake_for_own_events(room: rtc.Room) -> None:
+    """Spare ``room``, which has been joined, what happens in other rooms and what others have asked for.
+
+    The SDK wakes every room of the process for every event, and has each throw away what is not its own.
+    Where N rooms each hear of N participants, and ask for statistics, that is a multiple of N² times.
+    """
+    handle = room._ffi_handle.handle  # type: ignore[union-attr]
+    events = FfiClient.instance.queue
+
+    def own(event: Any) -> bool:
+        match event.WhichOneof("message"):
+            case "room_event":
+                return bool(event.room_event.room_handle == handle)
+            case "connect" | "disconnect" | "get_stats" | "video_stream_event" | "audio_stream_event":
+                return False  # for whoever has asked, by a subscription of its own
+            case _:
+                return True
+
+    with events._lock:
+        events._subscribers[:] = [
+            (queue, loop, own if queue is room._ffi_queue else wanted)
+            for queue, loop, wanted in events._subscribers
+        ]

@@ -113,7 +113,7 @@ class Publication:
             self._keep()
 
     def room_joined(self, room: rtc.Room, join_anew: Callable[[str], None] | None = None) -> None:
-        """There is a room to publish into; ``join_anew`` takes why it is no good: "silent" or "unanswered"."""
+        """There is a room to publish into; ``join_anew`` is told why it is of no use (`RoomConnection`)."""
         self._room, self._interrupted = room, False
         self._join_anew = join_anew
         self._keep()

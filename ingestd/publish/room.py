@@ -18,6 +18,7 @@ from ingestd.publish.publication import Publication
 from ingestd.publish.rival import rival
 from ingestd.publish.room_faults import lost, not_joined
 from ingestd.publish.token import mint
+from ingestd.publish.turns import Turns
 from ingestd.tasks import Tasks, outcome
 
 logger = structlog.get_logger("ingestd.publish")
@@ -74,8 +75,10 @@ async def connect(room: rtc.Room, address: RoomAddress, *, hidden: bool | None =
 class RoomConnection:
     """Keeps one participant in one room and tells its publications when it comes and goes."""
 
-    def __init__(self, address: RoomAddress, tasks: Tasks) -> None:
+    def __init__(self, address: RoomAddress, tasks: Tasks, turns: Turns) -> None:
+        """``turns`` is shared by all that may want to join at the same time."""
         self._address = address
+        self._turns = turns
         self._tasks = tasks
         self._log = logger.bind(room=address.room, identity=address.identity)
         self._publications: list[Publication] = []
@@ -118,8 +121,8 @@ class RoomConnection:
     def join_anew(self, reason: str) -> None:
         """Leave the room and join it again.
 
-        ``reason``: "silent": a track stays so, and publishing it anew was no help; where others get through on the
-        same connection they are not disturbed for it. "unanswered": the server does not listen to us any more.
+        ``reason``: "silent": a track stays so, and publishing it anew was no help; where others get through
+        on the same connection they are not disturbed for it. "unanswered": the server does not listen to us.
         """
         others_get_through = any(publication.running for publication in self._publications)
         if reason == "silent" and others_get_through:
@@ -160,6 +163,7 @@ class RoomConnection:
             await asyncio.sleep(RIVAL_LOOK)
 
     async def _stay(self, backoff: Backoff) -> None:
+        end_turn = await self._turns.next()
         room = rtc.Room()
         gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._gone = gone
@@ -167,6 +171,7 @@ class RoomConnection:
         connecting = self._tasks.begin(f"connect {self._address!r}", connect(room, self._address))
         try:
             await outcome(connecting)
+            end_turn()
             self._meet(room)
             joined_at = time.monotonic()
             reason = await gone

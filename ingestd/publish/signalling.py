@@ -1,4 +1,4 @@
-"""Whether the server still listens to a participant: media may go on where nothing that is asked is answered."""
+"""Whether the server listens to a participant: media may go on where no request is answered."""
 
 import asyncio
 
@@ -11,8 +11,8 @@ TIMEOUT = 3.0
 async def answers(room: rtc.Room) -> bool:
     """Ask the server for nothing, and say whether it answers within `TIMEOUT` seconds.
 
-    A server that is overloaded drops its half of a participant's session when more messages wait for that than
-    it holds ("channel is full", in its log), and leaves the WebSocket open, whose pings it answers for ever.
+    A server that is overloaded drops its half of a participant's session when too many messages wait for it
+    ("channel is full", in its log), and leaves the WebSocket open, whose pings it answers for ever.
     """
     try:
         async with asyncio.timeout(TIMEOUT):

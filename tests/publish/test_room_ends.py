@@ -17,6 +17,7 @@ from ingestd.publish import room as room_module
 from ingestd.publish import token as token_module
 from ingestd.publish.publication import Publication
 from ingestd.publish.room import RoomConnection
+from ingestd.publish.turns import Turns
 from tests.publish.support import (
     OPTIONS,
     PATIENCE,
@@ -49,7 +50,7 @@ class Joined:
 @contextlib.asynccontextmanager
 async def joined(server: LiveKitServer, room: str, identity: str = "cam") -> AsyncIterator[Joined]:
     async with own_tasks() as tasks:
-        connection, stream = RoomConnection(address(server, room, identity), tasks), Stream()
+        connection, stream = RoomConnection(address(server, room, identity), tasks, Turns()), Stream()
         publication = Publication(OPTIONS, stream, tasks)
         connection.add(publication)
         publication.describe(info())

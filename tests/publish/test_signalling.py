@@ -10,6 +10,7 @@ from ingestd.demo.server import LiveKitServer
 from ingestd.publish.publication import Publication
 from ingestd.publish.room import RoomConnection, connect
 from ingestd.publish.signalling import TIMEOUT, answers
+from ingestd.publish.turns import Turns
 from tests.publish.support import OPTIONS, Stream, address, eventually, info, own_tasks, tracks_become
 from tests.support.relay import Relay
 
@@ -34,7 +35,7 @@ async def test_a_room_whose_server_does_not_listen_any_more_is_joined_anew_to_pu
 ) -> None:
     async with Relay(livekit.port).listening() as relay, own_tasks() as tasks:
         url = f"ws://127.0.0.1:{relay.port}"
-        connection = RoomConnection(replace(address(livekit, room), url=url), tasks)
+        connection = RoomConnection(replace(address(livekit, room), url=url), tasks, Turns())
         stream = Stream()
         publication = Publication(OPTIONS, stream, tasks)
         connection.add(publication)

@@ -18,7 +18,8 @@ from tests.support.daemon import Daemon
 # several that are due by the time a busy machine gets to them, WebRTC shows the last and drops the others.
 # The price: pictures that are not decoded when the next keyframe is there are left out too, so the viewer's
 # process is to be quick (tests/support/viewer.py).
-SHOW_AT_ONCE = {"room": {"playout_delay": {"enabled": True, "min": 0, "max": 1}}}
+# And administrators may unmute tracks.
+ROOMS = {"room": {"playout_delay": {"enabled": True, "min": 0, "max": 1}, "enable_remote_unmute": True}}
 
 
 @pytest.fixture(autouse=True)
@@ -31,14 +32,14 @@ def scheduled_as_usual() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def livekit() -> Iterator[LiveKitServer]:
     """A LiveKit server, one per test process; rooms keep tests apart."""
-    with LiveKitServer(config_overrides=SHOW_AT_ONCE) as server:
+    with LiveKitServer(config_overrides=ROOMS) as server:
         yield server
 
 
 @pytest.fixture
 def own_livekit() -> Iterator[LiveKitServer]:
     """A LiveKit server that the test may kill."""
-    with LiveKitServer(config_overrides=SHOW_AT_ONCE) as server:
+    with LiveKitServer(config_overrides=ROOMS) as server:
         yield server
 
 

@@ -32,7 +32,7 @@ REFRESH_SECONDS = 0.5
 
 # The viewer is to show each picture as soon as it is decoded: what WebRTC would wait to smooth the network's
 # jitter is not ours to measure.
-SHOW_AT_ONCE = {"room": {"playout_delay": {"enabled": True, "min": 0, "max": 1}}}
+ROOMS = {"room": {"playout_delay": {"enabled": True, "min": 0, "max": 1}}}
 
 CONFIG = """\
 livekit:
@@ -104,7 +104,7 @@ class Story:
         self._screen.step(f"LiveKit server: {binary}")
         with (
             tempfile.TemporaryDirectory(prefix="ingestd-demo-") as directory,
-            contextlib.closing(LiveKitServer(binary, config_overrides=SHOW_AT_ONCE)) as server,
+            contextlib.closing(LiveKitServer(binary, config_overrides=ROOMS)) as server,
         ):
             with self._interrupt.breaks():
                 server.start()

@@ -35,6 +35,10 @@ LONGEST_DELAY = 10.0
 RELAPSE = 10.0
 # What a track may have failed of where the server does not listen to us any more.
 UNANSWERED = ("not_negotiated", "not_published")
+MUTED = (
+    "the track was muted in the room; nothing is published until it is unmuted there (the server lets "
+    "administrators do so by room.enable_remote_unmute) or ingestd restarted"
+)
 # Taking the track out of the room is polite; a server that does not answer must not hold up our exit.
 CLOSE_TIMEOUT = 1.0
 
@@ -71,7 +75,7 @@ class Listener(Protocol):
         ...
 
     def publication_failed(self, reason: str) -> None:
-        """The track was of no use, and is taken out of the room; it will be tried again."""
+        """The track is of no use: it will be published anew or, if ``reason`` is "muted", when it may."""
         ...
 
 
@@ -86,6 +90,7 @@ class Publication:
         self._room: rtc.Room | None = None
         self._join_anew: Callable[[str], None] | None = None
         self._interrupted = False
+        self._muted = False
         self._info: StreamInfo | None = None
         # The last one begun in this room. Whoever waits for it may be cancelled, it never is while the room
         # lasts: the next to come waits for it again, and keeps or withdraws the track.
@@ -114,7 +119,7 @@ class Publication:
 
     def room_joined(self, room: rtc.Room, join_anew: Callable[[str], None] | None = None) -> None:
         """There is a room to publish into; ``join_anew`` is told why it is of no use (`RoomConnection`)."""
-        self._room, self._interrupted = room, False
+        self._room, self._interrupted, self._muted = room, False, False
         self._join_anew = join_anew
         self._keep()
 
@@ -135,6 +140,23 @@ class Publication:
         """The SDK has reconnected, and published the track again if it had to."""
         self._interrupted = False
         self._keep()
+
+    def mute(self, sid: str, muted: bool) -> None:
+        """The server has muted the track ``sid``, or unmuted it; nothing is done if it is not this one."""
+        begun = self._publishing
+        if begun is None or not begun.done() or begun.cancelled() or begun.exception() is not None:
+            return
+        if begun.result().publication.sid != sid or muted == self._muted:
+            return
+        self._muted = muted
+        if muted:
+            # Published anew it would be seen again, and whoever has muted it does not want that.
+            self._log.warning(MUTED)
+            self._listener.publication_failed("muted")
+            self._let_go()
+        else:
+            self._log.info("the track was unmuted in the room")
+            self._keep()
 
     async def close(self) -> None:
         """Take the track out of the room."""
@@ -189,6 +211,8 @@ class Publication:
         )
 
     def _keep(self) -> None:
+        if self._muted:
+            return
         self._let_go()
         if self._room is not None and not self._interrupted and self._info is not None:
             name = f"keep {self._options.stream} published"
@@ -201,7 +225,7 @@ class Publication:
         self._close()
 
     def _close(self) -> None:
-        self.problem = "the track is not published"
+        self.problem = MUTED if self._muted else "the track is not published"
         self.target_bitrate = None
         self.running = False
         if self._source is not None:

@@ -221,6 +221,11 @@ class RoomConnection:
             elif not permission.can_publish:
                 self._forbid()
 
+        def muted(participant: rtc.Participant, publication: rtc.TrackPublication) -> None:
+            if self._room is room and participant is room.local_participant:
+                for ours in self._publications:
+                    ours.mute(publication.sid, publication.muted)
+
         withdrawn = 0
 
         def track_withdrawn(_publication: rtc.LocalTrackPublication) -> None:
@@ -232,6 +237,8 @@ class RoomConnection:
                 gone.set_result("renewed")
 
         room.on("local_track_unpublished", track_withdrawn)
+        room.on("track_muted", muted)
+        room.on("track_unmuted", muted)
         room.on("participant_permissions_changed", permissions_changed)
         room.on("disconnected", disconnected)
         room.on("reconnecting", reconnecting)

@@ -132,6 +132,31 @@ async def test_who_loses_the_right_to_publish_says_so_and_waits_until_it_is_back
         await tracks_become(livekit, room, {"cam": ["video/vp8"]})
 
 
+async def test_a_track_that_is_muted_stays_so_until_it_is_unmuted(livekit: LiveKitServer, room: str) -> None:
+    async with joined(livekit, room) as participant:
+        publication, stream = participant.publication, participant.stream
+        assert publication._publishing is not None
+        sid = publication._publishing.result().publication.sid
+        muting = api.MuteRoomTrackRequest(room=room, identity="cam", track_sid=sid, muted=True)
+        unmuting = api.MuteRoomTrackRequest(room=room, identity="cam", track_sid=sid, muted=False)
+
+        await administer(livekit, lambda rooms: rooms.mute_published_track(muting))
+        await eventually(lambda: not publication.open, "say so")
+        assert publication.problem is not None
+        assert publication.problem.startswith("the track was muted in the room")
+        publication.room_interrupted()
+        publication.room_resumed()
+        publication.describe(info("vp9"))
+        publication.describe(info("vp8"))
+        assert publication.problem.startswith("the track was muted in the room")
+        assert not publication.open
+
+        await administer(livekit, lambda rooms: rooms.mute_published_track(unmuting))
+        await participant.published(2)
+        assert stream.events == ["opened", "running", "muted", "closed", "opened", "running"]
+        assert publication._publishing.result().publication.sid == sid
+
+
 @pytest.mark.parametrize("scenario", ["SIGNAL_RECONNECT", "MIGRATION", "FULL_RECONNECT"])
 async def test_a_track_outlives_migration_and_reconnection(
     livekit: LiveKitServer, room: str, scenario: str

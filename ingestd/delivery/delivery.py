@@ -300,6 +300,8 @@ class Delivery:
             return None
         if replays.next is None and replays.wanted and now >= replays.cool_at:
             self._begin_replay(now)
+        elif replays.missed:
+            replays.begin_anew(self._gop, self.rates.next_keyframe(now), self.rates.bitrate(now), now)
         if replays.next is None:
             return None
         if replays.next < len(self._gop):

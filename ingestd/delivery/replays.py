@@ -9,6 +9,10 @@ from ingestd.delivery.pacer import HURRIED
 # cannot be helped by a replay would otherwise have everyone watch the same second over and over.
 FIRST_COOLDOWN = 0.1
 LONGEST_COOLDOWN = 4.0
+# Servers pass a request on twice a second for as long as a viewer waits. One that comes so many cooldowns
+# after a replay has begun (0.4 s, then 0.8 s …) is from a viewer who was not ready for its keyframe: where
+# there are many tracks to subscribe to, that takes a while.
+OVERDUE = 4
 # A request after so long a silence has nothing to do with the replays before.
 CALM = 5.0
 # Seconds that a replay may take. Those who watch already see the past for as long.
@@ -41,7 +45,9 @@ class Replays:
         self._target: float | None = None
         self._running_since = 0.0
         self._cooldown = FIRST_COOLDOWN
+        self._begun_at = 0.0
         self.wanted = False
+        self.missed = False  # the keyframe of the replay that is under way, by a viewer
         self.gap = False  # a picture is missing, and none that follows can be shown without a replay
         self.cool_at = 0.0
         self.next: int | None = None  # index into the GOP of the picture to hand over again; None: no replay
@@ -57,7 +63,7 @@ class Replays:
 
     def begin_track(self, gop: Gop, bitrate: float, now: float) -> bool:
         """WebRTC encodes, and has had the first picture of ``gop``; return whether the others follow."""
-        self._running_since = self.cool_at = now
+        self._running_since = self._begun_at = self.cool_at = now
         self._cooldown = FIRST_COOLDOWN
         if len(gop) > 1 and (self._policy is Replay.NEVER or self._congested(bitrate, now)):
             return False
@@ -69,8 +75,10 @@ class Replays:
 
         The encoder may send one within ``patience``, which is better than any replay.
         """
-        # Requests that come up during a replay are answered by it.
-        if self.next is None:
+        # Requests that come up during a replay are answered by it, or by its beginning anew.
+        if self.next is not None:
+            self.missed = self.missed or now - self._begun_at >= OVERDUE * self._cooldown
+        else:
             if now > self.cool_at + CALM:
                 self._cooldown = FIRST_COOLDOWN
             if not self.wanted:
@@ -84,7 +92,7 @@ class Replays:
     def abandon(self) -> None:
         """A keyframe is due that does what a replay would do."""
         self.next = None
-        self.wanted = self.gap = False
+        self.wanted = self.gap = self.missed = False
 
     def begin(self, gop: Gop, next_keyframe: float | None, bitrate: float, now: float) -> bool:
         """Begin the replay that is wanted; return False, and want it no more, where it would do no good.
@@ -93,21 +101,30 @@ class Replays:
         sends.
         """
         self.wanted = self.gap = False
-        if not gop or not self._allowed(now):
+        if not self._does_good(gop, next_keyframe, bitrate, now):
             return False
-        seconds = self._seconds(gop)
-        if seconds > LONGEST_REPLAY or (next_keyframe is not None and next_keyframe < seconds):
-            return False
-        if self._congested(bitrate, now):
-            return False
-        self.next = 0
+        self.next, self._begun_at = 0, now
         return True
+
+    def begin_anew(self, gop: Gop, next_keyframe: float | None, bitrate: float, now: float) -> None:
+        """Begin the one that is under way from its keyframe, where that does any good; else go on with it."""
+        self.missed = False
+        if self._does_good(gop, next_keyframe, bitrate, now):
+            self.next, self._begun_at = 0, now
+            self._cooldown = min(self._cooldown * 2, LONGEST_COOLDOWN)
 
     def end(self, now: float) -> None:
         """All pictures of the GOP have been handed over again."""
         self.next = None
+        self.missed = False
         self.cool_at = now + self._cooldown
         self._cooldown = min(self._cooldown * 2, LONGEST_COOLDOWN)
+
+    def _does_good(self, gop: Gop, next_keyframe: float | None, bitrate: float, now: float) -> bool:
+        if not gop or not self._allowed(now) or self._congested(bitrate, now):
+            return False
+        seconds = self._seconds(gop)
+        return seconds <= LONGEST_REPLAY and (next_keyframe is None or next_keyframe >= seconds)
 
     def _allowed(self, now: float) -> bool:
         if self._policy is Replay.START:

@@ -9,7 +9,7 @@ from ingestd.delivery import gop, waiting
 from ingestd.delivery.books import Drop
 from ingestd.delivery.delivery import AT_ONCE, LONGEST_BURST, PAUSE, PROBE_INTERVAL
 from ingestd.delivery.pacer import HURRIED, LEAST, LONG_QUEUE, RELAXED
-from ingestd.delivery.replays import CALM, FIRST_COOLDOWN, LONGEST_COOLDOWN, START, Replay
+from ingestd.delivery.replays import CALM, FIRST_COOLDOWN, LONGEST_COOLDOWN, OVERDUE, START, Replay
 from ingestd.delivery.timestamps import MAX_LAG
 from ingestd.media.access_unit import AccessUnit
 from tests.delivery.transcript import CALL, FRAME, INFO, Transcript, access_unit
@@ -324,6 +324,33 @@ def test_requests_during_a_replay_are_answered_by_it() -> None:
     assert script.take() == "(K1)"
     script.ask_for_keyframe()
     assert script.drain(10) == "(d2) (d3)"
+
+
+def test_a_viewer_who_misses_the_keyframe_of_a_replay_has_it_begin_anew() -> None:
+    script = Transcript.running("K1 d2 d3 d4 d5")
+    script.ask_for_keyframe()
+    assert script.take() == "(K1)"
+    script.pass_time(OVERDUE * FIRST_COOLDOWN)
+    assert script.take() == "(d2)"
+    script.receive("d6")
+    script.ask_for_keyframe()
+    script.pass_time(FRAME)
+    assert script.take() == "(K1)"
+    script.pass_time(OVERDUE * FIRST_COOLDOWN)
+    script.ask_for_keyframe()  # so soon again it is answered by what is under way
+    assert script.take() == "(d2)"
+    script.pass_time(OVERDUE * FIRST_COOLDOWN)
+    script.ask_for_keyframe()
+    assert script.drain(10) == "(K1) (d2) (d3) (d4) (d5) d6"
+
+
+def test_a_replay_does_not_begin_anew_just_before_a_keyframe() -> None:
+    script = Transcript.running(f"K1 {'d ' * 29}K2 {'d ' * 16}")  # a keyframe each second
+    script.ask_for_keyframe()
+    assert script.take() == "(K2)"
+    script.pass_time(OVERDUE * FIRST_COOLDOWN)
+    script.ask_for_keyframe()
+    assert script.drain(10) == ("(d) " * 16).strip()
 
 
 def test_a_keyframe_that_waits_answers_the_request_in_place_of_a_replay() -> None:

@@ -9,6 +9,21 @@ from ingestd.errors import RoomError
 # numbers would also be found in the tokens and pages that it quotes.
 _CURES = (
     (
+        "token is not valid yet",
+        "clock",
+        "this machine's clock is ahead of the server's: set both by the same time server (NTP)",
+    ),
+    (
+        "token is expired",
+        "clock",
+        "this machine's clock is behind the server's: set both by the same time server (NTP)",
+    ),
+    (
+        "500 internal server error",
+        "server_failed",
+        "the server fails, and its log says why; where a room is full (max_participants) it answers so, too",
+    ),
+    (
         "401 unauthorized",
         "unauthorized",
         "the server refuses the token: check livekit.api_key and api_secret",

@@ -8,14 +8,17 @@ import socketserver
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import jwt
 import pytest
-from livekit import rtc
+from livekit import api, rtc
 
 from ingestd.demo.server import LiveKitServer
 from ingestd.errors import RoomError
+from ingestd.publish import room as room_module
 from ingestd.publish.room import RoomAddress, connect
 
 # A name of which each part means another fault, to be mistaken for none of them.
@@ -79,6 +82,34 @@ async def test_a_wrong_key_or_secret(livekit: LiveKitServer) -> None:
         assert error.reason == "unauthorized"
         assert "check livekit.api_key and api_secret" in str(error)
         assert "eyJ" not in str(error)
+
+
+@pytest.mark.parametrize(("hours", "which"), [(1, "ahead of"), (-2, "behind")])
+async def test_a_clock_that_is_wrong(
+    livekit: LiveKitServer, monkeypatch: pytest.MonkeyPatch, hours: int, which: str
+) -> None:
+    def mint(*, key: str, secret: str, room: str, identity: str, hidden: bool | None) -> str:
+        now = int(time.time()) + hours * 3600
+        grants = {"roomJoin": True, "room": room}
+        claims = {"iss": key, "sub": identity, "nbf": now, "exp": now + 3600, "video": grants}
+        return jwt.encode(claims, secret, algorithm="HS256")
+
+    monkeypatch.setattr(room_module, "mint", mint)
+    error = await refusal(livekit.url, livekit.api_key, livekit.api_secret)
+    assert error.reason == "clock"
+    assert f"this machine's clock is {which} the server's" in str(error)
+
+
+async def test_a_room_that_is_full(livekit: LiveKitServer) -> None:
+    async with api.LiveKitAPI(livekit.http_url, livekit.api_key, livekit.api_secret) as client:
+        await client.room.create_room(api.CreateRoomRequest(name=ROOM, max_participants=1))
+        first = rtc.Room()
+        await connect(first, RoomAddress(livekit.url, livekit.api_key, livekit.api_secret, ROOM, "first"))
+        error = await refusal(livekit.url, livekit.api_key, livekit.api_secret)
+        await first.disconnect()
+        await client.room.delete_room(api.DeleteRoomRequest(room=ROOM))
+    assert error.reason == "server_failed"
+    assert "where a room is full" in str(error)
 
 
 async def test_a_web_server_that_is_no_livekit_server() -> None:

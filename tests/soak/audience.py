@@ -21,7 +21,8 @@ class View:
     def __init__(self, name: str, ledger: Ledger, accounted: int, finding: Callable[[str], None]) -> None:
         self.name = name
         self.seen = self.spoilt = 0
-        self.unnumbered = 0  # the SDK at the viewer shows pictures of a new track without their metadata
+        # The SDK at the viewer shows pictures of a new track without their metadata, and no id where it is 0.
+        self.unnumbered = 0
         self.accounted_before = accounted  # what was lost or dropped before it began
         self._ledger = ledger
         self._finding = finding
@@ -63,6 +64,7 @@ class View:
                 self._finding(f"{self.name}: a picture that was never pushed, number {picture.frame_id}")
             return None
         if picture.frame_id is None:
+            self._last = None  # whether it steps back to the next is not known
             return entry.number
         if self._last is not None:
             id_before, number_before = self._last

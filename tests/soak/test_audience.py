@@ -28,7 +28,7 @@ def findings() -> list[str]:
 def see(ledger: Ledger, findings: list[str]) -> Callable[..., View]:
     view = View("view", ledger, 0, findings.append)
 
-    def see(*pictures: tuple[str, int], at: float = 5.0) -> View:
+    def see(*pictures: tuple[str, int | None], at: float = 5.0) -> View:
         for name, frame_id in pictures:
             view.see(Picture(at, name, "cam", "TR_1", (160, 120), 0, None, frame_id, None))
         return view
@@ -63,6 +63,13 @@ def test_a_picture_that_was_never_pushed_is_found(see: Callable[..., View], find
 def test_a_picture_before_it_was_pushed_is_found(see: Callable[..., View], findings: list[str]) -> None:
     see(("c", 3), at=2.5)
     assert len(findings) == 1
+
+
+def test_behind_a_keyframe_whose_id_is_not_known_any_step_may_be_one_back(
+    see: Callable[..., View], findings: list[str]
+) -> None:
+    see(("K", None), ("a", 1), ("b", 2), ("K", None), ("a", 1))
+    assert findings == []
 
 
 def test_a_step_back_to_a_delta_is_found(see: Callable[..., View], findings: list[str]) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import quantiles
 
 from ingestd.demo.server import LiveKitServer
-from tests.conftest import ROOMS
+from tests.conftest import SHOW_AT_ONCE
 from tests.support.daemon import Daemon, Metrics, stream
 from tests.support.encoded import encode
 from tests.support.matching import latencies
@@ -74,7 +74,7 @@ def main() -> None:
     names = [f"cam-{number}" for number in range(arguments.streams)]
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(LiveKitServer(config_overrides=ROOMS))
+        server = stack.enter_context(LiveKitServer(config_overrides=SHOW_AT_ONCE))
         # The viewer looks at the first; the others are counted by WebRTC.
         streams = [stream(name, "seen" if name == names[0] else "unseen", identity="cams") for name in names]
         for entry in streams:

@@ -19,7 +19,6 @@ from ingestd.observe.figures import StreamFigures
 from ingestd.outlet import Outlet
 from ingestd.publish.room import RoomAddress, RoomConnection
 from ingestd.publish.track import TrackOptions
-from ingestd.publish.turns import Turns
 from ingestd.tasks import Tasks, outcome
 
 logger = structlog.get_logger("ingestd.api")
@@ -86,8 +85,7 @@ class Publication:
         self._log = logger.bind(stream=track)
         self._tasks = Tasks(self._task_failed)
         secret = config.api_secret.get_secret_value()
-        address = RoomAddress(config.url, api_key, secret, room, identity)
-        self._room = RoomConnection(address, self._tasks, Turns())
+        self._room = RoomConnection(RoomAddress(config.url, api_key, secret, room, identity), self._tasks)
         options = TrackOptions(track, track, config.max_bitrate, config.max_framerate, frame_metadata=True)
         callbacks = _Callbacks(on_keyframe_wanted, on_rate_wanted)
         delivery = Delivery(config.max_backlog, config.replay, config.max_framerate, config.max_bitrate)

@@ -18,7 +18,6 @@ from ingestd.observe.http import HttpServer
 from ingestd.observe.metrics import make_registry
 from ingestd.publish import sdk_log
 from ingestd.publish.room import RoomAddress, RoomConnection
-from ingestd.publish.turns import Turns
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks, outcome
 
@@ -40,7 +39,6 @@ class App:
         self._tasks = Tasks(self._task_failed)
         self._streams: dict[str, Stream] = {}
         self._rooms: dict[RoomAddress, RoomConnection] = {}
-        self._turns = Turns()
         self._not_started: dict[str, str] = {}  # by a reload: why, by the stream's name
         self._retrying: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
@@ -173,7 +171,7 @@ class App:
 
     async def _add(self, config: StreamConfig) -> None:
         address = self._room_address(config)
-        room = self._rooms.get(address) or RoomConnection(address, self._tasks, self._turns)
+        room = self._rooms.get(address) or RoomConnection(address, self._tasks)
         stream = Stream(config, room, self._tasks)
         try:
             await stream.start()

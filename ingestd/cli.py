@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"ingestd: {error}", file=sys.stderr)  # noqa: T201 - the logs may not be set up yet
         return BAD_CONFIG
     except IngestdError as error:
-        print(f"ingestd: {error}", file=sys.stderr)  # noqa: T201
+        print(f"ingestd: {error}", file=sys.stderr)  # noqa: T201 - nor here
         return FAILED
     except KeyboardInterrupt:
         return DONE
@@ -50,7 +50,7 @@ def entry() -> NoReturn:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        print(f"ingestd: standard output: {error.strerror}", file=sys.stderr)  # noqa: T201
+        print(f"ingestd: standard output: {error.strerror}", file=sys.stderr)  # noqa: T201 - nor here
         code = FAILED
     # The SDK's threads call into Python as long as they live; one that does so while the interpreter goes
     # away is unwound through Rust, which aborts the process.

@@ -18,8 +18,7 @@ from tests.support.daemon import Daemon
 # several that are due by the time a busy machine gets to them, WebRTC shows the last and drops the others.
 # The price: pictures that are not decoded when the next keyframe is there are left out too, so the viewer's
 # process is to be quick (tests/support/viewer.py).
-# And administrators may unmute tracks.
-ROOMS = {"room": {"playout_delay": {"enabled": True, "min": 0, "max": 1}, "enable_remote_unmute": True}}
+SHOW_AT_ONCE = {"room": {"playout_delay": {"enabled": True, "min": 0, "max": 1}}}
 
 
 @pytest.fixture(autouse=True)
@@ -32,14 +31,14 @@ def scheduled_as_usual() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def livekit() -> Iterator[LiveKitServer]:
     """A LiveKit server, one per test process; rooms keep tests apart."""
-    with LiveKitServer(config_overrides=ROOMS) as server:
+    with LiveKitServer(config_overrides=SHOW_AT_ONCE) as server:
         yield server
 
 
 @pytest.fixture
 def own_livekit() -> Iterator[LiveKitServer]:
     """A LiveKit server that the test may kill."""
-    with LiveKitServer(config_overrides=ROOMS) as server:
+    with LiveKitServer(config_overrides=SHOW_AT_ONCE) as server:
         yield server
 
 

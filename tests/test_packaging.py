@@ -82,7 +82,7 @@ def test_a_script_is_sound_bash_and_never_becomes_root_by_itself(script: Path) -
 
 def test_setup_costs_nothing_once_done() -> None:
     if not (ROOT / ".venv" / ".ingestd-setup").exists():
-        pytest.skip("these tests run from an environment that make did not set up")
+        pytest.skip("no .venv that `make test` has set up: run these tests by that")
     done = subprocess.run([ROOT / "scripts" / "setup", "demo"], capture_output=True, text=True, check=True)
     assert done.stdout == ""
 
@@ -211,7 +211,7 @@ def test_the_unit_starts_what_its_readme_installs() -> None:
         assert (ROOT / path).exists(), path
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze: install systemd")
 def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     unit = tmp_path / "ingestd.service"
     unit.write_text(UNIT.replace("/opt/ingestd/.venv/bin/ingestd", "/bin/true"))

@@ -15,7 +15,6 @@ from ingestd.config import Address, FeedbackConfig, SourceConfig, StreamConfig
 from ingestd.media.frame_metadata import FrameMetadata
 from ingestd.publish.publication import Feedback
 from ingestd.publish.room import RoomAddress, RoomConnection
-from ingestd.publish.turns import Turns
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks
 from tests.support.encoded import EncodedStream, encode
@@ -111,7 +110,7 @@ async def stream(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, idle_timeout: An
     monkeypatch.setattr("ingestd.outlet.Publication", Track)
     source = SourceConfig(listen=Address("tcp", "127.0.0.1", 0), idle_timeout=idle_timeout)
     config = StreamConfig(name="cam", room="lobby", source=source, feedback=FeedbackConfig(inline=True))
-    room = RoomConnection(RoomAddress("ws://127.0.0.1:1", "key", "secret", "lobby", "cam"), tasks, Turns())
+    room = RoomConnection(RoomAddress("ws://127.0.0.1:1", "key", "secret", "lobby", "cam"), tasks)
     room.problem = None
     stream = Stream(config, room, tasks)
     await stream.start()

@@ -8,7 +8,6 @@ import pytest
 
 from ingestd.config import Address, SourceConfig, StreamConfig
 from ingestd.publish.room import RoomAddress, RoomConnection
-from ingestd.publish.turns import Turns
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks
 from tests.support.ports import free_port
@@ -32,9 +31,7 @@ class Line:
         tasks = Tasks(lambda name, error: self.failures.append(f"{name}: {error!r}"))
         source = SourceConfig(listen=Address("tcp", "127.0.0.1", free_port()), second_encoder="replace")
         self.config = StreamConfig(name="cam", room="lobby", source=source)
-        room = RoomConnection(
-            RoomAddress("ws://127.0.0.1:1", "key", "secret", "lobby", "cam"), tasks, Turns()
-        )
+        room = RoomConnection(RoomAddress("ws://127.0.0.1:1", "key", "secret", "lobby", "cam"), tasks)
         self.stream = Stream(self.config, room, tasks)
 
     @property

@@ -120,10 +120,10 @@ def _read_secret(document: Document, livekit: dict[str, Any], beside: Path) -> N
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         document.problem(here, f"{name!r} cannot be read: {why}")
-        secret = "unread"  # noqa: S105
+        secret = "unread"  # noqa: S105 - none
     except ValueError as error:
         document.problem(here, f"{name!r} {error}")
-        secret = "unread"  # noqa: S105 - keeps "api_secret is missing" out of the list
+        secret = "unread"  # noqa: S105 - none: keeps "api_secret is missing" out of the list
     livekit["api_secret"] = secret
     document.origins["livekit", "api_secret"] = document.origins[here]
 

@@ -32,7 +32,7 @@ REFRESH_SECONDS = 0.5
 
 # The viewer is to show each picture as soon as it is decoded: what WebRTC would wait to smooth the network's
 # jitter is not ours to measure.
-ROOMS = {"room": {"playout_delay": {"enabled": True, "min": 0, "max": 1}}}
+SHOW_AT_ONCE = {"room": {"playout_delay": {"enabled": True, "min": 0, "max": 1}}}
 
 CONFIG = """\
 livekit:
@@ -104,7 +104,7 @@ class Story:
         self._screen.step(f"LiveKit server: {binary}")
         with (
             tempfile.TemporaryDirectory(prefix="ingestd-demo-") as directory,
-            contextlib.closing(LiveKitServer(binary, config_overrides=ROOMS)) as server,
+            contextlib.closing(LiveKitServer(binary, config_overrides=SHOW_AT_ONCE)) as server,
         ):
             with self._interrupt.breaks():
                 server.start()
@@ -185,7 +185,7 @@ class Story:
         config.touch(mode=0o600)
         config.write_text(CONFIG.format(secret=server.api_secret, **values))
         self._screen.step(f"ingestd: its configuration, {config}")
-        self._screen.detail(CONFIG.format(secret="********", **values))  # noqa: S106
+        self._screen.detail(CONFIG.format(secret="********", **values))  # noqa: S106 - none
 
         ready = asyncio.Event()
         said: dict[str, dict[str, str]] = {}

@@ -93,7 +93,7 @@ class IvfReader:
         """Nothing: the format says how long a frame is, so that each comes out with its last byte."""
         return []
 
-    def feed(self, data: bytes | bytearray | memoryview, now: float = 0.0) -> list[AccessUnit]:  # noqa: ARG002
+    def feed(self, data: bytes | bytearray | memoryview, now: float = 0.0) -> list[AccessUnit]:  # noqa: ARG002 - as all readers have it
         """Take in the next bytes and return the access units they complete."""
         units: list[AccessUnit] = []
         if self._hopeless is None:

@@ -36,7 +36,7 @@ class LengthDelimitedReader:
         """Nothing: the format says how long a temporal unit is."""
         return []
 
-    def feed(self, data: bytes | bytearray | memoryview, now: float = 0.0) -> list[AccessUnit]:  # noqa: ARG002
+    def feed(self, data: bytes | bytearray | memoryview, now: float = 0.0) -> list[AccessUnit]:  # noqa: ARG002 - as all readers have it
         """Take in the next bytes and return the temporal units that they complete.
 
         Raises BitstreamError when the lengths contradict each other; what came before is returned first.

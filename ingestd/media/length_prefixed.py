@@ -89,7 +89,7 @@ class LengthPrefixedReader(NalUnitReader):
     def _end_by_silence(self, units: list[AccessUnit]) -> None:
         self._guess(units)
 
-    def _end_of_stream(self, units: list[AccessUnit]) -> bool:  # noqa: ARG002
+    def _end_of_stream(self, units: list[AccessUnit]) -> bool:  # noqa: ARG002 - as all readers have it
         if self._nal_bytes or self._waiting:
             expected = self._nal_bytes or LENGTH_BYTES
             self._assembler.fault(

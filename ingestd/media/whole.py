@@ -74,7 +74,7 @@ class _NalUnits:
         self._faults = faults
         self._begin()
 
-    def access_unit(self, data: bytes, timestamp_us: int | None) -> AccessUnit:  # noqa: ARG002
+    def access_unit(self, data: bytes, timestamp_us: int | None) -> AccessUnit:  # noqa: ARG002 - as all of the kind have it
         """Return the picture in ``data``."""
         try:
             return self._assemble(data)

@@ -12,7 +12,8 @@ def wake_for_own_events(room: rtc.Room) -> None:
     The SDK wakes every room of the process for every event, and has each throw away what is not its own.
     Where N rooms each hear of N participants, and ask for statistics, that is a multiple of N² times.
     """
-    handle = room._ffi_handle.handle  # type: ignore[union-attr]
+    assert room._ffi_handle is not None, "it has been joined"
+    handle = room._ffi_handle.handle
     events = FfiClient.instance.queue
 
     def own(event: Any) -> bool:
@@ -22,7 +23,7 @@ def wake_for_own_events(room: rtc.Room) -> None:
             case "connect" | "disconnect" | "get_stats" | "video_stream_event" | "audio_stream_event":
                 return False  # for whoever has asked, by a subscription of its own
             case _:
-                return True
+                return True  # whoever has asked waits for it by way of the room
 
     with events._lock:
         events._subscribers[:] = [

@@ -79,6 +79,10 @@ class Listener(Protocol):
         ...
 
 
+def _stay(_reason: str) -> None:
+    """Where nobody can join anew."""
+
+
 class Publication:
     """A track that outlives rooms: the stream describes it once, the room connection comes and goes."""
 
@@ -88,7 +92,7 @@ class Publication:
         self._tasks = tasks
         self._log = logger.bind(stream=options.stream, track=options.name)
         self._room: rtc.Room | None = None
-        self._join_anew: Callable[[str], None] | None = None
+        self._join_anew: Callable[[str], None] = _stay
         self._interrupted = False
         self._muted = False
         self._info: StreamInfo | None = None
@@ -117,7 +121,7 @@ class Publication:
         if changed:
             self._keep()
 
-    def room_joined(self, room: rtc.Room, join_anew: Callable[[str], None] | None = None) -> None:
+    def room_joined(self, room: rtc.Room, join_anew: Callable[[str], None] = _stay) -> None:
         """There is a room to publish into; ``join_anew`` is told why it is of no use (`RoomConnection`)."""
         self._room, self._interrupted, self._muted = room, False, False
         self._join_anew = join_anew
@@ -253,12 +257,10 @@ class Publication:
             if time.monotonic() - begin > RELAPSE:
                 backoff.reset()
                 silent_before = False
-            unanswered = reason in UNANSWERED and not await answers(room)
-            if self._join_anew is not None:
-                if unanswered:
-                    self._join_anew("unanswered")
-                elif reason == "silent" and silent_before:
-                    self._join_anew("silent")
+            if reason == "silent" and silent_before:
+                self._join_anew("silent")
+            elif reason in UNANSWERED and not await answers(room):
+                self._join_anew("unanswered")
             silent_before = reason == "silent"
             await self._withdraw(room)
             await asyncio.sleep(backoff.next())

@@ -18,7 +18,7 @@ from ingestd.publish.publication import Publication
 from ingestd.publish.rival import rival
 from ingestd.publish.room_faults import lost, not_joined
 from ingestd.publish.token import mint
-from ingestd.publish.turns import Turns
+from ingestd.publish.turns import next_turn
 from ingestd.tasks import Tasks, outcome
 
 logger = structlog.get_logger("ingestd.publish")
@@ -75,10 +75,8 @@ async def connect(room: rtc.Room, address: RoomAddress, *, hidden: bool | None =
 class RoomConnection:
     """Keeps one participant in one room and tells its publications when it comes and goes."""
 
-    def __init__(self, address: RoomAddress, tasks: Tasks, turns: Turns) -> None:
-        """``turns`` is shared by all that may want to join at the same time."""
+    def __init__(self, address: RoomAddress, tasks: Tasks) -> None:
         self._address = address
-        self._turns = turns
         self._tasks = tasks
         self._log = logger.bind(room=address.room, identity=address.identity)
         self._publications: list[Publication] = []
@@ -163,7 +161,7 @@ class RoomConnection:
             await asyncio.sleep(RIVAL_LOOK)
 
     async def _stay(self, backoff: Backoff) -> None:
-        end_turn = await self._turns.next()
+        end_turn = await next_turn()
         room = rtc.Room()
         gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._gone = gone

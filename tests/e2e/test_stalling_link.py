@@ -13,7 +13,6 @@ import pytest
 
 from ingestd.config import Address, SourceConfig, StreamConfig
 from ingestd.publish.room import RoomAddress, RoomConnection
-from ingestd.publish.turns import Turns
 from ingestd.source.session import Session
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks
@@ -89,7 +88,7 @@ async def test_pictures_cut_by_a_network_leave_whole_and_with_their_last_byte(
     tasks = Tasks(lambda name, error: failures.append(f"{name}: {error!r}"))
     # Its own source is not opened: that would be in this namespace.
     source = SourceConfig(listen=Address("tcp", "127.0.0.1", 0), allow=(ip_network("0.0.0.0/0"),))
-    room = RoomConnection(RoomAddress("ws://127.0.0.1:1", "key", "secret", "lobby", "cam"), tasks, Turns())
+    room = RoomConnection(RoomAddress("ws://127.0.0.1:1", "key", "secret", "lobby", "cam"), tasks)
     stream = WatchedStream(StreamConfig(name="cam", room="lobby", source=source), room, tasks)
     loop, sent, ends = asyncio.get_running_loop(), pictures(), [0]
     with Link(MTU) as link:

@@ -14,7 +14,6 @@ from ingestd.publish import room as publish_room
 from ingestd.publish.publication import Publication
 from ingestd.publish.room import LEAVE_TIMEOUT, RoomAddress, RoomConnection, connect
 from ingestd.publish.room_faults import not_joined
-from ingestd.publish.turns import Turns
 from tests.publish.support import (
     OPTIONS,
     Stream,
@@ -35,7 +34,7 @@ UNTIL_THE_SDK_GIVES_UP = 60.0
 
 async def test_a_room_is_joined_and_left(livekit: LiveKitServer, room: str) -> None:
     async with own_tasks() as tasks:
-        connection = RoomConnection(address(livekit, room), tasks, Turns())
+        connection = RoomConnection(address(livekit, room), tasks)
         assert connection.problem == f"room {room!r} is not joined"
         connection.start()
         await eventually(lambda: connection.problem is None, "join")
@@ -51,7 +50,7 @@ async def test_a_track_that_publishing_anew_does_not_help_has_the_room_joined_an
     livekit: LiveKitServer, room: str
 ) -> None:
     async with own_tasks() as tasks:
-        connection = RoomConnection(address(livekit, room), tasks, Turns())
+        connection = RoomConnection(address(livekit, room), tasks)
         stream, other_stream = Stream(), Stream()
         publication = Publication(OPTIONS, stream, tasks)
         other = Publication(replace(OPTIONS, stream="other", name="other"), other_stream, tasks)
@@ -86,7 +85,7 @@ async def test_a_track_that_publishing_anew_does_not_help_has_the_room_joined_an
 async def test_a_wrong_secret_is_counted_and_its_cure_named(livekit: LiveKitServer, room: str) -> None:
     async with own_tasks() as tasks:
         wrong = replace(address(livekit, room), api_secret="x" * 40)
-        connection = RoomConnection(wrong, tasks, Turns())
+        connection = RoomConnection(wrong, tasks)
         connection.start()
         await eventually(lambda: connection.connections["unauthorized"] >= 2, "try again")
         assert connection.problem is not None
@@ -100,7 +99,7 @@ async def test_a_wrong_secret_is_counted_and_its_cure_named(livekit: LiveKitServ
 async def test_a_server_that_is_not_there_is_counted_and_its_cure_named(room: str) -> None:
     async with own_tasks() as tasks:
         nobody = RoomAddress(f"ws://127.0.0.1:{free_port()}", "key", "s" * 40, room, "cam")
-        connection = RoomConnection(nobody, tasks, Turns())
+        connection = RoomConnection(nobody, tasks)
         connection.start()
         await eventually(lambda: connection.connections["unreachable"] >= 1, "notice that nobody is there")
         assert connection.problem is not None
@@ -112,7 +111,7 @@ async def test_a_server_that_hangs_does_not_hold_up_the_end_and_finds_nobody_whe
     own_livekit: LiveKitServer, room: str
 ) -> None:
     async with own_tasks() as tasks:
-        connection = RoomConnection(address(own_livekit, room), tasks, Turns())
+        connection = RoomConnection(address(own_livekit, room), tasks)
         os.kill(own_livekit.pid, signal.SIGSTOP)
         try:
             connection.start()
@@ -138,7 +137,7 @@ async def test_what_the_sdk_says_of_a_room_that_was_left_is_not_listened_to(
     livekit: LiveKitServer, room: str
 ) -> None:
     async with own_tasks() as tasks:
-        connection = RoomConnection(address(livekit, room), tasks, Turns())
+        connection = RoomConnection(address(livekit, room), tasks)
         connection.start()
         await eventually(lambda: connection.problem is None, "join")
         left = connection._room
@@ -155,7 +154,7 @@ async def test_a_track_that_is_added_during_an_interruption_is_published_after_i
     livekit: LiveKitServer, room: str
 ) -> None:
     async with own_tasks() as tasks:
-        connection = RoomConnection(address(livekit, room), tasks, Turns())
+        connection = RoomConnection(address(livekit, room), tasks)
         connection.start()
         await eventually(lambda: connection.problem is None, "join")
         assert connection._room is not None
@@ -178,7 +177,7 @@ async def test_a_url_with_a_password_is_said_without_it(
     server = f"127.0.0.1:{livekit.port if result == 'joined' else free_port()}"
     async with own_tasks() as tasks:
         there = replace(address(livekit, room), url=f"ws://user:hunter2@{server}")
-        connection = RoomConnection(there, tasks, Turns())
+        connection = RoomConnection(there, tasks)
         connection.start()
         await eventually(lambda: connection.connections[result], "try")
         said = f"{capsys.readouterr().out}{connection.problem}"
@@ -192,7 +191,7 @@ async def test_a_server_that_restarts_finds_us_and_the_track_again(
 ) -> None:
     stream, pictures = Stream(), video()
     async with own_tasks() as tasks:
-        connection = RoomConnection(address(own_livekit, room), tasks, Turns())
+        connection = RoomConnection(address(own_livekit, room), tasks)
         publication = Publication(OPTIONS, stream, tasks)
         connection.add(publication)
         publication.describe(info())
@@ -221,7 +220,7 @@ async def test_a_server_that_restarts_finds_us_and_the_track_again(
 async def test_a_room_that_is_lost_is_joined_anew(livekit: LiveKitServer, room: str) -> None:
     stream = Stream()
     async with own_tasks() as tasks:
-        connection = RoomConnection(address(livekit, room), tasks, Turns())
+        connection = RoomConnection(address(livekit, room), tasks)
         publication = Publication(OPTIONS, stream, tasks)
         connection.add(publication)
         publication.describe(info())
@@ -256,7 +255,7 @@ async def test_nobody_sees_a_hidden_participant(livekit: LiveKitServer, room: st
 async def test_one_connection_serves_several_tracks(livekit: LiveKitServer, room: str) -> None:
     streams = Stream(), Stream()
     async with own_tasks() as tasks:
-        connection = RoomConnection(address(livekit, room), tasks, Turns())
+        connection = RoomConnection(address(livekit, room), tasks)
         first, second = (
             Publication(replace(OPTIONS, stream=name, name=name), stream, tasks)
             for name, stream in zip(("a", "b"), streams, strict=True)
@@ -321,7 +320,7 @@ async def test_a_room_that_many_tracks_were_taken_out_of_is_joined_anew_to_free_
     monkeypatch.setattr(publish_room, "MOST_WITHDRAWN", 3)
     async with own_tasks() as tasks:
         before = encoder_threads()
-        connection = RoomConnection(address(livekit, room), tasks, Turns())
+        connection = RoomConnection(address(livekit, room), tasks)
         connection.start()
         publication = Publication(OPTIONS, Stream(), tasks)
         connection.add(publication)

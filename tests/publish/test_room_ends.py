@@ -17,7 +17,6 @@ from ingestd.publish import room as room_module
 from ingestd.publish import token as token_module
 from ingestd.publish.publication import Publication
 from ingestd.publish.room import RoomConnection
-from ingestd.publish.turns import Turns
 from tests.publish.support import (
     OPTIONS,
     PATIENCE,
@@ -50,7 +49,7 @@ class Joined:
 @contextlib.asynccontextmanager
 async def joined(server: LiveKitServer, room: str, identity: str = "cam") -> AsyncIterator[Joined]:
     async with own_tasks() as tasks:
-        connection, stream = RoomConnection(address(server, room, identity), tasks, Turns()), Stream()
+        connection, stream = RoomConnection(address(server, room, identity), tasks), Stream()
         publication = Publication(OPTIONS, stream, tasks)
         connection.add(publication)
         publication.describe(info())
@@ -132,29 +131,30 @@ async def test_who_loses_the_right_to_publish_says_so_and_waits_until_it_is_back
         await tracks_become(livekit, room, {"cam": ["video/vp8"]})
 
 
-async def test_a_track_that_is_muted_stays_so_until_it_is_unmuted(livekit: LiveKitServer, room: str) -> None:
-    async with joined(livekit, room) as participant:
-        publication, stream = participant.publication, participant.stream
-        assert publication._publishing is not None
-        sid = publication._publishing.result().publication.sid
-        muting = api.MuteRoomTrackRequest(room=room, identity="cam", track_sid=sid, muted=True)
-        unmuting = api.MuteRoomTrackRequest(room=room, identity="cam", track_sid=sid, muted=False)
+async def test_a_track_that_is_muted_stays_so_until_it_is_unmuted(room: str) -> None:
+    with LiveKitServer(config_overrides={"room": {"enable_remote_unmute": True}}) as server:
+        async with joined(server, room) as participant:
+            publication, stream = participant.publication, participant.stream
+            assert publication._publishing is not None
+            sid = publication._publishing.result().publication.sid
+            muting = api.MuteRoomTrackRequest(room=room, identity="cam", track_sid=sid, muted=True)
+            unmuting = api.MuteRoomTrackRequest(room=room, identity="cam", track_sid=sid, muted=False)
 
-        await administer(livekit, lambda rooms: rooms.mute_published_track(muting))
-        await eventually(lambda: not publication.open, "say so")
-        assert publication.problem is not None
-        assert publication.problem.startswith("the track was muted in the room")
-        publication.room_interrupted()
-        publication.room_resumed()
-        publication.describe(info("vp9"))
-        publication.describe(info("vp8"))
-        assert publication.problem.startswith("the track was muted in the room")
-        assert not publication.open
+            await administer(server, lambda rooms: rooms.mute_published_track(muting))
+            await eventually(lambda: not publication.open, "say so")
+            assert publication.problem is not None
+            assert publication.problem.startswith("the track was muted in the room")
+            publication.room_interrupted()
+            publication.room_resumed()
+            publication.describe(info("vp9"))
+            publication.describe(info("vp8"))
+            assert publication.problem.startswith("the track was muted in the room")
+            assert not publication.open
 
-        await administer(livekit, lambda rooms: rooms.mute_published_track(unmuting))
-        await participant.published(2)
-        assert stream.events == ["opened", "running", "muted", "closed", "opened", "running"]
-        assert publication._publishing.result().publication.sid == sid
+            await administer(server, lambda rooms: rooms.mute_published_track(unmuting))
+            await participant.published(2)
+            assert stream.events == ["opened", "running", "muted", "closed", "opened", "running"]
+            assert publication._publishing.result().publication.sid == sid
 
 
 @pytest.mark.parametrize("scenario", ["SIGNAL_RECONNECT", "MIGRATION", "FULL_RECONNECT"])

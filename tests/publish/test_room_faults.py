@@ -62,7 +62,7 @@ class _Quiet(http.server.ThreadingHTTPServer):
 def tls_port(tmp_path: Path) -> Iterator[int]:
     """A web server that speaks TLS, with a certificate that nobody has signed."""
     if shutil.which("openssl") is None:
-        pytest.skip("no openssl to make a certificate with")
+        pytest.skip("no openssl to make a certificate with: install it")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     name = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]

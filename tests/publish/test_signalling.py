@@ -10,19 +10,18 @@ from ingestd.demo.server import LiveKitServer
 from ingestd.publish.publication import Publication
 from ingestd.publish.room import RoomConnection, connect
 from ingestd.publish.signalling import TIMEOUT, answers
-from ingestd.publish.turns import Turns
 from tests.publish.support import OPTIONS, Stream, address, eventually, info, own_tasks, tracks_become
-from tests.support.relay import Relay
+from tests.support.tcp_link import Link
 
 
 async def test_a_server_that_listens_answers_at_once_and_one_that_does_not_is_not_waited_for_long(
     livekit: LiveKitServer, room: str
 ) -> None:
-    async with Relay(livekit.port).listening() as relay:
+    with Link(livekit.port) as link:
         joined = rtc.Room()
-        await connect(joined, replace(address(livekit, room), url=f"ws://127.0.0.1:{relay.port}"))
+        await connect(joined, replace(address(livekit, room), url=f"ws://127.0.0.1:{link.port}"))
         assert await answers(joined)
-        relay.turn_deaf()
+        link.stick()
         begin = time.monotonic()
         assert not await answers(joined)
         assert time.monotonic() - begin < TIMEOUT + 1
@@ -33,21 +32,22 @@ async def test_a_server_that_listens_answers_at_once_and_one_that_does_not_is_no
 async def test_a_room_whose_server_does_not_listen_any_more_is_joined_anew_to_publish(
     livekit: LiveKitServer, room: str
 ) -> None:
-    async with Relay(livekit.port).listening() as relay, own_tasks() as tasks:
-        url = f"ws://127.0.0.1:{relay.port}"
-        connection = RoomConnection(replace(address(livekit, room), url=url), tasks, Turns())
-        stream = Stream()
-        publication = Publication(OPTIONS, stream, tasks)
-        connection.add(publication)
-        connection.start()
-        await eventually(lambda: connection.problem is None, "join")
+    with Link(livekit.port) as link:
+        async with own_tasks() as tasks:
+            url = f"ws://127.0.0.1:{link.port}"
+            connection = RoomConnection(replace(address(livekit, room), url=url), tasks)
+            stream = Stream()
+            publication = Publication(OPTIONS, stream, tasks)
+            connection.add(publication)
+            connection.start()
+            await eventually(lambda: connection.problem is None, "join")
 
-        relay.turn_deaf()
-        publication.describe(info())
-        await eventually(lambda: publication.open, "publish")
-        assert stream.events == ["not_published", "opened"]
-        assert connection.connections == {"joined": 2, "reconnected": 0, "lost": 0, "unanswered": 1}
-        await tracks_become(livekit, room, {"cam": ["video/vp8"]})
-        connection.remove(publication)
-        await publication.close()
-        await connection.close()
+            link.stick()
+            publication.describe(info())
+            await eventually(lambda: publication.open, "publish")
+            assert stream.events == ["not_published", "opened"]
+            assert connection.connections == {"joined": 2, "reconnected": 0, "lost": 0, "unanswered": 1}
+            await tracks_become(livekit, room, {"cam": ["video/vp8"]})
+            connection.remove(publication)
+            await publication.close()
+            await connection.close()

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.soak.ledger import Ledger
-from tests.soak.link import RESET, Link
 from tests.support.encoded import FOURCC, EncodedStream, ivf_header
+from tests.support.tcp_link import RESET, Link
 
 CONNECT_PATIENCE = 30.0  # a stream that was reloaded, or a dialler that waits longer each time
 WRITE_PATIENCE = 30.0

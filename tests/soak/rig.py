@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.soak.encoder import SoakEncoder
-from tests.soak.link import Link
 from tests.support.daemon import Daemon
 from tests.support.encoded import EncodedStream, encode
 from tests.support.ports import free_port
+from tests.support.tcp_link import Link
 
 ROOM = "soak"
 FPS = 15

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ingestd.demo.server import LiveKitServer
-from tests.conftest import ROOMS
+from tests.conftest import SHOW_AT_ONCE
 from tests.soak import vitals
 from tests.soak.audience import Watcher
 from tests.soak.rig import ROOM, Rig
@@ -52,7 +52,7 @@ class Soak:
     def run(self) -> None:
         """From nothing to nothing."""
         with ExitStack() as stack:
-            self._server = stack.enter_context(LiveKitServer(config_overrides=ROOMS))
+            self._server = stack.enter_context(LiveKitServer(config_overrides=SHOW_AT_ONCE))
             self._rig = Rig(self._directory)
             self._rig.open_links(stack)
             self._daemon = stack.enter_context(Daemon(self._server, self._directory, *self._rig.streams()))

@@ -514,7 +514,7 @@ async def test_a_listener_on_ipv6_knows_who_dials() -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:
-        pytest.skip("no IPv6 here")
+        pytest.skip("no IPv6 on the loopback interface: enable it (net.ipv6.conf.lo.disable_ipv6=0)")
     stream = Stream()
     async with listening(stream, Address("tcp", "::1", 0)) as (listener, guard):
         encoder = socket.create_connection(("::1", listener.address.port))

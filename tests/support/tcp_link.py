@@ -1,4 +1,4 @@
-"""A TCP link between an encoder and the daemon, which may stall or be cut."""
+"""A TCP link, to the daemon or from it to the server, which may stall or be cut."""
 
 import contextlib
 import select
@@ -24,6 +24,7 @@ class Link:
         self.port: int = self._listener.getsockname()[1]
         self._closing = threading.Event()
         self._stalled_until = 0.0
+        self._stuck_at = 0.0
         self._cut_at = 0.0
         self._passing: list[threading.Thread] = []
         self._accepting = threading.Thread(target=self._accept, name="link", daemon=True)
@@ -50,6 +51,10 @@ class Link:
     def stall(self, seconds: float) -> None:
         """Pass nothing on for so long, then all at once."""
         self._stalled_until = time.monotonic() + seconds
+
+    def stick(self) -> None:
+        """Pass nothing on any more of the connections that there are, and keep them open."""
+        self._stuck_at = time.monotonic()
 
     def cut(self) -> None:
         """Reset both ends of every connection; what is under way is gone."""
@@ -89,7 +94,7 @@ class Link:
         while open_:
             if self._cut_at > began or self._closing.is_set():
                 raise ConnectionResetError
-            if time.monotonic() < self._stalled_until:
+            if self._stuck_at > began or time.monotonic() < self._stalled_until:
                 time.sleep(LOOK)
                 continue
             for end in select.select(open_, [], [], LOOK)[0]:

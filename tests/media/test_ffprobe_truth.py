@@ -134,9 +134,7 @@ def ffprobe(path: Path, demuxer: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.skipif(
-    shutil.which("ffprobe") is None, reason="no ffprobe to compare with: install ffmpeg"
-)
+@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="no ffprobe to compare with: install ffmpeg")
 @pytest.mark.parametrize(("tool", "name"), STREAMS)
 def test_what_is_found_is_what_ffprobe_finds(tool: str, name: str, tmp_path: Path) -> None:
     path = tmp_path / "stream"

@@ -47,9 +47,7 @@ def ffprobe(data: bytes, name: str, folder: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.skipif(
-    shutil.which("ffprobe") is None, reason="no ffprobe to compare with: install ffmpeg"
-)
+@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="no ffprobe to compare with: install ffmpeg")
 @pytest.mark.parametrize("codec", list(ENCODERS))
 def test_figures_are_those_of_ffprobe(codec: str, tmp_path: Path) -> None:
     stream = encode(codec, frames=60, gop=20, fps=25)

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import quantiles
 
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from tests.conftest import SHOW_AT_ONCE
 from tests.support.daemon import Daemon, Metrics, stream
 from tests.support.encoded import encode
@@ -107,9 +107,9 @@ def measure(daemon: Daemon, viewer: Viewer, names: list[str], rate: int, burst: 
     steady = [push for push in pushed[rate:] if push.hash in seen]
     delays = latencies(pictures, steady) if pictures else []
     p50, p99 = (quantiles(delays, n=100)[i] * 1e3 for i in (49, 98)) if len(delays) > 1 else (0.0, 0.0)
-    handed_over = _grown("ingestd_frames_submitted_total", before, after)
-    handed_over += _grown("ingestd_frames_replayed_total", before, after)
-    not_encoded = handed_over - _grown("ingestd_frames_sent_total", before, after)
+    submitted = _grown("ingestd_frames_submitted_total", before, after)
+    submitted += _grown("ingestd_frames_replayed_total", before, after)
+    not_encoded = submitted - _grown("ingestd_frames_sent_total", before, after)
     return (
         f"{rate:4} {burst:5} {len(pushed) * len(names):8} "
         f"{_grown('ingestd_frames_dropped_total', before, after):8.0f} "

@@ -12,5 +12,5 @@ def _handed_over(self: Pacer, now: float, frame_interval: float, waiting: int) -
     self.ready_at = now + SPACING
 
 
-Pacer.handed_over = _handed_over  # type: ignore[method-assign]
+Pacer.submitted = _handed_over  # type: ignore[method-assign]
 entry()

@@ -18,7 +18,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
 from ingestd import AccessUnit, Codec, ConfigError, Publication
-from ingestd.publish import sdk_log
+from ingestd.publish.sdk import native_log
 
 WIDTH, HEIGHT, FPS = 640, 360, 30
 REALTIME = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
@@ -71,7 +71,7 @@ def draw(number: int) -> VideoFrame:
 
 async def push(options: argparse.Namespace) -> None:
     """Push pictures in real time for as long as the command line says."""
-    sdk_log.forward(False)  # else the SDK's own lines, two for every picture, take as much CPU as the rest
+    native_log.forward(False)  # else the SDK's own lines, two for every picture, take as much CPU as the rest
     encoder = Encoder(options.codec)
     publication = Publication(
         url=options.url,

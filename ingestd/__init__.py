@@ -10,7 +10,7 @@ from ingestd.errors import ConfigError, IngestdError, StreamError
 
 if TYPE_CHECKING:
     from ingestd.api import AccessUnit, Publication
-    from ingestd.delivery.books import Drop
+    from ingestd.delivery.accounting import Drop
     from ingestd.media.access_unit import Codec
     from ingestd.observe.figures import StreamFigures
 
@@ -30,7 +30,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AccessUnit": "ingestd.api",
     "Codec": "ingestd.media.access_unit",
-    "Drop": "ingestd.delivery.books",
+    "Drop": "ingestd.delivery.accounting",
     "Publication": "ingestd.api",
     "StreamFigures": "ingestd.observe.figures",
 }

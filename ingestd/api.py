@@ -9,14 +9,14 @@ import structlog
 
 from ingestd.config import publication
 from ingestd.control.messages import Message, Result, Tell
-from ingestd.delivery.books import Drop
+from ingestd.delivery.accounting import Drop
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.replays import Replay
 from ingestd.errors import StreamError
 from ingestd.media.access_unit import Codec
-from ingestd.media.whole import WholeAccessUnits
+from ingestd.media.formats.framed import FramedReader
 from ingestd.observe.figures import StreamFigures
-from ingestd.outlet import Outlet
+from ingestd.pipeline import TrackPipeline
 from ingestd.publish.room import RoomAddress, RoomConnection
 from ingestd.publish.track import TrackOptions
 from ingestd.tasks import Tasks, outcome
@@ -89,11 +89,11 @@ class Publication:
         options = TrackOptions(track, track, config.max_bitrate, config.max_framerate, frame_metadata=True)
         callbacks = _Callbacks(on_keyframe_wanted, on_rate_wanted)
         delivery = Delivery(config.max_backlog, config.replay, config.max_framerate, config.max_bitrate)
-        self._outlet = Outlet(
+        self._pipeline = TrackPipeline(
             options, delivery, self._room, [callbacks], self._tasks, self._log, self._defect
         )
-        self._outlet.open()
-        self._units = WholeAccessUnits()
+        self._pipeline.open()
+        self._units = FramedReader()
         self._bytes_received = 0
         self._joining = False
         self._closed = False
@@ -125,26 +125,26 @@ class Publication:
         try:
             unit = self._units.read(access_unit.data, access_unit.codec)
         except StreamError as error:
-            self._outlet.fault(error)
-            self._outlet.picture_lost()
+            self._pipeline.fault(error)
+            self._pipeline.picture_lost()
             raise
         for fault in self._units.faults:
-            self._outlet.fault(fault)
+            self._pipeline.fault(fault)
         self._units.faults.clear()
-        dropped = self._outlet.receive(unit, now, arrived_us)
-        self._outlet.pump()
+        dropped = self._pipeline.receive(unit, now, arrived_us)
+        self._pipeline.pump()
         return dropped
 
     @property
     def full(self) -> bool:
         """Whether to submit no more for now: what was is some 12 s ahead of real time, as from a file."""
-        return self._outlet.full
+        return self._pipeline.full
 
     def figures(self) -> StreamFigures:
         """Return one consistent reading of all counts: the daemon's, without its encoder's connection."""
-        problems = (self._room.problem or self._outlet.problem, *self._outlet.stream_problems)
+        problems = (self._room.problem or self._pipeline.problem, *self._pipeline.stream_problems)
         return replace(
-            self._outlet.figures(self._name),
+            self._pipeline.figures(self._name),
             bytes_received=self._bytes_received,
             problems=tuple(problem for problem in problems if problem),
         )
@@ -157,13 +157,13 @@ class Publication:
         if self._closed:
             return
         self._closed = True
-        await self._outlet.close()
+        await self._pipeline.close()
         await self._room.close()
         await self._tasks.close()
 
     def _defect(self) -> None:
         # Nobody knows what was lost; from the next keyframe on all is well.
-        self._outlet.picture_lost()
+        self._pipeline.picture_lost()
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         self._log.critical("internal error", task=name, exc_info=error)

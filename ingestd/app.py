@@ -16,18 +16,18 @@ from ingestd.observe import logs
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.http import HttpServer
 from ingestd.observe.metrics import make_registry
-from ingestd.publish import sdk_log
 from ingestd.publish.room import RoomAddress, RoomConnection
+from ingestd.publish.sdk import native_log
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks, outcome
 
 logger = structlog.get_logger("ingestd")
 
 # SIGTERM promises to be done in five seconds; whoever has not answered by then is left behind.
-STOP_TIMEOUT = 4.0
+STOP_TIMEOUT_S = 4.0
 # Whoever holds an address that a reload asks for often goes within seconds.
-FIRST_RETRY = 2.0
-LONGEST_RETRY = 15.0
+FIRST_RETRY_DELAY_S = 2.0
+MAX_RETRY_DELAY_S = 15.0
 
 
 class App:
@@ -50,7 +50,7 @@ class App:
 
     async def run(self) -> int:
         """Run until a signal says stop; return the exit code. Raises AddressError where it cannot start."""
-        sdk_log.forward(self._config.log.level == "debug")
+        native_log.forward(self._config.log.level == "debug")
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
@@ -60,7 +60,7 @@ class App:
         finally:
             logger.info("stopping")
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STOP_TIMEOUT):
+                async with asyncio.timeout(STOP_TIMEOUT_S):
                     await self._stop()
         logger.info("stopped")
         return 1 if self._failed else 0
@@ -125,7 +125,7 @@ class App:
         """Stop what is gone or changed, start what is new; everything else is not touched."""
         old, self._config = self._config, config
         logs.configure(config.log.level, config.log.format)
-        sdk_log.forward(config.log.level == "debug")
+        native_log.forward(config.log.level == "debug")
         if config.http != old.http:
             logger.warning("http.listen changes with the next restart", now=str(old.http.listen))
         keep = (
@@ -148,7 +148,7 @@ class App:
             self._retrying = self._tasks.start("retry", self._retry())
 
     async def _retry(self) -> None:
-        backoff = Backoff(FIRST_RETRY, LONGEST_RETRY)
+        backoff = Backoff(FIRST_RETRY_DELAY_S, MAX_RETRY_DELAY_S)
         while self._not_started:
             await asyncio.sleep(backoff.next())
             async with self._reloading:

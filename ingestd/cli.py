@@ -114,11 +114,11 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def _load(path: Path) -> "Config":
+    from ingestd import redact
     from ingestd.config import load
-    from ingestd.observe import logs
 
     config = load(path, os.environ)
-    logs.hide(config.livekit.api_secret.get_secret_value())
+    redact.hide(config.livekit.api_secret.get_secret_value())
     return config
 
 
@@ -155,7 +155,7 @@ def _visit_rooms(config: "Config") -> int:
     import asyncio
     import logging
 
-    from ingestd.publish.visits import visit_rooms
+    from ingestd.publish.room_check import visit_rooms
 
     logging.disable()  # what the SDK would say is in the error, and here it would say the token, too
     errors = asyncio.run(visit_rooms(config))

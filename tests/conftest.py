@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from tests.support.daemon import Daemon
 
 # Viewers show each picture when it is decoded. Otherwise they wait for the time at which it is due, and of

@@ -12,7 +12,7 @@ import pytest
 import ingestd
 from ingestd import AccessUnit, Codec, ConfigError, Drop, Publication, StreamError
 from ingestd.observe.metrics import StreamCollector
-from ingestd.publish.publication import Feedback
+from ingestd.publish.track_keeper import Feedback
 from tests.support.encoded import EncodedStream, encode
 from tests.support.track import Track
 
@@ -44,7 +44,7 @@ def publication(
 
 @pytest.fixture
 def played_track(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingestd.outlet.Publication", Track)
+    monkeypatch.setattr("ingestd.pipeline.TrackKeeper", Track)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ async def cam(played_track: None) -> AsyncIterator[Publication]:
 
 
 def track(publication: Publication) -> Track:
-    track = publication._outlet._publication
+    track = publication._pipeline._track
     assert isinstance(track, Track)
     return track
 
@@ -77,9 +77,9 @@ async def test_what_viewers_will_not_like_is_among_the_problems(cam: Publication
 
 def at_rest(publication: Publication) -> bool:
     """No timer will hand anything over, and the pacer would let the next picture through."""
-    outlet = publication._outlet
-    timers = outlet._timer, outlet._feedback_timer
-    return not any(timers) and time.monotonic() >= outlet._delivery._pacer.ready_at
+    pipeline = publication._pipeline
+    timers = pipeline._timer, pipeline._feedback_timer
+    return not any(timers) and time.monotonic() >= pipeline._delivery._pacer.ready_at
 
 
 async def eventually(condition: Callable[[], object], what: str) -> None:
@@ -186,7 +186,7 @@ async def test_a_defect_of_ours_costs_pictures_up_to_the_next_keyframe_and_not_t
     camera = publication()
     keyframe, delta, *_, again, _, _, _ = access_units(VIDEO)
     camera.submit(keyframe)
-    monkeypatch.setattr(track(camera), "hand_over", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(track(camera), "submit", lambda *_, **__: 1 / 0)
     track(camera).publish()
     assert camera.figures().stream_errors == {"internal": 1}
     assert camera.figures().frames_dropped["rejected"] == 1

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from ingestd import app
 from ingestd.app import App
 from ingestd.config import Address, Config, HttpConfig, LiveKitConfig, SourceConfig, StreamConfig
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import AddressError, ConfigError
 from ingestd.observe import logs
 from ingestd.stream import Stream
@@ -221,7 +221,7 @@ async def test_a_stream_that_could_not_start_is_tried_again_until_it_can(
     livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs.configure(format="json")
-    monkeypatch.setattr(app, "FIRST_RETRY", 0.02)
+    monkeypatch.setattr(app, "FIRST_RETRY_DELAY_S", 0.02)
     tries: list[str] = []
     start = Stream.start
 

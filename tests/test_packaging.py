@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from ingestd.demo import server_program
-from ingestd.demo.port_pair import PortPair
-from ingestd.demo.server import LiveKitServer
-from ingestd.demo.server_program import ServerError, find_or_build_server, find_server
+from ingestd.devserver import livekit_binary
+from ingestd.devserver.livekit_binary import ServerError, find_or_build_server, find_server
+from ingestd.devserver.livekit_server import LiveKitServer
+from ingestd.devserver.port_pair import PortPair
 
 ROOT = Path(__file__).parent.parent
 LOCKS = {name: ROOT / "requirements" / f"{name}.lock" for name in ("runtime", "demo", "build", "dev")}
@@ -296,7 +296,7 @@ def test_the_server_dies_with_a_parent_that_was_killed() -> None:
         [
             sys.executable,
             "-c",
-            "import time; from ingestd.demo.server import LiveKitServer\n"
+            "import time; from ingestd.devserver.livekit_server import LiveKitServer\n"
             "livekit = LiveKitServer(); livekit.start()\n"
             "print(livekit.pid, livekit.log_path.parent, flush=True)\n"
             "time.sleep(60)",
@@ -355,7 +355,7 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """No server, no Go, nothing cached; programs put into the directory returned are on PATH."""
     monkeypatch.delenv("INGESTD_LIVEKIT_SERVER", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(server_program, "_find_go", lambda: shutil.which("go"))
+    monkeypatch.setattr(livekit_binary, "_find_go", lambda: shutil.which("go"))
     programs = tmp_path / "bin"
     programs.mkdir()
     monkeypatch.setenv("PATH", str(programs))

@@ -12,9 +12,9 @@ import pytest
 import structlog
 
 from ingestd.config import Address, FeedbackConfig, SourceConfig, StreamConfig
-from ingestd.media.frame_metadata import FrameMetadata
-from ingestd.publish.publication import Feedback
+from ingestd.media.access_unit import FrameMetadata
 from ingestd.publish.room import RoomAddress, RoomConnection
+from ingestd.publish.track_keeper import Feedback
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks
 from tests.support.encoded import EncodedStream, encode
@@ -71,7 +71,7 @@ class Encoder:
 
     def __init__(self, stream: Stream) -> None:
         self.transport = Transport()
-        self._session = stream._guard.new_session()
+        self._session = stream._admission.new_connection()
         self._session.connection_made(self.transport)
 
     def send(self, data: bytes) -> None:
@@ -107,7 +107,7 @@ def idle_timeout() -> str:
 
 @pytest.fixture
 async def stream(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, idle_timeout: Any) -> AsyncIterator[Stream]:
-    monkeypatch.setattr("ingestd.outlet.Publication", Track)
+    monkeypatch.setattr("ingestd.pipeline.TrackKeeper", Track)
     source = SourceConfig(listen=Address("tcp", "127.0.0.1", 0), idle_timeout=idle_timeout)
     config = StreamConfig(name="cam", room="lobby", source=source, feedback=FeedbackConfig(inline=True))
     room = RoomConnection(RoomAddress("ws://127.0.0.1:1", "key", "secret", "lobby", "cam"), tasks)
@@ -125,7 +125,7 @@ def nal_units(units: Sequence[bytes]) -> list[bytes]:
 
 
 def track(stream: Stream) -> Track:
-    publication = stream._outlet._publication
+    publication = stream._pipeline._track
     assert isinstance(publication, Track)
     return publication
 
@@ -139,9 +139,9 @@ def assert_books_balance(stream: Stream) -> None:
 
 def at_rest(stream: Stream) -> bool:
     """No timer will hand anything over, and the pacer would let the next picture through."""
-    outlet = stream._outlet
-    timers = outlet._timer, outlet._feedback_timer, stream._quiet_timer
-    return not any(timers) and time.monotonic() >= outlet._delivery._pacer.ready_at
+    pipeline = stream._pipeline
+    timers = pipeline._timer, pipeline._feedback_timer, stream._quiet_timer
+    return not any(timers) and time.monotonic() >= pipeline._delivery._pacer.ready_at
 
 
 async def eventually(condition: Callable[[], object], what: str) -> None:
@@ -213,7 +213,7 @@ async def test_h265_after_h264_takes_the_track_out_of_the_room(stream: Stream) -
         lambda: track(stream).taken[-1:] == [H264.access_units[6]],
         "hand over all that is whole",
     )
-    assert stream._room._publications == [stream._outlet._publication]
+    assert stream._room._tracks == [stream._pipeline._track]
     encoder.leave()
 
 
@@ -304,7 +304,7 @@ async def test_a_keyframe_held_back_is_a_problem_until_one_is_whole(stream: Stre
 async def test_an_encoder_that_sends_no_keyframe_is_a_problem_until_one_comes_and_is_asked_for_it(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingestd.remarks.KEYFRAME_PATIENCE", 0.0)
+    monkeypatch.setattr("ingestd.diagnose.reporter.KEYFRAME_PATIENCE_S", 0.0)
     encoder = Encoder(stream)
     encoder.send(H264_MID_GOP)
     assert [line["type"] for line in encoder.transport.lines] == ["keyframe"]
@@ -376,7 +376,7 @@ async def test_the_pause_between_two_encoders_is_no_keyframe_interval(stream: St
 async def test_noise_that_trickles_does_not_hold_the_line_for_ever(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingestd.stream.RECOGNITION_TIME", 0.3)
+    monkeypatch.setattr("ingestd.stream.DETECTION_TIMEOUT_S", 0.3)
     noise = Encoder(stream)
     noise.send(b"\x55" * 50)
 
@@ -441,7 +441,7 @@ async def test_viewers_are_told_what_the_encoder_says_of_a_picture_or_its_number
 async def test_an_encoder_hears_what_webrtc_wants_and_so_does_the_next(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingestd.control.messages.RATE_PAUSE", 0)
+    monkeypatch.setattr("ingestd.control.messages.RATE_MESSAGE_INTERVAL_S", 0)
     first = Encoder(stream)
     first.send(H264.container)
     track(stream).publish()
@@ -465,7 +465,7 @@ async def test_an_encoder_hears_what_webrtc_wants_and_so_does_the_next(
 async def test_what_the_link_of_a_lost_track_carried_is_told_to_nobody(
     stream: Stream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingestd.control.messages.RATE_PAUSE", 0)
+    monkeypatch.setattr("ingestd.control.messages.RATE_MESSAGE_INTERVAL_S", 0)
     first = Encoder(stream)
     first.send(H264.container)
     track(stream).publish()

@@ -18,7 +18,7 @@ from livekit import api
 
 from bench.delivery.pictures import RATE, Picture, encode
 from bench.delivery.pusher import Pusher
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 
 # The Python SDK shows its third keyframe first, and 32 connections take some seconds to be made.
 WARM_UP, WINDOW = 12.0, 10.0  # seconds

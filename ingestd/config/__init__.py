@@ -12,7 +12,6 @@ from ingestd.config.model import (
     LogConfig,
     SourceConfig,
     StreamConfig,
-    without_credentials,
 )
 from ingestd.config.publication import PublicationConfig, publication
 
@@ -32,5 +31,4 @@ __all__ = [
     "describe",
     "load",
     "publication",
-    "without_credentials",
 ]

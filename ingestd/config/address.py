@@ -24,7 +24,7 @@ PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
 )
 
 # sun_path of unix(7) is 108 bytes with the closing zero.
-_LONGEST_UNIX_PATH = 107
+_MAX_UNIX_PATH_BYTES = 107
 _HOST_AND_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.%A-Za-z0-9_-]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})", re.ASCII)
 _ALLOWED = "allowed: tcp://HOST:PORT (IPv6 in brackets) or unix:///PATH"
 
@@ -71,8 +71,8 @@ def parse_address(value: object) -> Address:
         return Address("tcp", host, port)
     if not rest.startswith("/") or "\0" in rest:
         raise ValueError(f"{value!r} has no absolute path; three slashes are needed: unix:///run/cam.sock")
-    if len(rest.encode()) > _LONGEST_UNIX_PATH:
-        raise ValueError(f"{value!r} is too long; the system allows {_LONGEST_UNIX_PATH} bytes of path")
+    if len(rest.encode()) > _MAX_UNIX_PATH_BYTES:
+        raise ValueError(f"{value!r} is too long; the system allows {_MAX_UNIX_PATH_BYTES} bytes of path")
     return Address("unix", path=rest)
 
 

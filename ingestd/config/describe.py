@@ -1,8 +1,9 @@
 """A configuration in words: what ``ingestd check`` prints."""
 
 from ingestd.config.address import PRIVATE_NETWORKS
-from ingestd.config.model import Config, SourceConfig, StreamConfig, without_credentials
+from ingestd.config.model import Config, SourceConfig, StreamConfig
 from ingestd.delivery.replays import Replay
+from ingestd.redact import without_credentials
 from ingestd.units import format_bitrate, format_duration
 
 

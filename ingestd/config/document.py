@@ -10,7 +10,7 @@ from ingestd.errors import ConfigError
 Path = tuple[str | int, ...]
 
 # Ours has five levels; a recursive reader must stop somewhere.
-_DEEPEST = 20
+_MAX_DEPTH = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _position(what: yaml.AliasEvent | yaml.MarkedYAMLError) -> str:
 
 
 def _value(document: Document, node: yaml.Node, path: Path) -> object:
-    if len(path) > _DEEPEST:
+    if len(path) > _MAX_DEPTH:
         raise ConfigError(f"{document.file}:{node.start_mark.line + 1}: nested too deeply")
     if isinstance(node, yaml.MappingNode):
         return _mapping(document, node, path)

@@ -23,9 +23,9 @@ from ingestd.config.model import (
 from ingestd.errors import ConfigError
 
 # A thousand streams fit into a fraction of it; a device or a video given by mistake does not.
-_LARGEST_FILE = 1 << 20
+_MAX_FILE_BYTES = 1 << 20
 # What RFC 7518, 3.2, asks of a key for HS256, with which tokens are signed.
-_SAFE_SECRET = 32
+_SAFE_SECRET_BYTES = 32
 
 _NEEDED = {
     "api_key": "set it here or as LIVEKIT_API_KEY",
@@ -77,10 +77,10 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
 def _read(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            data = file.read(_LARGEST_FILE + 1)
+            data = file.read(_MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    if len(data) > _LARGEST_FILE:
+    if len(data) > _MAX_FILE_BYTES:
         raise ConfigError(f"{path}: larger than 1 MiB; that is no configuration")
     try:
         return data.decode("utf-8")
@@ -116,7 +116,7 @@ def _read_secret(document: Document, livekit: dict[str, Any], beside: Path) -> N
         return
     try:
         with (beside / name).open("rb") as file:
-            secret = usable_secret(file.read(_LARGEST_FILE).decode().rstrip("\r\n"))
+            secret = usable_secret(file.read(_MAX_FILE_BYTES).decode().rstrip("\r\n"))
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         document.problem(here, f"{name!r} cannot be read: {why}")
@@ -284,11 +284,11 @@ class _Warnings:
 
     def look_at_secret(self, livekit: LiveKitConfig) -> None:
         """Warn of a secret that can be found by trying."""
-        if len(livekit.api_secret.get_secret_value().encode()) < _SAFE_SECRET:
+        if len(livekit.api_secret.get_secret_value().encode()) < _SAFE_SECRET_BYTES:
             self._warn(
                 self._document.origin(("livekit", "api_secret")),
-                f"is shorter than {_SAFE_SECRET} bytes: whoever finds it by trying can join every room; give "
-                "the server and ingestd a longer one, unless it is a server for tests",
+                f"is shorter than {_SAFE_SECRET_BYTES} bytes: whoever finds it by trying can join every "
+                "room; give the server and ingestd a longer one, unless it is a server for tests",
             )
 
     def look_at(self, stream: StreamConfig, own_source: object, path: KeyPath) -> None:

@@ -16,23 +16,24 @@ from ingestd.config.address import (
 )
 from ingestd.delivery.replays import Replay
 from ingestd.media.access_unit import Codec, Format
+from ingestd.redact import without_credentials
 from ingestd.units import format_bitrate, format_duration, parse_bitrate, parse_duration
 
 # The server's own default limits for names of rooms and participants (`limit:` in its configuration).
-_LONGEST_NAME = 256
+_MAX_NAME_LETTERS = 256
 # Below this not even one small picture a second fits.
-_LEAST_BITRATE = 10_000
+_MIN_BITRATE_BPS = 10_000
 # More than any link of a WebRTC viewer, and small enough that a slip of the unit is noticed.
-_MOST_BITRATE = 1_000_000_000
+_MAX_BITRATE_BPS = 1_000_000_000
 # The fastest displays; a higher rate is a mistaken unit.
-_MOST_FRAMERATE = 240.0
+_MAX_FRAMERATE_FPS = 240.0
 # Less than one picture at 60 fps would drop pictures that arrive on time.
-_LEAST_BACKLOG = 0.02
+_MIN_BACKLOG_S = 0.02
 # Nobody calls it live after this, and what waits is held in memory.
-_MOST_BACKLOG = 30.0
+_MAX_BACKLOG_S = 30.0
 # Shorter than the gap between two pictures of a slow stream would cut healthy encoders.
-_LEAST_IDLE = 0.1
-_MOST_IDLE = 86_400.0
+_MIN_IDLE_TIMEOUT_S = 0.1
+_MAX_IDLE_TIMEOUT_S = 86_400.0
 
 # Which formats can carry which codec; those not listed carry all.
 _CARRIED_BY = {Format.ANNEXB: {Codec.H264, Codec.H265}, Format.OBU: {Codec.AV1}}
@@ -41,8 +42,8 @@ _CARRIED_BY = {Format.ANNEXB: {Codec.H264, Codec.H265}, Format.OBU: {Codec.AV1}}
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not text; put it in quotes")
-    if not value or len(value) > _LONGEST_NAME or not value.isprintable():
-        raise ValueError(f"{value!r} is not usable; allowed: 1 to {_LONGEST_NAME} printable characters")
+    if not value or len(value) > _MAX_NAME_LETTERS or not value.isprintable():
+        raise ValueError(f"{value!r} is not usable; allowed: 1 to {_MAX_NAME_LETTERS} printable characters")
     return value
 
 
@@ -76,24 +77,24 @@ def _in_range(value: float, seen: object, least: str, most: str, fits: bool) -> 
 
 def _bitrate(value: object) -> int:
     rate = parse_bitrate(value)
-    fits = _LEAST_BITRATE <= rate <= _MOST_BITRATE
-    _in_range(rate, value, format_bitrate(_LEAST_BITRATE), format_bitrate(_MOST_BITRATE), fits)
+    fits = _MIN_BITRATE_BPS <= rate <= _MAX_BITRATE_BPS
+    _in_range(rate, value, format_bitrate(_MIN_BITRATE_BPS), format_bitrate(_MAX_BITRATE_BPS), fits)
     return rate
 
 
 def _backlog(value: object) -> float:
     seconds = parse_duration(value)
-    fits = _LEAST_BACKLOG <= seconds <= _MOST_BACKLOG
-    return _in_range(seconds, value, format_duration(_LEAST_BACKLOG), format_duration(_MOST_BACKLOG), fits)
+    fits = _MIN_BACKLOG_S <= seconds <= _MAX_BACKLOG_S
+    return _in_range(seconds, value, format_duration(_MIN_BACKLOG_S), format_duration(_MAX_BACKLOG_S), fits)
 
 
 def _idle(value: object) -> float | None:
     seconds = parse_duration(value)
     if seconds == 0:
         return None
-    fits = _LEAST_IDLE <= seconds <= _MOST_IDLE
-    least = f"0 (off), or {format_duration(_LEAST_IDLE)}"
-    return _in_range(seconds, value, least, format_duration(_MOST_IDLE), fits)
+    fits = _MIN_IDLE_TIMEOUT_S <= seconds <= _MAX_IDLE_TIMEOUT_S
+    least = f"0 (off), or {format_duration(_MIN_IDLE_TIMEOUT_S)}"
+    return _in_range(seconds, value, least, format_duration(_MAX_IDLE_TIMEOUT_S), fits)
 
 
 def _framerate(value: object) -> float:
@@ -103,7 +104,7 @@ def _framerate(value: object) -> float:
         rate = float(value)
     except ValueError:
         raise ValueError(f"{value!r} is not a number of frames per second, e.g. 60") from None
-    return _in_range(rate, value, "1", f"{_MOST_FRAMERATE:g}", 1 <= rate <= _MOST_FRAMERATE)
+    return _in_range(rate, value, "1", f"{_MAX_FRAMERATE_FPS:g}", 1 <= rate <= _MAX_FRAMERATE_FPS)
 
 
 def _codec(value: object) -> Codec | None:
@@ -122,14 +123,6 @@ def _choice(value: object, allowed: list[str]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{value!r} is not known; allowed: {', '.join(allowed)}")
     return value
-
-
-def without_credentials(url: str) -> str:
-    """``url`` without user, password, query and fragment, fit for a log."""
-    scheme, separator, rest = url.partition("://")
-    rest = rest.partition("?")[0].partition("#")[0]
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def _url(value: object, schemes: tuple[str, ...]) -> str:
@@ -175,7 +168,7 @@ ServerUrl = Annotated[str, BeforeValidator(_server_url)]  # ws:// or wss://
 Secret = Annotated[SecretStr, BeforeValidator(usable_secret)]
 Bitrate = Annotated[int, BeforeValidator(_bitrate)]  # bit/s
 Framerate = Annotated[float, BeforeValidator(_framerate)]  # pictures per second
-Backlog = Annotated[float, BeforeValidator(_backlog)]  # seconds
+BacklogSeconds = Annotated[float, BeforeValidator(_backlog)]  # seconds
 ReplayPolicy = Annotated[Replay, BeforeValidator(_replay)]
 
 
@@ -269,7 +262,7 @@ class StreamConfig(Section):
     format: Annotated[Format | None, BeforeValidator(_format)] = Field(default=None, validate_default=False)
     max_bitrate: Bitrate = 8_000_000
     max_framerate: Framerate = 60.0
-    max_backlog: Backlog = 0.5
+    max_backlog: BacklogSeconds = 0.5
     replay: ReplayPolicy = Replay.ALWAYS  # when the GOP is handed over again
     b_frames: Literal["warn", "reject"] = "warn"
     frame_metadata: bool = True  # tell viewers what is known of each picture

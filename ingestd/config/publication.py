@@ -2,7 +2,16 @@
 
 from pydantic import ValidationError
 
-from ingestd.config.model import Backlog, Bitrate, Framerate, ReplayPolicy, Secret, Section, ServerUrl, Text
+from ingestd.config.model import (
+    BacklogSeconds,
+    Bitrate,
+    Framerate,
+    ReplayPolicy,
+    Secret,
+    Section,
+    ServerUrl,
+    Text,
+)
 from ingestd.errors import ConfigError
 
 
@@ -17,7 +26,7 @@ class PublicationConfig(Section):
     track: Text
     max_bitrate: Bitrate
     max_framerate: Framerate
-    max_backlog: Backlog
+    max_backlog: BacklogSeconds
     replay: ReplayPolicy
 
 

@@ -7,12 +7,12 @@ from enum import StrEnum
 Message = dict[str, object]
 
 # At most two keyframe messages in any second.
-KEYFRAME_INTERVAL = 0.51
+KEYFRAME_MESSAGE_INTERVAL_S = 0.51
 # Encoders re-open their rate control at every change: smaller moves are not worth it.
-RATE_STEP = 0.1
+RATE_STEP_RATIO = 0.1
 # Before a rate that did not get through is said again, or said to an encoder that has just come: neither a
 # way that is blocked nor a storm of reconnections may make a message of every picture.
-RATE_PAUSE = 1.0
+RATE_MESSAGE_INTERVAL_S = 1.0
 
 
 class Result(StrEnum):
@@ -43,7 +43,7 @@ class Messages:
 
     def keyframe(self, now: float, at_us: int) -> Message | None:
         """Return a keyframe request, unless one was made a moment ago."""
-        if now - self._keyframe_at < KEYFRAME_INTERVAL:
+        if now - self._keyframe_at < KEYFRAME_MESSAGE_INTERVAL_S:
             return None
         self._keyframe_at = now
         return {"type": "keyframe", "at_us": at_us}
@@ -51,7 +51,7 @@ class Messages:
     def rate(self, bitrate_bps: int, now: float, at_us: int) -> Message | None:
         """Return a new target, unless it is within a tenth of the one the encoder knows."""
         if self._rate is None:
-            due = now - self._rate_at >= RATE_PAUSE
+            due = now - self._rate_at >= RATE_MESSAGE_INTERVAL_S
         else:
             due = _moved(self._bitrate_bps, bitrate_bps)
         if not due:
@@ -81,4 +81,4 @@ def encode(message: Message) -> bytes:
 
 
 def _moved(before: int, after: int) -> bool:
-    return after != before and abs(after - before) >= RATE_STEP * before
+    return after != before and abs(after - before) >= RATE_STEP_RATIO * before

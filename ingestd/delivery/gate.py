@@ -1,6 +1,6 @@
 """Lets nothing pass that no decoder could show."""
 
-from ingestd.delivery.books import Drop
+from ingestd.delivery.accounting import Drop
 from ingestd.media.access_unit import AccessUnit
 
 

@@ -5,13 +5,13 @@ queue replaces it, silently. A busy machine takes a few milliseconds to take a p
 """
 
 # Measured on 2 busy cores: 1 picture in 600 lost at 3 ms, none in 9000 at 10 ms.
-RELAXED = 0.010
+RELAXED_SPACING_S = 0.010
 # In a long queue delay costs more than the rare loss, which is noticed and mended by a replay.
-HURRIED = 0.003
+HURRIED_SPACING_S = 0.003
 # Below this most pictures of a burst are lost, on any machine.
-LEAST = 0.002
+MIN_SPACING_S = 0.002
 # So many pictures are a queue rather than one write of the encoder's.
-LONG_QUEUE = 8
+LONG_QUEUE_PICTURES = 8
 
 
 class Pacer:
@@ -20,10 +20,10 @@ class Pacer:
     def __init__(self) -> None:
         self.ready_at = 0.0
 
-    def handed_over(self, now: float, frame_interval: float, waiting: int) -> None:
+    def submitted(self, now: float, frame_interval: float, waiting: int) -> None:
         """A hand-over has just ended; ``waiting`` pictures are behind it."""
         # A third of the interval leaves room to work off a burst between two pictures of a fast stream.
-        spacing = min(RELAXED, frame_interval / 3)
-        if waiting > LONG_QUEUE:
-            spacing = min(spacing, HURRIED)
-        self.ready_at = now + max(spacing, LEAST)
+        spacing = min(RELAXED_SPACING_S, frame_interval / 3)
+        if waiting > LONG_QUEUE_PICTURES:
+            spacing = min(spacing, HURRIED_SPACING_S)
+        self.ready_at = now + max(spacing, MIN_SPACING_S)

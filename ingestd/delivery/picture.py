@@ -19,9 +19,9 @@ class Picture:
     due: float = 0.0  # when it is to be shown, on the same clock, where it came faster than real time
 
 
-class HandOver(NamedTuple):
+class Submission(NamedTuple):
     """What is to be handed to WebRTC now."""
 
     picture: Picture
     timestamp_us: int  # strictly rising, never in the future
-    again: bool  # it was handed over before
+    replayed: bool  # it was handed over before

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from ingestd.demo.interrupt import Interrupt
+from ingestd.demo.signals import SignalHandling
 from ingestd.errors import IngestdError
 
 _NEEDED = ("av", "numpy")  # the extra `demo`; the daemon does without
@@ -16,7 +16,7 @@ def run(codec: str, seconds: float) -> int:
             f"the demo also needs {' and '.join(missing)}: pip install 'ingestd[demo]', "
             "or in a checkout pip install '.[demo]'"
         )
-    with Interrupt() as interrupt:
-        from ingestd.demo.story import tell  # takes a second
+    with SignalHandling() as interrupt:
+        from ingestd.demo.scenario import tell  # takes a second
 
         return tell(codec, seconds, interrupt)

@@ -19,12 +19,12 @@ from fractions import Fraction
 import av
 from av.video.codeccontext import VideoCodecContext
 
-from ingestd.demo.picture import FPS, HEIGHT, WIDTH, TestPicture
+from ingestd.demo.numbered_picture import FPS, HEIGHT, WIDTH, TestPicture
 
 GOP = 2 * FPS
-BIT_RATE = 1_500_000
+BITRATE_BPS = 1_500_000
 _CONNECT_SECONDS = 10.0
-_LATE = 0.5  # seconds; an encoder this far behind lets pictures go instead of catching up
+_LATE_S = 0.5  # seconds; an encoder this far behind lets pictures go instead of catching up
 
 _REALTIME = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "auto-alt-ref": "0"}
 
@@ -78,7 +78,7 @@ class Encoder:
         encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         encoder.framerate, encoder.time_base = Fraction(FPS), Fraction(1, FPS)
         encoder.gop_size, encoder.max_b_frames = GOP, 0
-        encoder.bit_rate = encoder.bit_rate_tolerance = BIT_RATE
+        encoder.bit_rate = encoder.bit_rate_tolerance = BITRATE_BPS
         encoder.thread_count = 1
         encoder.options = codec.options
         self._encoder = encoder
@@ -122,7 +122,7 @@ def push(codec: Codec, port: int) -> None:
                 connection.sendall(data)
                 written += 1
             drawn += 1
-            due = max(due + 1 / FPS, time.monotonic() - _LATE)
+            due = max(due + 1 / FPS, time.monotonic() - _LATE_S)
 
 
 def main() -> int:

@@ -3,7 +3,12 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ingestd.media.frame_metadata import FrameMetadata
+# An intra picture of 8K video stays below 8 MiB at any rate an encoder would send live; twice that is damage.
+MAX_ACCESS_UNIT_BYTES = 16 * 1024 * 1024
+
+# What is put before a keyframe that lacks it may have so many times its size. Real ones stay below 16, and a
+# read of nothing but slice headers would otherwise grow thousandfold.
+MAX_ADDED_PER_BYTE = 64
 
 
 class Codec(StrEnum):
@@ -42,6 +47,15 @@ class StreamInfo:
     reorder_depth: int | None = None  # pictures that may be sent before one shown earlier; None: not said
     layers: int = 1  # spatial layers or views; H.264: 2 for any number above 1
     temporal_layers: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FrameMetadata:
+    """What viewers are told of a picture; None is not told."""
+
+    user_timestamp: int | None = None  # µs since 1970 by LiveKit's convention; 0 to 2^64 - 1
+    frame_id: int | None = None  # 0 to 2^32 - 1
+    user_data: bytes | None = None  # at most 248 bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,22 +5,22 @@ from typing import Protocol
 
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import AccessUnit, Codec, Format
-from ingestd.media.annexb import AnnexBReader
-from ingestd.media.arrivals import Arrivals
-from ingestd.media.ivf import SIGNATURE as IVF_SIGNATURE
-from ingestd.media.ivf import IvfReader
-from ingestd.media.length_delimited import LengthDelimitedReader
-from ingestd.media.length_prefixed import LengthPrefixedReader
-from ingestd.media.low_overhead import LowOverheadReader
-from ingestd.media.nal_unit_reader import CodecChanged
-from ingestd.media.parameter_sets import ParameterSets
-from ingestd.media.recognise import (
+from ingestd.media.codecs.parameter_sets import ParameterSets
+from ingestd.media.detection.format_detector import (
     BYTE_STREAM,
-    RECOGNITION_LIMIT,
-    Recognised,
+    DETECTION_LIMIT_BYTES,
+    Detected,
     begins_with_start_code,
-    recognise,
+    detect,
 )
+from ingestd.media.formats.annexb import AnnexBReader
+from ingestd.media.formats.av1_annexb import Av1AnnexBReader
+from ingestd.media.formats.ivf import SIGNATURE as IVF_SIGNATURE
+from ingestd.media.formats.ivf import IvfReader
+from ingestd.media.formats.length_prefixed import LengthPrefixedReader
+from ingestd.media.formats.nal_unit_reader import CodecChanged
+from ingestd.media.formats.obu_stream import ObuStreamReader
+from ingestd.media.picture_end.read_log import ReadLog
 
 
 class Reader(Protocol):
@@ -67,7 +67,7 @@ class Demuxer:
         self._fatal: BitstreamError | None = None  # once what came before it has been returned
         self._unrecognised = bytearray()
         self._examined = 0
-        self._arrivals = Arrivals()
+        self._read_log = ReadLog()
 
     @property
     def quiet_at(self) -> float | None:
@@ -83,16 +83,16 @@ class Demuxer:
         one, more of a picture may be on its way. What comes with one read may be fed in parts: they have the
         same ``now``.
         """
-        self._arrivals.segment_bytes = segment_bytes
+        self._read_log.segment_bytes = segment_bytes
         if self._reader is not None:
             return self._read(self._reader.feed, data, now)
         if self.undecided_since is None and data:
             self.undecided_since = now
         self._unrecognised += data
-        while (length := _next_length(self._examined)) <= min(len(self._unrecognised), RECOGNITION_LIMIT):
+        while (length := _next_length(self._examined)) <= min(len(self._unrecognised), DETECTION_LIMIT_BYTES):
             self._examined = length
-            found = recognise(bytes(self._unrecognised[:length]))
-            if found is None and length == RECOGNITION_LIMIT:
+            found = detect(bytes(self._unrecognised[:length]))
+            if found is None and length == DETECTION_LIMIT_BYTES:
                 found = self._last_resort(length)
             if found is not None:
                 return self._start(found, now)
@@ -108,7 +108,7 @@ class Demuxer:
                     "the connection closed without sending a byte; expected an encoder (a port scan or "
                     "health check does this, and so does ffmpeg when it fails before the first picture)",
                 )
-            found = recognise(bytes(self._unrecognised), final=True)
+            found = detect(bytes(self._unrecognised), final=True)
             units = self._start(found or self._last_resort(len(self._unrecognised)), 0.0)
         assert self._reader is not None
         try:
@@ -123,7 +123,7 @@ class Demuxer:
         """Make do with what has come until ``now``: who trickles noise would be waited for without end."""
         if self.undecided_since is None:
             return []
-        found = recognise(bytes(self._unrecognised), final=True) or self._configured()
+        found = detect(bytes(self._unrecognised), final=True) or self._configured()
         if found is None:
             raise BitstreamError(
                 "not_video",
@@ -160,25 +160,25 @@ class Demuxer:
         assert self.format is not None
         assert self._reader is not None
         self._note_faults(self._reader)
-        now = self._arrivals.now
-        self._arrivals = Arrivals()
+        now = self._read_log.now
+        self._read_log = ReadLog()
         self._unrecognised += change.rest
         try:
-            return change.units + self._start(Recognised(self.format, change.codec), now)
+            return change.units + self._start(Detected(self.format, change.codec), now)
         except BitstreamError as error:
             if not change.units:
                 raise
             self._fatal = error
             return change.units
 
-    def _last_resort(self, length: int) -> Recognised:
+    def _last_resort(self, length: int) -> Detected:
         """Decide when nothing more may be waited for."""
         if (configured := self._configured()) is not None:
             return configured
         begun = begins_with_start_code(self._unrecognised) or IVF_SIGNATURE.startswith(
             bytes(self._unrecognised[:4])
         )
-        if begun and length < RECOGNITION_LIMIT:
+        if begun and length < DETECTION_LIMIT_BYTES:
             raise BitstreamError(
                 "cut_header",
                 f"the connection closed after {length} bytes ({self._seen}), before the headers were whole "
@@ -194,15 +194,15 @@ class Demuxer:
     def _seen(self) -> str:
         return bytes(self._unrecognised[:16]).hex(" ")
 
-    def _configured(self) -> Recognised | None:
+    def _configured(self) -> Detected | None:
         """What the configuration says of bytes that do not tell."""
         if self._configured_format is Format.IVF:
-            return Recognised(Format.IVF, None)
+            return Detected(Format.IVF, None)
         if self._configured_format is Format.LENGTH_PREFIXED and self._configured_codec is not None:
-            return Recognised(Format.LENGTH_PREFIXED, self._configured_codec)
+            return Detected(Format.LENGTH_PREFIXED, self._configured_codec)
         return None
 
-    def _start(self, found: Recognised, now: float) -> list[AccessUnit]:
+    def _start(self, found: Detected, now: float) -> list[AccessUnit]:
         format, codec = found.format, found.codec
         if self._configured_format not in (None, format):
             raise BitstreamError(
@@ -223,18 +223,18 @@ class Demuxer:
         self._unrecognised.clear()
         return self._read(self._reader.feed, data, now)
 
-    def _reader_of(self, found: Recognised) -> Reader:
+    def _reader_of(self, found: Detected) -> Reader:
         if found.format is Format.IVF:
             return IvfReader(self._configured_codec)
         if found.format is Format.OBU:
-            return LengthDelimitedReader() if found.length_delimited else LowOverheadReader()
+            return Av1AnnexBReader() if found.length_delimited else ObuStreamReader()
         assert found.codec is not None
         reader = LengthPrefixedReader if found.format is Format.LENGTH_PREFIXED else AnnexBReader
-        return reader(found.codec, self._parameter_sets, self._arrivals)
+        return reader(found.codec, self._parameter_sets, self._read_log)
 
 
 def _next_length(examined: int) -> int:
     """Look at fixed lengths only, so that the result does not depend on how the bytes were cut."""
-    if examined >= RECOGNITION_LIMIT:
+    if examined >= DETECTION_LIMIT_BYTES:
         return examined + 1
-    return min(examined + max(4, examined // 3), RECOGNITION_LIMIT)
+    return min(examined + max(4, examined // 3), DETECTION_LIMIT_BYTES)

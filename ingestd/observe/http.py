@@ -17,7 +17,7 @@ from prometheus_client.exposition import choose_encoder
 
 from ingestd.config import Address
 from ingestd.errors import AddressError
-from ingestd.limited import Limited
+from ingestd.log_limiter import LogLimiter
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
 from ingestd.observe.page import render
@@ -29,7 +29,7 @@ logger = structlog.get_logger("ingestd.observe")
 setattr(web_response, "SERVER_SOFTWARE", "ingestd")  # noqa: B010 - not exported, as mypy says
 
 # Whoever still reads a response when we stop has this long, in seconds; we promise to be gone within five.
-_SHUTDOWN = 1.0
+_SHUTDOWN_TIMEOUT_S = 1.0
 
 
 class Observed(Protocol):
@@ -69,7 +69,7 @@ class HttpServer:
         app.router.add_get("/api/streams", self._streams)
         # A line per scrape would bury the lines that matter.
         runner = web.AppRunner(
-            app, access_log=None, logger=_ServerLog(server_logger), shutdown_timeout=_SHUTDOWN
+            app, access_log=None, logger=_ServerLog(server_logger), shutdown_timeout=_SHUTDOWN_TIMEOUT_S
         )
         await runner.setup()
         try:
@@ -127,7 +127,7 @@ class _ServerLog(logging.LoggerAdapter[logging.Logger]):
 
     def __init__(self, to: logging.Logger) -> None:
         super().__init__(to)
-        self._limited = Limited(interval=10.0)
+        self._limited = LogLimiter(interval=10.0)
 
     def exception(self, msg: object, *args: object, exc_info: Any = True, **more: Any) -> None:
         """Log what a request came to."""

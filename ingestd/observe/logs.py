@@ -9,6 +9,8 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from ingestd.redact import redact
+
 _LEVELS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -20,30 +22,7 @@ _CHATTY = ("livekit", "asyncio", "aiohttp", "aiohttp.access", "aioice", "aiortc"
 # How the SDK's native part words its lines: "livekit::rtc_engine:382:livekit::rtc_engine - resuming".
 _SDK_LINE = re.compile(r"(?P<target>[\w:]+?):(?P<line>\d+):(?P<module>[\w:]*) - (?P<event>.*)", re.DOTALL)
 
-# A JSON Web Token: two base64url parts that begin with the brace of a JSON object, and a signature, if any.
-_JWT = re.compile(r"eyJ[\w-]{4,}\.eyJ[\w-]*(?:\.[\w-]*)?|eyJ[\w-]{4,}\.[\w-]+\.[\w-]+")
-_IN_URL = re.compile(r"((?:access_token|api_secret|token)=)[^&\s\"']+", re.IGNORECASE)
-_USER_IN_URL = re.compile(r"(?<=://)[^/?#\s\"'@]+(?=@)")
-_HIDDEN = "[hidden]"
-# Shorter than this a "secret" is a word that ordinary lines hold too.
-_SHORTEST_SECRET = 6
-_DEEPEST = 6
-
-_secrets: set[str] = set()
-
-
-def hide(secret: str) -> None:
-    """Keep ``secret`` out of every line from now on."""
-    if len(secret) >= _SHORTEST_SECRET:
-        _secrets.add(secret)
-
-
-def redact(text: str) -> str:
-    """``text`` without hidden secrets, tokens, and the tokens and passwords in URLs."""
-    for secret in _secrets:
-        text = text.replace(secret, _HIDDEN)
-    text = _IN_URL.sub(rf"\1{_HIDDEN}", _JWT.sub(_HIDDEN, text))
-    return _USER_IN_URL.sub(_HIDDEN, text)
+_MAX_DEPTH = 6
 
 
 def log_unraisable(unraisable: Any) -> None:
@@ -177,8 +156,8 @@ def _in_order(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDi
 def _redacted(value: Any, depth: int) -> Any:
     if isinstance(value, bool | int | float | None):
         return value
-    if isinstance(value, dict) and depth < _DEEPEST:
+    if isinstance(value, dict) and depth < _MAX_DEPTH:
         return {str(key): _redacted(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple) and depth < _DEEPEST:
+    if isinstance(value, list | tuple) and depth < _MAX_DEPTH:
         return [_redacted(item, depth + 1) for item in value]
     return redact(str(value))

@@ -1,4 +1,4 @@
-"""Bytes from a file or a socket into a survey."""
+"""Bytes from a file or a socket into a analyser."""
 
 import socket
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ingestd.config.address import Address
 from ingestd.errors import ConfigError, IngestdError
-from ingestd.probe.survey import Survey
+from ingestd.probe.analyser import Analyser
 from ingestd.probe.target import Listen
 
 FILE_READ_BYTES = 8 * 1024  # a picture or so, that not much more is taken than was asked for
@@ -15,10 +15,10 @@ SOCKET_READ_BYTES = 64 * 1024  # more than encoders write at once
 # A host that swallows packets is given up sooner than by the system's two minutes.
 DIAL_SECONDS = 5.0
 # The least that recv() waits: what has arrived already goes before a silence.
-LEAST_WAIT = 0.001
+MIN_WAIT_S = 0.001
 
 
-def read_file(path: Path, survey: Survey, seconds: float | None) -> None:
+def read_file(path: Path, analyser: Analyser, seconds: float | None) -> None:
     """Read the file, or the first ``seconds`` of it by its timestamps or declared rate.
 
     Raises ConfigError for a file that cannot be opened, IngestdError for one that is empty or breaks off,
@@ -32,12 +32,12 @@ def read_file(path: Path, survey: Survey, seconds: float | None) -> None:
         empty = True
         while data := file.read(FILE_READ_BYTES):
             empty = False
-            survey.feed(data)
-            if seconds is not None and (survey.seconds or 0.0) >= seconds:
+            analyser.feed(data)
+            if seconds is not None and (analyser.seconds or 0.0) >= seconds:
                 return
     if empty:
         raise IngestdError("the file is empty; expected a recorded stream (ffmpeg: -f h264 FILE)")
-    survey.finish()
+    analyser.finish()
 
 
 def connect(target: Address | Listen) -> socket.socket:
@@ -65,7 +65,7 @@ def _accept(target: Listen) -> socket.socket:
         return server.accept()[0]
 
 
-def read_socket(connection: socket.socket, survey: Survey, seconds: float) -> None:
+def read_socket(connection: socket.socket, analyser: Analyser, seconds: float) -> None:
     """Read for so many ``seconds``, or until the encoder hangs up.
 
     Raises IngestdError where nothing comes, BitstreamError for what is no video.
@@ -73,23 +73,23 @@ def read_socket(connection: socket.socket, survey: Survey, seconds: float) -> No
     heard = False
     deadline = time.monotonic() + seconds
     while (now := time.monotonic()) < deadline:
-        until = deadline if survey.quiet_at is None else min(survey.quiet_at, deadline)
-        connection.settimeout(max(until - now, LEAST_WAIT))
+        until = deadline if analyser.quiet_at is None else min(analyser.quiet_at, deadline)
+        connection.settimeout(max(until - now, MIN_WAIT_S))
         try:
             data = connection.recv(SOCKET_READ_BYTES)
         except TimeoutError:
-            if survey.quiet_at is not None and survey.quiet_at <= time.monotonic():
-                survey.flush()
+            if analyser.quiet_at is not None and analyser.quiet_at <= time.monotonic():
+                analyser.flush()
             continue
         except OSError:  # an encoder that was killed
             break
         if not data:
             break
         heard = True
-        survey.feed(data, time.monotonic())
+        analyser.feed(data, time.monotonic())
     else:
         if not heard:
             raise IngestdError(f"nothing came in {seconds:g} s; see whether the encoder runs")
-        if survey.understood:
+        if analyser.understood:
             return  # what is half here now is not cut: it goes on without us
-    survey.finish()
+    analyser.finish()

@@ -1,4 +1,4 @@
-"""Findings → what a person reads in ten seconds, or JSON."""
+"""Report → what a person reads in ten seconds, or JSON."""
 
 import json
 import re
@@ -7,10 +7,10 @@ from dataclasses import asdict
 from textwrap import wrap
 
 from ingestd.media.access_unit import Codec, Format
-from ingestd.probe.findings import Findings, With
-from ingestd.probe.plot import plot
+from ingestd.probe.report_model import Report, With
+from ingestd.probe.text_plot import plot
 
-WIDTH = 80
+WIDTH_COLUMNS = 80
 
 _TO_COPY = re.compile("`[^`]+`")
 _BETWEEN_CURES = re.compile(r"; (?![^(]*\))")  # not within parentheses
@@ -41,12 +41,12 @@ _PARAMETER_SETS = {
 }
 
 
-def as_json(source: str, findings: Findings) -> str:
-    """One object: ``source`` and the fields of `Findings`."""
+def as_json(source: str, findings: Report) -> str:
+    """One object: ``source`` and the fields of `Report`."""
     return json.dumps({"source": source} | asdict(findings), indent=2)
 
 
-def as_text(source: str, findings: Findings) -> str:
+def as_text(source: str, findings: Report) -> str:
     """At most 80 columns wide, but for a long ``source``; the verdict last."""
     seconds = "" if findings.seconds is None else f", {_seconds(findings.seconds)}"
     facts = list(_facts(findings))
@@ -61,7 +61,7 @@ def as_text(source: str, findings: Findings) -> str:
     return "\n".join([*lines, *_verdict(findings)])
 
 
-def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
+def _facts(findings: Report) -> Iterator[tuple[str, str]]:
     profile = f" {findings.profile}" if findings.profile else ""
     level = f", level {findings.level}" if findings.level else ""
     yield "codec", f"{_CODECS[findings.codec]}{profile}{level}"
@@ -94,12 +94,12 @@ def _facts(findings: Findings) -> Iterator[tuple[str, str]]:
         yield "writes", f"{findings.reads_per_picture:.1f} per picture, as they were read"
 
 
-def _layers(findings: Findings) -> str:
+def _layers(findings: Report) -> str:
     counts = [(findings.layers, "in each picture"), (findings.temporal_layers, "temporal")]
     return ", ".join(f"{count} {what}" for count, what in counts if count is not None and count > 1)
 
 
-def _rate(findings: Findings) -> str:
+def _rate(findings: Report) -> str:
     measured, declared = findings.measured_frame_rate, findings.declared_frame_rate
     if measured is None and declared is None:
         return "unknown: neither timestamps nor headers say it"
@@ -109,7 +109,7 @@ def _rate(findings: Findings) -> str:
     return f"{measured:.4g} pictures/s measured, {said} declared"
 
 
-def _bitrate(findings: Findings) -> str:
+def _bitrate(findings: Report) -> str:
     sizes = [(findings.keyframe_bytes, "keyframe"), (findings.delta_bytes, "other picture")]
     mean = ", ".join(f"{_bytes(size)} per {what}" for size, what in sizes if size is not None)
     if findings.bitrate_bps is None:
@@ -117,7 +117,7 @@ def _bitrate(findings: Findings) -> str:
     return f"{_bitrate_of(findings.bitrate_bps)}; {mean}"
 
 
-def _keyframes(findings: Findings) -> str:
+def _keyframes(findings: Report) -> str:
     if not findings.keyframes:
         return "none"
     late = findings.pictures_before_keyframe
@@ -135,7 +135,7 @@ def _keyframes(findings: Findings) -> str:
     return f"{every}{seconds}{before}"
 
 
-def _plot(findings: Findings) -> list[str]:
+def _plot(findings: Report) -> list[str]:
     largest = _bytes(max(column.largest for column in findings.curve))
     lines = plot(findings.curve, largest)
     legend = "▲ keyframe" if findings.keyframes else ""
@@ -144,14 +144,14 @@ def _plot(findings: Findings) -> list[str]:
     return [*lines, " " * (len(largest) + 2) + legend] if legend else lines
 
 
-def _verdict(findings: Findings) -> list[str]:
-    if not findings.obstacles:
+def _verdict(findings: Report) -> list[str]:
+    if not findings.issues:
         return ["WebRTC will show it."]
-    hidden = any(obstacle.hides for obstacle in findings.obstacles)
+    hidden = any(issue.hides for issue in findings.issues)
     lines = ["WebRTC will not show it:" if hidden else "WebRTC will not show it well:"]
-    for obstacle in findings.obstacles:
-        lines += _hang("  - ", obstacle.seen)
-        lines += [line for cure in _BETWEEN_CURES.split(obstacle.cure) for line in _hang("    → ", cure)]
+    for issue in findings.issues:
+        lines += _hang("  - ", issue.seen)
+        lines += [line for cure in _BETWEEN_CURES.split(issue.cure) for line in _hang("    → ", cure)]
     return lines
 
 
@@ -161,7 +161,7 @@ def _hang(head: str, text: str) -> list[str]:
     whole = _TO_COPY.sub(lambda code: code[0].replace(" ", _NO_BREAK_SPACE), text)
     lines = wrap(
         whole,
-        WIDTH,
+        WIDTH_COLUMNS,
         initial_indent=head,
         subsequent_indent=" " * len(head),
         break_long_words=False,

@@ -4,9 +4,9 @@ from contextlib import closing
 from pathlib import Path
 
 from ingestd.errors import ConfigError, IngestdError
+from ingestd.probe.analyser import Analyser
 from ingestd.probe.read import connect, read_file, read_socket
 from ingestd.probe.report import as_json, as_text
-from ingestd.probe.survey import Survey
 from ingestd.probe.target import Target, parse_target
 
 SOCKET_SECONDS = 5.0
@@ -19,28 +19,28 @@ def probe(text: str, seconds: float | None, *, json: bool) -> None:
     there is not, IngestdError where nothing was understood, or what came later was not.
     """
     target = parse_target(text)
-    survey = Survey(live=not isinstance(target, Path))
-    error = _read(target, survey, seconds)
-    if survey.understood:
-        print((as_json if json else as_text)(text, survey.findings()), flush=True)
+    analyser = Analyser(live=not isinstance(target, Path))
+    error = _read(target, analyser, seconds)
+    if analyser.understood:
+        print((as_json if json else as_text)(text, analyser.report()), flush=True)
     if error is not None:
         raise error
 
 
-def _read(target: Target, survey: Survey, seconds: float | None) -> IngestdError | None:
+def _read(target: Target, analyser: Analyser, seconds: float | None) -> IngestdError | None:
     """Return what ended it before its time."""
     try:
         if isinstance(target, Path):
-            read_file(target, survey, seconds)
+            read_file(target, analyser, seconds)
         else:
             with closing(connect(target)) as connection:
-                read_socket(connection, survey, seconds or SOCKET_SECONDS)
+                read_socket(connection, analyser, seconds or SOCKET_SECONDS)
     except ConfigError as error:
         return error
     except IngestdError as error:
         return IngestdError(f"{target}: {error}")
     except KeyboardInterrupt:
         pass
-    if survey.understood:
+    if analyser.understood:
         return None
     return IngestdError(f"{target}: no picture was seen")

@@ -11,35 +11,35 @@ import structlog
 from livekit import rtc
 
 from ingestd.backoff import Backoff
-from ingestd.config import without_credentials
 from ingestd.errors import RoomError
-from ingestd.publish.own_events import wake_for_own_events
-from ingestd.publish.publication import Publication
-from ingestd.publish.rival import rival
-from ingestd.publish.room_faults import lost, not_joined
+from ingestd.publish.join_limiter import next_turn
+from ingestd.publish.room_errors import lost, not_joined
+from ingestd.publish.sdk.event_filter import wake_for_own_events
+from ingestd.publish.server_queries import identity_taken_by
 from ingestd.publish.token import mint
-from ingestd.publish.turns import next_turn
+from ingestd.publish.track_keeper import TrackKeeper
+from ingestd.redact import without_credentials
 from ingestd.tasks import Tasks, outcome
 
 logger = structlog.get_logger("ingestd.publish")
 
 # A server that restarts is back within a second or two; one that is down for long is not hammered.
-FIRST_DELAY = 0.3
-LONGEST_DELAY = 10.0
+FIRST_RETRY_DELAY_S = 0.3
+MAX_RETRY_DELAY_S = 10.0
 # Whoever is thrown out sooner than this waits longer each time.
-SETTLED = 30.0
+SETTLED_S = 30.0
 # An administrator who removes a participant does not want it back at once, and less so each time; to keep it
 # out for good there are other ways.
-AFTER_REMOVAL = 15.0
-LONGEST_AFTER_REMOVAL = 600.0
+REMOVED_RETRY_DELAY_S = 15.0
+MAX_REMOVED_RETRY_DELAY_S = 600.0
 # Between two looks at whether another participant still has our identity.
-RIVAL_LOOK = 5.0
+IDENTITY_POLL_S = 5.0
 # Tracks that may be taken out before the room is joined anew: till then the SDK keeps threads of each, and
 # what it negotiates grows. Where another track of the same connection would be interrupted, more.
-MOST_WITHDRAWN = 16
-MOST_WITHDRAWN_BESIDE_OTHERS = 64
+MAX_WITHDRAWN_TRACKS = 16
+MAX_WITHDRAWN_TRACKS_BESIDE_OTHERS = 64
 # Leaving is polite, not needed; a server that is gone must not hold up our exit.
-LEAVE_TIMEOUT = 2.0
+LEAVE_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class RoomConnection:
         self._address = address
         self._tasks = tasks
         self._log = logger.bind(room=address.room, identity=address.identity)
-        self._publications: list[Publication] = []
+        self._tracks: list[TrackKeeper] = []
         self._room: rtc.Room | None = None
         self._gone: asyncio.Future[str] | None = None  # will say why the room was lost
         self._task: asyncio.Task[None] | None = None
@@ -103,18 +103,18 @@ class RoomConnection:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def add(self, publication: Publication) -> None:
-        """Publish ``publication`` here whenever there is a room."""
-        self._publications.append(publication)
+    def add(self, track: TrackKeeper) -> None:
+        """Publish ``track`` here whenever there is a room."""
+        self._tracks.append(track)
         if self._room is not None:
-            publication.room_joined(self._room, self.join_anew)
+            track.room_joined(self._room, self.join_anew)
             if not self._joined:
-                publication.room_interrupted()
+                track.room_interrupted()
 
-    def remove(self, publication: Publication) -> None:
-        """Forget ``publication``, if it was added; whoever calls this closes it."""
-        if publication in self._publications:
-            self._publications.remove(publication)
+    def remove(self, track: TrackKeeper) -> None:
+        """Forget ``track``, if it was added; whoever calls this closes it."""
+        if track in self._tracks:
+            self._tracks.remove(track)
 
     def join_anew(self, reason: str) -> None:
         """Leave the room and join it again.
@@ -122,15 +122,15 @@ class RoomConnection:
         ``reason``: "silent": a track stays so, and publishing it anew was no help; where others get through
         on the same connection they are not disturbed for it. "unanswered": the server does not listen to us.
         """
-        others_get_through = any(publication.running for publication in self._publications)
+        others_get_through = any(track.running for track in self._tracks)
         if reason == "silent" and others_get_through:
             return
         if self._gone is not None and not self._gone.done():
             self._gone.set_result(reason)
 
     async def _run(self) -> None:
-        backoff = Backoff(FIRST_DELAY, LONGEST_DELAY)
-        after_removal = Backoff(AFTER_REMOVAL, LONGEST_AFTER_REMOVAL)
+        backoff = Backoff(FIRST_RETRY_DELAY_S, MAX_RETRY_DELAY_S)
+        after_removal = Backoff(REMOVED_RETRY_DELAY_S, MAX_REMOVED_RETRY_DELAY_S)
         while True:
             try:
                 await self._stay(backoff)
@@ -148,7 +148,7 @@ class RoomConnection:
     async def _give_way(self) -> None:
         """Return when no other participant has our identity; else we would throw each other out for ever."""
         a, said = self._address, False
-        while other := await rival(
+        while other := await identity_taken_by(
             url=a.url, key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity
         ):
             self.problem = (
@@ -158,7 +158,7 @@ class RoomConnection:
             if not said:
                 self._log.error("identity taken by another participant; waiting until it leaves", other=other)
                 said = True
-            await asyncio.sleep(RIVAL_LOOK)
+            await asyncio.sleep(IDENTITY_POLL_S)
 
     async def _stay(self, backoff: Backoff) -> None:
         end_turn = await next_turn()
@@ -173,13 +173,13 @@ class RoomConnection:
             self._meet(room)
             joined_at = time.monotonic()
             reason = await gone
-            if time.monotonic() - joined_at > SETTLED:
+            if time.monotonic() - joined_at > SETTLED_S:
                 backoff.reset()
             raise lost(reason, self._address.identity)
         finally:
             self._part()
             leaving = self._tasks.start(f"leave {self._address!r}", _leave(room, connecting))
-            await asyncio.wait({leaving}, timeout=LEAVE_TIMEOUT)
+            await asyncio.wait({leaving}, timeout=LEAVE_TIMEOUT_S)
 
     def _listen(self, room: rtc.Room, gone: "asyncio.Future[str]") -> None:
         # What the SDK says of a room we have parted from is not about the one we are in, or come to be in.
@@ -193,8 +193,8 @@ class RoomConnection:
             self._log.warning("the connection to the room is interrupted; reconnecting")
             self._joined = False
             self.problem = f"room {self._address.room!r} is reconnecting"
-            for publication in self._publications:
-                publication.room_interrupted()
+            for track in self._tracks:
+                track.room_interrupted()
 
         def reconnected() -> None:
             if self._room is not room or gone.done():
@@ -207,8 +207,8 @@ class RoomConnection:
             self.connections["reconnected"] += 1
             self._joined = True
             self.problem = None
-            for publication in self._publications:
-                publication.room_resumed()
+            for track in self._tracks:
+                track.room_resumed()
 
         def permissions_changed(participant: rtc.Participant, permission: Any) -> None:
             if self._room is not room or participant is not room.local_participant:
@@ -221,7 +221,7 @@ class RoomConnection:
 
         def muted(participant: rtc.Participant, publication: rtc.TrackPublication) -> None:
             if self._room is room and participant is room.local_participant:
-                for ours in self._publications:
+                for ours in self._tracks:
                     ours.mute(publication.sid, publication.muted)
 
         withdrawn = 0
@@ -229,8 +229,8 @@ class RoomConnection:
         def track_withdrawn(_publication: rtc.LocalTrackPublication) -> None:
             nonlocal withdrawn
             withdrawn += 1
-            others_get_through = any(publication.running for publication in self._publications)
-            most = MOST_WITHDRAWN_BESIDE_OTHERS if others_get_through else MOST_WITHDRAWN
+            others_get_through = any(track.running for track in self._tracks)
+            most = MAX_WITHDRAWN_TRACKS_BESIDE_OTHERS if others_get_through else MAX_WITHDRAWN_TRACKS
             if self._room is room and withdrawn >= most and not gone.done():
                 gone.set_result("renewed")
 
@@ -252,8 +252,8 @@ class RoomConnection:
             "the right away (can_publish), and its tracks out; waiting until it is given back"
         )
         self._log.error("the server has forbidden us to publish; waiting until it allows it again")
-        for publication in self._publications:
-            publication.room_interrupted()
+        for track in self._tracks:
+            track.room_interrupted()
 
     def _meet(self, room: rtc.Room) -> None:
         self.connections["joined"] += 1
@@ -262,19 +262,19 @@ class RoomConnection:
         self._joined, self._forbidden = True, False
         self._ever_joined.set()
         self.problem = None
-        for publication in self._publications:
-            publication.room_joined(room, self.join_anew)
+        for track in self._tracks:
+            track.room_joined(room, self.join_anew)
 
     def _part(self) -> None:
         self._room = None
         self._joined = False
         self.problem = f"room {self._address.room!r} is not joined"
-        for publication in self._publications:
-            publication.room_lost()
+        for track in self._tracks:
+            track.room_lost()
 
 
 async def _leave(room: rtc.Room, connecting: asyncio.Task[None]) -> None:
     await asyncio.wait({connecting})
     with contextlib.suppress(Exception):
-        async with asyncio.timeout(LEAVE_TIMEOUT):
+        async with asyncio.timeout(LEAVE_TIMEOUT_S):
             await room.disconnect()

@@ -9,16 +9,16 @@ from livekit import rtc
 
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import Codec, StreamInfo
-from ingestd.publish.stats import Statistics
+from ingestd.publish.send_stats import Statistics
 
 # The SDK waits 10 s for the server's answer to a new track, and says so then. Longer is an SDK that is stuck.
-PUBLISH_TIMEOUT = 15.0
+PUBLISH_TIMEOUT_S = 15.0
 # Negotiation takes two round trips to the server; longer than this is a server that does not answer.
-NEGOTIATION_TIMEOUT = 10.0
+NEGOTIATION_TIMEOUT_S = 10.0
 # Between two looks at what was negotiated: each delays the first picture.
-NEGOTIATION_LOOK = 0.01
+NEGOTIATION_POLL_S = 0.01
 # It takes milliseconds, without the server's answer.
-WITHDRAW_TIMEOUT = 2.0
+WITHDRAW_TIMEOUT_S = 2.0
 
 # With any other preference one bandwidth dip stops WebRTC's encoder for good. (The SDK's options are typed by
 # the protocol's enum, its users are given this one.)
@@ -77,7 +77,7 @@ async def publish(room: rtc.Room, options: TrackOptions, info: StreamInfo) -> Pu
     source = rtc.EncodedVideoSource(info.width, info.height)
     track = rtc.LocalVideoTrack.create_video_track(options.name, source)
     try:
-        async with asyncio.timeout(PUBLISH_TIMEOUT):
+        async with asyncio.timeout(PUBLISH_TIMEOUT_S):
             publication = await room.local_participant.publish_track(track, _sdk_options(options, info.codec))
     except TimeoutError:
         raise RoomError("not_published", "the SDK has not published the track in time") from None
@@ -96,7 +96,7 @@ async def withdraw(room: rtc.Room, published: PublishedTrack) -> None:
     """Take the track out of the room."""
     # What cannot be taken out is not in there any more, or leaves with the room.
     with contextlib.suppress(Exception):
-        async with asyncio.timeout(WITHDRAW_TIMEOUT):
+        async with asyncio.timeout(WITHDRAW_TIMEOUT_S):
             await room.local_participant.unpublish_track(published.publication.sid)
 
 
@@ -118,13 +118,13 @@ async def _check_codec(published: PublishedTrack) -> None:
     # `publish_track` does not fail when the codec is refused: another one is negotiated in its place.
     codec = published.codec
     try:
-        async with asyncio.timeout(NEGOTIATION_TIMEOUT):
+        async with asyncio.timeout(NEGOTIATION_TIMEOUT_S):
             statistics = Statistics(published.track)
-            while not (mime_type := (await statistics.next(NEGOTIATION_LOOK)).mime_type):
+            while not (mime_type := (await statistics.next(NEGOTIATION_POLL_S)).mime_type):
                 pass
     except TimeoutError:
         raise RoomError(
-            "not_negotiated", f"no codec was negotiated within {NEGOTIATION_TIMEOUT:g} s"
+            "not_negotiated", f"no codec was negotiated within {NEGOTIATION_TIMEOUT_S:g} s"
         ) from None
     if mime_type.lower() != MIME_TYPES[codec]:
         raise RoomError(

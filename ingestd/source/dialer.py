@@ -7,25 +7,25 @@ import structlog
 
 from ingestd.backoff import Backoff
 from ingestd.config import Address
-from ingestd.source.guard import Guard
-from ingestd.source.session import Session
+from ingestd.source.admission import Admission
+from ingestd.source.connection import EncoderConnection
 from ingestd.tasks import Tasks
 
 logger = structlog.get_logger("ingestd.source")
 
 # An encoder that restarts is back within seconds; one that is off is asked six times a minute.
-FIRST_DELAY = 0.2
-LONGEST_DELAY = 10.0
+FIRST_RETRY_DELAY_S = 0.2
+MAX_RETRY_DELAY_S = 10.0
 # A host that swallows packets is given up sooner than by the system's two minutes.
-DIAL_TIMEOUT = 5.0
+DIAL_TIMEOUT_S = 5.0
 
 
 class Dialer:
     """Holds one connection to the encoder of one stream, for ever."""
 
-    def __init__(self, address: Address, guard: Guard, stream: str, tasks: Tasks) -> None:
+    def __init__(self, address: Address, admission: Admission, stream: str, tasks: Tasks) -> None:
         self.address = address
-        self._guard = guard
+        self._admission = admission
         self._stream = stream
         self._log = logger.bind(stream=stream, address=str(address))
         self._tasks = tasks
@@ -45,40 +45,40 @@ class Dialer:
         if self._task is not None:
             self._task.cancel()
         # Before the task ends: a connection it has just made would be closed by asyncio, without a reason.
-        self._guard.close(reason)
+        self._admission.close(reason)
         if self._task is not None:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
     async def _dial(self) -> None:
-        backoff = Backoff(FIRST_DELAY, LONGEST_DELAY)
+        backoff = Backoff(FIRST_RETRY_DELAY_S, MAX_RETRY_DELAY_S)
         failed_before = False
         while True:
             try:
-                session = await self._connect()
+                connection = await self._connect()
             except (OSError, UnicodeError) as error:  # UnicodeError: of a name no host can have
-                self._guard.connections["failed"] += 1
+                self._admission.connections["failed"] += 1
                 if not failed_before:
                     why = getattr(error, "strerror", None) or str(error) or "no answer"
                     self._log.warning("the encoder cannot be reached; dialling on", error=why)
                 failed_before = True
             else:
                 failed_before = False
-                await session.wait_closed()
+                await connection.wait_closed()
                 # One that hangs up at once is no better than one that does not answer.
-                if session.heard:
+                if connection.heard:
                     backoff.reset()
             await asyncio.sleep(backoff.next())
 
-    async def _connect(self) -> Session:
-        loop, session = asyncio.get_running_loop(), self._guard.new_session()
+    async def _connect(self) -> EncoderConnection:
+        loop, connection = asyncio.get_running_loop(), self._admission.new_connection()
         try:
-            async with asyncio.timeout(DIAL_TIMEOUT):
+            async with asyncio.timeout(DIAL_TIMEOUT_S):
                 if self.address.scheme == "unix":
-                    await loop.create_unix_connection(lambda: session, self.address.path)
+                    await loop.create_unix_connection(lambda: connection, self.address.path)
                 else:
-                    await loop.create_connection(lambda: session, self.address.host, self.address.port)
+                    await loop.create_connection(lambda: connection, self.address.host, self.address.port)
         except BaseException:
-            session.give_up()
+            connection.give_up()
             raise
-        return session
+        return connection

@@ -11,7 +11,7 @@ import structlog
 
 from ingestd.config import Address
 from ingestd.errors import AddressError
-from ingestd.source.guard import Guard
+from ingestd.source.admission import Admission
 
 logger = structlog.get_logger("ingestd.source")
 
@@ -19,9 +19,9 @@ logger = structlog.get_logger("ingestd.source")
 class Listener:
     """Accepts encoders for one stream."""
 
-    def __init__(self, address: Address, guard: Guard, stream: str) -> None:
+    def __init__(self, address: Address, admission: Admission, stream: str) -> None:
         self.address = address
-        self._guard = guard
+        self._admission = admission
         self._log = logger.bind(stream=stream)
         self._server: asyncio.Server | None = None
 
@@ -39,10 +39,12 @@ class Listener:
         try:
             if self.address.scheme == "unix":
                 _remove_stale(Path(self.address.path))
-                self._server = await loop.create_unix_server(self._guard.new_session, self.address.path)
+                self._server = await loop.create_unix_server(
+                    self._admission.new_connection, self.address.path
+                )
             else:
                 self._server = await loop.create_server(
-                    self._guard.new_session, self.address.host, self.address.port
+                    self._admission.new_connection, self.address.host, self.address.port
                 )
                 port = self._server.sockets[0].getsockname()[1]
                 self.address = Address("tcp", self.address.host, port)
@@ -61,7 +63,7 @@ class Listener:
             server.close()
             if self.address.scheme == "unix":
                 _remove(Path(self.address.path))
-        self._guard.close(reason)
+        self._admission.close(reason)
 
 
 def _remove(path: Path) -> None:

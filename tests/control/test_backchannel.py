@@ -3,7 +3,13 @@
 import json
 
 from ingestd.control.backchannel import BackChannel, Inline
-from ingestd.control.messages import KEYFRAME_INTERVAL, RATE_PAUSE, Message, Result, Tell
+from ingestd.control.messages import (
+    KEYFRAME_MESSAGE_INTERVAL_S,
+    RATE_MESSAGE_INTERVAL_S,
+    Message,
+    Result,
+    Tell,
+)
 
 
 class Line:
@@ -57,7 +63,7 @@ def test_a_rate_is_said_again_where_it_was_dropped_and_nowhere_else() -> None:
     channel = BackChannel([Inline(reads.send), Inline(reads_again.send)], 30.0)
     channel.rate(1_000_000, 1.0, 10)
     reads_again.room = 100
-    channel.rate(None, 1.0 + RATE_PAUSE, 11)  # WebRTC does not repeat itself
+    channel.rate(None, 1.0 + RATE_MESSAGE_INTERVAL_S, 11)  # WebRTC does not repeat itself
     assert [json.loads(line)["at_us"] for line in reads.lines] == [10]
     assert [json.loads(line)["at_us"] for line in reads_again.lines] == [11]
     assert counts(channel)["rate"] == {"sent": 2, "dropped": 1}
@@ -100,7 +106,7 @@ def test_a_new_encoder_may_not_be_asked_for_keyframes_any_oftener() -> None:
     channel.keyframe(1.0, 10)
     channel.new_encoder()
     channel.keyframe(1.1, 11)
-    channel.keyframe(1.0 + KEYFRAME_INTERVAL, 12)
+    channel.keyframe(1.0 + KEYFRAME_MESSAGE_INTERVAL_S, 12)
     assert [json.loads(line)["at_us"] for line in line.lines] == [10, 12]
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestd.control.messages import RATE_PAUSE, Messages, encode
+from ingestd.control.messages import RATE_MESSAGE_INTERVAL_S, Messages, encode
 
 
 def test_a_keyframe_message() -> None:
@@ -78,8 +78,8 @@ def test_a_rate_that_was_lost_is_said_again_after_a_pause() -> None:
     lost = messages.rate(1_000_000, 1.0, 0)
     assert lost
     messages.lost(lost)
-    assert not messages.rate(1_000_000, 1.0 + 0.9 * RATE_PAUSE, 1)
-    assert messages.rate(1_000_000, 1.0 + RATE_PAUSE, 2)
+    assert not messages.rate(1_000_000, 1.0 + 0.9 * RATE_MESSAGE_INTERVAL_S, 1)
+    assert messages.rate(1_000_000, 1.0 + RATE_MESSAGE_INTERVAL_S, 2)
     assert not messages.rate(1_000_000, 9.0, 3)
 
 
@@ -106,4 +106,4 @@ def test_encoders_that_come_and_go_are_told_at_most_once_a_second() -> None:
         if messages.rate(1_000_000, hundredth / 100, 0):
             told.append(hundredth / 100)
     assert len(told) > 5
-    assert min(later - earlier for earlier, later in pairwise(told)) >= RATE_PAUSE
+    assert min(later - earlier for earlier, later in pairwise(told)) >= RATE_MESSAGE_INTERVAL_S

@@ -7,13 +7,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ingestd.delivery import gop, waiting
-from ingestd.delivery.books import Drop
+from ingestd.delivery import backlog, gop
+from ingestd.delivery.accounting import Drop
 from ingestd.delivery.delivery import Delivery, _State
-from ingestd.delivery.pacer import LEAST
-from ingestd.delivery.picture import HandOver
+from ingestd.delivery.pacer import MIN_SPACING_S
+from ingestd.delivery.picture import Submission
 from ingestd.delivery.replays import Replay
-from ingestd.delivery.timestamps import MAX_LAG
+from ingestd.delivery.timestamps import MAX_LAG_S
 from ingestd.media.access_unit import AccessUnit, Codec
 from tests.delivery.transcript import INFO
 
@@ -32,7 +32,7 @@ class AnyOrder(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.limits = pytest.MonkeyPatch()
-        for module in (gop, waiting):
+        for module in (gop, backlog):
             self.limits.setattr(module, "MAX_GOP_BYTES", MOST_BYTES)
             self.limits.setattr(module, "MAX_GOP_PICTURES", MOST_PICTURES)
         self.delivery = Delivery(MAX_BACKLOG)
@@ -173,15 +173,15 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(accepted=st.sampled_from([True, True, True, False]), takes=durations)
     def take(self, accepted: bool, takes: float) -> None:
-        hand_over = self.delivery.take(self.now)
-        if hand_over is None:
+        submission = self.delivery.take(self.now)
+        if submission is None:
             due = self.delivery.due()
             assert due is None or due > self.now, "something is due, yet nothing is given: a loop that spins"
             return
-        self.look_at(hand_over)
+        self.look_at(submission)
         self.now += takes
-        self.delivery.handed_over(hand_over, accepted, self.now)
-        if not accepted and self.delivery._state is _State.RUNNING and not hand_over.again:
+        self.delivery.submitted(submission, accepted, self.now)
+        if not accepted and self.delivery._state is _State.RUNNING and not submission.replayed:
             self.decoded = None
         self.ended = self.now
 
@@ -195,14 +195,14 @@ class AnyOrder(RuleBasedStateMachine):
 
     # What must hold.
 
-    def look_at(self, hand_over: HandOver) -> None:
+    def look_at(self, submission: Submission) -> None:
         assert self.published, "there is no track"
-        number = hand_over.picture.arrived_us if hand_over.again else hand_over.picture.number
-        assert number == hand_over.picture.number, "the moment of arrival belongs to another picture"
-        assert hand_over.picture.access_unit is self.units[number], "not all of it, or another picture"
-        assert hand_over.picture.access_unit.info == self.info, "of a codec that the track does not carry"
+        number = submission.picture.arrived_us if submission.replayed else submission.picture.number
+        assert number == submission.picture.number, "the moment of arrival belongs to another picture"
+        assert submission.picture.access_unit is self.units[number], "not all of it, or another picture"
+        assert submission.picture.access_unit.info == self.info, "of a codec that the track does not carry"
 
-        if hand_over.again:
+        if submission.replayed:
             assert number in self.taken, "handed over 'again' for the first time"
             assert self.heads[number] == self.heads[self.taken[-1]], "that GOP is over"
         else:
@@ -219,14 +219,14 @@ class AnyOrder(RuleBasedStateMachine):
         self.decoded = number
         self.tried = True
 
-        assert hand_over.timestamp_us // 1000 > self.stamp // 1000
-        assert (self.now - MAX_LAG) * 1e6 - 1 <= hand_over.timestamp_us <= self.now * 1e6
-        self.stamp = hand_over.timestamp_us
-        assert self.now >= self.ended + LEAST, "WebRTC loses what comes so soon after the last"
+        assert submission.timestamp_us // 1000 > self.stamp // 1000
+        assert (self.now - MAX_LAG_S) * 1e6 - 1 <= submission.timestamp_us <= self.now * 1e6
+        self.stamp = submission.timestamp_us
+        assert self.now >= self.ended + MIN_SPACING_S, "WebRTC loses what comes so soon after the last"
 
     @invariant()
     def books_balance(self) -> None:
-        books = self.delivery.books
+        books = self.delivery.accounting
         assert books.received.total() == books.submitted + books.dropped.total() + self.delivery.held
         assert books.received.total() == len(self.heads)
         assert min(books.dropped.values()) >= 0
@@ -234,7 +234,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def memory_is_bounded(self) -> None:
-        queue, held = self.delivery._waiting, self.delivery._gop
+        queue, held = self.delivery._backlog, self.delivery._gop
         assert len(queue) <= MOST_PICTURES
         assert len(held) <= MOST_PICTURES
         assert queue._bytes == sum(len(p.access_unit.data) for p in queue._pictures) <= MOST_BYTES

@@ -1,6 +1,6 @@
 import pytest
 
-from ingestd.delivery.rates import DEFAULT_FRAME_INTERVAL, LONGEST_FRAME_INTERVAL, WINDOW, Rates
+from ingestd.delivery.rates import DEFAULT_FRAME_INTERVAL_S, MAX_FRAME_INTERVAL_S, WINDOW_S, Rates
 
 
 def test_rates_of_a_steady_stream() -> None:
@@ -18,9 +18,9 @@ def test_rates_fall_to_nothing_when_the_encoder_stops() -> None:
     rates = Rates()
     for i in range(60):
         rates.receive(1000, False, i / 30)
-    later = 2 + WINDOW + 0.1
+    later = 2 + WINDOW_S + 0.1
     assert (rates.frame_rate(later), rates.bitrate(later)) == (0, 0)
-    assert rates.frame_interval == DEFAULT_FRAME_INTERVAL
+    assert rates.frame_interval == DEFAULT_FRAME_INTERVAL_S
 
 
 def test_a_change_of_rate_is_followed_within_the_window() -> None:
@@ -35,17 +35,17 @@ def test_a_change_of_rate_is_followed_within_the_window() -> None:
 
 def test_a_burst_says_nothing_about_the_rate() -> None:
     rates = Rates()
-    assert rates.frame_interval == DEFAULT_FRAME_INTERVAL
+    assert rates.frame_interval == DEFAULT_FRAME_INTERVAL_S
     for _ in range(100):
         rates.receive(1000, False, 5.0)
-    assert rates.frame_interval == DEFAULT_FRAME_INTERVAL
+    assert rates.frame_interval == DEFAULT_FRAME_INTERVAL_S
 
 
 def test_stills_are_paced_like_a_slow_stream() -> None:
     rates = Rates()
     rates.receive(1, True, 0.0)
     rates.receive(1, True, 1.9)
-    assert rates.frame_interval == LONGEST_FRAME_INTERVAL
+    assert rates.frame_interval == MAX_FRAME_INTERVAL_S
 
 
 def test_one_keyframe_has_no_distance() -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ingestd.delivery.books import Drop
+from ingestd.delivery.accounting import Drop
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.replays import Replay
 from ingestd.media.access_unit import AccessUnit, Codec, Format, StreamInfo
@@ -67,15 +67,15 @@ class Transcript:
 
     def take(self) -> str | None:
         """What is handed over at this moment."""
-        hand_over = self.delivery.take(self.now)
-        if hand_over is None:
+        submission = self.delivery.take(self.now)
+        if submission is None:
             return None
         self.handed_over_at.append(self.now)
-        self.timestamps.append(hand_over.timestamp_us)
+        self.timestamps.append(submission.timestamp_us)
         self.now += CALL
-        self.delivery.handed_over(hand_over, not self.rejecting, self.now)
-        name = hand_over.picture.access_unit.data.decode().rstrip(".")
-        return f"({name})" if hand_over.again else name
+        self.delivery.submitted(submission, not self.rejecting, self.now)
+        name = submission.picture.access_unit.data.decode().rstrip(".")
+        return f"({name})" if submission.replayed else name
 
     def drain(self, seconds: float = 0.2) -> str:
         """Whatever is handed over in the next `seconds`, each when it is due."""
@@ -90,4 +90,4 @@ class Transcript:
 
     def dropped(self) -> dict[str, int]:
         """The reasons that have been given, and how often."""
-        return {reason: count for reason, count in self.delivery.books.dropped.items() if count}
+        return {reason: count for reason, count in self.delivery.accounting.dropped.items() if count}

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from ingestd.demo.encoder import CODECS, GOP, Encoder, ivf_file_header, ivf_frame_header
-from ingestd.demo.picture import FPS, HEIGHT, WIDTH
+from ingestd.demo.numbered_picture import FPS, HEIGHT, WIDTH
 from ingestd.media.access_unit import AccessUnit
 from ingestd.media.demuxer import Demuxer
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from tests.support.application import Application
 from tests.support.encoded import encode
 from tests.support.matching import assert_pictures_match

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from tests.conftest import RunDaemon
 from tests.publish.support import tracks_become
 from tests.support.daemon import stream

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from tests.conftest import RunDaemon
 from tests.support.daemon import stream
 from tests.support.encoded import EncodedStream, encode

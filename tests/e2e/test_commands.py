@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import ingestd
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from tests.conftest import RunDaemon
 from tests.support.daemon import JWT, Metrics, run_command, stream
 from tests.support.encoded import encode

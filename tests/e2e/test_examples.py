@@ -13,7 +13,7 @@ import pytest
 from av.error import FFmpegError
 
 from ingestd import AccessUnit, Codec, Drop, Publication
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from tests.support.encoded import decode_hashes
 from tests.support.viewer import Viewer
 

@@ -2,7 +2,7 @@
 
 import json
 
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from tests.conftest import RunDaemon
 from tests.support.daemon import stream
 from tests.support.encoded import encode

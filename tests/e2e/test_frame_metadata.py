@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from tests.conftest import RunDaemon
 from tests.support.daemon import stream
 from tests.support.encoded import EncodedStream, encode

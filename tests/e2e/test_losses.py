@@ -7,7 +7,7 @@ import pytest
 
 from ingestd import AccessUnit, Codec, Publication, StreamFigures
 from ingestd.delivery.pacer import Pacer
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from tests.support.encoded import encode
 from tests.support.viewer import Viewer
 
@@ -48,7 +48,7 @@ async def test_bursts_without_pacing_are_counted_losses_and_mended(
             )
             before = await settled(publication)
             with monkeypatch.context() as patch:
-                patch.setattr(Pacer, "handed_over", back_to_back)
+                patch.setattr(Pacer, "submitted", back_to_back)
                 await push(STEADY, PACED_AGAIN)
             await push(PACED_AGAIN, len(units))
             await asyncio.to_thread(
@@ -62,7 +62,7 @@ async def test_bursts_without_pacing_are_counted_losses_and_mended(
         await publication.close()
 
     lost = after.frames_lost - before.frames_lost
-    assert lost == (handed_over(after) - handed_over(before)) - (after.frames_sent - before.frames_sent)
+    assert lost == (submitted(after) - submitted(before)) - (after.frames_sent - before.frames_sent)
     assert lost > 0, "without pacing WebRTC loses pictures"
     assert after.frames_submitted == len(units)
 
@@ -72,7 +72,7 @@ def back_to_back(pacer: Pacer, now: float, _frame_interval: float, waiting: int)
     pacer.ready_at = now if waiting else now + HELD_BACK
 
 
-def handed_over(figures: StreamFigures) -> int:
+def submitted(figures: StreamFigures) -> int:
     return figures.frames_submitted + figures.frames_replayed
 
 
@@ -82,6 +82,6 @@ async def settled(publication: Publication) -> StreamFigures:
     while time.monotonic() < since + 4.0:
         await asyncio.sleep(0.1)
         figures = publication.figures()
-        if (handed_over(figures), figures.frames_sent) != (handed_over(asked), asked.frames_sent):
+        if (submitted(figures), figures.frames_sent) != (submitted(asked), asked.frames_sent):
             asked, since = figures, time.monotonic()
     return publication.figures()

@@ -4,7 +4,7 @@ import json
 import time
 from pathlib import Path
 
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from tests.conftest import RunDaemon
 from tests.support.daemon import Daemon, stream
 from tests.support.encoded import encode

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from tests.conftest import RunDaemon
 from tests.support.daemon import stream
 from tests.support.matching import assert_pictures_match

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from tests.support.daemon import Daemon, stream
 from tests.support.encoded import encode
 from tests.support.matching import assert_pictures_match

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from tests.support.daemon import Daemon, Metrics, stream
 from tests.support.disturbance import Reached
 from tests.support.link import unavailable

@@ -13,7 +13,7 @@ import pytest
 
 from ingestd.config import Address, SourceConfig, StreamConfig
 from ingestd.publish.room import RoomAddress, RoomConnection
-from ingestd.source.session import Session
+from ingestd.source.connection import EncoderConnection
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks
 from tests.media.vectors_h26x import annexb, pps, slice, sps
@@ -40,9 +40,9 @@ class WatchedTrack(Track):
         super().__init__(*arguments)
         self.times: list[float] = []
 
-    def hand_over(self, data: bytes, *arguments: Any, **options: Any) -> bool:
+    def submit(self, data: bytes, *arguments: Any, **options: Any) -> bool:
         self.times.append(time.monotonic())
-        return super().hand_over(data, *arguments, **options)
+        return super().submit(data, *arguments, **options)
 
 
 class WatchedStream(Stream):
@@ -53,7 +53,7 @@ class WatchedStream(Stream):
         self.reads = [(0, 0.0)]  # bytes so far, when
         self.segments: set[int] = set()
 
-    def encoder_data(self, session: Session, data: memoryview) -> None:
+    def encoder_data(self, session: EncoderConnection, data: memoryview) -> None:
         super().encoder_data(session, data)
         self.reads.append((self.reads[-1][0] + len(data), session.arrived))
         self.segments.add(session.segment_bytes)
@@ -83,7 +83,7 @@ def stalled(number: int) -> bool:
 async def test_pictures_cut_by_a_network_leave_whole_and_with_their_last_byte(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ingestd.outlet.Publication", WatchedTrack)
+    monkeypatch.setattr("ingestd.pipeline.TrackKeeper", WatchedTrack)
     failures: list[str] = []
     tasks = Tasks(lambda name, error: failures.append(f"{name}: {error!r}"))
     # Its own source is not opened: that would be in this namespace.
@@ -97,7 +97,7 @@ async def test_pictures_cut_by_a_network_leave_whole_and_with_their_last_byte(
             listener = socket.create_server((FAR, 0))
         with link.near.entered():
             encoder = socket.create_connection(listener.getsockname())
-        server = await loop.create_server(stream._guard.new_session, sock=listener)
+        server = await loop.create_server(stream._admission.new_connection, sock=listener)
         encoder.setblocking(False)
         for number, data in enumerate(sent):
             due = loop.time() + FRAME
@@ -110,13 +110,13 @@ async def test_pictures_cut_by_a_network_leave_whole_and_with_their_last_byte(
             ends.append(ends[-1] + len(data))
             await stream.until(ends[-1])
             if number == 0:
-                track = cast(WatchedTrack, stream._outlet._publication)
+                track = cast(WatchedTrack, stream._pipeline._track)
             if number == 1:
                 track.publish()
             await asyncio.sleep(max(0.0, due - loop.time()))
         encoder.close()
         async with asyncio.timeout(PATIENCE):
-            while stream._guard.current is not None or len(track.taken) < PICTURES:  # noqa: ASYNC110
+            while stream._admission.current is not None or len(track.taken) < PICTURES:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
         server.close()
     await tasks.close()
@@ -127,8 +127,8 @@ async def test_pictures_cut_by_a_network_leave_whole_and_with_their_last_byte(
     pauses = [longest_pause_inside(stream, *ends[n : n + 2]) for n in range(PICTURES) if stalled(n)]
     assert statistics.median(pauses) > STALL / 2, "the line was to be held up inside of pictures"
     delays = [
-        handed_over - next(at for position, at in stream.reads if position >= end)
-        for handed_over, end in zip(track.times[LEARNING:], ends[LEARNING + 1 :], strict=True)
+        submitted - next(at for position, at in stream.reads if position >= end)
+        for submitted, end in zip(track.times[LEARNING:], ends[LEARNING + 1 :], strict=True)
     ]
     assert statistics.median(delays) < FRAME / 10
     assert failures == []

@@ -9,29 +9,29 @@ from contextlib import suppress
 from itertools import cycle
 
 from ingestd.errors import BitstreamError
-from ingestd.media import (
+from ingestd.media.access_unit import AccessUnit, Codec
+from ingestd.media.bits.bit_reader import BitReader
+from ingestd.media.codecs import (
     av1,
     h264,
     h264_parameter_sets,
     h265,
     h265_parameter_sets,
     obu,
-    recognise,
     sei,
     vp8,
     vp9,
 )
-from ingestd.media.access_unit import AccessUnit, Codec
-from ingestd.media.annexb import AnnexBReader
-from ingestd.media.bits import BitReader
+from ingestd.media.codecs.nal_evidence import EXAMINE
+from ingestd.media.codecs.parameter_sets import ParameterSets
 from ingestd.media.demuxer import Demuxer, Reader
-from ingestd.media.ivf import IvfReader, looks_like_headerless_ivf
-from ingestd.media.length_delimited import LengthDelimitedReader
-from ingestd.media.length_prefixed import LengthPrefixedReader
-from ingestd.media.low_overhead import LowOverheadReader
-from ingestd.media.nal_sign import EXAMINE
-from ingestd.media.nal_unit_reader import CodecChanged
-from ingestd.media.parameter_sets import ParameterSets
+from ingestd.media.detection import format_detector
+from ingestd.media.formats.annexb import AnnexBReader
+from ingestd.media.formats.av1_annexb import Av1AnnexBReader
+from ingestd.media.formats.ivf import IvfReader, looks_like_headerless_ivf
+from ingestd.media.formats.length_prefixed import LengthPrefixedReader
+from ingestd.media.formats.nal_unit_reader import CodecChanged
+from ingestd.media.formats.obu_stream import ObuStreamReader
 
 READERS: dict[str, Callable[[], Reader]] = {
     "demuxer": Demuxer,
@@ -40,8 +40,8 @@ READERS: dict[str, Callable[[], Reader]] = {
     "length-prefixed h264": lambda: LengthPrefixedReader(Codec.H264, ParameterSets()),
     "length-prefixed h265": lambda: LengthPrefixedReader(Codec.H265, ParameterSets()),
     "ivf": IvfReader,
-    "obu": LowOverheadReader,
-    "obu, length delimited": LengthDelimitedReader,
+    "obu": ObuStreamReader,
+    "obu, length delimited": Av1AnnexBReader,
 }
 
 # None is ever called without a byte.
@@ -69,7 +69,7 @@ PARSERS: dict[str, Callable[[bytes], object]] = {
     "h264 sign": lambda data: EXAMINE[Codec.H264](data, whole=True),
     "h265 sign": lambda data: EXAMINE[Codec.H265](data, whole=True),
     "headerless ivf": looks_like_headerless_ivf,
-    "recognise": lambda data: recognise.recognise(data, final=True),
+    "recognise": lambda data: format_detector.detect(data, final=True),
 }
 
 # An input: one byte picks the target, four are the sizes in which the rest is read.

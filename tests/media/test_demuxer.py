@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import AccessUnit, Codec, Format
+from ingestd.media.codecs.parameter_sets import ParameterSets
 from ingestd.media.demuxer import Demuxer
-from ingestd.media.parameter_sets import ParameterSets
-from ingestd.media.recognise import RECOGNITION_LIMIT
+from ingestd.media.detection.format_detector import DETECTION_LIMIT_BYTES
 from tests.media.vectors_h26x import (
     AUD,
     END_OF_STREAM,
@@ -127,12 +127,12 @@ def test_a_stream_joined_inside_a_nal_unit_is_one_fault() -> None:
 
 
 def test_a_single_slice_larger_than_the_limit_is_recognised() -> None:
-    large = slice(idr=True, payload=b"x" * RECOGNITION_LIMIT)
+    large = slice(idr=True, payload=b"x" * DETECTION_LIMIT_BYTES)
     demuxer = Demuxer()
     demuxer.feed(annexb(large))
     assert demuxer.codec is Codec.H264
     demuxer = Demuxer()
-    demuxer.feed(annexb(h265_slice(19, payload=b"x" * RECOGNITION_LIMIT)))
+    demuxer.feed(annexb(h265_slice(19, payload=b"x" * DETECTION_LIMIT_BYTES)))
     assert demuxer.codec is Codec.H265
 
 
@@ -214,7 +214,7 @@ def test_one_plausible_nal_unit_proves_nothing_yet_and_an_implausible_one_that_t
 
 def test_a_keyframe_larger_than_the_limit_with_its_length_is_recognised() -> None:
     demuxer = Demuxer()
-    demuxer.feed(length_prefixed(slice(idr=True, payload=b"x" * RECOGNITION_LIMIT)))
+    demuxer.feed(length_prefixed(slice(idr=True, payload=b"x" * DETECTION_LIMIT_BYTES)))
     assert (demuxer.codec, demuxer.format) == (Codec.H264, Format.LENGTH_PREFIXED)
 
 
@@ -335,7 +335,7 @@ def test_mpeg_ts_joined_inside_a_packet_is_not_taken_for_the_start_codes_in_it()
 def test_mpeg_ts_joined_at_bytes_that_could_be_the_length_of_a_slice_is_mpeg_ts_all_the_same() -> None:
     # Payload that reads as a length of 1 MiB, and behind it as the beginning of a slice of H.265.
     packet = b"\x47\x01\x00\x10" + (b"\x00\x10\x00\x00\x02\x01" + b"\xd0" * 178)
-    joined = (packet * (RECOGNITION_LIMIT // 188 + 2))[4:]
+    joined = (packet * (DETECTION_LIMIT_BYTES // 188 + 2))[4:]
     demuxer = Demuxer()
     with pytest.raises(BitstreamError) as caught:
         demuxer.feed(joined)
@@ -346,7 +346,7 @@ def test_mpeg_ts_joined_at_bytes_that_could_be_the_length_of_a_slice_is_mpeg_ts_
 def test_noise_is_not_video() -> None:
     for seed in range(20):
         demuxer = Demuxer()
-        noise = random.Random(seed).randbytes(RECOGNITION_LIMIT)
+        noise = random.Random(seed).randbytes(DETECTION_LIMIT_BYTES)
         with pytest.raises(BitstreamError) as caught:
             demuxer.feed(noise)
         assert caught.value.reason == "not_video"
@@ -439,7 +439,7 @@ def test_memory_stays_bounded_while_nothing_is_recognised() -> None:
     def noise() -> Iterator[bytes]:
         while True:
             yield b"\x55" * 1000
-            assert len(demuxer._unrecognised) < RECOGNITION_LIMIT
+            assert len(demuxer._unrecognised) < DETECTION_LIMIT_BYTES
 
     with pytest.raises(BitstreamError):
         run(demuxer, noise())

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
+from ingestd import redact
 from ingestd.observe import logs
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJmcm9udC1kb29yIn0.c2lnbmF0dXJl"
@@ -19,7 +20,7 @@ SECRET = "a-secret-nobody-may-see"
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Logging is global: what a test configures goes with it."""
-    monkeypatch.setattr(logs, "_secrets", set())
+    monkeypatch.setattr(redact, "_secrets", set())
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -224,7 +225,7 @@ def test_a_traceback_is_one_field() -> None:
 def test_secrets_and_tokens_are_hidden_wherever_they_stand(format: str) -> None:
     output = Output()
     logs.configure("info", format, output)
-    logs.hide(SECRET)
+    redact.hide(SECRET)
     log = structlog.get_logger("x")
 
     log.info(f"joining with {JWT}")
@@ -248,9 +249,9 @@ def test_secrets_and_tokens_are_hidden_wherever_they_stand(format: str) -> None:
 
 
 def test_a_short_secret_is_not_searched_for_in_every_word() -> None:
-    logs.hide("dev")
+    redact.hide("dev")
 
-    assert logs.redact("device") == "device"
+    assert redact.redact("device") == "device"
 
 
 def test_a_reader_that_went_away_is_no_reason_to_fail(capsys: pytest.CaptureFixture[str]) -> None:

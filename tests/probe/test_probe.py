@@ -199,7 +199,7 @@ def assert_is_ffmpegs(found: dict[str, Any]) -> None:
     assert (found["gop_shortest"], found["gop_longest"]) == (15, 15)
     assert (found["access_unit_delimiters"], found["parameter_sets"]) == ("every", "every")
     assert found["reads_per_picture"] == pytest.approx(1, abs=0.7)
-    assert found["obstacles"] == []
+    assert found["issues"] == []
 
 
 def test_ctrl_c_prints_what_was_seen_so_far() -> None:

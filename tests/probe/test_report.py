@@ -1,19 +1,19 @@
 import json
 from dataclasses import fields, replace
 
+from ingestd.diagnose.compatibility import Issue, issues
 from ingestd.media.access_unit import Codec, Format, StreamInfo
-from ingestd.media.verdict import Obstacle, obstacles
-from ingestd.probe.findings import Findings
-from ingestd.probe.report import WIDTH, as_json, as_text
-from ingestd.probe.survey import Survey
+from ingestd.probe.analyser import Analyser
+from ingestd.probe.report import WIDTH_COLUMNS, as_json, as_text
+from ingestd.probe.report_model import Report
 from tests.support.encoded import encode
 
 
-def findings_of(data: bytes, *, live: bool = False) -> Findings:
-    survey = Survey(live=live)
-    survey.feed(data)
-    survey.finish()
-    return survey.findings()
+def findings_of(data: bytes, *, live: bool = False) -> Report:
+    analyser = Analyser(live=live)
+    analyser.feed(data)
+    analyser.finish()
+    return analyser.report()
 
 
 def test_a_stream_without_a_fault() -> None:
@@ -55,8 +55,8 @@ def test_what_is_in_the_way_comes_last_with_its_cure() -> None:
 
 def test_cures_are_told_apart_but_what_stands_in_parentheses_stays_together() -> None:
     found = findings_of(encode("h264", frames=8).container)
-    obstacle = Obstacle("x", "seen", "do this (as here; or there), or that; ffmpeg: -x; GStreamer: y (a; b)")
-    verdict = as_text("x", replace(found, obstacles=(obstacle,))).splitlines()[-3:]
+    issue = Issue("x", "seen", "do this (as here; or there), or that; ffmpeg: -x; GStreamer: y (a; b)")
+    verdict = as_text("x", replace(found, issues=(issue,))).splitlines()[-3:]
     assert verdict == [
         "    → do this (as here; or there), or that",
         "    → ffmpeg: -x",
@@ -69,25 +69,25 @@ def test_fields_and_layers_are_told_and_hide_nothing() -> None:
     info = StreamInfo(
         Codec.H264, Format.ANNEXB, 320, 240, "High", "4", "4:2:0", 8, 30.0, interlaced=True, layers=2
     )
-    said = replace(found, interlaced=True, layers=2, temporal_layers=3, obstacles=tuple(obstacles(info)))
+    said = replace(found, interlaced=True, layers=2, temporal_layers=3, issues=tuple(issues(info)))
     lines = as_text("x", said).splitlines()
     assert "  picture     320x240, 4:2:0, 8 bits, interlaced" in lines
     assert "  layers      2 in each picture, 3 temporal" in lines
     assert "WebRTC will not show it well:" in lines
-    assert json.loads(as_json("x", said))["obstacles"][0]["hides"] is False
+    assert json.loads(as_json("x", said))["issues"][0]["hides"] is False
 
 
 def test_no_line_is_wider_than_a_terminal() -> None:
     stream = encode("h264", frames=31, gop=31, bframes=2, profile="main")
     text = as_text("b.h264", findings_of(stream.container))
-    assert max(map(len, text.splitlines())) <= WIDTH
+    assert max(map(len, text.splitlines())) <= WIDTH_COLUMNS
 
 
 def test_options_to_copy_are_not_broken() -> None:
     found = findings_of(encode("vp8", frames=8).container)
     for words in range(8, 24):
-        obstacle = Obstacle("profile", "seen", "add " * words + "`-pix_fmt yuv420p`")
-        assert "`-pix_fmt yuv420p`" in as_text("x", replace(found, obstacles=(obstacle,)))
+        issue = Issue("profile", "seen", "add " * words + "`-pix_fmt yuv420p`")
+        assert "`-pix_fmt yuv420p`" in as_text("x", replace(found, issues=(issue,)))
 
 
 def test_a_stream_that_says_nothing_of_itself() -> None:
@@ -118,8 +118,8 @@ def test_faults_are_named_before_the_verdict() -> None:
 def test_json_is_one_object_of_the_documented_names() -> None:
     stream = encode("vp8", frames=30, gop=10)
     said = json.loads(as_json("x.ivf", findings_of(stream.container)))
-    assert set(said) == {"source"} | {field.name for field in fields(Findings)}
+    assert set(said) == {"source"} | {field.name for field in fields(Report)}
     assert (said["source"], said["codec"], said["format"]) == ("x.ivf", "vp8", "ivf")
     assert (said["width"], said["pictures"], said["gop_longest"]) == (320, 30, 10)
     assert said["curve"][10] == {"largest": len(stream.access_units[10]), "keyframe": True}
-    assert (said["b_frames"], said["obstacles"]) == (None, [])
+    assert (said["b_frames"], said["issues"]) == (None, [])

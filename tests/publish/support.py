@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 
 from livekit import api, rtc
 
-from ingestd.demo.server import LiveKitServer
-from ingestd.media.access_unit import Codec, Format, StreamInfo
-from ingestd.media.frame_metadata import FrameMetadata
-from ingestd.publish.publication import Publication
+from ingestd.devserver.livekit_server import LiveKitServer
+from ingestd.media.access_unit import Codec, Format, FrameMetadata, StreamInfo
 from ingestd.publish.room import RoomAddress
 from ingestd.publish.track import TrackOptions
+from ingestd.publish.track_keeper import TrackKeeper
 from ingestd.tasks import Tasks
 from tests.support.encoded import EncodedStream, encode
 
@@ -40,19 +39,19 @@ class Stream:
     events: list[str] = field(default_factory=list)
     lost: int = 0
 
-    def publication_opened(self) -> None:
+    def track_opened(self) -> None:
         self.events.append("opened")
 
-    def publication_running(self) -> None:
+    def track_running(self) -> None:
         self.events.append("running")
 
-    def publication_closed(self) -> None:
+    def track_closed(self) -> None:
         self.events.append("closed")
 
-    def publication_lost(self, count: int) -> None:
+    def track_lost(self, count: int) -> None:
         self.lost += count
 
-    def publication_failed(self, reason: str) -> None:
+    def track_failed(self, reason: str) -> None:
         self.events.append(reason)
 
 
@@ -76,9 +75,9 @@ async def own_tasks() -> AsyncIterator[Tasks]:
     assert failures == []
 
 
-def hand_over(publication: Publication, stream: EncodedStream) -> None:
+def submit(publication: TrackKeeper, stream: EncodedStream) -> None:
     """The keyframe."""
-    assert publication.hand_over(
+    assert publication.submit(
         stream.access_units[0],
         info(stream.codec),
         keyframe=True,
@@ -88,17 +87,17 @@ def hand_over(publication: Publication, stream: EncodedStream) -> None:
 
 
 async def hand_over_until(
-    publication: Publication, stream: EncodedStream, done: Callable[[], object]
+    publication: TrackKeeper, stream: EncodedStream, done: Callable[[], object]
 ) -> None:
     """The keyframe, again and again."""
     deadline = time.monotonic() + PATIENCE
     while not done():
         assert time.monotonic() < deadline, "handing over changes nothing"
-        hand_over(publication, stream)
+        submit(publication, stream)
         await asyncio.sleep(0.03)
 
 
-def deafen(publication: Publication) -> None:
+def deafen(publication: TrackKeeper) -> None:
     """WebRTC takes pictures from now on, and encodes none of them: no track belongs to this source."""
     publication._source = rtc.EncodedVideoSource(160, 120)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from livekit import api, rtc
 
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.publish import room as publish_room
-from ingestd.publish.publication import Publication
-from ingestd.publish.room import LEAVE_TIMEOUT, RoomAddress, RoomConnection, connect
-from ingestd.publish.room_faults import not_joined
+from ingestd.publish.room import LEAVE_TIMEOUT_S, RoomAddress, RoomConnection, connect
+from ingestd.publish.room_errors import not_joined
+from ingestd.publish.track_keeper import TrackKeeper
 from tests.publish.support import (
     OPTIONS,
     Stream,
@@ -52,8 +52,8 @@ async def test_a_track_that_publishing_anew_does_not_help_has_the_room_joined_an
     async with own_tasks() as tasks:
         connection = RoomConnection(address(livekit, room), tasks)
         stream, other_stream = Stream(), Stream()
-        publication = Publication(OPTIONS, stream, tasks)
-        other = Publication(replace(OPTIONS, stream="other", name="other"), other_stream, tasks)
+        publication = TrackKeeper(OPTIONS, stream, tasks)
+        other = TrackKeeper(replace(OPTIONS, stream="other", name="other"), other_stream, tasks)
         connection.add(publication)
         connection.add(other)
         publication.describe(info())
@@ -116,7 +116,7 @@ async def test_a_server_that_hangs_does_not_hold_up_the_end_and_finds_nobody_whe
         try:
             connection.start()
             await eventually(lambda: unaccepted(own_livekit.port), "dial the server")
-            async with asyncio.timeout(LEAVE_TIMEOUT + 1):
+            async with asyncio.timeout(LEAVE_TIMEOUT_S + 1):
                 await connection.close()
             assert connection.problem == f"room {room!r} is not joined"
         finally:
@@ -159,7 +159,7 @@ async def test_a_track_that_is_added_during_an_interruption_is_published_after_i
         await eventually(lambda: connection.problem is None, "join")
         assert connection._room is not None
         connection._room.emit("reconnecting")
-        publication = Publication(OPTIONS, Stream(), tasks)
+        publication = TrackKeeper(OPTIONS, Stream(), tasks)
         connection.add(publication)
         publication.describe(info())
         assert not [task for task in tasks._tasks if task.get_name().startswith("keep")]
@@ -192,7 +192,7 @@ async def test_a_server_that_restarts_finds_us_and_the_track_again(
     stream, pictures = Stream(), video()
     async with own_tasks() as tasks:
         connection = RoomConnection(address(own_livekit, room), tasks)
-        publication = Publication(OPTIONS, stream, tasks)
+        publication = TrackKeeper(OPTIONS, stream, tasks)
         connection.add(publication)
         publication.describe(info())
         connection.start()
@@ -221,7 +221,7 @@ async def test_a_room_that_is_lost_is_joined_anew(livekit: LiveKitServer, room: 
     stream = Stream()
     async with own_tasks() as tasks:
         connection = RoomConnection(address(livekit, room), tasks)
-        publication = Publication(OPTIONS, stream, tasks)
+        publication = TrackKeeper(OPTIONS, stream, tasks)
         connection.add(publication)
         publication.describe(info())
         connection.start()
@@ -257,7 +257,7 @@ async def test_one_connection_serves_several_tracks(livekit: LiveKitServer, room
     async with own_tasks() as tasks:
         connection = RoomConnection(address(livekit, room), tasks)
         first, second = (
-            Publication(replace(OPTIONS, stream=name, name=name), stream, tasks)
+            TrackKeeper(replace(OPTIONS, stream=name, name=name), stream, tasks)
             for name, stream in zip(("a", "b"), streams, strict=True)
         )
         connection.add(first)
@@ -317,12 +317,12 @@ def encoder_threads() -> int:
 async def test_a_room_that_many_tracks_were_taken_out_of_is_joined_anew_to_free_their_threads(
     livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publish_room, "MOST_WITHDRAWN", 3)
+    monkeypatch.setattr(publish_room, "MAX_WITHDRAWN_TRACKS", 3)
     async with own_tasks() as tasks:
         before = encoder_threads()
         connection = RoomConnection(address(livekit, room), tasks)
         connection.start()
-        publication = Publication(OPTIONS, Stream(), tasks)
+        publication = TrackKeeper(OPTIONS, Stream(), tasks)
         connection.add(publication)
         for codec in ("vp8", "vp9", "vp8"):
             publication.describe(info(codec))

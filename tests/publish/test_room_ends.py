@@ -12,11 +12,11 @@ from livekit.api.room_service import RoomService
 from livekit.rtc._proto import room_pb2
 
 from ingestd.backoff import Backoff
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.publish import room as room_module
 from ingestd.publish import token as token_module
-from ingestd.publish.publication import Publication
 from ingestd.publish.room import RoomConnection
+from ingestd.publish.track_keeper import TrackKeeper
 from tests.publish.support import (
     OPTIONS,
     PATIENCE,
@@ -34,7 +34,7 @@ from tests.publish.support import (
 class Joined:
     """A participant with a track that WebRTC encodes."""
 
-    def __init__(self, connection: RoomConnection, publication: Publication, stream: Stream) -> None:
+    def __init__(self, connection: RoomConnection, publication: TrackKeeper, stream: Stream) -> None:
         self.connection, self.publication, self.stream = connection, publication, stream
 
     @property
@@ -50,7 +50,7 @@ class Joined:
 async def joined(server: LiveKitServer, room: str, identity: str = "cam") -> AsyncIterator[Joined]:
     async with own_tasks() as tasks:
         connection, stream = RoomConnection(address(server, room, identity), tasks), Stream()
-        publication = Publication(OPTIONS, stream, tasks)
+        publication = TrackKeeper(OPTIONS, stream, tasks)
         connection.add(publication)
         publication.describe(info())
         connection.start()
@@ -75,7 +75,7 @@ async def permit(rooms: RoomService, room: str, *, can_publish: bool) -> None:
 async def test_who_is_removed_says_so_and_stays_out_for_a_while(
     livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room_module, "AFTER_REMOVAL", 3.0)
+    monkeypatch.setattr(room_module, "REMOVED_RETRY_DELAY_S", 3.0)
     cam = api.RoomParticipantIdentity(room=room, identity="cam")
     async with joined(livekit, room) as participant:
         await administer(livekit, lambda rooms: rooms.remove_participant(cam))
@@ -88,7 +88,7 @@ async def test_who_is_removed_says_so_and_stays_out_for_a_while(
 
 
 def test_removal_is_taken_seriously_and_more_so_each_time() -> None:
-    delays = Backoff(room_module.AFTER_REMOVAL, room_module.LONGEST_AFTER_REMOVAL)
+    delays = Backoff(room_module.REMOVED_RETRY_DELAY_S, room_module.MAX_REMOVED_RETRY_DELAY_S)
     first, *_, last = (delays.next() for _ in range(8))
     assert 5 < first < 20 < 200 < last
 
@@ -104,7 +104,7 @@ async def test_a_room_that_is_deleted_is_joined_again(livekit: LiveKitServer, ro
 async def test_whose_identity_is_taken_says_by_whom_and_waits_until_it_is_free(
     livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room_module, "RIVAL_LOOK", 0.2)
+    monkeypatch.setattr(room_module, "IDENTITY_POLL_S", 0.2)
     async with joined(livekit, room) as first:
         async with joined(livekit, room) as second:
             await eventually(lambda: "waiting until it leaves" in str(first.connection.problem), "give way")

@@ -13,7 +13,7 @@ import pytest
 from livekit import api, rtc
 from livekit.rtc._proto.room_pb2 import DegradationPreference
 
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from tests.support.encoded import EncodedStream, encode
 
 PATIENCE = 20.0
@@ -40,7 +40,7 @@ class Publisher:
     video: EncodedStream
     handed: int = field(default=0, init=False)
 
-    def hand_over(self, number: int) -> bool:
+    def submit(self, number: int) -> bool:
         """Give one access unit to WebRTC."""
         self.handed += 1
         return self.source.capture_frame(
@@ -62,7 +62,7 @@ class Publisher:
         """Hand the first keyframe over until feedback says that somebody takes it."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            self.hand_over(0)
+            self.submit(0)
             await asyncio.sleep(0.02)
             feedback = self.source.take_feedback()
             if feedback.keyframe_requested or feedback.rate_control is not None:
@@ -82,7 +82,7 @@ class Publisher:
         """The codec of the outbound stream, once it is known, in lower case."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            self.hand_over(0)
+            self.submit(0)
             stats = (await self.room.get_rtc_stats()).publisher_stats
             codecs = {
                 entry.codec.rtc.id: entry.codec.codec.mime_type
@@ -103,7 +103,7 @@ class Publisher:
         for _ in range(TRIES):
             before = await self.settled_frames_encoded()
             for number in numbers:
-                self.hand_over(number)
+                self.submit(number)
                 await asyncio.sleep(spacing)
             if await self.settled_frames_encoded() - before == len(numbers):
                 return True
@@ -163,7 +163,7 @@ async def test_capture_frame_says_true_when_nobody_can_receive(
 ) -> None:
     async with publisher(livekit, room, video) as pinned:
         await pinned.room.disconnect()
-        assert pinned.hand_over(0) is True
+        assert pinned.submit(0) is True
 
 
 @pytest.mark.parametrize(("asked", "negotiated"), [("h264", "video/h264"), ("h265", "video/vp8")])
@@ -180,7 +180,7 @@ async def test_what_is_handed_over_before_the_first_feedback_is_lost(
     livekit: LiveKitServer, room: str, video: EncodedStream
 ) -> None:
     async with publisher(livekit, room, video) as pinned:
-        assert pinned.hand_over(0) is True
+        assert pinned.submit(0) is True
         feedback = pinned.source.take_feedback()
         assert not feedback.keyframe_requested
         assert feedback.rate_control is None
@@ -211,18 +211,18 @@ async def test_a_burst_is_accepted_and_lost_and_nothing_passes_until_the_keyfram
     async with publisher(livekit, room, video) as pinned:
         await pinned.wait_until_encoder_runs()
         before = await pinned.settled_frames_encoded()
-        assert {pinned.hand_over(number) for number in range(BURST)} == {True}
+        assert {pinned.submit(number) for number in range(BURST)} == {True}
         after_burst = await pinned.settled_frames_encoded()
         assert after_burst - before < BURST // 2
 
         pinned.source.take_feedback()
         for number in range(BURST, BURST + 10):
-            pinned.hand_over(number)
+            pinned.submit(number)
             await asyncio.sleep(0.02)
         assert pinned.source.take_feedback().keyframe_requested
         assert await pinned.settled_frames_encoded() == after_burst
 
-        pinned.hand_over(0)
+        pinned.submit(0)
         assert await pinned.settled_frames_encoded() == after_burst + 1
 
 

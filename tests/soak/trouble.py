@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from tests.soak.audience import Watcher
 from tests.soak.encoder import IDLE_TIMEOUT, Order
 from tests.soak.ledger import Ledger

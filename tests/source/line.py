@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from ingestd.config import Address, SourceConfig
-from ingestd.source.guard import Guard
+from ingestd.source.admission import Admission
+from ingestd.source.connection import MAX_TURN_S, EncoderConnection
 from ingestd.source.listener import Listener
-from ingestd.source.session import LONGEST_TURN, Session
 
 PATIENCE = 10.0
 THE_END = "ingestd is stopping"
@@ -25,24 +25,24 @@ class Stream:
 
     events: list[str] = field(default_factory=list)
     received: bytearray = field(default_factory=bytearray)
-    sessions: list[Session] = field(default_factory=list)
+    connections_: list[EncoderConnection] = field(default_factory=list)
     errors: list[str | None] = field(default_factory=list)
     cut: list[bool] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def encoder_connected(self, session: Session) -> None:
-        self.sessions.append(session)
+    def encoder_connected(self, connection: EncoderConnection) -> None:
+        self.connections_.append(connection)
         self.say("connected")
 
-    def encoder_data(self, session: Session, data: memoryview) -> None:
-        assert session is self.sessions[-1], "data of an encoder that is gone"
+    def encoder_data(self, connection: EncoderConnection, data: memoryview) -> None:
+        assert connection is self.connections_[-1], "data of an encoder that is gone"
         self.received += data
         self.say()
 
-    def encoder_gone(self, session: Session, reason: str, error: str | None) -> None:
-        assert session in self.sessions, "gone before it came"
+    def encoder_gone(self, connection: EncoderConnection, reason: str, error: str | None) -> None:
+        assert connection in self.connections_, "gone before it came"
         self.errors.append(error)
-        self.cut.append(session.cut)
+        self.cut.append(connection.cut)
         self.say(f"gone: {reason}")
 
     def say(self, *events: str) -> None:
@@ -66,11 +66,11 @@ class Slow(Stream):
 
     busy: float = 0.0
 
-    def encoder_data(self, session: Session, data: memoryview) -> None:
+    def encoder_data(self, connection: EncoderConnection, data: memoryview) -> None:
         begun = time.monotonic()
-        time.sleep(2 * LONGEST_TURN)
+        time.sleep(2 * MAX_TURN_S)
         self.busy += time.monotonic() - begun
-        super().encoder_data(session, data)
+        super().encoder_data(connection, data)
 
 
 class Encoder:
@@ -113,13 +113,13 @@ class Encoder:
 @contextlib.asynccontextmanager
 async def listening(
     stream: Stream, address: Address = ANY_PORT, **config: Any
-) -> AsyncIterator[tuple[Listener, Guard]]:
+) -> AsyncIterator[tuple[Listener, Admission]]:
     """A listener for `stream`."""
-    guard = Guard(stream, SourceConfig(listen=address, **config), "cam")
-    listener = Listener(address, guard, "cam")
+    admission = Admission(stream, SourceConfig(listen=address, **config), "cam")
+    listener = Listener(address, admission, "cam")
     await listener.start()
     try:
-        yield listener, guard
+        yield listener, admission
     finally:
         await listener.stop(THE_END)
 

@@ -12,9 +12,9 @@ import uvloop
 
 from ingestd.config import Address, SourceConfig
 from ingestd.source import dialer as module
+from ingestd.source.admission import Admission
+from ingestd.source.connection import EncoderConnection
 from ingestd.source.dialer import Dialer
-from ingestd.source.guard import Guard
-from ingestd.source.session import Session
 from ingestd.tasks import Tasks
 from tests.source.line import PATIENCE, THE_END, Encoder, Stream, eventually
 from tests.support.ports import free_port
@@ -29,20 +29,20 @@ def failed(name: str, error: BaseException) -> None:
 @pytest.fixture(autouse=True)
 def _no_task_fails(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # Tests have less patience than users.
-    monkeypatch.setattr(module, "FIRST_DELAY", 0.02)
+    monkeypatch.setattr(module, "FIRST_RETRY_DELAY_S", 0.02)
     failures.clear()
     yield
     assert failures == []
 
 
 @asynccontextmanager
-async def dialling(stream: Stream, address: Address) -> AsyncIterator[tuple[Dialer, Guard]]:
+async def dialling(stream: Stream, address: Address) -> AsyncIterator[tuple[Dialer, Admission]]:
     tasks = Tasks(failed)
-    guard = Guard(stream, SourceConfig(connect=address), "cam")
-    dialer = Dialer(address, guard, "cam", tasks)
+    admission = Admission(stream, SourceConfig(connect=address), "cam")
+    dialer = Dialer(address, admission, "cam", tasks)
     await dialer.start()
     try:
-        yield dialer, guard
+        yield dialer, admission
     finally:
         await dialer.stop(THE_END)
         await tasks.close()
@@ -72,16 +72,16 @@ def tcp() -> Address:
 
 async def test_it_dials_until_somebody_listens() -> None:
     stream, address = Stream(), tcp()
-    async with dialling(stream, address) as (dialer, guard):
-        await eventually(lambda: guard.connections["failed"] >= 3)
+    async with dialling(stream, address) as (dialer, admission):
+        await eventually(lambda: admission.connections["failed"] >= 3)
         assert dialer.problem is None
         with server(address) as listening:
             encoder = await accept(listening)
             await encoder.send(b"pictures")
             await stream.until(lambda: stream.received == b"pictures")
-            assert guard.connections["accepted"] == 1
-            assert guard.current is not None
-            assert guard.current.peer == f"127.0.0.1:{address.port}"
+            assert admission.connections["accepted"] == 1
+            assert admission.current is not None
+            assert admission.current.peer == f"127.0.0.1:{address.port}"
             encoder.hang_up()
             await stream.until_events(2)
 
@@ -89,14 +89,14 @@ async def test_it_dials_until_somebody_listens() -> None:
 async def test_it_dials_again_after_each_end() -> None:
     stream, address = Stream(), tcp()
     with server(address) as listening:
-        async with dialling(stream, address) as (_, guard):
+        async with dialling(stream, address) as (_, admission):
             for number in range(3):
                 encoder = await accept(listening)
                 await stream.until_events(2 * number + 1)
                 encoder.reset() if number == 1 else encoder.hang_up()
                 await stream.until_events(2 * number + 2)
             encoder = await accept(listening)
-            await eventually(lambda: guard.connections["accepted"] == 4)
+            await eventually(lambda: admission.connections["accepted"] == 4)
             encoder.hang_up()
     assert stream.errors[:3] == [None, "connection_lost", None]
 
@@ -111,14 +111,14 @@ async def test_one_that_hangs_up_at_once_is_dialled_ever_more_seldom() -> None:
                 at.append(loop.time())
                 encoder.hang_up()
             # One delay before each dial but the first, doubled each time, and shortened by up to half.
-            assert at[6] - at[5] >= module.FIRST_DELAY * 2**5 / 2
+            assert at[6] - at[5] >= module.FIRST_RETRY_DELAY_S * 2**5 / 2
             encoder = await accept(listening)
             await encoder.send(b"pictures")
             await stream.until(lambda: stream.received == b"pictures")
             begun = loop.time()
             encoder.hang_up()
             await accept(listening)
-            assert loop.time() - begun < module.FIRST_DELAY * 2**5 / 2
+            assert loop.time() - begun < module.FIRST_RETRY_DELAY_S * 2**5 / 2
 
 
 async def test_it_holds_one_connection() -> None:
@@ -129,15 +129,15 @@ async def test_it_holds_one_connection() -> None:
             await encoder.send(b"x")
             await stream.until(lambda: stream.received == b"x")
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(10 * module.FIRST_DELAY):
+                async with asyncio.timeout(10 * module.FIRST_RETRY_DELAY_S):
                     await asyncio.get_running_loop().sock_accept(listening)
 
 
 async def test_a_silent_encoder_is_left_and_dialled_again() -> None:
     stream, address = Stream(), tcp()
     tasks = Tasks(failed)
-    guard = Guard(stream, SourceConfig(connect=address, idle_timeout=0.1), "cam")
-    dialer = Dialer(address, guard, "cam", tasks)
+    admission = Admission(stream, SourceConfig(connect=address, idle_timeout=0.1), "cam")
+    dialer = Dialer(address, admission, "cam", tasks)
     with server(address) as listening:
         await dialer.start()
         silent = await accept(listening)
@@ -151,20 +151,20 @@ async def test_a_silent_encoder_is_left_and_dialled_again() -> None:
 async def test_it_hangs_up_when_it_stops() -> None:
     stream, address = Stream(), tcp()
     with server(address) as listening:
-        async with dialling(stream, address) as (dialer, guard):
+        async with dialling(stream, address) as (dialer, admission):
             encoder = await accept(listening)
             await stream.until_events(1)
             await dialer.stop("the stream's configuration changed")
             assert stream.events == ["connected", "gone: the stream's configuration changed"]
             assert await encoder.read() == b""
-            assert guard.current is None
+            assert admission.current is None
             assert dialer.problem == f"{address} is not dialled"
 
 
 async def test_it_stops_while_nobody_answers() -> None:
     stream, address = Stream(), tcp()
-    async with dialling(stream, address) as (dialer, guard):
-        await eventually(lambda: guard.connections["failed"] >= 1)
+    async with dialling(stream, address) as (dialer, admission):
+        await eventually(lambda: admission.connections["failed"] >= 1)
         async with asyncio.timeout(1):
             await dialer.stop(THE_END)
     assert stream.events == []
@@ -172,29 +172,29 @@ async def test_it_stops_while_nobody_answers() -> None:
 
 async def test_a_dialer_that_never_started_can_be_stopped() -> None:
     address = tcp()
-    guard = Guard(Stream(), SourceConfig(connect=address), "cam")
-    dialer = Dialer(address, guard, "cam", Tasks(failed))
+    admission = Admission(Stream(), SourceConfig(connect=address), "cam")
+    dialer = Dialer(address, admission, "cam", Tasks(failed))
     assert dialer.problem == f"{address} is not dialled"
     await dialer.stop(THE_END)
 
 
 async def test_a_socket_in_the_file_system(tmp_path: Path) -> None:
     stream, address = Stream(), Address("unix", path=str(tmp_path / "cam.sock"))
-    async with dialling(stream, address) as (_, guard):
-        await eventually(lambda: guard.connections["failed"] >= 1)
+    async with dialling(stream, address) as (_, admission):
+        await eventually(lambda: admission.connections["failed"] >= 1)
         with server(address) as listening:
             encoder = await accept(listening)
             await encoder.send(b"local")
             await stream.until(lambda: stream.received == b"local")
-            assert guard.current is not None
-            assert guard.current.peer == "unix"
+            assert admission.current is not None
+            assert admission.current.peer == "unix"
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 64 + ".example"])
 async def test_a_host_that_cannot_be_resolved_is_dialled_on(host: str) -> None:
     address = Address("tcp", host, 5004)
-    async with dialling(Stream(), address) as (dialer, guard):
-        await eventually(lambda: guard.connections["failed"] >= 1 or failures != [])
+    async with dialling(Stream(), address) as (dialer, admission):
+        await eventually(lambda: admission.connections["failed"] >= 1 or failures != [])
         assert dialer.problem is None
 
 
@@ -202,13 +202,13 @@ async def test_a_dial_that_succeeds_as_it_is_given_up_does_not_keep_the_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Busy(Stream):
-        def encoder_connected(self, session: Session) -> None:
-            super().encoder_connected(session)
-            if len(self.sessions) == 1:
-                time.sleep(2 * module.DIAL_TIMEOUT)
-                monkeypatch.setattr(module, "DIAL_TIMEOUT", PATIENCE)
+        def encoder_connected(self, connection: EncoderConnection) -> None:
+            super().encoder_connected(connection)
+            if len(self.connections_) == 1:
+                time.sleep(2 * module.DIAL_TIMEOUT_S)
+                monkeypatch.setattr(module, "DIAL_TIMEOUT_S", PATIENCE)
 
-    monkeypatch.setattr(module, "DIAL_TIMEOUT", 0.4)
+    monkeypatch.setattr(module, "DIAL_TIMEOUT_S", 0.4)
     stream, address = Busy(), tcp()
     with server(address) as listening:
         async with dialling(stream, address):
@@ -223,12 +223,12 @@ async def test_a_dial_that_succeeds_as_it_is_given_up_does_not_keep_the_line(
 
 
 async def test_a_host_that_swallows_packets_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DIAL_TIMEOUT", 0.1)
+    monkeypatch.setattr(module, "DIAL_TIMEOUT_S", 0.1)
     # A listener whose queue is full lets nobody in, and says nothing.
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         port = full.getsockname()[1]
         waiting = [socket.create_connection(("127.0.0.1", port))]
-        async with dialling(Stream(), Address("tcp", "127.0.0.1", port)) as (_, guard):
-            await eventually(lambda: guard.connections["failed"] >= 1)
+        async with dialling(Stream(), Address("tcp", "127.0.0.1", port)) as (_, admission):
+            await eventually(lambda: admission.connections["failed"] >= 1)
         for connection in waiting:
             connection.close()

@@ -11,28 +11,28 @@ from structlog.testing import capture_logs
 
 from ingestd.config import Address, SourceConfig
 from ingestd.errors import AddressError
-from ingestd.limited import Limited
-from ingestd.source import guard as guard_module
-from ingestd.source.guard import LONGEST_WAIT, MOST_WAITING, Guard
-from ingestd.source.session import LONGEST_TURN, RECEIVE_BUFFER_BYTES, Session
+from ingestd.log_limiter import LogLimiter
+from ingestd.source import admission as admission_module
+from ingestd.source.admission import MAX_WAIT_S, MAX_WAITING, Admission
+from ingestd.source.connection import MAX_TURN_S, RECEIVE_BUFFER_BYTES, EncoderConnection
 from tests.source.line import ANY_PORT, THE_END, Encoder, Slow, Stream, eventually, listening
 
 
 async def test_bytes_arrive_as_they_were_sent() -> None:
     stream = Stream()
     data = bytes(range(256)) * (RECEIVE_BUFFER_BYTES // 128)  # twice what fits into the buffer
-    async with listening(stream) as (listener, guard):
+    async with listening(stream) as (listener, admission):
         encoder = Encoder.dial(listener.address)
         await encoder.send(data)
         await stream.until(lambda: len(stream.received) == len(data))
         assert stream.received == data
         assert stream.events == ["connected"]
-        assert guard.current is stream.sessions[0]
-        assert guard.current.peer == encoder.name
-        assert guard.connections["accepted"] == 1
+        assert admission.current is stream.connections_[0]
+        assert admission.current.peer == encoder.name
+        assert admission.connections["accepted"] == 1
         encoder.hang_up()
         assert await stream.until_events(2) == ["connected", "gone: the encoder closed the connection"]
-        assert guard.current is None
+        assert admission.current is None
 
 
 async def test_what_was_sent_before_the_end_arrives_before_the_end() -> None:
@@ -47,13 +47,13 @@ async def test_what_was_sent_before_the_end_arrives_before_the_end() -> None:
 
 async def test_the_next_encoder_may_come_when_the_first_is_gone() -> None:
     stream = Stream()
-    async with listening(stream) as (listener, guard):
+    async with listening(stream) as (listener, admission):
         for _ in range(3):
             encoder = Encoder.dial(listener.address)
-            await stream.until(lambda: guard.current is not None)
+            await stream.until(lambda: admission.current is not None)
             encoder.hang_up()
-            await stream.until(lambda: guard.current is None)
-        assert guard.connections["accepted"] == 3
+            await stream.until(lambda: admission.current is None)
+        assert admission.connections["accepted"] == 3
         assert stream.events == ["connected", "gone: the encoder closed the connection"] * 3
 
 
@@ -75,7 +75,7 @@ async def test_an_encoder_that_has_finished_but_does_not_read() -> None:
     async with listening(stream, idle_timeout="0") as (listener, _):
         encoder = Encoder.dial(listener.address)
         await stream.until_events(1)
-        while stream.sessions[0].send(b"x" * 100_000):
+        while stream.connections_[0].send(b"x" * 100_000):
             pass
         encoder.connection.shutdown(socket.SHUT_WR)
         assert (await stream.until_events(2))[1] == "gone: the encoder closed the connection"
@@ -104,9 +104,9 @@ async def test_an_encoder_that_falls_silent() -> None:
 
 async def test_an_encoder_we_are_too_busy_to_read_is_not_silent() -> None:
     class Busy(Stream):
-        def encoder_data(self, session: Session, data: memoryview) -> None:
+        def encoder_data(self, connection: EncoderConnection, data: memoryview) -> None:
             begins = not self.received
-            super().encoder_data(session, data)
+            super().encoder_data(connection, data)
             if begins:
                 encoder.connection.send(b" and wait")
                 time.sleep(0.3)
@@ -122,7 +122,7 @@ async def test_an_encoder_we_are_too_busy_to_read_is_not_silent() -> None:
 
 async def test_an_encoder_that_goes_on_sending_is_not_silent() -> None:
     stream, loop = Stream(), asyncio.get_running_loop()
-    async with listening(stream, idle_timeout=0.4) as (listener, guard):
+    async with listening(stream, idle_timeout=0.4) as (listener, admission):
         encoder = Encoder.dial(listener.address)
         end = loop.time() + 1.0
         sent = 0
@@ -131,43 +131,43 @@ async def test_an_encoder_that_goes_on_sending_is_not_silent() -> None:
             sent += 1
             await stream.until(lambda count=sent: len(stream.received) == count)  # type: ignore[misc]
         assert stream.events == ["connected"]
-        assert guard.current is not None
+        assert admission.current is not None
 
 
 async def test_without_an_idle_timeout_silence_is_allowed() -> None:
     stream = Stream()
-    async with listening(stream, idle_timeout="0") as (listener, guard):
+    async with listening(stream, idle_timeout="0") as (listener, admission):
         encoder = Encoder.dial(listener.address)
         await stream.until_events(1)
-        assert guard.current is not None
-        assert guard.current._idle is None
+        assert admission.current is not None
+        assert admission.current._idle is None
         encoder.hang_up()
         await stream.until_events(2)
 
 
 async def test_an_encoder_that_is_cut_off_by_us() -> None:
     stream = Stream()
-    async with listening(stream) as (listener, guard):
+    async with listening(stream) as (listener, admission):
         encoder = Encoder.dial(listener.address)
         await stream.until_events(1)
-        stream.sessions[0].close("bad_header: see above", "bad_header")
-        stream.sessions[0].close("a second reason is not heard")
+        stream.connections_[0].close("bad_header: see above", "bad_header")
+        stream.connections_[0].close("a second reason is not heard")
         assert await encoder.read() == b""
         assert (await stream.until_events(2))[1] == "gone: bad_header: see above"
         assert (stream.errors, stream.cut) == (["bad_header"], [True])
-        assert guard.current is None
+        assert admission.current is None
 
 
 async def test_an_encoder_that_is_there_when_we_stop() -> None:
     stream = Stream()
-    async with listening(stream) as (listener, guard):
+    async with listening(stream) as (listener, admission):
         encoder = Encoder.dial(listener.address)
         await stream.until_events(1)
         await listener.stop("the stream's configuration changed")
         assert stream.events[1:] == ["gone: the stream's configuration changed"]
         assert await encoder.read() == b""
         assert (stream.errors, stream.cut) == ([None], [True])
-        assert guard.current is None
+        assert admission.current is None
         with pytest.raises(ConnectionRefusedError):
             Encoder.dial(listener.address)
         await listener.stop(THE_END)
@@ -178,15 +178,15 @@ async def test_an_encoder_that_is_there_when_we_stop() -> None:
 async def test_an_encoder_that_comes_while_we_stop_is_not_left_behind(turns: int) -> None:
     stream = Stream()
     with capture_logs() as lines:
-        async with listening(stream) as (listener, guard):
+        async with listening(stream) as (listener, admission):
             encoder = Encoder.dial(listener.address)
-            for _ in range(turns):  # accepted, then told to the guard
+            for _ in range(turns):  # accepted, then told to the admission
                 await asyncio.sleep(0)
             await listener.stop(THE_END)
             # asyncio's own loop loses sight of one that it has only just accepted.
             if isinstance(asyncio.get_running_loop(), uvloop.Loop):
                 assert await encoder.read() == b""
-            assert guard.current is None
+            assert admission.current is None
     assert stream.events in ([], ["connected", f"gone: {THE_END}"])
     assert [line for line in lines if line["event"] == "encoder refused"] == []
 
@@ -194,11 +194,11 @@ async def test_an_encoder_that_comes_while_we_stop_is_not_left_behind(turns: int
 async def test_an_encoder_that_comes_when_we_have_stopped_is_turned_away_quietly() -> None:
     stream = Stream()
     with capture_logs() as lines:
-        async with listening(stream) as (listener, guard):
-            guard.close(THE_END)
+        async with listening(stream) as (listener, admission):
+            admission.close(THE_END)
             encoder = Encoder.dial(listener.address)
             assert await encoder.read() == b""
-            assert set(guard.connections.values()) == {0}
+            assert set(admission.connections.values()) == {0}
     assert stream.events == []
     assert [line["event"] for line in lines] == ["waiting for the encoder"]
 
@@ -208,12 +208,12 @@ async def test_closing_when_the_connection_has_ended_is_harmless() -> None:
     async with listening(stream) as (listener, _):
         Encoder.dial(listener.address).hang_up()
         await stream.until_events(2)
-        session = stream.sessions[0]
-        await session.wait_closed()
-        session.close("too late")
-        assert not session.send(b"too late\n")
-        assert session._idle is not None
-        assert session._idle.cancelled()
+        connection = stream.connections_[0]
+        await connection.wait_closed()
+        connection.close("too late")
+        assert not connection.send(b"too late\n")
+        assert connection._idle is not None
+        assert connection._idle.cancelled()
         assert len(stream.events) == 2
 
 
@@ -225,7 +225,7 @@ async def test_bytes_that_are_slow_to_read_leave_half_of_the_time_to_others() ->
         await stream.until(lambda: len(stream.received) > 0)
         begun, stream.busy = time.monotonic(), 0.0
         await stream.until(lambda: len(stream.received) == len(data))
-        assert stream.busy >= 5 * LONGEST_TURN
+        assert stream.busy >= 5 * MAX_TURN_S
         assert time.monotonic() - begun >= 1.8 * stream.busy
         await sending
         encoder.hang_up()
@@ -240,28 +240,28 @@ async def test_an_end_while_we_give_way_is_an_end_like_any_other() -> None:
         await stream.until(lambda: stream.received == b"slow")
         await listener.stop(THE_END)
         assert await encoder.read() == b""
-        await asyncio.sleep(3 * LONGEST_TURN)  # until the turn would have ended
+        await asyncio.sleep(3 * MAX_TURN_S)  # until the turn would have ended
     assert stream.events == ["connected", f"gone: {THE_END}"]
 
 
 async def test_what_waits_in_the_socket_is_known() -> None:
     stream, loop = Stream(), asyncio.get_running_loop()
-    async with listening(stream) as (listener, guard):
-        assert not guard.new_session().unread()
+    async with listening(stream) as (listener, admission):
+        assert not admission.new_connection().unread()
         encoder = Encoder.dial(listener.address)
         await encoder.send(b"first")
         await stream.until(lambda: stream.received == b"first")
-        session = stream.sessions[0]
-        assert not session.unread()
+        connection = stream.connections_[0]
+        assert not connection.unread()
         encoder.connection.send(b"second")  # the loop has not turned since
         deadline = loop.time() + 5
-        while not session.unread():
+        while not connection.unread():
             assert loop.time() < deadline
         await stream.until(lambda: stream.received == b"firstsecond")
-        assert not session.unread()
+        assert not connection.unread()
         encoder.hang_up()
         await stream.until_events(2)
-        assert not session.unread()
+        assert not connection.unread()
 
 
 # One encoder at a time.
@@ -269,23 +269,23 @@ async def test_what_waits_in_the_socket_is_known() -> None:
 
 async def test_a_second_encoder_is_turned_away_when_the_first_has_had_time_to_go() -> None:
     stream, loop = Stream(), asyncio.get_running_loop()
-    async with listening(stream, second_encoder="reject") as (listener, guard):
+    async with listening(stream, second_encoder="reject") as (listener, admission):
         first = Encoder.dial(listener.address)
         await stream.until_events(1)
         begun = loop.time()
         second = Encoder.dial(listener.address)
         second.connection.send(b"mine")
         assert await second.read() == b""
-        assert loop.time() - begun > LONGEST_WAIT / 2
+        assert loop.time() - begun > MAX_WAIT_S / 2
         await first.send(b"still here")
         await stream.until(lambda: stream.received == b"still here")
         assert stream.events == ["connected"]
-        assert guard.connections == {"accepted": 1, "second_encoder": 1, "not_allowed": 0, "failed": 0}
+        assert admission.connections == {"accepted": 1, "second_encoder": 1, "not_allowed": 0, "failed": 0}
 
 
 async def test_an_encoder_that_comes_back_before_the_end_of_its_old_connection_was_read_is_admitted() -> None:
     stream = Slow()
-    async with listening(stream, second_encoder="reject") as (listener, guard):
+    async with listening(stream, second_encoder="reject") as (listener, admission):
         encoder = Encoder.dial(listener.address)
         await encoder.send(b"before, ")
         await stream.until(lambda: stream.received == b"before, ")
@@ -294,14 +294,14 @@ async def test_an_encoder_that_comes_back_before_the_end_of_its_old_connection_w
         await again.send(b"after")
         await stream.until(lambda: stream.received == b"before, after")
         assert stream.events == ["connected", "gone: the encoder closed the connection", "connected"]
-        assert guard.current is stream.sessions[1]
-        assert guard.connections == {"accepted": 2, "second_encoder": 0, "not_allowed": 0, "failed": 0}
+        assert admission.current is stream.connections_[1]
+        assert admission.connections == {"accepted": 2, "second_encoder": 0, "not_allowed": 0, "failed": 0}
 
 
 async def test_an_encoder_that_comes_back_waits_for_all_that_it_sent_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(guard_module, "LONGEST_WAIT", LONGEST_TURN / 10)
+    monkeypatch.setattr(admission_module, "MAX_WAIT_S", MAX_TURN_S / 10)
     stream = Slow()
     async with listening(stream) as (listener, _):
         encoder = Encoder.dial(listener.address)
@@ -317,23 +317,23 @@ async def test_an_encoder_that_comes_back_waits_for_all_that_it_sent_before(
 
 @pytest.fixture
 def _endless_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard_module, "LONGEST_WAIT", 100.0)
+    monkeypatch.setattr(admission_module, "MAX_WAIT_S", 100.0)
 
 
-async def waits(guard: Guard, count: int) -> None:
-    await eventually(lambda: len(guard._waiting) == count)
+async def waits(admission: Admission, count: int) -> None:
+    await eventually(lambda: len(admission._waiting) == count)
 
 
 @pytest.mark.usefixtures("_endless_wait")
 async def test_all_that_an_encoder_sends_while_it_waits_arrives_when_it_is_admitted() -> None:
     stream, data = Stream(), bytes(range(256)) * (RECEIVE_BUFFER_BYTES // 64)  # four times the buffer
-    async with listening(stream) as (listener, guard):
+    async with listening(stream) as (listener, admission):
         first = Encoder.dial(listener.address)
         await stream.until_events(1)
         second = Encoder.dial(listener.address)
         await second.send(data)
         second.hang_up()
-        await waits(guard, 1)
+        await waits(admission, 1)
         await first.send(b"still here")
         await stream.until(lambda: stream.received == b"still here")
         first.hang_up()
@@ -345,63 +345,63 @@ async def test_all_that_an_encoder_sends_while_it_waits_arrives_when_it_is_admit
 @pytest.mark.usefixtures("_endless_wait")
 async def test_encoders_that_wait_are_admitted_in_the_order_in_which_they_came() -> None:
     stream = Stream()
-    async with listening(stream) as (listener, guard):
+    async with listening(stream) as (listener, admission):
         first = Encoder.dial(listener.address)
         await stream.until_events(1)
         second = Encoder.dial(listener.address)
-        await waits(guard, 1)
+        await waits(admission, 1)
         third = Encoder.dial(listener.address)
-        await waits(guard, 2)
+        await waits(admission, 2)
         first.hang_up()
         await stream.until_events(3)
-        assert stream.sessions[-1].peer == second.name
+        assert stream.connections_[-1].peer == second.name
         second.hang_up()
         await stream.until_events(5)
-        assert stream.sessions[-1].peer == third.name
-        assert guard.connections["second_encoder"] == 0
+        assert stream.connections_[-1].peer == third.name
+        assert admission.connections["second_encoder"] == 0
 
 
 @pytest.mark.usefixtures("_endless_wait")
 async def test_no_more_than_a_few_encoders_wait() -> None:
     stream = Stream()
-    async with listening(stream) as (listener, guard):
+    async with listening(stream) as (listener, admission):
         first = Encoder.dial(listener.address)
         await stream.until_events(1)
-        waiting = [Encoder.dial(listener.address) for _ in range(MOST_WAITING)]
-        await waits(guard, MOST_WAITING)
+        waiting = [Encoder.dial(listener.address) for _ in range(MAX_WAITING)]
+        await waits(admission, MAX_WAITING)
         assert await Encoder.dial(listener.address).read() == b""
-        assert guard.connections["second_encoder"] == 1
+        assert admission.connections["second_encoder"] == 1
         first.hang_up()
         await stream.until_events(3)
-        assert stream.sessions[-1].peer == waiting[0].name
+        assert stream.connections_[-1].peer == waiting[0].name
 
 
 @pytest.mark.usefixtures("_endless_wait")
 async def test_an_encoder_that_leaves_while_it_waits_was_turned_away() -> None:
     stream = Stream()
-    async with listening(stream) as (listener, guard):
+    async with listening(stream) as (listener, admission):
         first = Encoder.dial(listener.address)
         await stream.until_events(1)
         second = Encoder.dial(listener.address)
-        await waits(guard, 1)
+        await waits(admission, 1)
         second.hang_up()
-        await waits(guard, 0)
-        assert guard.connections["second_encoder"] == 1
+        await waits(admission, 0)
+        assert admission.connections["second_encoder"] == 1
         first.hang_up()
         assert await stream.until_events(2) == ["connected", "gone: the encoder closed the connection"]
-        assert guard.current is None
+        assert admission.current is None
 
 
 @pytest.mark.usefixtures("_endless_wait")
 async def test_an_encoder_that_waits_when_we_stop_is_never_admitted() -> None:
     stream = Stream()
     with capture_logs() as lines:
-        async with listening(stream) as (listener, guard):
+        async with listening(stream) as (listener, admission):
             first = Encoder.dial(listener.address)
             await stream.until_events(1)
             second = Encoder.dial(listener.address)
             second.connection.send(b"unheard")
-            await waits(guard, 1)
+            await waits(admission, 1)
             await listener.stop(THE_END)
             assert await first.read() == await second.read() == b""
     assert stream.events == ["connected", f"gone: {THE_END}"]
@@ -412,16 +412,16 @@ async def test_an_encoder_that_waits_when_we_stop_is_never_admitted() -> None:
 @pytest.mark.usefixtures("_endless_wait")
 async def test_an_encoder_that_waits_is_not_silent_before_it_is_admitted() -> None:
     stream, loop = Stream(), asyncio.get_running_loop()
-    async with listening(stream, idle_timeout=0.4) as (listener, guard):
+    async with listening(stream, idle_timeout=0.4) as (listener, admission):
         first = Encoder.dial(listener.address)
         await stream.until_events(1)
         second = Encoder.dial(listener.address)
-        await waits(guard, 1)
+        await waits(admission, 1)
         end = loop.time() + 0.5
         while loop.time() < end:
             await first.send(b"x")
             await asyncio.sleep(0.01)
-        assert len(guard._waiting) == 1
+        assert len(admission._waiting) == 1
         begun = loop.time()
         first.hang_up()
         await stream.until_events(3)
@@ -433,7 +433,7 @@ async def test_an_encoder_that_waits_is_not_silent_before_it_is_admitted() -> No
 
 async def test_a_second_encoder_takes_the_place_of_the_first() -> None:
     stream = Stream()
-    async with listening(stream, second_encoder="replace") as (listener, guard):
+    async with listening(stream, second_encoder="replace") as (listener, admission):
         first = Encoder.dial(listener.address)
         await stream.until_events(1)
         second = Encoder.dial(listener.address)
@@ -447,9 +447,9 @@ async def test_a_second_encoder_takes_the_place_of_the_first() -> None:
         assert await first.read() == b""
         await second.send(b"mine")
         await stream.until(lambda: stream.received == b"mine")
-        await stream.sessions[0].wait_closed()
-        assert guard.current is stream.sessions[1]
-        assert guard.connections["accepted"] == 2
+        await stream.connections_[0].wait_closed()
+        assert admission.current is stream.connections_[1]
+        assert admission.connections["accepted"] == 2
         assert len(stream.events) == 3
 
 
@@ -458,22 +458,22 @@ async def test_a_second_encoder_takes_the_place_of_the_first() -> None:
 
 async def test_a_peer_outside_the_allowed_networks_is_turned_away() -> None:
     stream = Stream()
-    async with listening(stream, allow=["10.0.0.0/8"]) as (listener, guard):
+    async with listening(stream, allow=["10.0.0.0/8"]) as (listener, admission):
         encoder = Encoder.dial(listener.address)
         assert await encoder.read() == b""
-        assert guard.connections == {"accepted": 0, "second_encoder": 0, "not_allowed": 1, "failed": 0}
+        assert admission.connections == {"accepted": 0, "second_encoder": 0, "not_allowed": 1, "failed": 0}
         assert stream.events == []
 
 
 async def test_a_peer_that_resets_the_connection_before_we_know_its_address() -> None:
     stream = Stream()
     with capture_logs() as lines:
-        async with listening(stream) as (listener, guard):
+        async with listening(stream) as (listener, admission):
             Encoder.dial(listener.address).reset()
-            await eventually(lambda: sum(guard.connections.values()) == 1)
+            await eventually(lambda: sum(admission.connections.values()) == 1)
             # uvloop never learns the address, and asyncio finds out only when it reads.
             known = stream.events != []
-            assert guard.connections["accepted" if known else "failed"] == 1
+            assert admission.connections["accepted" if known else "failed"] == 1
     refusals = [line["reason"] for line in lines if line["event"] == "encoder refused"]
     assert refusals == [] if known else ["it reset the connection before we had accepted it"]
 
@@ -481,12 +481,12 @@ async def test_a_peer_that_resets_the_connection_before_we_know_its_address() ->
 async def test_a_peer_outside_the_allowed_networks_replaces_nobody() -> None:
     stream = Stream()
     allow = ["127.0.0.1/32"]
-    async with listening(stream, allow=allow, second_encoder="replace") as (listener, guard):
+    async with listening(stream, allow=allow, second_encoder="replace") as (listener, admission):
         first = Encoder.dial(listener.address)
         await stream.until_events(1)
         assert await Encoder.dial(listener.address, "127.0.0.2").read() == b""
         assert stream.events == ["connected"]
-        assert guard.connections["not_allowed"] == 1
+        assert admission.connections["not_allowed"] == 1
         first.hang_up()
 
 
@@ -494,14 +494,14 @@ async def test_a_peer_that_is_turned_away_again_and_again_is_logged_once_a_secon
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(guard_module, "Limited", lambda: Limited(clock=lambda: now))
+    monkeypatch.setattr(admission_module, "LogLimiter", lambda: LogLimiter(clock=lambda: now))
     with capture_logs() as lines:
-        async with listening(Stream(), allow=["10.0.0.0/8"]) as (listener, guard):
+        async with listening(Stream(), allow=["10.0.0.0/8"]) as (listener, admission):
             for host in ["127.0.0.1", "127.0.0.1", "127.0.0.1", "127.0.0.2"]:
                 assert await Encoder.dial(listener.address, host).read() == b""
             now = 101.0
             assert await Encoder.dial(listener.address).read() == b""
-            assert guard.connections["not_allowed"] == 5
+            assert admission.connections["not_allowed"] == 5
     refusals = [line for line in lines if line["event"] == "encoder refused"]
     assert [(line["peer"].partition(":")[0], line.get("suppressed")) for line in refusals] == [
         ("127.0.0.1", None),
@@ -516,11 +516,11 @@ async def test_a_listener_on_ipv6_knows_who_dials() -> None:
     except OSError:
         pytest.skip("no IPv6 on the loopback interface: enable it (net.ipv6.conf.lo.disable_ipv6=0)")
     stream = Stream()
-    async with listening(stream, Address("tcp", "::1", 0)) as (listener, guard):
+    async with listening(stream, Address("tcp", "::1", 0)) as (listener, admission):
         encoder = socket.create_connection(("::1", listener.address.port))
         await stream.until_events(1)
-        assert guard.current is not None
-        assert guard.current.peer == f"[::1]:{encoder.getsockname()[1]}"
+        assert admission.current is not None
+        assert admission.current.peer == f"[::1]:{encoder.getsockname()[1]}"
         encoder.close()
 
 
@@ -557,12 +557,15 @@ async def test_a_port_is_free_again_at_once() -> None:
 async def test_a_socket_in_the_file_system(tmp_path: Path) -> None:
     path = tmp_path / "cam.sock"
     stream = Stream()
-    async with listening(stream, Address("unix", path=str(path)), allow=["10.0.0.0/8"]) as (listener, guard):
+    async with listening(stream, Address("unix", path=str(path)), allow=["10.0.0.0/8"]) as (
+        listener,
+        admission,
+    ):
         encoder = Encoder.dial(listener.address)
         await encoder.send(b"local")
         await stream.until(lambda: stream.received == b"local")
-        assert guard.current is not None
-        assert guard.current.peer == "unix"
+        assert admission.current is not None
+        assert admission.current.peer == "unix"
         encoder.hang_up()
         await stream.until_events(2)
     assert not path.exists()
@@ -638,31 +641,31 @@ async def test_lines_reach_the_encoder() -> None:
     async with listening(stream) as (listener, _):
         encoder = Encoder.dial(listener.address)
         await stream.until_events(1)
-        assert stream.sessions[0].send(b'{"type":"keyframe"}\n')
+        assert stream.connections_[0].send(b'{"type":"keyframe"}\n')
         assert await encoder.read() == b'{"type":"keyframe"}\n'
 
 
 async def test_an_encoder_that_never_reads_costs_nothing() -> None:
     stream, loop = Stream(), asyncio.get_running_loop()
-    async with listening(stream) as (listener, guard):
+    async with listening(stream) as (listener, admission):
         encoder = Encoder.dial(listener.address)
         await stream.until_events(1)
-        session = stream.sessions[0]
+        connection = stream.connections_[0]
         line = b"x" * 999 + b"\n"
         begun, sent = loop.time(), 0
-        while session.send(line):
+        while connection.send(line):
             sent += 1
             assert sent < 20_000, "it takes more than the kernel's buffers hold"
             if sent % 100 == 0:
                 await asyncio.sleep(0)
-        assert not session.send(line)
-        assert session._transport is not None
-        assert session._transport.get_write_buffer_size() <= 17 * 1024
+        assert not connection.send(line)
+        assert connection._transport is not None
+        assert connection._transport.get_write_buffer_size() <= 17 * 1024
         assert loop.time() - begun < 5
         # It goes on sending, unhindered.
         await encoder.send(b"picture")
         await stream.until(lambda: stream.received == b"picture")
-        assert guard.current is session
+        assert admission.current is connection
         # Once it reads, it hears us again.
         await encoder.read()
 
@@ -671,7 +674,7 @@ async def test_an_encoder_that_never_reads_costs_nothing() -> None:
                 pass
 
         draining = loop.create_task(drain())
-        await eventually(lambda: session.send(b"again\n"))
+        await eventually(lambda: connection.send(b"again\n"))
         encoder.connection.shutdown(socket.SHUT_WR)
         await draining
         await stream.until_events(2)
@@ -682,10 +685,10 @@ async def test_saying_something_to_an_encoder_that_is_gone_loses_nothing_it_has_
     scheme: str, tmp_path: Path
 ) -> None:
     class Talkative(Stream):
-        def encoder_data(self, session: Session, data: memoryview) -> None:
-            super().encoder_data(session, data)
+        def encoder_data(self, connection: EncoderConnection, data: memoryview) -> None:
+            super().encoder_data(connection, data)
             for _ in range(3):
-                session.send(b"line\n")
+                connection.send(b"line\n")
 
     stream, data = Talkative(), bytes(RECEIVE_BUFFER_BYTES + 1000)
     address = ANY_PORT if scheme == "tcp" else Address("unix", path=str(tmp_path / "cam.sock"))
@@ -703,17 +706,17 @@ async def test_an_encoder_that_never_reads_does_not_hold_up_the_end() -> None:
     async with listening(stream) as (listener, _):
         encoder = Encoder.dial(listener.address)
         await stream.until_events(1)
-        session = stream.sessions[0]
-        while session.send(b"x" * 100_000):
+        connection = stream.connections_[0]
+        while connection.send(b"x" * 100_000):
             pass
-        session.close("enough")
+        connection.close("enough")
         await stream.until_events(2)
         encoder.hang_up()
     assert stream.events == ["connected", "gone: enough"]
 
 
 async def test_nothing_is_said_on_a_connection_that_was_never_made() -> None:
-    guard = Guard(Stream(), SourceConfig(listen=ANY_PORT), "cam")
-    session = guard.new_session()
-    assert not session.send(b"hello\n")
-    session.close("never was")
+    admission = Admission(Stream(), SourceConfig(listen=ANY_PORT), "cam")
+    connection = admission.new_connection()
+    assert not connection.send(b"hello\n")
+    connection.close("never was")

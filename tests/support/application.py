@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from ingestd import AccessUnit, Codec, Drop, Publication, StreamFigures
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from tests.support.encoded import EncodedStream
 from tests.support.matching import Push, pushes
 

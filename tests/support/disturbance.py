@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingestd.demo.server import LiveKitServer
+from ingestd.devserver.livekit_server import LiveKitServer
 from tests.support.daemon import Daemon, Metrics, stream
 from tests.support.encoded import encode
 from tests.support.link import FAR, GOOD, Link, Quality

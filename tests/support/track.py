@@ -1,16 +1,15 @@
 """A track that the test plays."""
 
-from ingestd.media.access_unit import StreamInfo
-from ingestd.media.frame_metadata import FrameMetadata
-from ingestd.publish.publication import Feedback, Listener
+from ingestd.media.access_unit import FrameMetadata, StreamInfo
 from ingestd.publish.track import TrackOptions
+from ingestd.publish.track_keeper import Feedback, TrackListener
 from ingestd.tasks import Tasks
 
 
 class Track:
     """Stands in for the publication: what was handed over, and wishes of WebRTC's."""
 
-    def __init__(self, _options: TrackOptions, listener: Listener, _tasks: Tasks) -> None:
+    def __init__(self, _options: TrackOptions, listener: TrackListener, _tasks: Tasks) -> None:
         self._listener = listener
         self.info: StreamInfo | None = None
         self.open = self.closed = False
@@ -32,14 +31,14 @@ class Track:
     def publish(self) -> None:
         """The server has taken the track, and WebRTC encodes."""
         self.open = True
-        self._listener.publication_opened()
-        self._listener.publication_running()
+        self._listener.track_opened()
+        self._listener.track_running()
 
     async def close(self) -> None:
         self.lose()
         self.closed = True
 
-    def hand_over(self, data: bytes, _info: StreamInfo, *, metadata: FrameMetadata, **_: object) -> bool:
+    def submit(self, data: bytes, _info: StreamInfo, *, metadata: FrameMetadata, **_: object) -> bool:
         self.taken.append(data)
         self.metadata.append(metadata)
         self.frames_sent += 1
@@ -52,4 +51,4 @@ class Track:
         """The room is gone, and the track with it."""
         if self.open:
             self.open = False
-            self._listener.publication_closed()
+            self._listener.track_closed()

@@ -1,0 +1,64 @@
+"""The pictures that have been received and not been handed over yet, in order."""
+
+from collections import deque
+from dataclasses import replace
+
+from ingestd.delivery.gop import MAX_GOP_BYTES, MAX_GOP_PICTURES
+from ingestd.delivery.picture import Picture
+from ingestd.media.access_unit import AccessUnit
+
+
+class Backlog:
+    """A queue that knows how much memory it takes; whoever fills it looks at `share`."""
+
+    def __init__(self) -> None:
+        self._pictures: deque[Picture] = deque()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    @property
+    def first(self) -> Picture:
+        """The picture that has waited longest."""
+        return self._pictures[0]
+
+    @property
+    def last(self) -> Picture:
+        """The picture that came last."""
+        return self._pictures[-1]
+
+    @property
+    def share(self) -> float:
+        """How much there is of what may be held; above 1 it is too much."""
+        return max(self._bytes / MAX_GOP_BYTES, len(self._pictures) / MAX_GOP_PICTURES)
+
+    def append(self, picture: Picture) -> None:
+        """Put ``picture`` behind the others."""
+        self._pictures.append(picture)
+        self._bytes += len(picture.access_unit.data)
+
+    def replace_last(self, access_unit: AccessUnit) -> None:
+        """Put ``access_unit`` in the place of the one that came last."""
+        last = self._pictures.pop()
+        self._bytes -= len(last.access_unit.data)
+        self.append(replace(last, access_unit=access_unit))
+
+    def pop(self) -> Picture:
+        """Take out the picture that has waited longest."""
+        picture = self._pictures.popleft()
+        self._bytes -= len(picture.access_unit.data)
+        return picture
+
+    def before_newest_keyframe(self) -> int:
+        """Return how many pictures come before the newest keyframe; 0 where none waits."""
+        return max((i for i, p in enumerate(self._pictures) if p.access_unit.keyframe), default=0)
+
+    def before_oldest_keyframe(self) -> int:
+        """Return how many pictures come before the oldest keyframe; all where none waits."""
+        return next((i for i, p in enumerate(self._pictures) if p.access_unit.keyframe), len(self))
+
+    def clear(self) -> None:
+        """Hold nothing any more."""
+        self._pictures.clear()
+        self._bytes = 0

@@ -1,0 +1,33 @@
+"""How soon the encoder sends a keyframe that it was asked for: learned from those that came out of turn."""
+
+# Seconds after which the encoder is taken not to answer.
+MAX_ANSWER_S = 0.5
+# The next answer may take a little longer: so many times as long as the last, and a picture.
+ALLOWANCE_RATIO = 1.5
+PICTURE_ALLOWANCE_S = 0.05
+
+
+class KeyframeResponse:
+    """What became of the requests; every ``now`` is seconds on the monotonic clock."""
+
+    def __init__(self) -> None:
+        self._asked_at: float | None = None  # for a keyframe that has not come yet
+        self._took: float | None = None  # from the last request to its answer; None: there was none
+
+    def asked(self, now: float) -> None:
+        """The encoder is asked for a keyframe."""
+        if self._asked_at is not None and now - self._asked_at > MAX_ANSWER_S:
+            self._asked_at = self._took = None
+        if self._asked_at is None:
+            self._asked_at = now
+
+    def keyframe(self, now: float, *, in_turn: bool) -> None:
+        """A keyframe has come; one ``in_turn`` would have without a request."""
+        asked_at, self._asked_at = self._asked_at, None
+        if asked_at is not None and not in_turn:
+            self._took = now - asked_at if now - asked_at <= MAX_ANSWER_S else None
+
+    @property
+    def patience(self) -> float:
+        """Seconds within which an answer may be expected; 0 if none may."""
+        return ALLOWANCE_RATIO * self._took + PICTURE_ALLOWANCE_S if self._took is not None else 0.0

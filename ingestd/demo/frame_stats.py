@@ -1,0 +1,115 @@
+"""What became of every picture: when it was written, and seen. Pure: times are arguments."""
+
+from collections import deque
+from dataclasses import dataclass
+
+_WINDOW_S = 1.0  # seconds that the live figures look back
+_DELAYS_KEPT_PICTURES = 30 * 3600  # the percentiles at the end are of the last hour
+_WRITES_KEPT_PICTURES = 30 * 60  # a picture that comes a minute late is lost
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The last second."""
+
+    fps: float
+    bitrate: float  # bit/s
+    delay: float | None  # median, seconds
+
+
+class FrameStats:
+    """Matches what the encoder says it wrote with what the viewer says it saw, in any order.
+
+    Pictures are numbered from 0. A picture is lost when a later one was seen and it was not.
+    """
+
+    def __init__(self) -> None:
+        self.connected_at: float | None = None
+        self.first_seen: float | None = None
+        self.pushed = 0
+        self.decoded = 0
+        self.last_seen = 0.0
+        self._highest = -1
+        self._missing: set[int] = set()
+        self._written: dict[int, tuple[float, int]] = {}
+        self._seen: dict[int, float] = {}  # seen and not yet known to be written
+        self._delays: deque[float] = deque(maxlen=_DELAYS_KEPT_PICTURES)
+        self._recent: deque[tuple[float, float | None, int]] = deque()  # seen at, delay, bytes
+
+    @property
+    def lost(self) -> int:
+        """How many pictures are missing between the first and the last that were seen."""
+        return len(self._missing)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the first decoded picture to the last."""
+        return self.last_seen - self.first_seen if self.first_seen is not None else 0.0
+
+    @property
+    def time_to_first_picture(self) -> float | None:
+        """Seconds from the encoder's connection to the first decoded picture."""
+        if self.connected_at is None or self.first_seen is None:
+            return None
+        return self.first_seen - self.connected_at
+
+    def written(self, number: int, at: float, size: int) -> None:
+        """Note that the encoder wrote a picture."""
+        self.pushed += 1
+        self._written[number] = (at, size)
+        self._written.pop(number - _WRITES_KEPT_PICTURES, None)
+        if number in self._seen:
+            self._match(number, self._seen.pop(number))
+
+    def seen(self, number: int, at: float) -> bool:
+        """Note that the viewer decoded a picture; False if it had seen it before or joined after it."""
+        if self.first_seen is None:
+            self.first_seen = at
+            self._highest = number - 1
+        if number > self._highest:
+            self._missing.update(range(self._highest + 1, number))
+            self._highest = number
+        elif number in self._missing:
+            self._missing.remove(number)
+        else:
+            return False
+        self.decoded += 1
+        self.last_seen = at
+        if number in self._written:
+            self._match(number, at)
+        else:
+            self._seen[number] = at
+        return True
+
+    def live(self, now: float) -> Live:
+        """Return the figures of the last second."""
+        while self._recent and self._recent[0][0] < now - _WINDOW_S:
+            self._recent.popleft()
+        window = min(_WINDOW_S, now - self.first_seen) if self.first_seen is not None else 0.0
+        if window <= 0:
+            return Live(0.0, 0.0, None)
+        delays = [delay for _, delay, _ in self._recent if delay is not None]
+        return Live(
+            fps=len(self._recent) / window,
+            bitrate=8 * sum(size for _, _, size in self._recent) / window,
+            delay=percentile(delays, 50) if delays else None,
+        )
+
+    def delay(self, percent: float) -> float | None:
+        """Return a percentile of the time from the encoder's write to the decoded picture."""
+        return percentile(self._delays, percent) if self._delays else None
+
+    def _match(self, number: int, seen_at: float) -> None:
+        written_at, size = self._written[number]
+        assert self.first_seen is not None
+        # What was written before there was a viewer's picture waited for the track, not on the way.
+        delay = seen_at - written_at if written_at >= self.first_seen else None
+        if delay is not None:
+            self._delays.append(delay)
+        self._recent.append((seen_at, delay, size))
+
+
+def percentile(values: deque[float] | list[float], percent: float) -> float:
+    """Return the smallest value that is not below ``percent`` of them."""
+    ranked = sorted(values)
+    return ranked[min(len(ranked) - 1, int(len(ranked) * percent / 100))]

@@ -1,0 +1,135 @@
+"""VP9 frame headers and superframes (VP9 bitstream specification 6.1, 6.2, 7.2, Annex B)."""
+
+from itertools import accumulate
+from typing import NamedTuple
+
+from ingestd.errors import BitstreamError
+from ingestd.media.access_unit import AccessUnit, Codec, Format, StreamInfo
+from ingestd.media.bits.bit_reader import BitReader
+
+FRAME_MARKER = 2
+SYNC_CODE = 0x498342
+CS_RGB = 7
+
+_CHROMA_FORMATS = {(1, 1): "4:2:0", (1, 0): "4:2:2", (0, 1): "4:4:0", (0, 0): "4:4:4"}
+
+_HEAD_BYTES = 10  # uncompressed_header() up to frame_size() has at most 73 bits
+
+
+class UncompressedHeader(NamedTuple):
+    """uncompressed_header() as far as it says whether and at what size a decoder can start (6.2)."""
+
+    profile: int
+    show_existing_frame: bool
+    key_frame: bool
+    show_frame: bool
+    width: int = 0  # this and the rest in a key frame only
+    height: int = 0
+    bit_depth: int = 0
+    chroma_format: str = ""
+
+
+def parse_uncompressed_header(frame: bytes) -> UncompressedHeader:
+    """Read the beginning of uncompressed_header() (6.2, 7.2)."""
+    bits = BitReader(frame[:_HEAD_BYTES], "vp9")
+    if bits.u(2) != FRAME_MARKER:
+        raise bits.malformed(f"a frame begins with the byte {frame[0]:02x}, not with frame_marker 2")
+    profile_low_bit, profile_high_bit = bits.u(1), bits.u(1)
+    profile = (profile_high_bit << 1) + profile_low_bit
+    if profile == 3 and bits.flag():
+        raise bits.malformed("reserved_zero is 1 in profile 3")
+    if bits.flag():  # show_existing_frame: a picture decoded before is shown, nothing starts here
+        return UncompressedHeader(profile, True, key_frame=False, show_frame=True)
+    key_frame = not bits.flag()  # frame_type: KEY_FRAME is 0
+    show_frame = bits.flag()
+    bits.skip(1)  # error_resilient_mode
+    if not key_frame:
+        return UncompressedHeader(profile, False, key_frame, show_frame)
+    if (sync_code := bits.u(24)) != SYNC_CODE:
+        raise bits.malformed(f"a key frame has the sync code {sync_code:06x}, not {SYNC_CODE:06x}")
+    bit_depth, chroma_format = _color_config(bits, profile)
+    width, height = bits.u(16) + 1, bits.u(16) + 1  # frame_size(), 6.2.3
+    return UncompressedHeader(profile, False, key_frame, show_frame, width, height, bit_depth, chroma_format)
+
+
+def _color_config(bits: BitReader, profile: int) -> tuple[int, str]:
+    """Return BitDepth and the chroma format (color_config(), 6.2.2)."""
+    bit_depth = 8
+    if profile >= 2:
+        bit_depth = 12 if bits.flag() else 10
+    odd_profile = profile & 1
+    if bits.u(3) == CS_RGB:
+        if not odd_profile:
+            raise bits.malformed(f"RGB in profile {profile}, which has 4:2:0 only")
+        bits.skip(1)  # reserved_zero
+        return bit_depth, "4:4:4"
+    bits.skip(1)  # color_range
+    if not odd_profile:
+        return bit_depth, "4:2:0"
+    subsampling = (bits.u(1), bits.u(1))
+    bits.skip(1)  # reserved_zero
+    return bit_depth, _CHROMA_FORMATS[subsampling]
+
+
+def starts_key_frame(data: bytes) -> bool:
+    """Whether `data`, a frame or the first bytes of one, has the header of a key frame."""
+    try:
+        return parse_uncompressed_header(data).key_frame
+    except BitstreamError:
+        return False
+
+
+def superframe_sizes(chunk: bytes) -> list[int]:
+    """Return the frame sizes by the superframe index at the end of `chunk`; [] without one (Annex B.2)."""
+    if not chunk or chunk[-1] & 0b1110_0000 != 0b1100_0000:
+        return []
+    marker = chunk[-1]
+    frames_in_superframe = (marker & 7) + 1
+    size_bytes = (marker >> 3 & 3) + 1
+    index_bytes = 2 + size_bytes * frames_in_superframe
+    if len(chunk) < index_bytes or chunk[-index_bytes] != marker:
+        return []  # B.3: without the marker at both ends it is one frame whose last byte looks like one
+    starts = range(len(chunk) - index_bytes + 1, len(chunk) - 1, size_bytes)
+    sizes = [int.from_bytes(chunk[start : start + size_bytes], "little") for start in starts]
+    if sum(sizes) > len(chunk) - index_bytes:
+        raise BitstreamError(
+            "malformed_vp9",
+            f"VP9: a superframe of {len(chunk)} bytes whose index promises frames of {sum(sizes)}; "
+            "the encoder wrote it wrong or bytes were lost on the way",
+        )
+    return sizes
+
+
+def _shown_frames(superframe: bytes, sizes: list[int]) -> int:
+    """Count the frames that are shown at one time: each spatial layer has one, hidden references none."""
+    starts = [0, *accumulate(sizes[:-1])]
+    return max(1, sum(parse_uncompressed_header(superframe[start:]).show_frame for start in starts))
+
+
+class Vp9Frames:
+    """Turns frames and superframes into access units; remembers what the last key frame said."""
+
+    def __init__(self, container: Format) -> None:
+        self.info: StreamInfo | None = None
+        self.frame_rate: float | None = None
+        self._format = container
+
+    def access_unit(self, chunk: bytes, timestamp_us: int | None) -> AccessUnit:
+        """Return `chunk`, untouched, with what the header of its first frame says of it."""
+        sizes = superframe_sizes(chunk)  # a broken index makes the whole unreadable
+        # The first frame begins where the chunk does: what follows it refers to it, so it alone decides.
+        header = parse_uncompressed_header(chunk)
+        if header.key_frame:
+            self.info = StreamInfo(
+                codec=Codec.VP9,
+                format=self._format,
+                width=header.width,
+                height=header.height,
+                profile=f"Profile {header.profile}",
+                level="",
+                chroma_format=header.chroma_format,
+                bit_depth=header.bit_depth,
+                frame_rate=self.frame_rate,
+                layers=_shown_frames(chunk, sizes),
+            )
+        return AccessUnit(chunk, header.key_frame, self.info, timestamp_us)

@@ -1,0 +1,176 @@
+"""What the first bytes of a connection are: recognised by what they say, not by what they begin with.
+
+A start code and the length of a NAL unit may be the same bytes: 00 00 00 01 is a length of 1, and 00 00 01 a
+length of 256 to 511. What tells them apart is whether the rest agrees. Read as lengths, several in a row must
+lead from one plausible NAL unit to the next, or to a parameter set that is whole to the bit; read as start
+codes, every length after the first is noise.
+"""
+
+import re
+from typing import Literal, NamedTuple
+
+from ingestd.errors import BitstreamError
+from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, Codec, Format
+from ingestd.media.codecs.h26x import HEAD_BYTES, START_CODE_PREFIX
+from ingestd.media.codecs.nal_evidence import EXAMINE, Evidence
+from ingestd.media.detection.foreign_formats import (
+    TS_DETECTABLE_BYTES,
+    refuse_mistakes,
+    refuse_packets,
+    refuse_start_codes,
+)
+from ingestd.media.formats.av1_annexb import looks_like_av1_annexb
+from ingestd.media.formats.ivf import SIGNATURE as IVF_SIGNATURE
+from ingestd.media.formats.ivf import looks_like_headerless_ivf
+from ingestd.media.formats.length_prefixed import LENGTH_BYTES
+from ingestd.media.formats.obu_stream import looks_like_obu_stream
+
+# A stream says what it is in its first few hundred bytes; joined inside a large picture, behind it.
+DETECTION_LIMIT_BYTES = 256 * 1024
+# So many NAL units without a sign of a stream are noise, and would cost time to look at again and again.
+MAX_NAL_UNITS_EXAMINED = 256
+# Without parameter sets so many plausible NAL units in a row, a slice among them, are a stream; and as many
+# more for each one before that was not plausible: a stream has none of those, noise with start codes many.
+PLAUSIBLE_NAL_UNITS = 3
+
+BYTE_STREAM = (
+    "expected a raw byte stream (ffmpeg: -f h264; GStreamer: h264parse ! "
+    "video/x-h264,stream-format=byte-stream,alignment=au ! tcpclientsink), IVF (-f ivf, avmux_ivf) or, for "
+    "AV1, OBUs (-f obu, av1parse ! video/x-av1,stream-format=obu-stream,alignment=tu)"
+)
+
+_BEGINS_WITH_START_CODE = re.compile(rb"\0*\0\0\x01")
+
+
+class Detected(NamedTuple):
+    """What a stream has been found to be."""
+
+    format: Format
+    codec: Codec | None  # None where the reader must find out
+    length_delimited: bool = False  # of the two formats of OBUs the one of AV1 Annex B
+
+
+def detect(data: bytes, *, final: bool = False) -> Detected | None:
+    """Say what the first bytes of a connection are; None while they do not tell.
+
+    `final` says that no more bytes will come. Raises BitstreamError for what ingestd cannot take.
+    """
+    if data.startswith(IVF_SIGNATURE):
+        return Detected(Format.IVF, None)  # the frames tell, whatever the header says
+    refuse_mistakes(data)
+    at_start = begins_with_start_code(data)
+    if not at_start:
+        refuse_packets(data)
+    last = final or len(data) >= DETECTION_LIMIT_BYTES
+    obus = looks_like_obu_stream(data, last=last)
+    if obus:
+        return Detected(Format.OBU, Codec.AV1)
+    delimited = looks_like_av1_annexb(data, last=last)
+    if delimited:
+        return Detected(Format.OBU, Codec.AV1, length_delimited=True)
+    prefixed = _length_prefixed(data, final)
+    if prefixed:
+        return Detected(Format.LENGTH_PREFIXED, prefixed)
+    if None in (obus, delimited, prefixed):
+        return None
+    refuse_start_codes(data)
+    # Inside MPEG-TS there are start codes too: wait for enough of it to be known by its packets.
+    if not at_start and len(data) < TS_DETECTABLE_BYTES and not last:
+        return None
+    codec = _byte_stream_codec(data, at_start, last)
+    if codec is not None:
+        return Detected(Format.ANNEXB, codec)
+    # What is behind a start code may look like an AV1 sequence header, and frames of 65536 bytes or 16 MiB,
+    # whose size looks like a start code, are rare: let the rest of what arrives tell.
+    if at_start and not last:
+        return None
+    ivf_codec = looks_like_headerless_ivf(data)
+    return None if ivf_codec is None else Detected(Format.IVF, ivf_codec)
+
+
+def begins_with_start_code(data: bytes | bytearray) -> bool:
+    """Whether `data` begins with a start code (H.264 and H.265 Annex B), or what could be one."""
+    return _BEGINS_WITH_START_CODE.match(data) is not None
+
+
+def _length_prefixed(data: bytes, final: bool) -> Codec | Literal[False] | None:
+    """Return the codec of NAL units with lengths before them; None if more of them must come to tell."""
+    at_limit = len(data) >= DETECTION_LIMIT_BYTES
+    last = final or at_limit
+    position = 0
+    nals: list[bytes] = []
+    while position + LENGTH_BYTES < len(data) and len(nals) < PLAUSIBLE_NAL_UNITS:
+        begin = position + LENGTH_BYTES
+        end = begin + int.from_bytes(data[position:begin], "big")
+        if not begin < end <= begin + MAX_ACCESS_UNIT_BYTES:
+            return False
+        if end > len(data) and not at_limit:
+            break
+        nals.append(data[begin:end])
+        position = end
+    begin = position + LENGTH_BYTES  # of the NAL unit that is still arriving
+    head = data[begin : begin + HEAD_BYTES] if len(nals) < PLAUSIBLE_NAL_UNITS and not last else b""
+    for codec, examine in EXAMINE.items():
+        signs = [examine(nal, whole=True) for nal in nals]
+        strongest = max(signs, default=Evidence.NO)
+        if len(head) == HEAD_BYTES:
+            signs.append(examine(head, whole=False))
+        if min(signs, default=Evidence.NEUTRAL) == Evidence.NO:
+            continue
+        enough = len(nals) >= (1 if last else PLAUSIBLE_NAL_UNITS) and strongest == Evidence.SLICE
+        if enough or strongest == Evidence.PROOF:
+            return codec
+        if not last and max(signs, default=Evidence.POSSIBLE) > Evidence.NEUTRAL:
+            return None
+    return False
+
+
+class _Run:
+    """Plausible NAL units in a row."""
+
+    def __init__(self) -> None:
+        self.length = self.breaks = 0
+        self.strongest = Evidence.NO
+
+    def add(self, sign: Evidence) -> None:
+        if sign == Evidence.NO:
+            self.breaks += 1
+            self.length, self.strongest = 0, Evidence.NO
+        elif sign > Evidence.NEUTRAL:
+            self.length += 1
+            self.strongest = max(self.strongest, sign)
+
+
+def _byte_stream_codec(data: bytes, at_start: bool, last: bool) -> Codec | None:
+    """Return the codec that the NAL units between start codes are of, if they are of one."""
+    runs = {codec: _Run() for codec in EXAMINE}
+    begin = data.find(START_CODE_PREFIX)
+    examined = 0
+    while begin >= 0:
+        begin += len(START_CODE_PREFIX)
+        end = data.find(START_CODE_PREFIX, begin)
+        whole = end >= 0 or last
+        nal = data[begin : end if end >= 0 else len(data)].rstrip(b"\0")
+        if not whole and len(data) - begin < HEAD_BYTES + 2:
+            break
+        for codec, examine in EXAMINE.items():
+            sign = examine(nal, whole=whole) if nal else Evidence.NO
+            run = runs[codec]
+            run.add(sign)
+            if sign == Evidence.PROOF or (
+                run.strongest == Evidence.SLICE and run.length >= PLAUSIBLE_NAL_UNITS * (1 + run.breaks)
+            ):
+                return codec
+        begin = end
+        examined += 1
+        if examined == MAX_NAL_UNITS_EXAMINED:
+            raise BitstreamError(
+                "not_video",
+                f"{MAX_NAL_UNITS_EXAMINED} start codes, but no H.264 or H.265 behind them; {BYTE_STREAM}",
+            )
+    if last and at_start:
+        # A single slice, large or the last of its kind: take the word of what cannot be the other codec.
+        return next(
+            (codec for codec, run in runs.items() if run.strongest == Evidence.SLICE and not run.breaks), None
+        )
+    return None

@@ -1,0 +1,99 @@
+"""NAL units with their lengths before them (ISO/IEC 14496-15 4.3.3.1: "AVCC", "HVCC") → access units.
+
+Only lengths of four bytes, big-endian, are read: what GStreamer's stream-format=avc and hvc1 and every muxer
+write. The parameter sets of such a stream stand in its avcC or hvcC record, which a socket does not carry.
+"""
+
+from ingestd.errors import BitstreamError
+from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, AccessUnit, Codec, Format
+from ingestd.media.bits.receive_buffer import ReceiveBuffer
+from ingestd.media.codecs.h26x import HEAD_BYTES
+from ingestd.media.codecs.parameter_sets import ParameterSets
+from ingestd.media.formats.nal_unit_reader import NalUnitReader
+from ingestd.media.picture_end.detector import PictureEndDetector
+from ingestd.media.picture_end.read_log import ReadLog
+
+LENGTH_BYTES = 4  # lengthSizeMinusOne + 1
+
+
+class LengthPrefixedReader(NalUnitReader):
+    """Reads NALUnitLength and NALUnit in turn.
+
+    A NAL unit is whole with its last byte; a picture is not, as another slice may follow. A silence is
+    believed as in the byte stream format, but only between NAL units, where a stall can tear nothing apart.
+    """
+
+    PREFIX_BYTES = LENGTH_BYTES
+
+    def __init__(self, codec: Codec, parameter_sets: ParameterSets, read_log: ReadLog | None = None) -> None:
+        """``read_log`` is where the segments of the connection are told, if they are known."""
+        picture_end = PictureEndDetector(slices_are_whole=True)
+        super().__init__(
+            codec, Format.LENGTH_PREFIXED, parameter_sets, ReceiveBuffer(), picture_end, read_log
+        )
+        self._nal_bytes = 0  # NALUnitLength; 0 while it is still to come
+
+    def _read(self, units: list[AccessUnit]) -> None:
+        while self._read_length(units):
+            next_start = self._start + self._nal_bytes
+            whole = self._buffer.end >= next_start
+            if not self._begun:
+                head = self._buffer.read(self._start, min(next_start, self._start + HEAD_BYTES))
+                if whole or len(head) == HEAD_BYTES:
+                    self._begin_nal(head, units)
+            self._assembler.check_size(self._start, min(self._buffer.end, next_start))
+            if not whole:
+                return
+            end = self._buffer.trimmed(self._start, next_start)
+            self._end_nal_unit(end, next_start)
+            self._start = next_start
+            self._begun, self._nal_bytes = False, 0
+
+    def _read_length(self, units: list[AccessUnit]) -> bool:
+        """Whether the length of the next NAL unit is known."""
+        if not self._nal_bytes:
+            begin = self._start + LENGTH_BYTES
+            if self._buffer.end < begin:
+                return False
+            length = int.from_bytes(self._buffer.read(self._start, begin), "big")
+            if not 0 < length <= MAX_ACCESS_UNIT_BYTES:
+                if (unit := self._assembler.complete()) is not None:
+                    units.append(unit)  # all that came of it is whole
+                raise BitstreamError(
+                    "lost_lengths",
+                    f"a NAL unit of {length} bytes is announced where 1 to {MAX_ACCESS_UNIT_BYTES} are "
+                    "possible: this is no stream of NAL units with lengths any more; restart the encoder, "
+                    "or send start codes (GStreamer: h264parse ! "
+                    "video/x-h264,stream-format=byte-stream; ffmpeg: -bsf:v h264_mp4toannexb -f h264)",
+                )
+            self._start = begin
+            self._nal_bytes = length
+        return True
+
+    @property
+    def _waiting(self) -> int:
+        """How many bytes have arrived of what is not whole."""
+        return self._buffer.end - self._start
+
+    def _patience(self) -> float | None:
+        if self._waiting or self._nal_bytes or not self._assembler.may_end:
+            return None
+        return self._picture_end.patience(
+            keyframe=self._assembler.keyframe,
+            size=self._assembler.size,
+            slices=self._assembler.slices,
+            read_log=self._read_log,
+        )
+
+    def _end_by_silence(self, units: list[AccessUnit]) -> None:
+        self._guess(units)
+
+    def _end_of_stream(self, units: list[AccessUnit]) -> bool:  # noqa: ARG002 - as all readers have it
+        if self._nal_bytes or self._waiting:
+            expected = self._nal_bytes or LENGTH_BYTES
+            self._assembler.fault(
+                "cut_nal_unit",
+                f"the connection closed after {self._waiting} of {expected} bytes of a NAL unit or its "
+                "length, which were left out; if the encoder was not stopped, see what cut it off",
+            )
+        return not (self._begun and self._assembler.announced_inside)

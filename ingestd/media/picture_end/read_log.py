@@ -1,0 +1,117 @@
+"""Which read brought which byte, when, and whether what was written ended there."""
+
+from collections import deque
+from typing import NamedTuple
+
+# A large write comes in several reads with hardly a pause between them.
+ONE_WRITE_S = 0.0005
+# An encoder that writes a few bytes at a time must not make the lists grow without end.
+MAX_READS = 64
+# Systems and proxies cut what is written into round pieces: buffers of 1 to 64 KiB, TLS records and,
+# where a proxy passes on what it has read, the segments of TCP in Ethernet.
+ROUND_BYTES = 1024
+ETHERNET_SEGMENT_BYTES = 1448
+
+
+class ReadSpan(NamedTuple):
+    """How the bytes of one picture came."""
+
+    aligned: bool  # it ended where a read ended
+    pieces: int  # in how many pieces it was written before its last
+    pause: float  # longest time between two of them, seconds
+
+
+class ReadLog:
+    """The reads since the last picture ended; positions count bytes from the start of the stream.
+
+    Where a network pauses, full segments have come, and where a system does, full buffers: neither can hold
+    the rest of a picture back behind any other byte. What was written ends in the middle of both, but for
+    one time in some hundreds. What is fed with the same ``now`` came with one read.
+    """
+
+    def __init__(self) -> None:
+        self.segment_bytes = 0  # of a full segment of TCP on this connection; 0: unknown
+        self.position = 0  # behind the last byte that has arrived
+        self.now = 0.0  # when that had
+        self._reads: deque[tuple[int, float]] = deque()  # (position behind it, when)
+        self._pieces: deque[tuple[int, float]] = deque(maxlen=MAX_READS)  # (position behind it, until more)
+        self._taken = 0  # position behind the last picture taken
+        self._writing_from = 0  # behind the last read that ended what was written
+        self._segments_from = 0  # behind the last segment that was not full
+
+    def add(self, size: int, now: float) -> None:
+        """``size`` bytes have arrived."""
+        if now != self.now:
+            self._end_read(now)
+            self.now = now
+        self.position += size
+        reads = self._reads
+        if reads and (now - reads[-1][1] < ONE_WRITE_S or len(reads) == MAX_READS):
+            reads[-1] = (self.position, now)
+        else:
+            reads.append((self.position, now))
+
+    def at(self, position: int) -> float:
+        """Return when the byte before ``position`` arrived."""
+        for end, now in self._reads:
+            if end >= position:
+                return now
+        return 0.0
+
+    @property
+    def cut(self) -> bool:
+        """What has arrived ends where a network or a system may have cut it."""
+        return self._at_segment or self._at_round
+
+    @property
+    def pieces(self) -> int:
+        """How many pieces were written before the one that came last."""
+        return len(self._pieces)
+
+    @property
+    def pause(self) -> float:
+        """The longest time between two of the pieces, seconds."""
+        return max((pause for _, pause in self._pieces), default=0.0)
+
+    @property
+    def _at_round(self) -> bool:
+        written = self.position - self._writing_from
+        return written % ROUND_BYTES == 0 or written % ETHERNET_SEGMENT_BYTES == 0
+
+    @property
+    def _at_segment(self) -> bool:
+        size = self.segment_bytes
+        return size > 0 and (self.position - self._segments_from) % size == 0
+
+    def _end_read(self, now: float) -> None:
+        """More came ``now``, so that the read before it is over."""
+        if self._at_segment:
+            return
+        if not self._at_round:
+            if self.position > self._taken:
+                self._pieces.append((self.position, now - self.now))
+            self._writing_from = self.position
+        self._segments_from = self.position
+
+    def take(self, end: int, next_start: int) -> ReadSpan:
+        """Describe, and forget, a picture that ended at ``end``; the next begins at or after ``next_start``.
+
+        Zeros may stand between the two, and belong to either.
+        """
+        self._taken = next_start
+        pieces, pause = 0, 0.0
+        while self._pieces and self._pieces[0][0] <= next_start:
+            piece_end, pause_after = self._pieces.popleft()
+            if piece_end < end:
+                pieces, pause = pieces + 1, max(pause, pause_after)
+        aligned = True
+        while self._reads:
+            position, _ = self._reads[0]
+            if position > next_start:
+                aligned = False
+                break
+            self._reads.popleft()
+            if position >= end:
+                self._writing_from = max(self._writing_from, position)
+                break
+        return ReadSpan(aligned, pieces, pause)

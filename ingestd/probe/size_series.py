@@ -1,0 +1,47 @@
+"""Picture sizes over time, in a memory that does not grow with the stream."""
+
+from dataclasses import dataclass
+
+# As many as stand beside an axis in a terminal of 80 columns; an even number, so that they merge in pairs.
+MAX_COLUMNS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Pictures that follow one another."""
+
+    largest: int  # bytes
+    keyframe: bool  # there is one among them
+
+
+class SizeSeries:
+    """The pictures so far, in columns of equally many; as they fill up, each two become one."""
+
+    def __init__(self) -> None:
+        self.pictures_per_column = 1
+        self._columns: list[Column] = []
+        self._begun: Column | None = None  # the last column, while more of its pictures are to come
+        self._pictures = 0  # in it
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """From the first picture to the last; the last column may hold fewer than the others."""
+        return (*self._columns, self._begun) if self._begun else tuple(self._columns)
+
+    def add(self, size: int, *, keyframe: bool) -> None:
+        """Take a picture of ``size`` bytes."""
+        if len(self._columns) == MAX_COLUMNS:
+            self._columns = [
+                _merged(*pair) for pair in zip(self._columns[::2], self._columns[1::2], strict=True)
+            ]
+            self.pictures_per_column *= 2
+        picture = Column(size, keyframe)
+        self._begun = _merged(self._begun, picture) if self._begun else picture
+        self._pictures += 1
+        if self._pictures == self.pictures_per_column:
+            self._columns.append(self._begun)
+            self._begun, self._pictures = None, 0
+
+
+def _merged(one: Column, other: Column) -> Column:
+    return Column(max(one.largest, other.largest), one.keyframe or other.keyframe)

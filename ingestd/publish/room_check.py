@@ -1,0 +1,35 @@
+"""Short visits to rooms, which find out whether they can be joined: ``ingestd check --connect``."""
+
+import asyncio
+import contextlib
+import secrets
+
+from livekit import rtc
+
+from ingestd.config import Config
+from ingestd.errors import RoomError
+from ingestd.publish.room import LEAVE_TIMEOUT_S, RoomAddress, connect
+
+
+async def visit_rooms(config: Config) -> dict[str, RoomError | None]:
+    """Join every room of ``config`` and leave it again; return why one cannot be joined, by its name.
+
+    The visitors are hidden and their identities nobody's, so that no participant sees them or is thrown out.
+    All go at once: a server that does not answer keeps each of them waiting (`connect` says how long).
+    """
+    rooms = list(dict.fromkeys(stream.room for stream in config.streams))
+    return dict(zip(rooms, await asyncio.gather(*(_visit(config, room) for room in rooms)), strict=True))
+
+
+async def _visit(config: Config, name: str) -> RoomError | None:
+    livekit, identity = config.livekit, f"ingestd-check-{secrets.token_hex(4)}"
+    secret = livekit.api_secret.get_secret_value()
+    room = rtc.Room()
+    try:
+        await connect(room, RoomAddress(livekit.url, livekit.api_key, secret, name, identity), hidden=True)
+    except RoomError as error:
+        return error
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(LEAVE_TIMEOUT_S):
+            await room.disconnect()
+    return None

@@ -1,0 +1,100 @@
+from dataclasses import replace
+
+import pytest
+
+from ingestd.diagnose.compatibility import B_FRAMES, INTERLACED, NO_KEYFRAME, NO_PARAMETER_SETS, issues
+from ingestd.media.access_unit import Codec, Format, StreamInfo
+
+
+def info(codec: Codec, profile: str, chroma: str = "4:2:0", depth: int = 8) -> StreamInfo:
+    return StreamInfo(codec, Format.ANNEXB, 640, 480, profile, "3.1", chroma, depth, 30.0)
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        info(Codec.H264, "Constrained Baseline"),
+        info(Codec.H264, "Main"),
+        info(Codec.H264, "High"),
+        info(Codec.H265, "Main"),
+        info(Codec.VP8, ""),
+        info(Codec.VP9, "Profile 0"),
+        info(Codec.AV1, "Main"),
+    ],
+)
+def test_what_viewers_decode(stream: StreamInfo) -> None:
+    assert issues(stream) == []
+
+
+@pytest.mark.parametrize(
+    ("stream", "reasons"),
+    [
+        (info(Codec.H264, "High 4:4:4 Predictive", "4:4:4"), ["chroma_format"]),
+        (info(Codec.H264, "High 4:2:2", "4:2:2", 10), ["chroma_format", "bit_depth"]),
+        (info(Codec.H264, "High 10", depth=10), ["bit_depth"]),
+        (info(Codec.H264, "High 10"), ["profile"]),
+        (info(Codec.H264, "High", "4:0:0"), ["chroma_format"]),
+        (info(Codec.H264, "Extended"), ["profile"]),
+        (info(Codec.H265, "Main 4:2:2 10", "4:2:2", 10), ["chroma_format", "bit_depth"]),
+        (info(Codec.H265, "Main 10", depth=10), ["bit_depth"]),
+        (info(Codec.VP9, "Profile 1", "4:4:4"), ["chroma_format"]),
+        (info(Codec.VP9, "Profile 2", depth=10), ["bit_depth"]),
+        (info(Codec.AV1, "High", "4:4:4"), ["chroma_format"]),
+        (info(Codec.AV1, "Professional"), ["profile"]),
+    ],
+)
+def test_what_viewers_do_not_decode(stream: StreamInfo, reasons: list[str]) -> None:
+    found = issues(stream)
+    assert [issue.reason for issue in found] == reasons
+    for issue in found:
+        assert stream.profile in issue.seen
+        assert "-pix_fmt yuv420p" in issue.cure
+        assert "video/x-raw,format=I420" in issue.cure
+
+
+def test_the_cure_for_what_x264enc_picks_by_itself_names_the_caps() -> None:
+    [issue] = issues(info(Codec.H264, "High 4:4:4 Predictive", "4:4:4"))
+    assert "video/x-h264,profile=constrained-baseline` after x264enc" in issue.cure
+
+
+def test_the_cure_for_parameter_sets_that_stay_in_caps_names_the_caps_that_put_them_in_band() -> None:
+    assert "h264parse ! video/x-h264,stream-format=byte-stream" in NO_PARAMETER_SETS.cure
+
+
+def test_the_cure_for_b_frames_names_the_options_of_encoders_of_both_codecs() -> None:
+    for encoder in (
+        "x264enc", "x265enc", "ffmpeg: -bf 0", "nvh264enc", "nvh265enc", "vaapih264enc", "vaapih265enc",
+        "vah264enc",
+    ):  # fmt: skip
+        assert encoder in B_FRAMES.cure
+
+
+def test_every_cure_for_h264_names_the_options_of_software_nvidias_and_vaapis_encoders() -> None:
+    chroma, level = (
+        issues(stream)[0] for stream in (info(Codec.H264, "High 4:2:2", "4:2:2"), replace(HIGH, level="6.2"))
+    )
+    for issue in (B_FRAMES, INTERLACED, NO_KEYFRAME, chroma, level):
+        for encoder in ("x264enc", "ffmpeg", "nvh264enc", "vah264enc", "vaapih264enc"):
+            assert encoder in issue.cure, issue.reason
+
+
+HIGH = info(Codec.H264, "High")
+
+
+@pytest.mark.parametrize(
+    ("stream", "reasons"),
+    [
+        (replace(HIGH, interlaced=True), ["interlaced"]),
+        (replace(HIGH, layers=2), ["layers"]),
+        (replace(HIGH, temporal_layers=3), []),
+        (replace(HIGH, level="5.2"), []),
+        (replace(HIGH, level="1b"), []),
+        (replace(HIGH, level=""), []),
+        (replace(HIGH, level="6"), ["level"]),
+        (replace(HIGH, level="6.2", interlaced=True), ["level", "interlaced"]),
+    ],
+)
+def test_what_viewers_see_badly_or_only_some_of_them(stream: StreamInfo, reasons: list[str]) -> None:
+    found = issues(stream)
+    assert [issue.reason for issue in found] == reasons
+    assert not any(issue.hides for issue in found)

@@ -1,0 +1,60 @@
+"""What is said of a stream, and for how long it holds."""
+
+import structlog
+
+from ingestd.diagnose.reporter import KEYFRAME_PATIENCE_S, StreamReporter
+from ingestd.media.access_unit import AccessUnit
+
+EVENT = "waiting for a keyframe: every picture is dropped"
+
+
+def test_a_keyframe_is_missed_after_some_seconds_and_until_one_comes() -> None:
+    with structlog.testing.capture_logs() as lines:
+        reporter = StreamReporter(structlog.get_logger())
+        for now in (10.0, 10.1, 10.0 + KEYFRAME_PATIENCE_S - 0.1):
+            reporter.waits_for_keyframe(True, now, asked=False)
+        assert (reporter.problems, lines) == ([], []), "it may be on its way"
+
+        for now in (10.0 + KEYFRAME_PATIENCE_S, 13.0 + KEYFRAME_PATIENCE_S):
+            reporter.waits_for_keyframe(True, now, asked=False)
+        (problem,) = reporter.problems
+        assert problem.startswith("no keyframe came, and no viewer can begin to decode without one; make the")
+        assert [line["event"] for line in lines] == [EVENT], "once"
+        assert "feedback" not in lines[0]["seen"]
+
+        reporter.waits_for_keyframe(False, 20.0, asked=False)
+        assert reporter.problems == []
+        reporter.waits_for_keyframe(True, 21.0, asked=False)
+        assert reporter.problems == [], "the time begins anew"
+
+
+def test_it_is_said_that_the_encoder_is_asked() -> None:
+    with structlog.testing.capture_logs() as lines:
+        reporter = StreamReporter(structlog.get_logger())
+        for now in (0.0, KEYFRAME_PATIENCE_S):
+            reporter.waits_for_keyframe(True, now, asked=True)
+    (problem,) = reporter.problems
+    assert "without one, though the encoder is asked for one (feedback); make" in problem
+    assert lines[0]["seen"].endswith("though the encoder is asked for one (feedback)")
+
+
+def test_the_next_encoder_is_not_blamed() -> None:
+    with structlog.testing.capture_logs():
+        reporter = StreamReporter(structlog.get_logger())
+        for now in (0.0, KEYFRAME_PATIENCE_S):
+            reporter.waits_for_keyframe(True, now, asked=True)
+    reporter.new_encoder()
+    assert reporter.problems == []
+
+
+def test_recovery_points_without_an_idr_picture_are_spoken_of_until_one_comes() -> None:
+    with structlog.testing.capture_logs() as lines:
+        reporter = StreamReporter(structlog.get_logger())
+        for _ in range(2):
+            reporter.picture(AccessUnit(b"", keyframe=True, info=None, recovery_point=True))
+            reporter.picture(AccessUnit(b"", keyframe=False, info=None))
+            (problem,) = reporter.problems
+            assert problem.startswith("the stream can be begun at recovery points only")
+        reporter.picture(AccessUnit(b"", keyframe=True, info=None))
+    assert [line["event"] for line in lines] == ["viewers wait for an IDR picture"]
+    assert reporter.problems == []

@@ -1,0 +1,53 @@
+"""How much may come of how little: pictures out of one read of the smallest NAL units there are."""
+
+import tracemalloc
+
+from ingestd.media.access_unit import MAX_ADDED_PER_BYTE, AccessUnit, Codec
+from ingestd.media.codecs.parameter_sets import ParameterSets
+from ingestd.media.formats.annexb import AnnexBReader
+from tests.media.vectors_h26x import AUD, SHORT_START, annexb, pps, slice, sps
+
+READ_BYTES = 64 * 1024
+LARGE_SETS = (sps() + b"\xff" * 16_000, pps() + b"\xff" * 16_000)
+TINY_KEYFRAME = SHORT_START + slice(idr=True, payload=b"")
+TINY_PICTURE = SHORT_START + AUD + SHORT_START + slice(frame_num=1, payload=b"")
+MEMORY = 16 * 1024 * 1024  # 256 times what was read
+
+
+def flood(unit: bytes) -> tuple[list[AccessUnit], list[str]]:
+    """Return what one read full of `unit` becomes, behind large parameter sets; and the faults."""
+    reader = AnnexBReader(Codec.H264, ParameterSets())
+    reader.feed(annexb(*LARGE_SETS, slice(idr=True, payload=b"x" * 600), AUD))
+    data = unit * (READ_BYTES // len(unit))
+    tracemalloc.start()
+    units = reader.feed(data)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < MEMORY
+    return units, [fault.reason for fault in reader.faults]
+
+
+def test_tiny_keyframes_are_not_blown_up_with_parameter_sets_and_each_is_a_fault() -> None:
+    units, faults = flood(TINY_KEYFRAME)
+    assert len(units) >= READ_BYTES // len(TINY_KEYFRAME) - 2
+    assert all(unit.lacks_parameter_sets for unit in units[1:])
+    assert sum(len(unit.data) for unit in units[1:]) < 2 * READ_BYTES
+    assert set(faults) == {"tiny_keyframe"}
+    assert len(faults) >= len(units) - 1, "so that a stream of them is parted with"
+
+
+def test_tiny_pictures_behind_delimiters_are_pictures_that_cost_little_and_no_fault() -> None:
+    # A skipped picture is that small. Each is counted, and dropped if it outruns what WebRTC takes.
+    units, faults = flood(TINY_PICTURE)
+    assert len(units) >= READ_BYTES // len(TINY_PICTURE) - 2
+    assert faults == []
+
+
+def test_a_small_keyframe_gets_the_sets_that_it_needs() -> None:
+    units = AnnexBReader(Codec.H264, ParameterSets()).feed(
+        annexb(sps(), pps(), slice(idr=True), slice(idr=True, idr_pic_id=1, payload=b""), AUD)
+    )
+    small = units[1]
+    assert small.repaired
+    assert len(sps()) + len(pps()) < MAX_ADDED_PER_BYTE * len(slice(idr=True, payload=b""))
+    assert (small.data[4:].startswith(sps()), small.lacks_parameter_sets) == (True, False)

@@ -1,0 +1,28 @@
+import pytest
+
+from ingestd.probe.size_series import MAX_COLUMNS, Column, SizeSeries
+
+
+def curve_of(count: int, gop: int) -> SizeSeries:
+    curve = SizeSeries()
+    for number in range(count):
+        curve.add(1000 + number, keyframe=number % gop == 0)
+    return curve
+
+
+def test_few_pictures_have_a_column_each() -> None:
+    curve = curve_of(3, gop=2)
+    assert curve.columns == (Column(1000, True), Column(1001, False), Column(1002, True))
+    assert curve.pictures_per_column == 1
+
+
+@pytest.mark.parametrize("count", [MAX_COLUMNS, MAX_COLUMNS + 1, 7 * MAX_COLUMNS + 5, 10_000])
+def test_any_number_of_pictures_fits(count: int) -> None:
+    curve = curve_of(count, gop=250)
+    size = curve.pictures_per_column
+    assert len(curve.columns) <= MAX_COLUMNS
+    assert (len(curve.columns) - 1) * size < count <= len(curve.columns) * size
+    assert curve.columns == tuple(
+        Column(1000 + max(numbers), any(number % 250 == 0 for number in numbers))
+        for numbers in (range(first, min(first + size, count)) for first in range(0, count, size))
+    )

@@ -1,0 +1,375 @@
+"""One track, through all that can happen to its room, with a real server."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from livekit import rtc
+
+from ingestd.devserver.livekit_server import LiveKitServer
+from ingestd.media.access_unit import FrameMetadata
+from ingestd.publish.token import mint
+from ingestd.publish.track_keeper import CLOSE_TIMEOUT_S, TrackKeeper
+from ingestd.tasks import Tasks
+from tests.publish.support import (
+    OPTIONS,
+    Stream,
+    deafen,
+    eventually,
+    hand_over_until,
+    info,
+    own_tasks,
+    submit,
+    tracks_become,
+    video,
+)
+
+NOISE = 1.0  # seconds by which a busy machine may be late
+
+
+async def join(server: LiveKitServer, name: str) -> rtc.Room:
+    room = rtc.Room()
+    token = mint(key=server.api_key, secret=server.api_secret, room=name, identity="cam")
+    await room.connect(server.url, token, rtc.RoomOptions(auto_subscribe=False))
+    return room
+
+
+@pytest.fixture
+async def joined(livekit: LiveKitServer, room: str) -> AsyncIterator[rtc.Room]:
+    joined = await join(livekit, room)
+    yield joined
+    await joined.disconnect()
+
+
+@pytest.fixture
+async def tasks() -> AsyncIterator[Tasks]:
+    async with own_tasks() as tasks:
+        yield tasks
+
+
+@pytest.fixture
+def stream() -> Stream:
+    return Stream()
+
+
+@pytest.fixture
+async def publication(stream: Stream, tasks: Tasks) -> AsyncIterator[TrackKeeper]:
+    publication = TrackKeeper(OPTIONS, stream, tasks)
+    yield publication
+    await publication.close()
+
+
+async def test_from_a_description_to_pictures_sent_to_the_end(
+    livekit: LiveKitServer, room: str, joined: rtc.Room, publication: TrackKeeper, stream: Stream
+) -> None:
+    publication.room_joined(joined)
+    assert publication.problem == "the track is not published"
+    assert stream.events == []
+    publication.describe(info())
+    await eventually(lambda: publication.open, "publish")
+    assert publication.problem is None
+    assert stream.events == ["opened"]
+    assert publication.frames_sent == 0
+    await hand_over_until(publication, video(), lambda: publication.frames_sent > 0)
+    assert stream.events == ["opened", "running"]
+    await hand_over_until(publication, video(), lambda: publication.target_bitrate)
+    await tracks_become(livekit, room, {"cam": ["video/vp8"]})
+
+    sent = publication.frames_sent
+    await publication.close()
+    await publication.close()
+    assert stream.events == ["opened", "running", "closed"]
+    assert (publication.open, publication.target_bitrate) == (False, None)
+    assert publication.frames_sent >= sent
+    await tracks_become(livekit, room, {"cam": []})
+
+
+async def test_what_webrtc_takes_and_does_not_encode_is_told_as_lost(
+    joined: rtc.Room, publication: TrackKeeper, stream: Stream
+) -> None:
+    publication.room_joined(joined)
+    publication.describe(info())
+    await eventually(lambda: publication.open, "publish")
+    await hand_over_until(publication, video(), lambda: publication.frames_sent > 20)
+    assert stream.lost == 0
+    sent = publication.frames_sent
+    for _ in range(30):  # without a pause, it keeps the newest alone of those that have come meanwhile
+        submit(publication, video())
+    await eventually(lambda: stream.lost > 0, "tell of the loss")
+    await eventually(lambda: stream.lost + publication.frames_sent - sent >= 30, "account for each")
+    assert stream.lost < 30
+
+
+async def test_a_track_that_falls_silent_is_noticed_within_3_s_and_published_anew(
+    livekit: LiveKitServer, room: str, joined: rtc.Room, publication: TrackKeeper, stream: Stream
+) -> None:
+    publication.room_joined(joined)
+    publication.describe(info())
+    await eventually(lambda: publication.open, "publish")
+    await hand_over_until(publication, video(), lambda: publication.running)
+    deafen(publication)
+    silent_at = time.monotonic()
+    await hand_over_until(publication, video(), lambda: "silent" in stream.events)
+    assert time.monotonic() - silent_at < 3 + NOISE
+    await eventually(lambda: publication.open, "publish anew")
+    await hand_over_until(publication, video(), lambda: publication.running)
+    assert stream.events == ["opened", "running", "closed", "silent", "opened", "running"]
+    await tracks_become(livekit, room, {"cam": ["video/vp8"]})
+
+
+async def test_a_running_encoder_says_what_it_wants(
+    joined: rtc.Room, publication: TrackKeeper, stream: Stream
+) -> None:
+    assert not publication.take_feedback()
+    publication.describe(info())
+    publication.room_joined(joined)
+    await eventually(lambda: publication.open, "publish")
+    feedback = publication.take_feedback()
+    assert not feedback
+    await hand_over_until(publication, video(), lambda: publication.take_feedback())
+    await hand_over_until(publication, video(), lambda: publication.take_feedback().bitrate_bps)
+
+
+async def test_another_size_keeps_the_track_and_another_codec_replaces_it(
+    livekit: LiveKitServer, room: str, joined: rtc.Room, publication: TrackKeeper, stream: Stream
+) -> None:
+    publication.room_joined(joined)
+    publication.describe(info("vp8"))
+    await eventually(lambda: publication.open, "publish")
+    publication.describe(info("vp8", 320, 240))
+    assert stream.events == ["opened"]
+    publication.describe(info("vp9"))
+    assert stream.events == ["opened", "closed"]
+    await eventually(lambda: publication.open, "publish anew")
+    assert stream.events == ["opened", "closed", "opened"]
+    await tracks_become(livekit, room, {"cam": ["video/vp9"]})
+    await hand_over_until(publication, video("vp9"), lambda: "running" in stream.events)
+
+
+async def test_without_a_room_nothing_is_accepted_and_the_next_room_gets_the_track(
+    livekit: LiveKitServer, room: str, joined: rtc.Room, publication: TrackKeeper, stream: Stream
+) -> None:
+    pictures = video()
+    publication.describe(info())
+    publication.room_joined(joined)
+    await eventually(lambda: publication.open, "publish")
+    await hand_over_until(publication, pictures, lambda: publication.frames_sent > 0)
+    sent = publication.frames_sent
+    publication.room_lost()
+    assert stream.events == ["opened", "running", "closed"]
+    assert not publication.submit(
+        pictures.access_units[0], info(), keyframe=True, timestamp_us=1, metadata=FrameMetadata()
+    )
+    assert not publication.take_feedback()
+
+    other = await join(livekit, f"{room}-2")
+    publication.room_joined(other)
+    await eventually(lambda: publication.open, "publish in the next room")
+    await hand_over_until(publication, pictures, lambda: publication.frames_sent > sent)
+    assert stream.events[3:] == ["opened", "running"]
+    await publication.close()
+    await other.disconnect()
+
+
+async def test_an_interruption_keeps_the_track_and_counts_nothing_twice(
+    livekit: LiveKitServer, room: str, joined: rtc.Room, publication: TrackKeeper, stream: Stream
+) -> None:
+    pictures = video()
+    publication.room_joined(joined)
+    publication.describe(info())
+    await eventually(lambda: publication.open, "publish")
+    await hand_over_until(publication, pictures, lambda: publication.frames_sent > 5)
+    publication.room_interrupted()
+    assert not publication.open
+    sent = publication.frames_sent
+    publication.room_resumed()
+    await eventually(lambda: publication.open, "watch the track again")
+    await hand_over_until(publication, pictures, lambda: stream.events[-1] == "running")
+    assert stream.events == ["opened", "running", "closed", "opened", "running"]
+    await tracks_become(livekit, room, {"cam": ["video/vp8"]})
+    # The transport is the same, and goes on counting; some may have been sent since the last reading.
+    publication.room_interrupted()
+    assert publication.frames_sent < 2 * sent + 5
+
+
+@pytest.fixture
+def no_vp9() -> Iterator[LiveKitServer]:
+    offered = ("audio/opus", "video/vp8", "video/rtx")
+    only = {"room": {"enabled_codecs": [{"mime": mime} for mime in offered]}}
+    with LiveKitServer(config_overrides=only) as server:
+        yield server
+
+
+async def test_a_codec_the_server_does_not_offer_is_said_and_tried_again(
+    no_vp9: LiveKitServer, room: str, publication: TrackKeeper, stream: Stream
+) -> None:
+    joined = await join(no_vp9, room)
+    publication.room_joined(joined)
+    publication.describe(info("vp9"))
+    await eventually(lambda: stream.events == ["codec_refused"] * 2, "try again")
+    assert publication.problem is not None
+    assert "room.enabled_codecs" in publication.problem
+    publication.describe(info("vp8"))
+    await eventually(lambda: publication.open, "publish what is offered")
+    assert set(stream.events[:-1]) == {"codec_refused"}
+    await tracks_become(no_vp9, room, {"cam": ["video/vp8"]})
+    await publication.close()
+    await joined.disconnect()
+
+
+async def test_a_track_that_was_refused_does_not_stay_until_the_next_try(
+    no_vp9: LiveKitServer,
+    room: str,
+    publication: TrackKeeper,
+    stream: Stream,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ingestd.publish.track_keeper.FIRST_RETRY_DELAY_S", 600.0)
+    joined = await join(no_vp9, room)
+    publication.room_joined(joined)
+    publication.describe(info("vp9"))
+    await eventually(lambda: stream.events == ["codec_refused"], "be refused")
+    await tracks_become(no_vp9, room, {"cam": []})
+    await publication.close()
+    await joined.disconnect()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.02, 0.05])
+async def test_a_description_that_changes_while_the_track_is_published_leaves_one_track(
+    livekit: LiveKitServer, room: str, joined: rtc.Room, publication: TrackKeeper, seconds: float
+) -> None:
+    publication.room_joined(joined)
+    publication.describe(info("vp8"))
+    await asyncio.sleep(seconds)  # somewhere in the middle of it
+    publication.describe(info("vp9"))
+    await eventually(lambda: publication.open, "publish")
+    await tracks_become(livekit, room, {"cam": ["video/vp9"]})
+    await publication.close()
+    await tracks_become(livekit, room, {"cam": []})
+
+
+async def test_a_track_that_is_being_published_at_the_end_does_not_stay(
+    livekit: LiveKitServer,
+    room: str,
+    joined: rtc.Room,
+    publication: TrackKeeper,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    publication.room_joined(joined)
+    publication.describe(info("vp8"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    await publication.close()
+    # What was on its way arrives before this does, and stays.
+    second = TrackKeeper(OPTIONS, Stream(), publication._tasks)
+    second.room_joined(joined)
+    second.describe(info("vp9"))
+    await eventually(lambda: second.open, "publish")
+    await second.close()
+    await tracks_become(livekit, room, {"cam": []})
+    assert not [line for line in caplog.records if line.exc_info], "the SDK met a track it did not know of"
+
+
+async def test_nothing_is_begun_while_the_sdk_reconnects(
+    joined: rtc.Room, publication: TrackKeeper, tasks: Tasks
+) -> None:
+    publication.room_joined(joined)
+    publication.room_interrupted()
+    publication.describe(info("vp8"))
+    assert not tasks._tasks
+    publication.room_resumed()
+    await eventually(lambda: publication.open, "publish")
+
+
+async def test_an_interruption_while_the_track_is_published_leaves_one_track(
+    livekit: LiveKitServer, room: str, joined: rtc.Room, publication: TrackKeeper, stream: Stream
+) -> None:
+    publication.room_joined(joined)
+    publication.describe(info("vp8"))
+    await eventually(lambda: publication._publishing, "begin to publish")
+    publication.room_interrupted()
+    publication.room_resumed()
+    await eventually(lambda: publication.open, "publish")
+    await tracks_become(livekit, room, {"cam": ["video/vp8"]})
+    assert stream.events == ["opened"]
+
+
+async def test_the_end_does_not_wait_for_a_server_that_hangs_and_leaves_no_track_when_it_comes_back(
+    own_livekit: LiveKitServer, room: str, publication: TrackKeeper
+) -> None:
+    joined = await join(own_livekit, room)
+    publication.room_joined(joined)
+    os.kill(own_livekit.pid, signal.SIGSTOP)
+    try:
+        publication.describe(info("vp8"))
+        await eventually(lambda: publication._publishing, "begin to publish")
+        async with asyncio.timeout(CLOSE_TIMEOUT_S + 1):
+            await publication.close()
+    finally:
+        os.kill(own_livekit.pid, signal.SIGCONT)
+    await eventually(lambda: not publication._tasks._tasks, "have published and withdrawn")
+    await tracks_become(own_livekit, room, {"cam": []})
+    await joined.disconnect()
+
+
+async def test_a_codec_that_changes_during_an_interruption_leaves_one_track(
+    livekit: LiveKitServer, room: str, joined: rtc.Room, publication: TrackKeeper, stream: Stream
+) -> None:
+    publication.room_joined(joined)
+    publication.describe(info("vp8"))
+    await eventually(lambda: publication.open, "publish")
+    publication.room_interrupted()
+    publication.describe(info("vp9"))
+    publication.room_resumed()
+    try:
+        await eventually(lambda: publication.open, "publish anew")
+        await tracks_become(livekit, room, {"cam": ["video/vp9"]})
+        assert len(publication._tasks._tasks) == 1
+        await hand_over_until(publication, video("vp9"), lambda: "running" in stream.events)
+    finally:
+        await publication._tasks.close()
+
+
+async def test_a_track_that_the_sdk_has_published_again_can_be_replaced(
+    livekit: LiveKitServer, room: str, joined: rtc.Room, publication: TrackKeeper, stream: Stream
+) -> None:
+    joined.on("reconnecting", publication.room_interrupted)
+    joined.on("reconnected", publication.room_resumed)
+    publication.room_joined(joined)
+    publication.describe(info("vp8"))
+    await eventually(lambda: publication.open, "publish")
+    await joined.simulate_scenario(rtc.SimulateScenarioKind.SIMULATE_FULL_RECONNECT)
+    await eventually(lambda: stream.events == ["opened", "closed", "opened"], "reconnect")
+    publication.describe(info("vp9"))
+    await eventually(lambda: publication.open, "publish anew")
+    await tracks_become(livekit, room, {"cam": ["video/vp9"]})
+
+
+class Curious(Stream):
+    """Asks for feedback at the first moment."""
+
+    publication: TrackKeeper
+    feedback: bool = False
+
+    def track_opened(self) -> None:
+        super().track_opened()
+        self.feedback = bool(self.publication.take_feedback())
+
+
+async def test_what_webrtc_asked_for_before_an_interruption_is_not_asked_for_after_it(
+    joined: rtc.Room, tasks: Tasks
+) -> None:
+    stream = Curious()
+    stream.publication = publication = TrackKeeper(OPTIONS, stream, tasks)
+    publication.room_joined(joined)
+    publication.describe(info())
+    await eventually(lambda: publication.open, "publish")
+    await hand_over_until(publication, video(), lambda: "running" in stream.events)
+    publication.room_interrupted()
+    publication.room_resumed()
+    await eventually(lambda: publication.open, "watch the track again")
+    assert not stream.feedback
+    await publication.close()

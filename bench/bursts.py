@@ -29,7 +29,6 @@ SECONDS = 4
 SIZE = (160, 120)
 # WebRTC's statistics are read once a second, and a loss is one at the third reading in a row.
 SETTLE = 4.2
-PATIENCE = 30.0
 
 
 class SpacedDaemon(Daemon):

@@ -15,8 +15,8 @@ from ingestd.observe.metrics import StreamCollector
 from ingestd.publish.track_keeper import Feedback
 from tests.support.encoded import EncodedStream, encode
 from tests.support.track import Track
+from tests.support.wait import PATIENCE_S, eventually
 
-PATIENCE = 10.0
 VIDEO = encode("vp8", frames=8, gop=4, size=(160, 120))
 H265 = encode("h265", frames=4, gop=4, size=(160, 120))
 
@@ -80,13 +80,6 @@ def at_rest(publication: Publication) -> bool:
     pipeline = publication._pipeline
     timers = pipeline._timer, pipeline._feedback_timer
     return not any(timers) and time.monotonic() >= pipeline._delivery._pacer.ready_at
-
-
-async def eventually(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"it did not {what}"
-        await asyncio.sleep(0.002)
 
 
 async def test_what_is_submitted_before_there_is_a_track_waits_for_it(cam: Publication) -> None:
@@ -228,7 +221,7 @@ async def test_closing_ends_the_wait_for_a_room_that_is_not_there() -> None:
     assert "nothing listens there" in camera.figures().problems[0]
     assert [task.get_name() for task in camera._tasks._tasks].count("room camera@lobby") == 1
     await camera.close()
-    await asyncio.wait(waiting, timeout=PATIENCE)
+    await asyncio.wait(waiting, timeout=PATIENCE_S)
     assert all(task.cancelled() for task in waiting)
 
 

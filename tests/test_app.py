@@ -6,8 +6,7 @@ import logging
 import os
 import signal
 import socket
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -23,8 +22,7 @@ from ingestd.observe import logs
 from ingestd.stream import Stream
 from tests.support.encoded import encode
 from tests.support.ports import free_port
-
-PATIENCE = 20.0
+from tests.support.wait import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -47,13 +45,6 @@ def configuration(server: LiveKitServer, *streams: StreamConfig) -> Config:
     return Config(
         livekit=livekit, http=HttpConfig(listen=Address("http", "127.0.0.1", 0)), streams=tuple(streams)
     )
-
-
-async def eventually(condition: Callable[[], object], what: str, every: float = 0.005) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"it did not {what}"
-        await asyncio.sleep(every)
 
 
 def can_be_dialled(config: StreamConfig) -> bool:
@@ -290,7 +281,7 @@ async def test_a_reload_during_the_start_waits_for_it(livekit: LiveKitServer, ro
     daemon = Daemon(config)
     daemon.code = asyncio.get_running_loop().create_task(daemon.app.run())
     try:
-        await eventually(lambda: daemon.names, "begin to start", every=0)
+        await eventually(lambda: daemon.names, "begin to start", every_s=0)
         assert len(daemon.names) < 20
         os.kill(os.getpid(), signal.SIGHUP)
         await eventually(lambda: daemon.reloads == 1 and not daemon.tasks("reload"), "reload")
@@ -311,7 +302,7 @@ async def test_a_stop_during_a_reload_closes_what_the_reload_opened(
     async with running(configuration(livekit, one)) as daemon:
         daemon.config = configuration(livekit, one, *new)
         os.kill(os.getpid(), signal.SIGHUP)
-        await eventually(lambda: len(daemon.names) > 1, "begin to reload", every=0)
+        await eventually(lambda: len(daemon.names) > 1, "begin to reload", every_s=0)
         assert await daemon.stop() == 0
         assert not any(can_be_dialled(s) for s in (one, *new))
 
@@ -364,7 +355,7 @@ async def test_a_signal_during_the_start_ends_it(
     one, two = stream("one", room), stream("two", room)
     daemon = Daemon(configuration(livekit, one, two))
     daemon.code = asyncio.get_running_loop().create_task(daemon.app.run())
-    await eventually(lambda: daemon.names == ["one"], "begin to start")
+    await eventually(lambda: daemon.names == ["one"], "begin to start", every_s=0)
     assert await daemon.stop() == 0
     assert not can_be_dialled(one)
     assert not daemon.app._tasks._tasks

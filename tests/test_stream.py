@@ -5,7 +5,7 @@ import json
 import math
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -17,11 +17,12 @@ from ingestd.publish.room import RoomAddress, RoomConnection
 from ingestd.publish.track_keeper import Feedback
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks
+from tests.support.balance import assert_balanced
 from tests.support.encoded import EncodedStream, encode
 from tests.support.lkts import sei, trailer, user_data
 from tests.support.track import Track
+from tests.support.wait import eventually
 
-PATIENCE = 10.0
 H264 = encode("h264", frames=8, gop=4, size=(160, 120), seed=1)
 LARGER = encode("h264", frames=8, gop=4, size=(320, 240), seed=1)
 VP8 = encode("vp8", frames=8, gop=4, size=(160, 120), seed=2)
@@ -132,9 +133,7 @@ def track(stream: Stream) -> Track:
 
 def assert_books_balance(stream: Stream) -> None:
     f = stream.figures()
-    assert (
-        sum(f.frames_received.values()) == f.frames_submitted + sum(f.frames_dropped.values()) + f.frames_held
-    )
+    assert_balanced(sum(f.frames_received.values()), f.frames_submitted, f.frames_dropped, f.frames_held)
 
 
 def at_rest(stream: Stream) -> bool:
@@ -142,13 +141,6 @@ def at_rest(stream: Stream) -> bool:
     pipeline = stream._pipeline
     timers = pipeline._timer, pipeline._feedback_timer, stream._quiet_timer
     return not any(timers) and time.monotonic() >= pipeline._delivery._pacer.ready_at
-
-
-async def eventually(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"it did not {what}"
-        await asyncio.sleep(0.002)
 
 
 async def test_pictures_that_waited_for_a_track_do_not_wait_for_one_of_another_codec(stream: Stream) -> None:

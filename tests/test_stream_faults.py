@@ -1,8 +1,7 @@
 """Whose fault the end of a connection is."""
 
-import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,16 +10,10 @@ from ingestd.publish.room import RoomAddress, RoomConnection
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks
 from tests.support.ports import free_port
+from tests.support.wait import eventually
 
-PATIENCE = 10.0
 # A sequence parameter set, and nothing of what should follow.
 HEADERS = bytes.fromhex("00000001 6742c00b da0509")
-
-
-async def eventually(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.002)
 
 
 class Line:

@@ -17,8 +17,7 @@ from ingestd.control.messages import Result
 from ingestd.control.webhook import Webhook
 from ingestd.tasks import Tasks
 from tests.support.ports import free_port
-
-PATIENCE = 10.0
+from tests.support.wait import PATIENCE_S
 
 
 @dataclass
@@ -37,7 +36,7 @@ class Results:
         self._news.set()
 
     async def until(self, count: int) -> dict[object, Result]:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE_S):
             while len(self.of) < count:
                 self._news.clear()
                 await self._news.wait()
@@ -68,7 +67,7 @@ class Controller:
         return web.Response(status=self.status)
 
     async def until(self, count: int) -> list[dict[str, Any]]:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE_S):
             while len(self.bodies) < count:
                 self._news.clear()
                 await self._news.wait()

@@ -9,8 +9,8 @@ from tests.support.application import Application
 from tests.support.encoded import encode
 from tests.support.matching import assert_pictures_match
 from tests.support.viewer import Viewer
+from tests.support.wait import PATIENCE_S
 
-PATIENCE = 30.0
 BEFORE_PUBLISHING = 30  # pictures, 2 s
 OUTAGE = 4.0
 IN_FLIGHT = 1.0  # seconds before the server dies whose pictures may die with it
@@ -26,7 +26,7 @@ def test_a_viewer_sees_what_was_submitted_bit_for_bit_and_also_before_the_room_w
         Viewer(livekit, room) as viewer,
         Application(livekit, room, video, before_publishing=BEFORE_PUBLISHING) as application,
     ):
-        viewer.wait_for_picture(video.reference_hashes[-1], timeout=PATIENCE)
+        viewer.wait_for_picture(video.reference_hashes[-1], timeout=PATIENCE_S)
         assert application.figures_before_publishing is not None
         assert application.figures_before_publishing.frames_held == BEFORE_PUBLISHING
     # The first few go by while the viewer sets up its decoder; every later one needs all of them.
@@ -46,8 +46,8 @@ def test_a_viewer_sees_what_was_submitted_bit_for_bit_and_also_before_the_room_w
 def test_pictures_come_back_after_the_server_was_gone(own_livekit: LiveKitServer, room: str) -> None:
     video = encode("h264", frames=15 * 100, fps=15, gop=30, size=(160, 120))
     with Viewer(own_livekit, room) as viewer, Application(own_livekit, room, video) as application:
-        viewer.wait_for_first_picture(timeout=PATIENCE)
-        viewer.wait_for_pictures(45, timeout=PATIENCE)
+        viewer.wait_for_first_picture(timeout=PATIENCE_S)
+        viewer.wait_for_pictures(45, timeout=PATIENCE_S)
 
         killed_at = time.monotonic()
         own_livekit.kill()
@@ -58,9 +58,9 @@ def test_pictures_come_back_after_the_server_was_gone(own_livekit: LiveKitServer
         viewer.wait_until(
             lambda: viewer.pictures()[-1].at > restarted_at, timeout=RECOVERY, what="see pictures again"
         )
-        viewer.wait_for_pictures(60, timeout=PATIENCE)
+        viewer.wait_for_pictures(60, timeout=PATIENCE_S)
         last = application.pushed[-1]
-        viewer.wait_for_picture(last.hash, timeout=PATIENCE)
+        viewer.wait_for_picture(last.hash, timeout=PATIENCE_S)
 
         before = [picture for picture in viewer.pictures() if picture.at < restarted_at]
         after = [picture for picture in viewer.pictures() if picture.at > restarted_at]

@@ -16,8 +16,8 @@ from tests.support.encoded import encode
 from tests.support.matching import assert_pictures_match
 from tests.support.push import Encoder, send
 from tests.support.viewer import Viewer
+from tests.support.wait import PATIENCE_S
 
-PATIENCE = 30.0
 HUGE = 200 * 1024 * 1024
 MEMORY_GROWTH = HUGE // 2  # the most a daemon may grow that does not keep what it cannot use
 
@@ -72,7 +72,7 @@ def test_bad_input_is_counted_and_said_and_the_next_encoder_is_served(
 
         with Encoder(daemon.port(), video) as encoder:
             encoder.wait()
-            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
         assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
 
 
@@ -95,7 +95,7 @@ def test_a_stream_without_parameter_sets_is_held_back_and_said_once(
 
         with Encoder(daemon.port(), video) as encoder:
             encoder.wait()
-            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
         assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
 
 
@@ -136,7 +136,7 @@ def test_h265_is_understood_and_said_not_to_be_published_yet(
                 what="an error",
             )
             encoder.wait()
-        viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+        viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
 
         assert_pictures_match(viewer.pictures("old"), encoder.pushed, left_out=viewer.left_out)
         assert viewer.tracks("new") == []
@@ -154,7 +154,7 @@ def test_h265_after_h264_takes_the_track_away_until_it_can_be_published_again(
     with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port(), before) as first:
             first.wait()
-            viewer.wait_for_picture(first.last_hash, timeout=PATIENCE)
+            viewer.wait_for_picture(first.last_hash, timeout=PATIENCE_S)
             assert daemon.metrics().total("ingestd_stream_up") == 1
             old = viewer.pictures()
         with Encoder(daemon.port(), h265):
@@ -164,7 +164,7 @@ def test_h265_after_h264_takes_the_track_away_until_it_can_be_published_again(
             asyncio.run(tracks_become(livekit, room, {"cam": [], "viewer": []}))
         with Encoder(daemon.port(), after) as second:
             second.wait()
-            viewer.wait_for_picture(second.last_hash, timeout=PATIENCE)
+            viewer.wait_for_picture(second.last_hash, timeout=PATIENCE_S)
             assert daemon.metrics().total("ingestd_stream_up") == 1
         assert_pictures_match(viewer.pictures()[len(old) :], second.pushed, left_out=viewer.left_out)
 

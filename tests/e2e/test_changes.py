@@ -11,8 +11,7 @@ from tests.support.encoded import EncodedStream, encode
 from tests.support.matching import assert_pictures_match
 from tests.support.push import Encoder
 from tests.support.viewer import Picture, Viewer
-
-PATIENCE = 20.0
+from tests.support.wait import PATIENCE_S
 
 
 def joined(first: EncodedStream, second: EncodedStream) -> EncodedStream:
@@ -34,7 +33,7 @@ def test_another_size_goes_on_in_the_same_track(
     with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port(), video) as encoder:
             encoder.wait()
-            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
         assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
         assert {picture.size for picture in viewer.pictures()} == {(160, 120), (320, 240)}
         assert len({picture.sid for picture in viewer.pictures()}) == 1
@@ -55,7 +54,7 @@ def test_another_size_after_a_reconnect_goes_on_in_the_same_track(
             begun = len(viewer.pictures())
             with Encoder(daemon.port(), video) as encoder:
                 encoder.wait()
-                viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+                viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
             assert_pictures_match(viewer.pictures()[begun:], encoder.pushed, left_out=viewer.left_out)
         assert len({picture.sid for picture in viewer.pictures()}) == 1
         sizes = [record["size"] for record in daemon.records if record.get("event") == "stream recognised"]
@@ -76,7 +75,7 @@ def test_another_codec_replaces_the_track(
             begun = len(viewer.pictures())
             with Encoder(daemon.port(), video) as encoder:
                 encoder.wait()
-                viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+                viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
             seen = viewer.pictures()[begun:]
             assert_pictures_match(seen, encoder.pushed, left_out=viewer.left_out)
         assert len({picture.sid for picture in viewer.pictures()}) == 2
@@ -95,7 +94,7 @@ def test_another_codec_on_the_same_connection_is_followed_and_back(
     with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port(), video) as encoder:
             encoder.wait()
-            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
         pushed = encoder.pushed
         tracks: dict[str, list[Picture]] = {picture.sid: [] for picture in viewer.pictures()}
         for picture in viewer.pictures():

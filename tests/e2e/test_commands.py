@@ -16,8 +16,8 @@ from tests.support.encoded import encode
 from tests.support.matching import assert_pictures_match
 from tests.support.push import Encoder
 from tests.support.viewer import Viewer
+from tests.support.wait import PATIENCE_S
 
-PATIENCE = 30.0
 SECRET = "a-secret-that-no-output-may-hold"
 
 
@@ -40,7 +40,7 @@ def test_a_signal_while_streaming_ends_it_cleanly_within_five_seconds(
     with Viewer(livekit, room) as viewer:
         daemon = run_daemon(stream("cam", room))
         with daemon, Encoder(daemon.port(), video) as encoder:
-            viewer.wait_for_first_picture(timeout=PATIENCE)
+            viewer.wait_for_first_picture(timeout=PATIENCE_S)
             assert not encoder.finished
             daemon.stop(number)  # asserts: exit code 0, in time, no traceback, no panic, no secret
 
@@ -152,15 +152,15 @@ def test_sighup_adds_a_stream_and_leaves_the_others_alone(
     new = encode("h264", frames=120, gop=60, size=(160, 120), seed=2)
     with run_daemon(stream("old", room)) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port("old"), old) as first:
-            viewer.wait_for_first_picture(timeout=PATIENCE, track="old")
+            viewer.wait_for_first_picture(timeout=PATIENCE_S, track="old")
 
             daemon.reconfigure(streams=[*daemon.config["streams"], stream("new", room)])
 
             with Encoder(daemon.port("new"), new) as second:
                 second.wait()
-                viewer.wait_for_picture(second.last_hash, timeout=PATIENCE, track="new")
+                viewer.wait_for_picture(second.last_hash, timeout=PATIENCE_S, track="new")
             first.wait()
-            viewer.wait_for_picture(first.last_hash, timeout=PATIENCE, track="old")
+            viewer.wait_for_picture(first.last_hash, timeout=PATIENCE_S, track="old")
 
         assert_pictures_match(viewer.pictures("old"), first.pushed, left_out=viewer.left_out)
         assert_pictures_match(viewer.pictures("new"), second.pushed, left_out=viewer.left_out)

@@ -16,9 +16,9 @@ from ingestd import AccessUnit, Codec, Drop, Publication
 from ingestd.devserver.livekit_server import LiveKitServer
 from tests.support.encoded import decode_hashes
 from tests.support.viewer import Viewer
+from tests.support.wait import PATIENCE_S
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "push_access_units.py"
-PATIENCE = 30.0
 
 
 def run(server: LiveKitServer, room: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -28,7 +28,7 @@ def run(server: LiveKitServer, room: str, *arguments: str) -> "subprocess.Comple
         env={**os.environ, **keys},
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=PATIENCE_S,
     )
 
 
@@ -63,7 +63,7 @@ async def test_what_the_example_pushes_is_seen_bit_for_bit_and_a_viewer_gets_its
     monkeypatch.setenv("LIVEKIT_API_SECRET", livekit.api_secret)
     options = argparse.Namespace(url=livekit.url, room=room, codec=Codec(codec), seconds=5.0)
     pushing = asyncio.get_running_loop().create_task(example.push(options))
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENCE_S):
         while len(submitted) < 30 and not pushing.done():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

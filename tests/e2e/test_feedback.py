@@ -8,8 +8,7 @@ from tests.support.daemon import stream
 from tests.support.encoded import encode
 from tests.support.push import Encoder
 from tests.support.viewer import Viewer
-
-PATIENCE = 30.0
+from tests.support.wait import PATIENCE_S
 
 
 def test_an_encoder_hears_which_rate_the_link_carries_and_when_a_viewer_needs_a_keyframe(
@@ -22,7 +21,7 @@ def test_an_encoder_hears_which_rate_the_link_carries_and_when_a_viewer_needs_a_
             lambda metrics: metrics.total("ingestd_frames_sent_total") > 30, what="pictures sent"
         )
         with Viewer(livekit, room) as viewer:
-            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
         counted = daemon.metrics().by("ingestd_feedback_messages_total", "type", result="sent")
         heard = [json.loads(line) for line in encoder.heard()]
 

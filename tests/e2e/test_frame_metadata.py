@@ -10,8 +10,8 @@ from tests.support.encoded import EncodedStream, encode
 from tests.support.lkts import frame_id, sei, trailer, user_data, user_timestamp
 from tests.support.push import Encoder
 from tests.support.viewer import Picture, Viewer
+from tests.support.wait import PATIENCE_S
 
-PATIENCE = 30.0  # seconds; for what takes well below one on an idle machine
 BEGAN = 1_700_000_000_000_000  # µs; what the encoder's clock says of its first picture
 VIDEO = encode("h264", frames=90, gop=30, size=(160, 120))
 
@@ -77,7 +77,7 @@ def push(video: EncodedStream, port: int, viewer: Viewer) -> dict[int, Metadata]
     """
     with Encoder(port, video) as encoder:
         encoder.wait()
-        viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+        viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
     numbers = {name: number for number, name in enumerate(video.reference_hashes)}
     return {numbers[picture.hash]: metadata(picture) for picture in viewer.pictures()[1:]}
 

@@ -12,8 +12,8 @@ from tests.support.encoded import EncodedStream, encode
 from tests.support.matching import assert_pictures_match, latencies
 from tests.support.push import Encoder, Write, send
 from tests.support.viewer import Viewer
+from tests.support.wait import PATIENCE_S
 
-PATIENCE = 20.0
 SOON = 1.0  # seconds within which the latency is to be back to normal
 
 
@@ -35,7 +35,7 @@ def test_a_stall_shorter_than_the_backlog_allowed_costs_no_picture(
     with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port(), video, writing=stalled(0.4, at=75)) as encoder:
             encoder.wait()
-            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
         assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
         assert daemon.metrics().total("ingestd_frames_dropped_total", reason="backlog") == 0
 
@@ -47,7 +47,7 @@ def test_behind_a_long_stall_the_newest_gop_is_shown_and_the_rest_is_counted(
     with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port(), video, writing=stalled(5.0, at=90)) as encoder:
             encoder.wait()
-            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
         metrics = daemon.metrics()
         dropped = metrics.total("ingestd_frames_dropped_total", reason="backlog")
         assert dropped == metrics.total("ingestd_frames_dropped_total") > 60
@@ -66,9 +66,9 @@ def test_a_file_is_shown_at_its_own_pace_and_whole(
     with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
         sender = threading.Thread(target=send, args=(daemon.port(), file), daemon=True)
         sender.start()
-        first = viewer.wait_for_first_picture(timeout=PATIENCE)
-        last = viewer.wait_for_picture(video.reference_hashes[-1], timeout=PATIENCE)
-        sender.join(PATIENCE)
+        first = viewer.wait_for_first_picture(timeout=PATIENCE_S)
+        last = viewer.wait_for_picture(video.reference_hashes[-1], timeout=PATIENCE_S)
+        sender.join(PATIENCE_S)
 
         positions = {name: number for number, name in enumerate(video.reference_hashes)}
         seen = [positions[picture.hash] for picture in viewer.pictures()]
@@ -91,12 +91,12 @@ def test_where_replays_are_for_the_start_only_nobody_sees_the_stream_jump(
         Viewer(livekit, room, "early") as early,
         Encoder(daemon.port(), video) as encoder,
     ):
-        early.wait_for_first_picture(timeout=PATIENCE)
+        early.wait_for_first_picture(timeout=PATIENCE_S)
         encoder.wait_until_pushed(105)  # the start is over
         with Viewer(livekit, room, "late") as late:
-            first = late.wait_for_first_picture(timeout=PATIENCE)
+            first = late.wait_for_first_picture(timeout=PATIENCE_S)
             encoder.wait()
-            early.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+            early.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
             assert first.hash == encoder.pushed[150].hash
         positions = {name: number for number, name in enumerate(video.reference_hashes)}
         watched = [positions[p.hash] for p in early.pictures() if p.at > encoder.pushed[105].at]

@@ -10,8 +10,8 @@ from ingestd.delivery.pacer import Pacer
 from ingestd.devserver.livekit_server import LiveKitServer
 from tests.support.encoded import encode
 from tests.support.viewer import Viewer
+from tests.support.wait import PATIENCE_S
 
-PATIENCE = 20.0
 STEADY = 60  # pictures before the first burst
 PACED_AGAIN = 150  # the number of the picture after the last burst
 HELD_BACK = 0.4  # seconds, in which a dozen pictures come together; less than max_backlog
@@ -44,7 +44,7 @@ async def test_bursts_without_pacing_are_counted_losses_and_mended(
             await publication.publish()
             await push(0, STEADY)
             await asyncio.to_thread(
-                viewer.wait_for_picture, video.reference_hashes[STEADY - 1], timeout=PATIENCE
+                viewer.wait_for_picture, video.reference_hashes[STEADY - 1], timeout=PATIENCE_S
             )
             before = await settled(publication)
             with monkeypatch.context() as patch:
@@ -54,7 +54,7 @@ async def test_bursts_without_pacing_are_counted_losses_and_mended(
             await asyncio.to_thread(
                 viewer.wait_until,
                 lambda: set(video.reference_hashes) <= set(viewer.hashes()),
-                timeout=PATIENCE,
+                timeout=PATIENCE_S,
                 what="see all that was pushed",
             )
             after = await settled(publication)

@@ -20,8 +20,8 @@ from tests.support.push import (
     tiny_writes,
 )
 from tests.support.viewer import Viewer
+from tests.support.wait import PATIENCE_S
 
-PATIENCE = 30.0  # seconds; for what takes well below one on an idle machine
 GOP_SECONDS = 10
 SOON = 3.0  # seconds to the first picture; about 1 on an idle machine, and far below the GOP
 
@@ -42,7 +42,7 @@ def test_a_viewer_sees_what_was_pushed_bit_for_bit(
     with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port(), video) as encoder:
             encoder.wait()
-            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
             metrics = daemon.metrics()
 
         assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
@@ -71,7 +71,7 @@ def test_it_does_not_matter_how_the_bytes_are_cut_into_writes(
     with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port(), video, writing=writing) as encoder:
             encoder.wait()
-            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
 
         assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
         assert daemon.metrics().total("ingestd_frames_submitted_total") == 120
@@ -85,11 +85,11 @@ def test_an_encoder_that_reconnects_goes_on_in_the_same_track(
     after = encode(codec, frames=120, gop=60, seed=2)
     with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port(), before) as first:
-            viewer.wait_for_first_picture(timeout=PATIENCE)
+            viewer.wait_for_first_picture(timeout=PATIENCE_S)
             first.wait_until_pushed(130)  # in the middle of a GOP
         with Encoder(daemon.port(), after) as second:
             second.wait()
-            viewer.wait_for_picture(second.last_hash, timeout=PATIENCE)
+            viewer.wait_for_picture(second.last_hash, timeout=PATIENCE_S)
             connections = daemon.metrics().total("ingestd_encoder_connections_total")
 
         assert_pictures_match(viewer.pictures(), [*first.pushed, *second.pushed], left_out=viewer.left_out)
@@ -104,11 +104,11 @@ def test_an_encoder_may_come_back_with_another_picture_size(
     large = encode("h264", frames=120, gop=60, size=(320, 240), seed=2)
     with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port(), small) as first:
-            viewer.wait_for_first_picture(timeout=PATIENCE)
+            viewer.wait_for_first_picture(timeout=PATIENCE_S)
             first.wait()
         with Encoder(daemon.port(), large) as second:
             second.wait()
-            viewer.wait_for_picture(second.last_hash, timeout=PATIENCE)
+            viewer.wait_for_picture(second.last_hash, timeout=PATIENCE_S)
 
         assert_pictures_match(viewer.pictures(), [*first.pushed, *second.pushed], left_out=viewer.left_out)
         assert {picture.size for picture in viewer.pictures()} == {(160, 120), (320, 240)}
@@ -122,11 +122,11 @@ def test_an_encoder_may_come_back_with_another_codec(
     with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port(), before) as first:
             first.wait()
-            viewer.wait_for_picture(first.last_hash, timeout=PATIENCE)
+            viewer.wait_for_picture(first.last_hash, timeout=PATIENCE_S)
         old = viewer.pictures()
         with Encoder(daemon.port(), after) as second:
             second.wait()
-            viewer.wait_for_picture(second.last_hash, timeout=PATIENCE)
+            viewer.wait_for_picture(second.last_hash, timeout=PATIENCE_S)
 
         assert_pictures_match(old, first.pushed, left_out=viewer.left_out)
         assert_pictures_match(viewer.pictures()[len(old) :], second.pushed, left_out=viewer.left_out)
@@ -144,7 +144,7 @@ def test_an_encoder_may_push_into_a_unix_socket(
         Encoder(path, video) as encoder,
     ):
         encoder.wait()
-        viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+        viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
         assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
 
 
@@ -157,7 +157,7 @@ def test_the_daemon_may_dial_the_encoder(run_daemon: RunDaemon, livekit: LiveKit
         listening as encoder,
     ):
         encoder.wait()
-        viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+        viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
         assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
 
 
@@ -170,7 +170,7 @@ def test_the_first_picture_comes_long_before_the_second_keyframe(
         with Encoder(daemon.port(), video) as encoder:
             first = viewer.wait_for_first_picture(timeout=GOP_SECONDS)
             encoder.wait()
-            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
 
         assert first.at - encoder.connected_at < SOON
         assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
@@ -184,7 +184,7 @@ def test_a_picture_does_not_wait_for_the_next_one(
     with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port(), video) as encoder:
             encoder.wait()
-            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
 
         assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
         assert median(latencies(viewer.pictures(), encoder.pushed)) < 0.5 / video.fps
@@ -200,13 +200,13 @@ def test_who_joins_in_the_middle_of_a_long_gop_sees_a_picture_soon(
         Viewer(livekit, room, "early") as early,
         Encoder(daemon.port(), video) as encoder,
     ):
-        early.wait_for_first_picture(timeout=PATIENCE)
+        early.wait_for_first_picture(timeout=PATIENCE_S)
         encoder.wait_until_pushed(90)
         with Viewer(livekit, room, "late") as late:
             first = late.wait_for_first_picture(timeout=GOP_SECONDS)
             subscribed_at = late.tracks()[0].at
             encoder.wait()
-            late.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+            late.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
 
         assert first.at - subscribed_at < SOON
         assert_pictures_match(late.pictures(), encoder.pushed, left_out=late.left_out)
@@ -233,7 +233,7 @@ def test_several_streams_share_a_process_a_room_and_an_identity(
     ):
         for encoder, track in ((left, "left"), (right, "eye"), (alone, "alone")):
             encoder.wait()
-            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE, track=track)
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S, track=track)
             assert_pictures_match(viewer.pictures(track), encoder.pushed, left_out=viewer.left_out)
 
         assert {(track.name, track.identity) for track in viewer.tracks()} == {

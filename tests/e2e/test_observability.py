@@ -10,8 +10,7 @@ from tests.support.daemon import Daemon, stream
 from tests.support.encoded import encode
 from tests.support.push import Encoder
 from tests.support.viewer import Viewer
-
-PATIENCE = 30.0
+from tests.support.wait import PATIENCE_S
 
 # docs: contract.md, "Metrics".
 CONTRACT = {
@@ -53,7 +52,7 @@ def test_every_promised_metric_is_there_and_the_books_balance_at_every_scrape(
             scrapes += 1
             time.sleep(0.02)
         assert scrapes > 30
-        viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+        viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
         metrics = daemon.wait_for_metrics(
             lambda metrics: metrics.total("ingestd_frames_sent_total") >= 180, what="all pictures sent"
         )
@@ -75,7 +74,7 @@ def test_an_encoder_that_left_is_not_up(run_daemon: RunDaemon, livekit: LiveKitS
             daemon.wait_for_metrics(
                 lambda metrics: metrics.total("ingestd_stream_up") == 1,
                 what="the stream up",
-                timeout=PATIENCE,
+                timeout=PATIENCE_S,
             )
         daemon.wait_for_metrics(lambda metrics: metrics.total("ingestd_stream_up") == 0, what="it down")
 
@@ -88,7 +87,7 @@ def test_readiness_follows_the_room_and_health_does_not(
     with Daemon(own_livekit, tmp_path, stream("cam", room)) as daemon:
         assert daemon.get("/readyz")[0] == 200, "its source is open, and no encoder asks for a room"
         with Encoder(daemon.port(), video):
-            reasons = daemon.wait_for_status("/readyz", 503, timeout=PATIENCE)
+            reasons = daemon.wait_for_status("/readyz", 503, timeout=PATIENCE_S)
             assert "cam" in reasons
             assert daemon.get("/healthz")[0] == 200
 
@@ -107,7 +106,7 @@ def test_the_page_and_the_api_show_the_stream(
         Viewer(livekit, room) as viewer,
         Encoder(daemon.port(), video),
     ):
-        viewer.wait_for_first_picture(timeout=PATIENCE)
+        viewer.wait_for_first_picture(timeout=PATIENCE_S)
         status, page = daemon.get("/")
         assert status == 200
         assert "cam" in page
@@ -127,9 +126,9 @@ def test_no_secret_is_logged_even_when_everything_is(
         Viewer(own_livekit, room) as viewer,
         Encoder(daemon.port(), video),
     ):
-        viewer.wait_for_first_picture(timeout=PATIENCE)
+        viewer.wait_for_first_picture(timeout=PATIENCE_S)
         own_livekit.kill()  # failing connections are what tends to be logged with its URL
-        daemon.wait_for_status("/readyz", 503, timeout=PATIENCE)
+        daemon.wait_for_status("/readyz", 503, timeout=PATIENCE_S)
         own_livekit.start()
         daemon.wait_for_status("/readyz", 200, timeout=60.0)
         for path in ("/", "/metrics", "/api/streams", "/readyz"):

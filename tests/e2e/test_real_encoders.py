@@ -13,8 +13,7 @@ from tests.support.daemon import stream
 from tests.support.matching import assert_pictures_match
 from tests.support.push import RecordingProxy
 from tests.support.viewer import Viewer
-
-PATIENCE = 30.0
+from tests.support.wait import PATIENCE_S
 
 GST_SOURCE = "gst-launch-1.0 -q videotestsrc is-live=true num-buffers=180 ! "
 GST_RAW = "video/x-raw,format=I420,width=320,height=240,framerate=30/1 ! "
@@ -81,10 +80,10 @@ def test_a_real_encoder_is_seen_bit_for_bit(
         RecordingProxy(daemon.port()) as proxy,
         running(command.format(port=proxy.port)) as encoder,
     ):
-        viewer.wait_for_first_picture(timeout=PATIENCE)
+        viewer.wait_for_first_picture(timeout=PATIENCE_S)
         finish(encoder)
         pushed = proxy.pushed(codec)
-        viewer.wait_for_picture(pushed[-1].hash, timeout=PATIENCE)
+        viewer.wait_for_picture(pushed[-1].hash, timeout=PATIENCE_S)
 
         assert len(pushed) == 180
         assert_pictures_match(viewer.pictures(), pushed, left_out=viewer.left_out)
@@ -95,7 +94,7 @@ def test_x264enc_without_caps_is_told_which_caps_to_add(run_daemon: RunDaemon, r
         run_daemon(stream("cam", room)) as daemon,
         running((GST_SOURCE + "x264enc tune=zerolatency" + GST_SINK).format(port=daemon.port())),
     ):
-        warning = daemon.wait_for_problem("4:4:4", "profile", timeout=PATIENCE)
+        warning = daemon.wait_for_problem("4:4:4", "profile", timeout=PATIENCE_S)
         text = str(warning)
         assert "format=I420" in text or "profile=" in text
         assert warning.get("stream") == "cam"

@@ -11,8 +11,8 @@ from tests.support.encoded import encode
 from tests.support.matching import assert_pictures_match
 from tests.support.push import Encoder
 from tests.support.viewer import Viewer
+from tests.support.wait import PATIENCE_S
 
-PATIENCE = 30.0
 IN_FLIGHT = 1.0  # seconds before the server dies whose pictures may die with it
 RECOVERY = 45.0  # the SDKs of daemon and viewer each wait several seconds between their attempts
 
@@ -26,8 +26,8 @@ def test_pictures_come_back_after_the_server_was_gone(
     video = encode("h264", frames=15 * 160, fps=15, gop=30, size=(160, 120))
     with Daemon(own_livekit, tmp_path, stream("cam", room)) as daemon, Viewer(own_livekit, room) as viewer:
         with Encoder(daemon.port(), video) as encoder:
-            viewer.wait_for_first_picture(timeout=PATIENCE)
-            viewer.wait_for_pictures(45, timeout=PATIENCE)
+            viewer.wait_for_first_picture(timeout=PATIENCE_S)
+            viewer.wait_for_pictures(45, timeout=PATIENCE_S)
 
             killed_at = time.monotonic()
             own_livekit.kill()
@@ -38,9 +38,9 @@ def test_pictures_come_back_after_the_server_was_gone(
             viewer.wait_until(
                 lambda: viewer.pictures()[-1].at > restarted_at, timeout=RECOVERY, what="see pictures again"
             )
-            viewer.wait_for_pictures(60, timeout=PATIENCE)
+            viewer.wait_for_pictures(60, timeout=PATIENCE_S)
             daemon.metrics()
-        viewer.wait_for_picture(encoder.pushed[-1].hash, timeout=PATIENCE)
+        viewer.wait_for_picture(encoder.pushed[-1].hash, timeout=PATIENCE_S)
 
         before = [picture for picture in viewer.pictures() if picture.at < restarted_at]
         after = [picture for picture in viewer.pictures() if picture.at > restarted_at]

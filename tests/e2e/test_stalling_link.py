@@ -19,8 +19,8 @@ from ingestd.tasks import Tasks
 from tests.media.vectors_h26x import annexb, pps, slice, sps
 from tests.support.link import FAR, Link, Quality, unavailable
 from tests.support.track import Track
+from tests.support.wait import PATIENCE_S
 
-PATIENCE = 10.0
 FRAME = 1 / 15
 STALL = 0.06
 PICTURES, LEARNING, EVERY = 50, 15, 4
@@ -59,7 +59,7 @@ class WatchedStream(Stream):
         self.segments.add(session.segment_bytes)
 
     async def until(self, received: int) -> None:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE_S):
             while self.reads[-1][0] < received:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
 
@@ -115,7 +115,7 @@ async def test_pictures_cut_by_a_network_leave_whole_and_with_their_last_byte(
                 track.publish()
             await asyncio.sleep(max(0.0, due - loop.time()))
         encoder.close()
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE_S):
             while stream._admission.current is not None or len(track.taken) < PICTURES:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
         server.close()

@@ -10,8 +10,8 @@ from tests.support.daemon import Daemon, stream
 from tests.support.encoded import encode
 from tests.support.push import Encoder, jittering
 from tests.support.viewer import Viewer
+from tests.support.wait import PATIENCE_S
 
-PATIENCE = 30.0
 JITTER = 0.010
 SETTLED = 90  # pictures; until then a replay may be due to the viewer who has just come
 STEADY_MS = 5.0
@@ -29,7 +29,7 @@ def test_pictures_that_arrive_with_jitter_are_shown_at_an_even_pace(
         Encoder(daemon.port(), video, writing=jittering(JITTER)) as encoder,
     ):
         encoder.wait()
-        viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE)
+        viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
 
         number = {name: number for number, name in enumerate(video.reference_hashes)}
         shown = [(number[picture.hash], picture.due_us / 1000) for picture in viewer.pictures()]

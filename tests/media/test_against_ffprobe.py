@@ -21,10 +21,10 @@ from ingestd.media.access_unit import AccessUnit, Codec, Format, StreamInfo
 from ingestd.media.demuxer import Demuxer
 from tests.media.encoders import SIZE, decode, encode, long_start_codes
 from tests.media.vectors_h26x import AUD, START
+from tests.support.wait import PATIENCE_S
 
 WIDTH, HEIGHT = SIZE
 PICTURES, RATE = 12, 25
-PATIENCE = 60.0
 
 X264 = "-c:v libx264 -preset veryfast -f h264 -x264-params "
 X265 = "-c:v libx265 -preset ultrafast -f hevc -x265-params log-level=none:pools=1:"
@@ -123,12 +123,12 @@ def run_encoder(tool: str, name: str, path: Path) -> None:
         )
     if "svtav1" in command:
         command = f"chrt -o 0 {command}"  # as root it makes itself SCHED_FIFO, and all others wait
-    subprocess.run(shlex.split(command), check=True, capture_output=True, timeout=PATIENCE)
+    subprocess.run(shlex.split(command), check=True, capture_output=True, timeout=PATIENCE_S)
 
 
 def ffprobe(path: Path, demuxer: str) -> dict[str, Any]:
     command = shlex.split(FFPROBE.format(demuxer=demuxer, path=path))
-    answer = subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE).stdout
+    answer = subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S).stdout
     (video,) = json.loads(answer)["streams"]
     found: dict[str, Any] = video
     return found

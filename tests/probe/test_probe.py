@@ -16,13 +16,13 @@ import pytest
 from ingestd.cli import main
 from tests.support.encoded import encode
 from tests.support.ports import free_port
+from tests.support.wait import PATIENCE_S
 
 FFMPEG = (
     "ffmpeg -v error -nostdin -re -f lavfi -i testsrc2=size=320x240:rate=30 -pix_fmt yuv420p "
     "-c:v libx264 -preset ultrafast -tune zerolatency -g 15 -x264-params aud=1 -f h264 -flush_packets 1 "
 )
 PROBE = [sys.executable, "-m", "ingestd", "probe"]
-PATIENCE = 30.0  # seconds
 
 
 def probed(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def test_a_file_of_each_codec(codec: str, tmp_path: Path, capsys: pytest.Capture
 
 def test_what_is_piped_into_it() -> None:
     data = encode("h264", frames=30, gop=10).container
-    probe = subprocess.run([*PROBE, "--json", "-"], input=data, capture_output=True, timeout=PATIENCE)
+    probe = subprocess.run([*PROBE, "--json", "-"], input=data, capture_output=True, timeout=PATIENCE_S)
     assert probe.returncode == 0, probe.stderr
     found = json.loads(probe.stdout)
     assert (found["source"], found["pictures"]) == ("-", 30)
@@ -65,7 +65,7 @@ def test_a_full_disk_is_said_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "x.h264"
     path.write_bytes(encode("h264", frames=8).container)
     with Path("/dev/full").open("wb") as full:
-        probe = subprocess.run([*PROBE, str(path)], stdout=full, stderr=subprocess.PIPE, timeout=PATIENCE)
+        probe = subprocess.run([*PROBE, str(path)], stdout=full, stderr=subprocess.PIPE, timeout=PATIENCE_S)
     assert probe.stderr.decode() == "ingestd: standard output: No space left on device\n"
     assert probe.returncode == 1
 
@@ -171,7 +171,7 @@ def test_ffmpeg_dials() -> None:
         assert probe.stderr is not None
         port = probe.stderr.readline().split("TCP port ")[1].split(";")[0]
         with subprocess.Popen(shlex.split(f"{FFMPEG} tcp://127.0.0.1:{port}"), stderr=subprocess.DEVNULL):
-            said, _ = probe.communicate(timeout=PATIENCE)
+            said, _ = probe.communicate(timeout=PATIENCE_S)
     assert probe.returncode == 0
     assert_is_ffmpegs(json.loads(said))
 
@@ -216,7 +216,7 @@ def test_ctrl_c_prints_what_was_seen_so_far() -> None:
         with socket.create_connection(("127.0.0.1", port)) as encoder:
             encoder.sendall(many)
             probe.send_signal(signal.SIGINT)
-            said, errors = probe.communicate(timeout=PATIENCE)
+            said, errors = probe.communicate(timeout=PATIENCE_S)
     assert (probe.returncode, errors) == (0, "")
     assert json.loads(said)["pictures"] > 30
 

@@ -15,8 +15,8 @@ from ingestd.publish.track import TrackOptions
 from ingestd.publish.track_keeper import TrackKeeper
 from ingestd.tasks import Tasks
 from tests.support.encoded import EncodedStream, encode
+from tests.support.wait import PATIENCE_S, eventually
 
-PATIENCE = 20.0
 OPTIONS = TrackOptions("cam", "camera", 1_000_000, 30, frame_metadata=True)
 
 
@@ -55,13 +55,6 @@ class Stream:
         self.events.append(reason)
 
 
-async def eventually(condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, f"it did not {what} in {patience:g} s"
-        await asyncio.sleep(0.01)
-
-
 @contextlib.asynccontextmanager
 async def own_tasks() -> AsyncIterator[Tasks]:
     """Tasks of which none may fail, and none may be left by the test."""
@@ -69,7 +62,7 @@ async def own_tasks() -> AsyncIterator[Tasks]:
     tasks = Tasks(lambda name, error: failures.append(f"{name}: {error!r}"))
     try:
         yield tasks
-        await eventually(lambda: not tasks._tasks, "end every task", patience=5)
+        await eventually(lambda: not tasks._tasks, "end every task", patience_s=5)
     finally:
         await tasks.close()
     assert failures == []
@@ -90,7 +83,7 @@ async def hand_over_until(
     publication: TrackKeeper, stream: EncodedStream, done: Callable[[], object]
 ) -> None:
     """The keyframe, again and again."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + PATIENCE_S
     while not done():
         assert time.monotonic() < deadline, "handing over changes nothing"
         submit(publication, stream)
@@ -110,7 +103,7 @@ async def tracks(server: LiveKitServer, room: str) -> dict[str, list[str]]:
 
 
 async def tracks_become(server: LiveKitServer, room: str, expected: dict[str, list[str]]) -> None:
-    deadline = time.monotonic() + PATIENCE / 4
+    deadline = time.monotonic() + PATIENCE_S / 4
     while (seen := await tracks(server, room)) != expected:
         assert time.monotonic() < deadline, f"the server still has {seen}, not {expected}"
         await asyncio.sleep(0.05)

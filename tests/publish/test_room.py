@@ -19,7 +19,6 @@ from tests.publish.support import (
     Stream,
     address,
     deafen,
-    eventually,
     hand_over_until,
     info,
     own_tasks,
@@ -27,6 +26,7 @@ from tests.publish.support import (
     video,
 )
 from tests.support.ports import free_port
+from tests.support.wait import eventually
 
 # The SDK's own attempts, before it gives up and says so.
 UNTIL_THE_SDK_GIVES_UP = 60.0
@@ -206,7 +206,7 @@ async def test_a_server_that_restarts_finds_us_and_the_track_again(
         assert not publication.open
 
         own_livekit.start()
-        await eventually(lambda: publication.open, "publish again", patience=UNTIL_THE_SDK_GIVES_UP)
+        await eventually(lambda: publication.open, "publish again", patience_s=UNTIL_THE_SDK_GIVES_UP)
         await hand_over_until(publication, pictures, lambda: stream.events.count("running") == 2)
         assert connection.problem is None
         assert connection.connections["joined"] + connection.connections["reconnected"] >= 2

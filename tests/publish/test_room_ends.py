@@ -19,16 +19,15 @@ from ingestd.publish.room import RoomConnection
 from ingestd.publish.track_keeper import TrackKeeper
 from tests.publish.support import (
     OPTIONS,
-    PATIENCE,
     Stream,
     address,
-    eventually,
     hand_over_until,
     info,
     own_tasks,
     tracks_become,
     video,
 )
+from tests.support.wait import PATIENCE_S, eventually
 
 
 class Joined:
@@ -41,8 +40,8 @@ class Joined:
     def counted(self) -> dict[str, int]:
         return {reason: count for reason, count in self.connection.connections.items() if count}
 
-    async def published(self, times: int, patience: float = PATIENCE) -> None:
-        await eventually(lambda: self.stream.events.count("opened") == times, "publish", patience)
+    async def published(self, times: int, patience_s: float = PATIENCE_S) -> None:
+        await eventually(lambda: self.stream.events.count("opened") == times, "publish", patience_s)
         await hand_over_until(self.publication, video(), lambda: self.publication.running)
 
 
@@ -180,7 +179,7 @@ async def test_who_is_forbidden_to_publish_asks_again_when_the_server_has_forgot
         await eventually(lambda: not participant.publication.open, "stop publishing")
         own_livekit.kill()
         own_livekit.start()
-        await participant.published(2, patience=60.0)
+        await participant.published(2, patience_s=60.0)
         assert participant.connection.problem is None
 
 
@@ -198,5 +197,5 @@ async def test_a_token_that_has_expired_meanwhile_keeps_nobody_from_coming_back(
             await rtc.Room().connect(there.url, expired)
         own_livekit.kill()
         own_livekit.start()
-        await participant.published(2, patience=60.0)
+        await participant.published(2, patience_s=60.0)
         assert participant.connection.problem is None

@@ -10,8 +10,9 @@ from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.publish.room import RoomConnection, connect
 from ingestd.publish.server_queries import ANSWER_TIMEOUT_S, answers
 from ingestd.publish.track_keeper import TrackKeeper
-from tests.publish.support import OPTIONS, Stream, address, eventually, info, own_tasks, tracks_become
+from tests.publish.support import OPTIONS, Stream, address, info, own_tasks, tracks_become
 from tests.support.tcp_link import Link
+from tests.support.wait import eventually
 
 
 async def test_a_server_that_listens_answers_at_once_and_one_that_does_not_is_not_waited_for_long(

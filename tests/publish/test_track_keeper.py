@@ -18,7 +18,6 @@ from tests.publish.support import (
     OPTIONS,
     Stream,
     deafen,
-    eventually,
     hand_over_until,
     info,
     own_tasks,
@@ -26,6 +25,7 @@ from tests.publish.support import (
     tracks_become,
     video,
 )
+from tests.support.wait import eventually
 
 NOISE = 1.0  # seconds by which a busy machine may be late
 

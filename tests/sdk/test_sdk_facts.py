@@ -15,8 +15,8 @@ from livekit.rtc._proto.room_pb2 import DegradationPreference
 
 from ingestd.devserver.livekit_server import LiveKitServer
 from tests.support.encoded import EncodedStream, encode
+from tests.support.wait import PATIENCE_S
 
-PATIENCE = 20.0
 SPACING = 0.002  # seconds between hand-overs that WebRTC keeps up with
 BURST = 60
 TRIES = 5
@@ -60,7 +60,7 @@ class Publisher:
 
     async def wait_until_encoder_runs(self) -> None:
         """Hand the first keyframe over until feedback says that somebody takes it."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             self.submit(0)
             await asyncio.sleep(0.02)
@@ -80,7 +80,7 @@ class Publisher:
 
     async def negotiated_mime_type(self) -> str:
         """The codec of the outbound stream, once it is known, in lower case."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             self.submit(0)
             stats = (await self.room.get_rtc_stats()).publisher_stats
@@ -111,7 +111,7 @@ class Publisher:
 
     async def settled_frames_encoded(self) -> int:
         """The count once it no longer moves."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + PATIENCE_S
         count = -1
         while count != (count := await self.frames_encoded()):
             assert time.monotonic() < deadline, "the count still moves"

@@ -13,8 +13,8 @@ from ingestd.config import Address, SourceConfig
 from ingestd.source.admission import Admission
 from ingestd.source.connection import MAX_TURN_S, EncoderConnection
 from ingestd.source.listener import Listener
+from tests.support.wait import PATIENCE_S
 
-PATIENCE = 10.0
 THE_END = "ingestd is stopping"
 ANY_PORT = Address("tcp", "127.0.0.1", 0)
 
@@ -50,7 +50,7 @@ class Stream:
         self._news.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE_S):
             while not condition():
                 self._news.clear()
                 await self._news.wait()
@@ -92,13 +92,13 @@ class Encoder:
         return cls(connection)
 
     async def send(self, data: bytes) -> None:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE_S):
             await asyncio.get_running_loop().sock_sendall(self.connection, data)
 
     async def read(self) -> bytes:
         """The next bytes; b"" when the line is closed, or cut."""
         with contextlib.suppress(ConnectionResetError):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PATIENCE_S):
                 return await asyncio.get_running_loop().sock_recv(self.connection, 65536)
         return b""
 
@@ -122,10 +122,3 @@ async def listening(
         yield listener, admission
     finally:
         await listener.stop(THE_END)
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    """For what nobody announces."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.002)

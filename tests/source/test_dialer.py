@@ -16,8 +16,9 @@ from ingestd.source.admission import Admission
 from ingestd.source.connection import EncoderConnection
 from ingestd.source.dialer import Dialer
 from ingestd.tasks import Tasks
-from tests.source.line import PATIENCE, THE_END, Encoder, Stream, eventually
+from tests.source.line import THE_END, Encoder, Stream
 from tests.support.ports import free_port
+from tests.support.wait import PATIENCE_S, eventually
 
 failures: list[str] = []
 
@@ -206,7 +207,7 @@ async def test_a_dial_that_succeeds_as_it_is_given_up_does_not_keep_the_line(
             super().encoder_connected(connection)
             if len(self.connections_) == 1:
                 time.sleep(2 * module.DIAL_TIMEOUT_S)
-                monkeypatch.setattr(module, "DIAL_TIMEOUT_S", PATIENCE)
+                monkeypatch.setattr(module, "DIAL_TIMEOUT_S", PATIENCE_S)
 
     monkeypatch.setattr(module, "DIAL_TIMEOUT_S", 0.4)
     stream, address = Busy(), tcp()

@@ -15,7 +15,8 @@ from ingestd.log_limiter import LogLimiter
 from ingestd.source import admission as admission_module
 from ingestd.source.admission import MAX_WAIT_S, MAX_WAITING, Admission
 from ingestd.source.connection import MAX_TURN_S, RECEIVE_BUFFER_BYTES, EncoderConnection
-from tests.source.line import ANY_PORT, THE_END, Encoder, Slow, Stream, eventually, listening
+from tests.source.line import ANY_PORT, THE_END, Encoder, Slow, Stream, listening
+from tests.support.wait import eventually
 
 
 async def test_bytes_arrive_as_they_were_sent() -> None:

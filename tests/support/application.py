@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from types import TracebackType
 from typing import Self
 
 from ingestd import AccessUnit, Codec, Drop, Publication, StreamFigures
@@ -37,9 +36,7 @@ class Application:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stopping.set()
         self._thread.join(STOP_SECONDS)
         assert not self._thread.is_alive(), "the application does not come to its end"

@@ -13,12 +13,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self
 
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.balance import assert_balanced
 from tests.support.ports import free_port
 from tests.support.viewer import Server
 
@@ -79,9 +79,7 @@ def assert_books_balance(metrics: Metrics) -> None:
         submitted = metrics.total("ingestd_frames_submitted_total", stream=stream)
         dropped = metrics.by("ingestd_frames_dropped_total", "reason", stream=stream)
         held = metrics.total("ingestd_frames_held", stream=stream)
-        assert received == submitted + sum(dropped.values()) + held, (
-            f"{stream}: received {received} ≠ submitted {submitted} + dropped {dropped} + held {held}"
-        )
+        assert_balanced(received, submitted, dropped, held, stream)
 
 
 def stream(name: str, room: str, **keys: Any) -> dict[str, Any]:
@@ -132,12 +130,7 @@ class Daemon:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Stop it; when the test has already failed, add what it logged."""
         if kind is None:
             if self._process.poll() is None:

@@ -13,11 +13,11 @@ from tests.support.encoded import encode
 from tests.support.link import FAR, GOOD, Link, Quality
 from tests.support.push import Encoder, over_and_over
 from tests.support.viewer import Picture, Viewer
+from tests.support.wait import PATIENCE_S
 
 FPS = 30
 BIT_RATE = 1_500_000
 VIDEO_SECONDS = 20  # then it begins again
-PATIENCE = 30.0
 SETTLING = 8.0  # WebRTC begins with a guess at the bandwidth, and needs so long to find out
 FULL_RATE = 28.0  # new pictures per second
 STEP = 0.25  # seconds between the beginnings of the seconds in which pictures are counted
@@ -124,7 +124,7 @@ def endure(
             Daemon(reached, directory, stream("cam", room, source=source), level="debug")
         )
         encoder = stack.enter_context(Encoder(socket, video, writing=over_and_over))
-        viewer.wait_for_first_picture(timeout=PATIENCE)
+        viewer.wait_for_first_picture(timeout=PATIENCE_S)
         targets: list[tuple[float, float]] = []
         look_on(daemon, targets, time.monotonic() + SETTLING)
 

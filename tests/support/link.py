@@ -19,7 +19,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 # RFC 2544, appendix C.2.2: for measurements between networks. Each namespace has its own, so every link may
@@ -106,12 +105,7 @@ class Link:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Take all of it away."""
         os.close(self._woken)
         self._thread.join()

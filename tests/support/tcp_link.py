@@ -6,7 +6,6 @@ import socket
 import struct
 import threading
 import time
-from types import TracebackType
 from typing import Self
 
 LOOK = 0.05  # seconds between two looks at what was asked of the link
@@ -34,9 +33,7 @@ class Link:
         self._accepting.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Cut it for good."""
         self._closing.set()
         self._accepting.join()

@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Protocol, Self
 
 # The server ends an H.264 or VP8 track with black pictures of its own, this small.
@@ -106,12 +105,7 @@ class Viewer:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Let it leave the room."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):

@@ -7,7 +7,8 @@ from livekit import rtc
 
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.publish.room import connect
-from tests.publish.support import address, eventually
+from tests.publish.support import address
+from tests.support.wait import eventually
 
 
 async def test_a_room_is_woken_by_what_happens_in_it_and_not_in_another(

@@ -6,8 +6,8 @@ import pytest
 from livekit import rtc
 
 from ingestd.publish.sdk import native_log
-from tests.publish.support import eventually
 from tests.support.ports import free_port
+from tests.support.wait import eventually
 
 
 async def turn_to(url: str) -> None:

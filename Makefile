@@ -20,10 +20,10 @@ demo: ## a live encoder, ingestd, a real LiveKit server and a viewer; CODEC=h264
 	@exec .venv/bin/ingestd demo --codec '$(CODEC)' --seconds '$(SECONDS)'
 
 test: ## every test but the long ones; ARGS="-k listener" picks some
-	@scripts/test -n $(WORKERS) -m "not long" $(ARGS)
+	@WORKERS='$(WORKERS)' scripts/test short $(ARGS)
 
 test-long: ## the tests that take minutes
-	@scripts/test -m long $(ARGS)
+	@scripts/test long $(ARGS)
 
 soak: ## encoders, links, server and viewers that fail at random; MINUTES=5, and SEED=N to repeat a run
 	@scripts/setup dev

@@ -4,8 +4,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
-# Modules without a test file of their name, and why. The list only shrinks: a module that gets its file, or is
-# deleted, must leave it. "Not yet": its neighbours' tests reach it, and say less of it than they could.
+# Modules without a test file of their name, and why. The list only shrinks: a module that gets its file, or
+# is deleted, must leave it. "Not yet": other modules' tests reach it, and say less of it than they could.
 EXCEPTIONS = {
     "__main__.py": "two lines; every test that runs `python -m ingestd`",
     "errors.py": "exceptions without a method",

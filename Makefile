@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long soak bench bench-bursts bench-media bench-links fuzz lint format lock
+.PHONY: help setup demo test test-long coverage soak bench bench-bursts bench-media bench-links fuzz lint format lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
@@ -24,6 +24,9 @@ test: ## every test but the long ones; ARGS="-k listener" picks some
 
 test-long: ## the tests that take minutes
 	@scripts/test long $(ARGS)
+
+coverage: ## how much of each package the tests run, beside the floor of each: five minutes
+	@WORKERS='$(WORKERS)' scripts/coverage
 
 soak: ## encoders, links, server and viewers that fail at random; MINUTES=5, and SEED=N to repeat a run
 	@scripts/setup dev

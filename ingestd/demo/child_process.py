@@ -11,7 +11,7 @@ from ingestd.devserver.process import dying_with_us
 from ingestd.errors import IngestdError
 from ingestd.tasks import Tasks
 
-STOP_SECONDS = 8.0  # ingestd promises to leave within 5
+STOP_TIMEOUT_S = 8.0  # ingestd promises to leave within 5
 _TAIL_LINES = 15
 _MAX_LINE_BYTES = 1024 * 1024  # asyncio's own limit of 64 KiB may be less than a traceback in JSON
 
@@ -52,7 +52,7 @@ class ChildProcess:
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:
-            async with asyncio.timeout(STOP_SECONDS):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
                 await self._ended.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):

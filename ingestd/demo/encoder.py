@@ -21,9 +21,9 @@ from av.video.codeccontext import VideoCodecContext
 
 from ingestd.demo.numbered_picture import FPS, HEIGHT, WIDTH, TestPicture
 
-GOP = 2 * FPS
+GOP_PICTURES = 2 * FPS
 BITRATE_BPS = 1_500_000
-_CONNECT_SECONDS = 10.0
+_CONNECT_TIMEOUT_S = 10.0
 _LATE_S = 0.5  # seconds; an encoder this far behind lets pictures go instead of catching up
 
 _REALTIME = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "auto-alt-ref": "0"}
@@ -77,7 +77,7 @@ class Encoder:
         assert isinstance(encoder, VideoCodecContext)
         encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         encoder.framerate, encoder.time_base = Fraction(FPS), Fraction(1, FPS)
-        encoder.gop_size, encoder.max_b_frames = GOP, 0
+        encoder.gop_size, encoder.max_b_frames = GOP_PICTURES, 0
         encoder.bit_rate = encoder.bit_rate_tolerance = BITRATE_BPS
         encoder.thread_count = 1
         encoder.options = codec.options
@@ -108,7 +108,7 @@ def _stop(_number: int, _frame: object) -> None:
 def push(codec: Codec, port: int) -> None:
     """Push pictures in real time until the connection breaks."""
     encoder = Encoder(codec)
-    with socket.create_connection(("127.0.0.1", port), _CONNECT_SECONDS) as connection:
+    with socket.create_connection(("127.0.0.1", port), _CONNECT_TIMEOUT_S) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.settimeout(None)
         due = time.monotonic()

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from ingestd.demo.child_process import ChildProcess
-from ingestd.demo.encoder import BITRATE_BPS, CODECS, GOP
+from ingestd.demo.encoder import BITRATE_BPS, CODECS, GOP_PICTURES
 from ingestd.demo.frame_stats import FrameStats
 from ingestd.demo.numbered_picture import FPS, HEIGHT, WIDTH
 from ingestd.demo.screen import Screen
@@ -25,10 +25,10 @@ from ingestd.errors import ConfigError, IngestdError
 from ingestd.tasks import Tasks
 
 ROOM = "demo"
-READY_SECONDS = 30.0  # ingestd takes one; a busy machine may need a while
-FIRST_PICTURE_SECONDS = 45.0  # one or two, unless the machine is very busy
-STALL_SECONDS = 10.0  # five keyframes: nothing that mends itself takes as long
-REFRESH_SECONDS = 0.5
+READY_TIMEOUT_S = 30.0  # ingestd takes one; a busy machine may need a while
+FIRST_PICTURE_TIMEOUT_S = 45.0  # one or two, unless the machine is very busy
+STALL_S = 10.0  # five keyframes: nothing that mends itself takes as long
+REFRESH_INTERVAL_S = 0.5
 
 # The viewer is to show each picture as soon as it is decoded: what WebRTC would wait to smooth the network's
 # jitter is not ours to measure.
@@ -80,7 +80,7 @@ class Scenario:
         self._seconds = seconds
         self._screen = screen
         self._interrupt = interrupt
-        self._tally = FrameStats()
+        self._stats = FrameStats()
         self._error: BaseException | None = None
         self._daemon_log = ""
         self._performance: asyncio.Task[None] | None = None
@@ -145,7 +145,7 @@ class Scenario:
         first_picture = asyncio.Event()
 
         def seen(number: int, at: float) -> None:
-            self._tally.seen(number, at)
+            self._stats.seen(number, at)
             first_picture.set()
 
         _log_sdk_to(directory / "viewer.log")
@@ -163,16 +163,16 @@ class Scenario:
         tasks.start("encoder", _raise(encoder))
         self._screen.step(
             f"encoder: {WIDTH}x{HEIGHT}, {FPS} pictures/s, {BITRATE_BPS / 1e6:g} Mbit/s, "
-            f"a keyframe every {GOP / FPS:g} s, pushing to {address}"
+            f"a keyframe every {GOP_PICTURES / FPS:g} s, pushing to {address}"
         )
         try:
-            async with asyncio.timeout(FIRST_PICTURE_SECONDS):
+            async with asyncio.timeout(FIRST_PICTURE_TIMEOUT_S):
                 await first_picture.wait()
         except TimeoutError:
-            connected = "not connected" if self._tally.connected_at is None else "connected"
+            connected = "not connected" if self._stats.connected_at is None else "connected"
             raise IngestdError(
-                f"no picture within {FIRST_PICTURE_SECONDS:g} s; the encoder has {connected} "
-                f"and written {self._tally.pushed} pictures"
+                f"no picture within {FIRST_PICTURE_TIMEOUT_S:g} s; the encoder has {connected} "
+                f"and written {self._stats.pushed} pictures"
             ) from None
         await self._watch()
 
@@ -207,10 +207,10 @@ class Scenario:
         await daemon.start(command, _clean_environment())
         tasks.start("ingestd", _raise(daemon))
         try:
-            async with asyncio.timeout(READY_SECONDS):
+            async with asyncio.timeout(READY_TIMEOUT_S):
                 await ready.wait()
         except TimeoutError:
-            raise IngestdError(f"ingestd is not ready after {READY_SECONDS:g} s") from None
+            raise IngestdError(f"ingestd is not ready after {READY_TIMEOUT_S:g} s") from None
         self._screen.step(f"ingestd: ready; its log: {daemon.log}")
         page = said["status page"]
         self._screen.detail(f"status page  {page['url']}\nmetrics      {page['metrics']}")
@@ -219,42 +219,42 @@ class Scenario:
     def _encoder_said(self, line: str) -> None:
         match line.split():
             case ["connected", at]:
-                self._tally.connected_at = float(at)
+                self._stats.connected_at = float(at)
             case [number, at, size] if number.isdecimal():
-                self._tally.written(int(number), float(at), int(size))
+                self._stats.written(int(number), float(at), int(size))
 
     async def _watch(self) -> None:
         """Show the figures until the time is over."""
-        first = self._tally.first_seen
+        first = self._stats.first_seen
         assert first is not None
-        self._screen.step(f"first picture after {_ms(self._tally.time_to_first_picture)}")
+        self._screen.step(f"first picture after {_ms(self._stats.time_to_first_picture)}")
         until = first + self._seconds if self._seconds else math.inf
         while (now := time.monotonic()) < until:
-            await asyncio.sleep(min(REFRESH_SECONDS, until - now))
+            await asyncio.sleep(min(REFRESH_INTERVAL_S, until - now))
             now = time.monotonic()
-            if now - self._tally.last_seen > STALL_SECONDS:
-                raise IngestdError(f"no picture for {STALL_SECONDS:g} s")
-            live = self._tally.live(now)
+            if now - self._stats.last_seen > STALL_S:
+                raise IngestdError(f"no picture for {STALL_S:g} s")
+            live = self._stats.live(now)
             self._screen.live(
                 f"{live.fps:4.1f} pictures/s   {live.bitrate / 1e6:4.2f} Mbit/s   delay {_ms(live.delay)}   "
-                f"{self._tally.lost} lost   {_progress(now - first, self._seconds)}"
+                f"{self._stats.lost} lost   {_progress(now - first, self._seconds)}"
             )
 
     def _conclude(self) -> int:
-        tally, error = self._tally, self._error
+        stats, error = self._stats, self._error
         if error is not None:
             self._screen.say(f"failed: {error or type(error).__name__}")
             if self._daemon_log:
                 self._screen.say("the end of ingestd's log:")
                 self._screen.detail("\n".join(_readable(line) for line in self._daemon_log.splitlines()))
-        if tally.first_seen is None:
+        if stats.first_seen is None:
             why = "stopped before a picture arrived" if error is None else "no picture arrived"
             self._screen.say(f"demo: {why}, 0 frames decoded")
             return 1
         self._screen.say(
-            f"demo: {tally.decoded} frames decoded in {tally.seconds:.1f} s, "
-            f"first picture after {_ms(tally.time_to_first_picture)}, "
-            f"delay p50 {_ms(tally.delay(50))} p99 {_ms(tally.delay(99))}, {tally.lost} lost"
+            f"demo: {stats.decoded} frames decoded in {stats.seconds:.1f} s, "
+            f"first picture after {_ms(stats.time_to_first_picture)}, "
+            f"delay p50 {_ms(stats.delay(50))} p99 {_ms(stats.delay(99))}, {stats.lost} lost"
         )
         return 0 if error is None else 1
 

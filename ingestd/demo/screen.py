@@ -7,7 +7,7 @@ import time
 from typing import TextIO
 
 # Where nothing can be printed over, a line every so often is enough.
-_LINE_SECONDS = 5.0
+_LINE_INTERVAL_S = 5.0
 
 
 class Screen:
@@ -17,7 +17,7 @@ class Screen:
         self._out = sys.stdout if out is None else out
         self._terminal = self._out.isatty()
         self._started = time.monotonic()
-        self._live_at = -_LINE_SECONDS
+        self._live_at = -_LINE_INTERVAL_S
         self._live_shown = False
 
     def say(self, text: str) -> None:
@@ -41,7 +41,7 @@ class Screen:
             width = shutil.get_terminal_size().columns - 1
             self._write(f"\r{text[:width]}\x1b[K")
             self._live_shown = True
-        elif now - self._live_at >= _LINE_SECONDS:
+        elif now - self._live_at >= _LINE_INTERVAL_S:
             self._live_at = now
             self._write(text + "\n")
 

@@ -12,7 +12,7 @@ from livekit.rtc._proto import ffi_pb2, video_frame_pb2
 from ingestd.errors import IngestdError
 from ingestd.tasks import Tasks
 
-_CONNECT_SECONDS = 15.0
+_CONNECT_TIMEOUT_S = 15.0
 
 
 class ViewerError(IngestdError):
@@ -39,7 +39,7 @@ class Viewer:
 
         async def connect() -> None:
             try:
-                options = rtc.RoomOptions(connect_timeout=_CONNECT_SECONDS)
+                options = rtc.RoomOptions(connect_timeout=_CONNECT_TIMEOUT_S)
                 await self._room.connect(url, token, options)
             except rtc.ConnectError as error:
                 raise ViewerError(f"the viewer cannot join the room: {error}") from error

@@ -18,8 +18,8 @@ GO_PACKAGE = f"github.com/livekit/livekit-server/cmd/server@v{VERSION}"
 
 ENVIRONMENT_VARIABLE = "INGESTD_LIVEKIT_SERVER"
 
-_BUILD_USUALLY_SECONDS = 90  # two cores, nothing cached, good network
-_PROGRESS_SECONDS = 5.0
+_BUILD_USUALLY_S = 90  # two cores, nothing cached, good network
+_PROGRESS_INTERVAL_S = 5.0
 
 
 class ServerError(IngestdError):
@@ -94,7 +94,7 @@ def _exclusively(lock: Path, progress: Callable[[str], None]) -> Iterator[None]:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if time.monotonic() - said >= _PROGRESS_SECONDS:
+                if time.monotonic() - said >= _PROGRESS_INTERVAL_S:
                     said = time.monotonic()
                     progress("another process is building the LiveKit server; waiting for it")
                 time.sleep(0.2)
@@ -108,7 +108,7 @@ def _build(go: Path, cache: Path, progress: Callable[[str], None]) -> Path:
     with tempfile.TemporaryDirectory(prefix="build-", dir=cache) as directory:
         log = Path(directory, "go.log")
         progress(
-            f"building livekit-server {VERSION} from source, once (usually about {_BUILD_USUALLY_SECONDS} s)"
+            f"building livekit-server {VERSION} from source, once (usually about {_BUILD_USUALLY_S} s)"
         )
         started = said = time.monotonic()
         with log.open("wb") as output:
@@ -116,7 +116,7 @@ def _build(go: Path, cache: Path, progress: Callable[[str], None]) -> Path:
         try:
             while (status := process.poll()) is None:
                 time.sleep(0.1)
-                if time.monotonic() - said >= _PROGRESS_SECONDS:
+                if time.monotonic() - said >= _PROGRESS_INTERVAL_S:
                     said = time.monotonic()
                     progress(f"  … still building livekit-server, {said - started:.0f} s")
         finally:

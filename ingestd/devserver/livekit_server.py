@@ -18,9 +18,9 @@ from ingestd.devserver.livekit_binary import ServerError, find_or_build_server, 
 from ingestd.devserver.port_pair import PortPair, listens
 from ingestd.devserver.process import end, spawn, tail
 
-_READY_SECONDS = 15.0  # it takes 0.3 s on an idle machine; a loaded one may need a while
-_DRAIN_SECONDS = 0.3  # first SIGTERM: it waits for rooms to empty; second: it leaves at once
-_STOP_SECONDS = 3.0
+_READY_TIMEOUT_S = 15.0  # it takes 0.3 s on an idle machine; a loaded one may need a while
+_DRAIN_TIMEOUT_S = 0.3  # first SIGTERM: it waits for rooms to empty; second: it leaves at once
+_STOP_TIMEOUT_S = 3.0
 _START_ATTEMPTS = 5  # a port can be taken between our look and the server's bind
 _DISCARD_PORT = 9  # RFC 863; closed nearly everywhere
 
@@ -135,7 +135,7 @@ class LiveKitServer:
         """Ask it to leave, insist, and then end it."""
         if self._process is None:
             return
-        for patience in (_DRAIN_SECONDS, _STOP_SECONDS):
+        for patience in (_DRAIN_TIMEOUT_S, _STOP_TIMEOUT_S):
             self._process.send_signal(signal.SIGTERM)
             try:
                 self._process.wait(patience)
@@ -189,7 +189,7 @@ class LiveKitServer:
         written_before = self.log_path.stat().st_size if self.log_path.exists() else 0
         with self.log_path.open("ab") as log:
             self._process = spawn([str(self._binary), "--config", str(config)], log, environment)
-        deadline = time.monotonic() + _READY_SECONDS
+        deadline = time.monotonic() + _READY_TIMEOUT_S
         # Both: whoever else holds the port may answer while ours is about to find it taken.
         while not (listens(self._process.pid, self.port) and self._answers()):
             if (status := self._process.poll()) is not None:
@@ -202,7 +202,7 @@ class LiveKitServer:
                 said = tail(self.log_path, written_before)
                 self.kill()
                 raise ServerError(
-                    f"the LiveKit server did not answer in {_READY_SECONDS:.0f} s. It said:\n{said}"
+                    f"the LiveKit server did not answer in {_READY_TIMEOUT_S:.0f} s. It said:\n{said}"
                 )
             time.sleep(0.02)
 

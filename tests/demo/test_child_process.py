@@ -60,7 +60,7 @@ async def test_a_line_beyond_all_bounds_is_left_out_and_the_next_is_heard(run: R
 async def test_one_that_does_not_leave_when_asked_is_ended(
     run: Run, heard: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(child_process, "STOP_SECONDS", 0.1)
+    monkeypatch.setattr(child_process, "STOP_TIMEOUT_S", 0.1)
     child = await run(
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up'); time.sleep(60)"
     )

@@ -40,6 +40,7 @@ class Delivery:
         max_bitrate: float = 8e6,
     ) -> None:
         self._intake = Intake(max_backlog, max_framerate)
+        self._queue = self._intake.queue
         self.accounting = self._intake.accounting
         self.rates = self._intake.rates
         self._state = State.NO_TRACK
@@ -64,7 +65,7 @@ class Delivery:
     @property
     def held(self) -> int:
         """How many received pictures have not been submitted yet."""
-        return len(self._intake.queue)
+        return len(self._queue)
 
     @property
     def pace(self) -> str | None:
@@ -74,12 +75,11 @@ class Delivery:
 
     def backlog(self, now: float) -> float:
         """Seconds that the oldest waiting picture has waited."""
-        queue = self._intake.queue
-        return now - queue.first.received if queue else 0.0
+        return now - self._queue.first.received if self._queue else 0.0
 
     def full(self, now: float) -> bool:
         """Whether no more should be read: what has been is far ahead of real time."""
-        return self._intake.pacing.full(now, self._intake.queue.used_ratio)
+        return self._intake.pacing.full(now, self._queue.used_ratio)
 
     # Input.
 
@@ -186,35 +186,33 @@ class Delivery:
 
     def due(self) -> float | None:
         """Return when `take` will have something, if nothing else happens; None if never."""
-        state, ready_at, first_due = self._state, self._pacer.ready_at, self._intake.first_due
-        if state is State.PROBING and (self._gop or first_due is not None):
-            return max(self._next_probe_at, ready_at)
-        if state in NOT_ENCODING:
-            return None
-        if state in REPLAYING:
+        first_due, ready_at = self._intake.first_due, self._pacer.ready_at
+        if self._state is State.LIVE:
+            return None if first_due is None else max(first_due, ready_at)
+        if self._state in REPLAYING:
             return ready_at
-        times = []
-        if first_due is not None and state is not State.BLOCKED:
-            times.append(max(first_due, ready_at))
-        if state is not State.LIVE:
-            times.append(max(self._replays.ready_at, ready_at))
-        return min(times, default=None)
+        if self._state in NOT_ENCODING:
+            tries = self.probing and (self._gop or self._queue)
+            return max(self._next_probe_at, ready_at) if tries else None
+        replay_at = max(self._replays.ready_at, ready_at)
+        if self._state is State.BLOCKED or first_due is None:
+            return replay_at
+        return min(replay_at, max(first_due, ready_at))
 
     def take(self, now: float) -> Submission | None:
         """Return what is to be handed to WebRTC at ``now``; call `submitted` with it right after."""
-        if self._state is State.NO_TRACK or now < self._pacer.ready_at:
+        if now < self._pacer.ready_at:
             return None
-        if self._state is State.PROBING:
-            return self._probe(now)
+        if self._state in NOT_ENCODING:
+            return self._probe(now) if self.probing else None
         self._intake.drop_late(now, self._replays.running_since)
-        if self._state in INCOMPLETE and self._intake.queue.before_oldest_keyframe() < self.held:
-            self._skip_to_keyframe()
-        if self._intake.keyframe_due(now):
-            self._advance(Event.KEYFRAME)
-        elif self._state is not State.LIVE and (picture := self._replayed(now)):
-            return self._submission(picture, True, now)
+        if self._state is not State.LIVE:
+            if picture := self._replayed(now):
+                return self._submission(picture, True, now)
+            if self._state is State.BLOCKED:
+                return None
         due = self._intake.first_due
-        if due is None or due > now or self._state is State.BLOCKED:
+        if due is None or due > now:
             return None
         self._intake.pacing.late(due, now)
         return self._submission(self._pop(), False, now)
@@ -222,7 +220,7 @@ class Delivery:
     def submitted(self, submission: Submission, accepted: bool, now: float) -> None:
         """Book what became of ``submission``."""
         self._submitted_at = now
-        waiting = self.held
+        waiting = len(self._queue)
         if self._state in REPLAYING:
             waiting += self._replays.left(self._gop)
         self._pacer.submitted(now, self.rates.frame_interval, waiting)
@@ -245,12 +243,12 @@ class Delivery:
         return Submission(picture, self._timestamps.next(captured, now, self._intake.lead), replayed)
 
     def _pop(self) -> Picture:
-        picture = self._intake.queue.pop()
+        picture = self._queue.pop()
         self._gop.append(picture)
         return picture
 
     def _probe(self, now: float) -> Submission | None:
-        if now < self._next_probe_at or not (self._gop or self.held):
+        if now < self._next_probe_at or not (self._gop or self._queue):
             return None
         self._next_probe_at = now + PROBE_INTERVAL_S
         if self._gop:
@@ -259,7 +257,11 @@ class Delivery:
 
     def _replayed(self, now: float) -> Picture | None:
         """The next picture of the replay under way, or of one that begins now."""
-        if self._state not in REPLAYING and now >= self._replays.ready_at:
+        if self._state in INCOMPLETE and self._queue.before_oldest_keyframe() < len(self._queue):
+            self._skip_to_keyframe()
+        elif self._intake.keyframe_due(now):
+            self._advance(Event.KEYFRAME)
+        elif self._state not in REPLAYING and now >= self._replays.ready_at:
             self._begin_replay(now)
         if self._state not in REPLAYING:
             return None
@@ -291,8 +293,7 @@ class Delivery:
 
     def _drop_what_is_old(self, now: float) -> None:
         """A keyframe has come, and nobody has seen, or needs any more, what came before it."""
-        queue = self._intake.queue
-        oldest = self._gop[0] if self._gop else queue.first if queue else None
+        oldest = self._gop[0] if self._gop else self._queue.first if self._queue else None
         if oldest and now - oldest.received > ONE_WRITE_S and not self._intake.pacing.paced:
             self._intake.drop_all(Drop.NO_ROOM)
             self._gop.clear()

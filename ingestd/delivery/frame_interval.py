@@ -20,6 +20,7 @@ class FrameInterval:
         self.arrived = 0.0  # between the two arrivals; 0 at the first picture
         self.by_timestamps: float | None = None  # may be anything, negative too
         self.declared: float | None = None
+        self.stated: float | None = None  # right or wrong: by timestamps, or else as declared
         self._arrived_at: float | None = None
         self._timestamp_us: int | None = None
         self._probation = 0  # pictures to come until the interval is believed
@@ -36,12 +37,9 @@ class FrameInterval:
         rate = access_unit.info.frame_rate if access_unit.info is not None else None
         self.declared = 1 / rate if rate else None
         self._arrived_at, self._timestamp_us = arrived_at, timestamp_us
-        self._verify()
-
-    @property
-    def stated(self) -> float | None:
-        """What the stream says, right or wrong: timestamps before the declared rate."""
-        return self.declared if self.by_timestamps is None else self.by_timestamps
+        self.stated = self.declared if self.by_timestamps is None else self.by_timestamps
+        if self.stated is not None:
+            self._verify(self.stated)
 
     @property
     def believed(self) -> float | None:
@@ -57,10 +55,7 @@ class FrameInterval:
         """End any doubt."""
         self._probation = 0
 
-    def _verify(self) -> None:
-        stated = self.stated
-        if stated is None:
-            return
+    def _verify(self, stated: float) -> None:
         self._ahead += stated - self.arrived
         if stated <= 0 or (self._probation and abs(self._ahead) > MAX_JITTER_S):
             self.doubt()

@@ -40,7 +40,7 @@ class InputPacing:
 
     def __init__(self, max_framerate: float) -> None:
         self.paced = False
-        self.pace = ""  # where the due times come from
+        self.pace = ""  # where the due times come from, in words
         self._min_interval = 1 / max_framerate
         self._credit = FIRST_CREDIT_S
         self._last_due = 0.0
@@ -54,12 +54,7 @@ class InputPacing:
     def receive(self, interval: FrameInterval, now: float) -> float:
         """Return when the picture that ends ``interval``, and came at ``now``, is due; 0: at once."""
         by_timestamps, declared = _credible(interval.by_timestamps), _credible(interval.declared)
-        if by_timestamps:
-            step, self.pace = by_timestamps, "its timestamps"
-        elif declared:
-            step, self.pace = declared, f"the {1 / declared:g} pictures/s that it declares"
-        else:
-            step, self.pace = self._min_interval, "max_framerate, as it declares no rate"
+        step = by_timestamps or declared or self._min_interval
         if self.paced:
             credit = self._credit + min(interval.arrived, MAX_PAUSE_CREDIT_S) - step / MARGIN_RATIO
             self._credit = max(credit, -LIVE_CREDIT_S)
@@ -75,6 +70,12 @@ class InputPacing:
                 self._last_due = now
         if not self.paced:
             return 0.0
+        if by_timestamps:
+            self.pace = "its timestamps"
+        elif declared:
+            self.pace = f"the {1 / declared:g} pictures/s that it declares"
+        else:
+            self.pace = "max_framerate, as it declares no rate"
         self._last_due = max(self._last_due + step, now - self._behind)
         return self._last_due
 

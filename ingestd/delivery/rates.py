@@ -21,12 +21,12 @@ class Rates:
     def __init__(self) -> None:
         self._arrivals: deque[tuple[float, int]] = deque()  # in seconds, and bytes
         self._bytes = 0
-        self._last_keyframe: float | None = None
+        self._last_keyframe_at: float | None = None
         self.keyframe_interval: float | None = None  # seconds between the last two
 
     def new_encoder(self) -> None:
         """Another encoder is connected: the pause before its first keyframe is no keyframe interval."""
-        self._last_keyframe = self.keyframe_interval = None
+        self._last_keyframe_at = self.keyframe_interval = None
 
     def receive(self, size: int, keyframe: bool, now: float) -> None:
         """A picture of ``size`` bytes arrived."""
@@ -34,9 +34,9 @@ class Rates:
         self._bytes += size
         self._forget(now)
         if keyframe:
-            if self._last_keyframe is not None:
-                self.keyframe_interval = now - self._last_keyframe
-            self._last_keyframe = now
+            if self._last_keyframe_at is not None:
+                self.keyframe_interval = now - self._last_keyframe_at
+            self._last_keyframe_at = now
 
     def frame_rate(self, now: float) -> float:
         """Pictures per second."""
@@ -50,9 +50,9 @@ class Rates:
 
     def next_keyframe(self, now: float) -> float | None:
         """Return in how many seconds the encoder should send the next keyframe; None: there is no telling."""
-        if self._last_keyframe is None or self.keyframe_interval is None:
+        if self._last_keyframe_at is None or self.keyframe_interval is None:
             return None
-        left = self._last_keyframe + self.keyframe_interval - now
+        left = self._last_keyframe_at + self.keyframe_interval - now
         return max(left, 0.0) if left > -LATE_KEYFRAME_S else None
 
     def keyframe_due(self, now: float) -> bool:

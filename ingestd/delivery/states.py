@@ -122,10 +122,10 @@ GATE: dict[GateState, dict[GateEvent, GateState]] = {
 }
 
 # WebRTC does not encode: viewers have seen nothing of this track.
-NOT_ENCODING = frozenset({State.NO_TRACK, State.PROBING})
-REPLAYING = frozenset({State.REPLAY, State.TORN_REPLAY})
+NOT_ENCODING = (State.NO_TRACK, State.PROBING)
+REPLAYING = (State.REPLAY, State.TORN_REPLAY)
 # Viewers miss a picture: until they get it, or a keyframe, what follows is of no use to them.
-INCOMPLETE = frozenset({State.TORN_REPLAY, State.BLOCKED})
+INCOMPLETE = (State.TORN_REPLAY, State.BLOCKED)
 
 
 def after(table: Mapping[StateT, Mapping[EventT, StateT]], state: StateT, event: EventT) -> StateT:

@@ -117,10 +117,11 @@ class AnyOrder(RuleBasedStateMachine):
         self.now = max(self.now, self.delivery.due() or 0.0)
         self.take(False, 0.0005)
 
-    @rule()
-    def be_interrupted(self) -> None:
+    @rule(bitrate=st.sampled_from([1.0, 1e7]))
+    def be_interrupted(self, bitrate: float) -> None:
         self.closed()
         self.opened()
+        self.target_bitrate(bitrate)
         self.take_all_that_is_due(1)
         if self.tried:
             self.running()
@@ -313,15 +314,15 @@ COURSES: dict[Event, Callable[[AnyOrder], None]] = {
     Event.CLOSED: AnyOrder.closed,
     Event.REPLAY_WANTED: AnyOrder.keyframe_requested,
     Event.PICTURE_MISSING: lambda machine: machine.correct(50),
+    Event.REPLAY_BEGUN: lambda machine: machine.take_all_that_is_due(1),
     Event.REPLAY_ENDED: lambda machine: machine.take_all_that_is_due(MOST_PICTURES),
     Event.KEYFRAME: AnyOrder.keyframe_in_time,
 }
-REPLAYS_BEGIN: dict[State, Callable[[AnyOrder], None]] = {
-    State.LIVE: AnyOrder.be_interrupted,
-    State.REPLAY_PENDING: COURSES[Event.REPLAY_ENDED],
-    State.BLOCKED: COURSES[Event.REPLAY_ENDED],
-    State.REPLAY: lambda machine: machine.ask_late(0.7),
-    State.TORN_REPLAY: lambda machine: machine.ask_late(0.7),
+SPECIAL_COURSES: dict[tuple[State, Event], Callable[[AnyOrder], None]] = {
+    (State.LIVE, Event.REPLAY_BEGUN): lambda machine: machine.be_interrupted(1e7),
+    (State.LIVE, Event.KEYFRAME): lambda machine: machine.be_interrupted(1.0),
+    (State.REPLAY, Event.REPLAY_BEGUN): lambda machine: machine.ask_late(0.7),
+    (State.TORN_REPLAY, Event.REPLAY_BEGUN): lambda machine: machine.ask_late(0.7),
 }
 
 
@@ -344,7 +345,7 @@ def test_every_cell_of_the_state_table_is_reached(
     assert machine.delivery.state is state
     row = Row(DELIVERY[state])
     monkeypatch.setitem(DELIVERY, state, row)
-    (REPLAYS_BEGIN[state] if event is Event.REPLAY_BEGUN else COURSES[event])(machine)
+    SPECIAL_COURSES.get((state, event), COURSES[event])(machine)
     assert event in row.used
     machine.take_all_that_is_due(MOST_PICTURES)
     machine.books_balance()

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from ingestd.delivery.accounting import Drop
-from ingestd.delivery.intake import Gate
-from ingestd.delivery.states import DELIVERY, GATE, Event, GateEvent, GateState, State, after
+from ingestd.delivery.delivery import PROBE_INTERVAL_S
+from ingestd.delivery.states import DELIVERY, GATE, NOT_ENCODING, Event, GateEvent, GateState, State, after
 from tests.delivery.transcript import Transcript
 
 WITHOUT_CELL = [(state, event) for state in State for event in Event if event not in DELIVERY[state]]
@@ -64,20 +63,59 @@ def refuse_next(script: Transcript) -> None:
     script.rejecting = False
 
 
-@pytest.mark.parametrize(
-    ("begin", "state"),
-    [
-        (no_track, State.NO_TRACK),
-        (probing, State.PROBING),
-        (live, State.LIVE),
-        (replay_pending, State.REPLAY_PENDING),
-        (replay, State.REPLAY),
-        (torn_replay, State.TORN_REPLAY),
-        (blocked, State.BLOCKED),
-    ],
-)
-def test_how_each_state_comes_about(begin: Callable[[], Transcript], state: State) -> None:
-    assert begin().delivery.state is state
+BEGINNINGS = {
+    State.NO_TRACK: no_track,
+    State.PROBING: probing,
+    State.LIVE: live,
+    State.REPLAY_PENDING: replay_pending,
+    State.REPLAY: replay,
+    State.TORN_REPLAY: torn_replay,
+    State.BLOCKED: blocked,
+}
+in_every_state = pytest.mark.parametrize("state", State, ids=lambda state: state.name)
+
+
+@in_every_state
+def test_how_each_state_comes_about(state: State) -> None:
+    assert BEGINNINGS[state]().delivery.state is state
+
+
+@in_every_state
+def test_a_track_that_is_published_begins_with_the_keyframe_alone(state: State) -> None:
+    script = BEGINNINGS[state]()
+    script.open()
+    assert script.delivery.probing
+    assert set(script.drain(3 * PROBE_INTERVAL_S).split()) <= {"K1", "(K1)"}
+
+
+@in_every_state
+def test_without_a_track_nothing_is_submitted(state: State) -> None:
+    script = BEGINNINGS[state]()
+    script.delivery.closed()
+    script.run()
+    script.ask_for_keyframe()
+    script.correct("whole")
+    assert script.receive("K9") == [None]
+    assert script.drain(1) == ""
+
+
+@in_every_state
+def test_what_changes_which_state(state: State) -> None:
+    row = DELIVERY[state]
+    assert row[Event.OPENED] is State.PROBING
+    assert row[Event.CLOSED] is State.NO_TRACK
+    assert row[Event.ENCODING] is (State.LIVE if state is State.PROBING else state)
+    assert row[Event.REPLAY_WANTED] is (State.REPLAY_PENDING if state is State.LIVE else state)
+    missing = {
+        State.LIVE: State.BLOCKED,
+        State.REPLAY_PENDING: State.BLOCKED,
+        State.REPLAY: State.TORN_REPLAY,
+    }
+    assert row[Event.PICTURE_MISSING] is missing.get(state, state)
+    assert row.get(Event.REPLAY_BEGUN) is (None if state in NOT_ENCODING else State.REPLAY)
+    assert row.get(Event.KEYFRAME) is (None if state in NOT_ENCODING else State.LIVE)
+    ended = {State.REPLAY: State.LIVE, State.TORN_REPLAY: State.BLOCKED}
+    assert row.get(Event.REPLAY_ENDED) is ended.get(state)
 
 
 def test_a_keyframe_leads_out_of_every_state_in_which_webrtc_encodes() -> None:
@@ -132,6 +170,3 @@ def test_the_gate_is_open_from_a_keyframe_to_a_loss() -> None:
     assert leads([]) is GateState.SHUT
     assert leads([GateEvent.KEYFRAME]) is GateState.OPEN
     assert leads([GateEvent.KEYFRAME, GateEvent.KEYFRAME, GateEvent.LOSS, GateEvent.LOSS]) is GateState.SHUT
-    gate = Gate()
-    gate.shut(Drop.AFTER_LOSS)
-    assert not gate.open

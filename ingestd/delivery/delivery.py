@@ -200,7 +200,7 @@ class Delivery:
         return min(replay_at, max(first_due, ready_at))
 
     def take(self, now: float) -> Submission | None:
-        """Return what is to be handed to WebRTC at ``now``; call `submitted` with it right after."""
+        """Return what is to be submitted to WebRTC at ``now``; call `submitted` with it right after."""
         if now < self._pacer.ready_at:
             return None
         if self._state in NOT_ENCODING:
@@ -256,7 +256,7 @@ class Delivery:
         return self._submission(self._pop(), False, now)
 
     def _replayed(self, now: float) -> Picture | None:
-        """The next picture of the replay under way, or of one that begins now."""
+        """Return the next picture of the replay that is under way, or begins now; None without one."""
         if self._state in INCOMPLETE and self._queue.before_oldest_keyframe() < len(self._queue):
             self._skip_to_keyframe()
         elif self._intake.keyframe_due(now):
@@ -286,13 +286,13 @@ class Delivery:
     # What is dropped.
 
     def _skip_to_keyframe(self) -> None:
-        """A picture is missing that all others up to the next keyframe refer to."""
+        """Drop what refers to a picture that is missing."""
         self._advance(Event.KEYFRAME)
         self._gop.clear()
         self._intake.skip_to_keyframe(Drop.AFTER_LOSS)
 
     def _drop_what_is_old(self, now: float) -> None:
-        """A keyframe has come, and nobody has seen, or needs any more, what came before it."""
+        """Drop what came before a new keyframe: no viewer has seen it, and none will need it."""
         oldest = self._gop[0] if self._gop else self._queue.first if self._queue else None
         if oldest and now - oldest.received > ONE_WRITE_S and not self._intake.pacing.paced:
             self._intake.drop_all(Drop.NO_ROOM)

@@ -1,6 +1,6 @@
-"""The least time between two hand-overs to WebRTC.
+"""The least time between two pictures that are submitted to WebRTC.
 
-WebRTC's encoder queue keeps only the newest picture: one that is handed over before the last was taken off
+WebRTC's encoder queue keeps only the newest picture: one that is submitted before the last was taken off
 replaces it, silently. A busy machine takes a few milliseconds to take a picture off.
 """
 
@@ -15,13 +15,13 @@ LONG_QUEUE_PICTURES = 8
 
 
 class Pacer:
-    """Says when the next picture may be handed over, in seconds; a lone picture is never delayed."""
+    """Says when the next picture may be submitted; a lone picture is never delayed."""
 
     def __init__(self) -> None:
-        self.ready_at = 0.0
+        self.ready_at = 0.0  # when that is, in seconds on the monotonic clock
 
     def submitted(self, now: float, frame_interval: float, waiting: int) -> None:
-        """A hand-over has just ended; ``waiting`` pictures are behind it."""
+        """A picture has just been submitted; ``waiting`` pictures are behind it."""
         # A third of the interval leaves room to work off a burst between two pictures of a fast stream.
         spacing = min(RELAXED_SPACING_S, frame_interval / 3)
         if waiting > LONG_QUEUE_PICTURES:

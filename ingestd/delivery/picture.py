@@ -1,4 +1,4 @@
-"""Picture and Submission: an access unit on its way through the delivery, and its hand-over to WebRTC."""
+"""Picture and Submission: an access unit on its way through the delivery, and what WebRTC is given."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Picture:
 
 
 class Submission(NamedTuple):
-    """What is to be handed to WebRTC now."""
+    """What is to be submitted to WebRTC now."""
 
     picture: Picture
     timestamp_us: int  # strictly rising, never in the future

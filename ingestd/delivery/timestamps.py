@@ -7,18 +7,18 @@ MIN_STEP_US = 1000
 
 
 class Timestamps:
-    """Strictly rising capture times in µs, at most `MAX_JITTER_S` before the hand-over.
+    """Strictly rising capture times in µs, at most `MAX_JITTER_S` before pictures are submitted.
 
-    What waited longer, in a stall or for the room, is stamped by its hand-over, or players would take the
-    wait for a delay that lasts. WebRTC replaces a time in the future by its own: none is, as long as
-    hand-overs are at least `MIN_STEP_US` apart, which the pacer sees to.
+    What waited longer, in a stall or for the room, gets a later time than that of its capture, or players
+    would take the wait for a delay that lasts. WebRTC replaces a time in the future by its own: none is, as
+    long as pictures are submitted at least `MIN_STEP_US` apart, which the pacer sees to.
     """
 
     def __init__(self) -> None:
         self._last_us = 0
 
     def next(self, captured: float | None, now: float, lead: float) -> int:
-        """Return the timestamp of a picture that is handed over at ``now``, in seconds.
+        """Return the timestamp of a picture that is submitted at ``now``, in seconds.
 
         ``captured``, no later than ``now``, is None in a replay. Then, and where a later timestamp has been
         given out, the picture gets that of a live one: ``now`` less the ``lead``, from which live ones go on.

@@ -33,7 +33,7 @@ ENCODERS = {
 
 
 class Encoder:
-    """Stands for the encoder that an application has."""
+    """Stands in for the application's own encoder."""
 
     def __init__(self, codec: Codec) -> None:
         name, options = ENCODERS[codec]
@@ -52,7 +52,7 @@ class Encoder:
         self._keyframe_wanted = True
 
     def encode(self, number: int) -> list[AccessUnit]:
-        """Return what is coded by now: with these options, picture ``number``."""
+        """Draw and encode picture ``number``; return its access unit, as these options add no delay."""
         frame = draw(number)
         if self._keyframe_wanted:
             self._keyframe_wanted = False
@@ -71,7 +71,7 @@ def draw(number: int) -> VideoFrame:
 
 async def push(options: argparse.Namespace) -> None:
     """Push pictures in real time for as long as the command line says."""
-    native_log.forward(False)  # else the SDK's own lines, two for every picture, take as much CPU as the rest
+    native_log.forward(False)  # the SDK logs two lines per picture, which would cost as much CPU as the rest
     encoder = Encoder(options.codec)
     publication = Publication(
         url=options.url,
@@ -88,7 +88,7 @@ async def push(options: argparse.Namespace) -> None:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         for number in range(round(options.seconds * FPS)):
-            # Encoding takes its time, in which the loop has other work: only `submit` belongs there.
+            # Encoding takes milliseconds, and the loop has other work: only `submit` belongs on it.
             for access_unit in await asyncio.to_thread(encoder.encode, number):
                 dropped = publication.submit(access_unit)
                 if dropped is not None:
@@ -120,7 +120,7 @@ def main() -> int:
 
 if __name__ == "__main__":
     code = main()
-    # The SDK's threads call into Python as long as they live; one that does so while the interpreter goes
-    # away is unwound through Rust, which aborts the process.
+    # The SDK's threads outlive `close` and call into Python. A call while the interpreter shuts down is
+    # unwound through Rust, which aborts the process.
     sys.stdout.flush()
     os._exit(code)

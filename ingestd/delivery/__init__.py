@@ -1,0 +1,18 @@
+"""What becomes of each access unit: when its picture is submitted to WebRTC, or why it is dropped.
+
+    AccessUnit ─▶ intake ─▶ delivery ─▶ Submission
+
+delivery             the entrance, and the only module that knows all others: decides what is submitted next
+  states             its states and events as tables
+  intake             input: counts (accounting), times and gates access units, and queues them (backlog)
+    frame_interval   the time between two pictures by timestamps, headers and arrivals, from which come
+    capture_clock    when each was captured, and
+    input_pacing     when it is due, where the input is faster than real time (a file)
+    rates            frame rate, bitrate, keyframe interval
+  gop, replays       the pictures since the last keyframe, and when they are submitted once more
+  keyframe_response  how soon the encoder answers a request: a replay waits as long
+  pacer, timestamps  the spacing and the capture timestamps that WebRTC needs
+  picture            Picture and Submission, which pass through all of it
+
+Pure: no clock, loop or log; every ``now`` is an argument.
+"""

@@ -1,4 +1,4 @@
-"""The books of one stream: every access unit is received once, then submitted or dropped with a reason."""
+"""Counts of one stream: every access unit is received once, then submitted or dropped with a reason."""
 
 from collections import Counter
 from enum import StrEnum
@@ -9,23 +9,23 @@ class Drop(StrEnum):
 
     BEFORE_KEYFRAME = "before_keyframe"  # nothing it could refer to has been received
     AFTER_LOSS = "after_loss"  # what it refers to was dropped, and no keyframe has come since
-    NO_PARAMETER_SETS = "no_parameter_sets"  # a keyframe nobody can decode
+    NO_PARAMETER_SETS = "no_parameter_sets"  # a keyframe that no decoder can show
     NO_ROOM = "no_room"  # overtaken by a newer keyframe, or another codec, before the room could take it
     BACKLOG = "backlog"  # older than max_backlog when a newer keyframe was there
     QUEUE_FULL = "queue_full"  # it, or what it refers to, was more than may be held in memory
     REJECTED = "rejected"  # the SDK said no
     UNSUPPORTED = "unsupported"  # this codec or stream cannot be published
-    STOPPED = "stopped"  # it still waited when the stream was closed
+    STOPPED = "stopped"  # it still waited when the stream ended
 
 
 class Accounting:
-    """Counts of access units; together with the number that waits they balance at every moment."""
+    """Counts of access units. They balance at every moment: received = submitted + dropped + held."""
 
     def __init__(self) -> None:
         self.received: Counter[str] = Counter(key=0, delta=0)
         self.submitted = 0
         self.replayed = 0
-        self.shown = False  # a picture has been handed over while WebRTC encoded
+        self.shown = False  # a picture has been submitted while WebRTC encoded
         self.frozen = 0.0  # seconds of pictures that were dropped or lost since viewers saw the first one
         self.dropped: Counter[str] = Counter({reason.value: 0 for reason in Drop})
 
@@ -38,6 +38,6 @@ class Accounting:
         self.dropped[reason.value] += count
 
     def freeze(self, seconds: float) -> None:
-        """Viewers are not shown so many seconds of what they are watching."""
+        """Viewers miss ``seconds`` of what they are watching."""
         if self.shown:
             self.frozen += seconds

@@ -1,4 +1,4 @@
-"""The pictures that have been received and not been handed over yet, in order."""
+"""The queue of received pictures that have not been submitted yet."""
 
 from collections import deque
 from dataclasses import replace
@@ -9,7 +9,7 @@ from ingestd.media.access_unit import AccessUnit
 
 
 class Backlog:
-    """A queue that knows how much memory it takes; whoever fills it looks at `share`."""
+    """A queue that knows how much memory it takes; its user looks at `used_ratio` after every `append`."""
 
     def __init__(self) -> None:
         self._pictures: deque[Picture] = deque()
@@ -29,8 +29,8 @@ class Backlog:
         return self._pictures[-1]
 
     @property
-    def share(self) -> float:
-        """How much there is of what may be held; above 1 it is too much."""
+    def used_ratio(self) -> float:
+        """How much of what may be held is in use; above 1 it is too much."""
         return max(self._bytes / MAX_GOP_BYTES, len(self._pictures) / MAX_GOP_PICTURES)
 
     def append(self, picture: Picture) -> None:
@@ -39,7 +39,7 @@ class Backlog:
         self._bytes += len(picture.access_unit.data)
 
     def replace_last(self, access_unit: AccessUnit) -> None:
-        """Put ``access_unit`` in the place of the one that came last."""
+        """Replace the access unit of the picture that came last."""
         last = self._pictures.pop()
         self._bytes -= len(last.access_unit.data)
         self.append(replace(last, access_unit=access_unit))
@@ -57,8 +57,3 @@ class Backlog:
     def before_oldest_keyframe(self) -> int:
         """Return how many pictures come before the oldest keyframe; all where none waits."""
         return next((i for i, p in enumerate(self._pictures) if p.access_unit.keyframe), len(self))
-
-    def clear(self) -> None:
-        """Hold nothing any more."""
-        self._pictures.clear()
-        self._bytes = 0

@@ -1,47 +1,28 @@
-"""What is handed to WebRTC, and when: the one place where an access unit's fate is decided.
+"""Decides which picture is submitted to WebRTC, and when, and which is dropped.
 
-    closed ──opened──▶ probing ──running──▶ running
-      ▲                   │                    │
-      └───────────────────┴──────closed────────┘
-
-While *closed* there is no track: the pictures since the last keyframe wait. While *probing* the track is
-published but WebRTC does not encode yet and loses whatever it is given, so only the keyframe is handed
-over, again and again. Once *running* every picture is handed over in order, and the GOP again when one is
-asked for. Where a picture was lost and the GOP cannot close the gap, nothing passes up to the next keyframe.
+The states, and what leads from one to the next, are in states.py. While WebRTC does not encode, only the
+keyframe is submitted, again and again; then every picture in order, and the GOP once more where a viewer
+waits for a keyframe. Behind a picture that is missing, and that no replay brings, nothing passes up to the
+next keyframe.
 """
 
-from enum import Enum
-
-from ingestd.delivery.accounting import Accounting, Drop
-from ingestd.delivery.backlog import Backlog
-from ingestd.delivery.capture_clock import CaptureClock
-from ingestd.delivery.gate import Gate
+from ingestd.delivery.accounting import Drop
 from ingestd.delivery.gop import Gop
-from ingestd.delivery.input_pacing import READ_AHEAD_S, InputPacing
+from ingestd.delivery.intake import Intake
 from ingestd.delivery.keyframe_response import KeyframeResponse
 from ingestd.delivery.pacer import Pacer
 from ingestd.delivery.picture import Picture, Submission
-from ingestd.delivery.rates import Rates
 from ingestd.delivery.replays import Replay, Replays
+from ingestd.delivery.states import DELIVERY, INCOMPLETE, NOT_ENCODING, REPLAYING, Event, State, after
 from ingestd.delivery.timestamps import Timestamps
 from ingestd.media.access_unit import AccessUnit
 
-# How often the keyframe is tried until WebRTC encodes; it begins 80 to 300 ms after publishing.
+# How often the keyframe is submitted until WebRTC encodes; it begins 80 to 300 ms after publishing.
 PROBE_INTERVAL_S = 0.03
 # Longer than between two pictures: the encoder has paused.
 PAUSE_S = 0.25
-# What has come within so many seconds may have come in one write, and is no older than its last picture.
+# What has come within this time may have come in one write, and is no older than its last picture.
 ONE_WRITE_S = 0.5
-# Encoders that write several pictures at a time write no more than this; more have come out of a stall.
-MAX_BURST_PICTURES = 30
-# Reading goes on when this part is left of what may be read ahead.
-RESUME_READING_RATIO = 0.9
-
-
-class _State(Enum):
-    CLOSED = "closed"
-    PROBING = "probing"
-    RUNNING = "running"
 
 
 class Delivery:
@@ -58,131 +39,122 @@ class Delivery:
         max_framerate: float = 60.0,
         max_bitrate: float = 8e6,
     ) -> None:
-        self.accounting = Accounting()
-        self.rates = Rates()
-        self._max_backlog = max_backlog
-        self._gate = Gate()
+        self._intake = Intake(max_backlog, max_framerate)
+        self._queue = self._intake.queue
+        self.accounting = self._intake.accounting
+        self.rates = self._intake.rates
+        self._state = State.NO_TRACK
         self._gop = Gop()
         self._replays = Replays(replay, max_bitrate)
         self._keyframe_response = KeyframeResponse()
         self._pacer = Pacer()
-        self._clock = CaptureClock()
-        self._input_pacing = InputPacing(max_framerate)
         self._timestamps = Timestamps()
-        self._state = _State.CLOSED
-        self._running_since = 0.0
-        self._backlog = Backlog()
-        self._number = 0
-        self._next_probe = 0.0
+        self._next_probe_at = 0.0
         self._submitted_at = 0.0
-        self._full = False
 
     @property
-    def held(self) -> int:
-        """How many received pictures wait for their first hand-over."""
-        return len(self._backlog)
+    def state(self) -> State:
+        """What is submitted at present."""
+        return self._state
 
     @property
     def probing(self) -> bool:
         """Whether WebRTC has yet to show that it encodes."""
-        return self._state is _State.PROBING
+        return self._state is State.PROBING
+
+    @property
+    def held(self) -> int:
+        """How many received pictures have not been submitted yet."""
+        return len(self._queue)
 
     @property
     def pace(self) -> str | None:
-        """What gives the pace to pictures that come faster than real time; None where they do not."""
-        return self._input_pacing.pace if self._paced else None
+        """What sets the pace of pictures that come faster than real time; None where they do not."""
+        pacing = self._intake.pacing
+        return pacing.pace if pacing.paced else None
 
     def backlog(self, now: float) -> float:
         """Seconds that the oldest waiting picture has waited."""
-        return now - self._backlog.first.received if self._backlog else 0.0
+        return now - self._queue.first.received if self._queue else 0.0
 
     def full(self, now: float) -> bool:
         """Whether no more should be read: what has been is far ahead of real time."""
-        if not self._paced:
-            self._full = False
-        else:
-            ahead = max(self._input_pacing.ahead(now) / READ_AHEAD_S, 2 * self._backlog.share)
-            self._full = ahead > (RESUME_READING_RATIO if self._full else 1.0)
-        return self._full
+        return self._intake.pacing.full(now, self._queue.used_ratio)
+
+    # Input.
 
     def receive(self, access_unit: AccessUnit, now: float, arrived_us: int) -> Drop | None:
         """Take in one access unit that is whole ``now``; it arrived then, unless it says when.
 
         ``arrived_us`` is its arrival in µs since 1970. Return why it was dropped at once, None if it was not.
         """
-        self.accounting.receive(access_unit.keyframe)
-        arrived = access_unit.arrived or now
         if access_unit.keyframe:
-            self._keyframe_response.keyframe(now, in_turn=self.rates.keyframe_due(arrived))
-        self.rates.receive(len(access_unit.data), access_unit.keyframe, arrived)
-        due, captured = self._times(access_unit, arrived)
-        number, self._number = self._number, self._number + 1
-        if reason := self._gate.refuses(access_unit):
-            self._drop(reason)
-            return reason
-        if access_unit.keyframe and self._state is not _State.RUNNING:
-            self._forget_what_is_old(now)
-        self._backlog.append(Picture(access_unit, number, arrived, now, captured, arrived_us, due))
-        return self._limit_waiting()
+            in_turn = self.rates.keyframe_due(access_unit.arrived or now)
+            self._keyframe_response.keyframe(now, in_turn=in_turn)
+        received = self._intake.receive(access_unit, now, arrived_us)
+        if isinstance(received, Drop):
+            return received
+        if access_unit.keyframe and self._state in NOT_ENCODING:
+            self._drop_what_is_old(now)
+        return self._intake.append(received)
 
     def correct(self, access_unit: AccessUnit) -> None:
         """Take in the whole of the picture received last, of which a part came out before."""
-        last = self._number - 1
-        if self._backlog and self._backlog.last.number == last:
-            self._backlog.replace_last(access_unit)
-            self._limit_waiting()
-        elif self._gop and self._gop[-1].number == last:
+        if self._intake.correct(access_unit) or not self._gop:
+            return
+        if self._gop[-1].number == self._intake.last_number:
             # Viewers have decoded a part of it; from the keyframe on they get it whole.
+            self._advance(Event.PICTURE_MISSING)
             self._gop.replace_last(access_unit)
-            if self._state is _State.RUNNING:
-                self._replays.close_gap()
-            elif not self._gop:
-                self._gate.close(Drop.QUEUE_FULL)
+            if not self._gop and self._state in NOT_ENCODING:
+                self._intake.gate.shut(Drop.QUEUE_FULL)
 
     def refuse(self, access_unit: AccessUnit, now: float) -> None:
         """Count an access unit that can never be published."""
-        self.accounting.receive(access_unit.keyframe)
-        self.rates.receive(len(access_unit.data), access_unit.keyframe, now)
-        self._number += 1
-        self.accounting.drop(Drop.UNSUPPORTED)
+        self._intake.refuse(access_unit, now)
 
     def new_encoder(self) -> None:
-        """Another encoder is on the line: what it sends refers to nothing that came before."""
-        self._gate.close()
+        """Another encoder is connected: what it sends refers to nothing that came before."""
+        self._intake.new_encoder()
         self._keyframe_response = KeyframeResponse()
-        self._clock = CaptureClock()
-        self._input_pacing.new_encoder()
 
     def new_codec(self) -> None:
         """What comes from now on is of another codec, and goes into another track."""
-        self._let_go(Drop.NO_ROOM)
+        self._drop_everything(Drop.NO_ROOM)
+
+    def stop(self) -> None:
+        """The stream ends: what waits will never be shown."""
+        self._drop_everything(Drop.STOPPED)
+
+    # The track, and what WebRTC says.
 
     def opened(self, now: float) -> None:
         """The track is published, or published again: WebRTC will encode soon."""
-        self._state = _State.PROBING
-        if not self._gop and self._gate.is_open:
-            self._begin_with_keyframe(Drop.QUEUE_FULL)
-        self._next_probe = now
-        self._replays.reset()
+        self._advance(Event.OPENED)
+        if not self._gop and self._intake.gate.open:
+            self._intake.skip_to_keyframe(Drop.QUEUE_FULL)
+        self._next_probe_at = now
+        self._replays.set_target(None)
 
     def running(self, now: float) -> None:
-        """WebRTC has encoded a picture handed over since ``opened``."""
-        if self._state is not _State.PROBING:
+        """WebRTC has encoded a picture submitted since ``opened``."""
+        was_probing = self.probing
+        self._advance(Event.ENCODING)
+        if not was_probing:
             return
-        self._state = _State.RUNNING
-        self._running_since = now
-        # After a reconnection the GOP holds more than the keyframe that was tried.
-        if not self._replays.begin_track(self._gop, self.rates.bitrate(now), now):
-            self._skip_to_keyframe()
+        self._replays.begin_track(now)
+        if len(self._gop) > 1:
+            # After a reconnection the GOP holds more than the keyframe that was tried.
+            if self._replays.suits_new_track(self.rates.bitrate(now), now):
+                self._advance(Event.REPLAY_BEGUN)
+                self._replays.begin(now, index=1)
+            else:
+                self._skip_to_keyframe()
 
     def closed(self) -> None:
         """The track is gone: keep what a new one will need."""
-        self._state = _State.CLOSED
-        self._replays.reset()
-
-    def stop(self) -> None:
-        """The stream ends: whatever waits will never be shown."""
-        self._let_go(Drop.STOPPED)
+        self._advance(Event.CLOSED)
+        self._replays.set_target(None)
 
     def keyframe_requested(self, now: float, *, encoder_asked: bool = False) -> None:
         """WebRTC asks for a keyframe: a viewer came, or a picture was lost on the way to it.
@@ -191,8 +163,13 @@ class Delivery:
         """
         if encoder_asked:
             self._keyframe_response.asked(now)
-        if self._state is _State.RUNNING:
+        if self._state is State.LIVE:
             self._replays.request(now, self._keyframe_response.patience if encoder_asked else 0.0)
+        self._advance(Event.REPLAY_WANTED)
+        # Requests during a replay are answered by it, or by its beginning once more.
+        if self._state in REPLAYING and self._replays.missed(now) and self._replay_does_good(now):
+            self._advance(Event.REPLAY_BEGUN)
+            self._replays.begin_again(now)
 
     def target_bitrate(self, bitrate: float) -> None:
         """WebRTC believes that the link carries ``bitrate`` bit/s."""
@@ -200,175 +177,129 @@ class Delivery:
 
     def lost(self, count: int, now: float) -> None:
         """WebRTC has not encoded ``count`` of the pictures that it took."""
-        self.accounting.freeze(count * self._interval)
+        self._intake.freeze(count)
         # It asks for a keyframe itself with the picture after them; where none comes it never will.
-        if self._state is _State.RUNNING and now - self._submitted_at > PAUSE_S:
-            self._replays.wanted = True
+        if now - self._submitted_at > PAUSE_S:
+            self._advance(Event.REPLAY_WANTED)
+
+    # Output.
 
     def due(self) -> float | None:
         """Return when `take` will have something, if nothing else happens; None if never."""
-        ready_at = self._pacer.ready_at
-        if self._state is _State.PROBING and (self._gop or self._backlog):
-            return max(self._next_probe, ready_at)
-        if self._state is not _State.RUNNING:
-            return None
-        if self._replays.next is not None:
+        first_due, ready_at = self._intake.first_due, self._pacer.ready_at
+        if self._state is State.LIVE:
+            return None if first_due is None else max(first_due, ready_at)
+        if self._state in REPLAYING:
             return ready_at
-        times = []
-        if self._backlog and not self._replays.gap:
-            times.append(max(self._due(self._backlog.first), ready_at))
-        if self._replays.wanted:
-            times.append(max(self._replays.cool_at, ready_at))
-        return min(times, default=None)
+        if self._state in NOT_ENCODING:
+            tries = self.probing and (self._gop or self._queue)
+            return max(self._next_probe_at, ready_at) if tries else None
+        replay_at = max(self._replays.ready_at, ready_at)
+        if self._state is State.BLOCKED or first_due is None:
+            return replay_at
+        return min(replay_at, max(first_due, ready_at))
 
     def take(self, now: float) -> Submission | None:
-        """Return what is to be handed to WebRTC at ``now``; call `submitted` with it right after."""
-        if self._state is _State.CLOSED or now < self._pacer.ready_at:
+        """Return what is to be submitted to WebRTC at ``now``; call `submitted` with it right after."""
+        if now < self._pacer.ready_at:
             return None
-        if self._state is _State.PROBING:
-            return self._probe(now)
-        self._shed_backlog(now)
-        if self._replays.gap and self._backlog.before_oldest_keyframe() < len(self._backlog):
-            self._skip_to_keyframe()
-        again = self._take_again(now)
-        if again is not None:
-            return self._give(again, True, now)
-        if self._backlog and not self._replays.gap and (due := self._due(self._backlog.first)) <= now:
-            self._input_pacing.late(due, now)
-            return self._give(self._pop(), False, now)
-        return None
+        if self._state in NOT_ENCODING:
+            return self._probe(now) if self.probing else None
+        self._intake.drop_late(now, self._replays.running_since)
+        if self._state is not State.LIVE:
+            if picture := self._replayed(now):
+                return self._submission(picture, True, now)
+            if self._state is State.BLOCKED:
+                return None
+        due = self._intake.first_due
+        if due is None or due > now:
+            return None
+        self._intake.pacing.late(due, now)
+        return self._submission(self._pop(), False, now)
 
     def submitted(self, submission: Submission, accepted: bool, now: float) -> None:
         """Book what became of ``submission``."""
         self._submitted_at = now
-        waiting = len(self._backlog)
-        if self._replays.next is not None:
-            waiting += len(self._gop) - self._replays.next
+        waiting = len(self._queue)
+        if self._state in REPLAYING:
+            waiting += self._replays.left(self._gop)
         self._pacer.submitted(now, self.rates.frame_interval, waiting)
         if submission.replayed:
             self.accounting.replayed += 1
         elif accepted:
             self.accounting.submitted += 1
-            self.accounting.shown = self.accounting.shown or self._state is _State.RUNNING
+            self.accounting.shown = self.accounting.shown or self._state not in NOT_ENCODING
         else:
-            self._drop(Drop.REJECTED)
-        if not accepted and self._state is _State.RUNNING:
-            # The picture is part of the GOP all the same, so that handing it over again closes the gap.
-            self._replays.close_gap()
+            self._intake.drop(Drop.REJECTED)
+        if not accepted:
+            # The picture is part of the GOP all the same, so that a replay brings it.
+            self._advance(Event.PICTURE_MISSING)
 
-    # When.
+    def _advance(self, event: Event) -> None:
+        self._state = after(DELIVERY, self._state, event)
 
-    def _times(self, access_unit: AccessUnit, arrived: float) -> tuple[float, float]:
-        """When a picture that came at ``arrived`` is due, 0 for at once, and when it was captured."""
-        before = self._paced
-        due = self._input_pacing.receive(access_unit, arrived)
-        if due:
-            return due, due
-        if before:
-            self._clock = CaptureClock()
-        return 0.0, self._clock.captured(access_unit, arrived)
-
-    def _due(self, picture: Picture) -> float:
-        return picture.due + self._input_pacing.behind if picture.due and self._paced else 0.0
-
-    @property
-    def _paced(self) -> bool:
-        return self._input_pacing.paced
-
-    @property
-    def _interval(self) -> float:
-        return self._clock.step or self.rates.frame_interval
-
-    # What.
-
-    def _give(self, picture: Picture, again: bool, now: float) -> Submission:
-        captured = None if again else min(picture.captured, now)
-        return Submission(picture, self._timestamps.next(captured, now, self._clock.lead), again)
-
-    def _probe(self, now: float) -> Submission | None:
-        if now < self._next_probe or not (self._gop or self._backlog):
-            return None
-        self._next_probe = now + PROBE_INTERVAL_S
-        return self._give(self._gop[0], True, now) if self._gop else self._give(self._pop(), False, now)
-
-    def _take_again(self, now: float) -> Picture | None:
-        replays = self._replays
-        first = self._backlog.first if self._backlog else None
-        if first is not None and first.access_unit.keyframe and self._due(first) <= now:
-            # The keyframe that is due does what a replay would do.
-            replays.abandon()
-            return None
-        if replays.next is None and replays.wanted and now >= replays.cool_at:
-            self._begin_replay(now)
-        elif replays.missed:
-            replays.begin_anew(self._gop, self.rates.next_keyframe(now), self.rates.bitrate(now), now)
-        if replays.next is None:
-            return None
-        if replays.next < len(self._gop):
-            replays.next += 1
-            return self._gop[replays.next - 1]
-        replays.end(now)
-        return None
-
-    def _begin_replay(self, now: float) -> None:
-        gap, rates = self._replays.gap, self.rates
-        if not self._replays.begin(self._gop, rates.next_keyframe(now), rates.bitrate(now), now) and gap:
-            self._skip_to_keyframe()
+    def _submission(self, picture: Picture, replayed: bool, now: float) -> Submission:
+        captured = None if replayed else min(picture.captured, now)
+        return Submission(picture, self._timestamps.next(captured, now, self._intake.lead), replayed)
 
     def _pop(self) -> Picture:
-        picture = self._backlog.pop()
+        picture = self._queue.pop()
         self._gop.append(picture)
         return picture
 
-    # What is not.
+    def _probe(self, now: float) -> Submission | None:
+        if now < self._next_probe_at or not (self._gop or self._queue):
+            return None
+        self._next_probe_at = now + PROBE_INTERVAL_S
+        if self._gop:
+            return self._submission(self._gop[0], True, now)
+        return self._submission(self._pop(), False, now)
 
-    def _drop(self, reason: Drop, count: int = 1) -> None:
-        self.accounting.drop(reason, count)
-        self.accounting.freeze(count * self._interval)
+    def _replayed(self, now: float) -> Picture | None:
+        """Return the next picture of the replay that is under way, or begins now; None without one."""
+        if self._state in INCOMPLETE and self._queue.before_oldest_keyframe() < len(self._queue):
+            self._skip_to_keyframe()
+        elif self._intake.keyframe_due(now):
+            self._advance(Event.KEYFRAME)
+        elif self._state not in REPLAYING and now >= self._replays.ready_at:
+            self._begin_replay(now)
+        if self._state not in REPLAYING:
+            return None
+        if self._replays.left(self._gop) > 0:
+            return self._replays.next_picture(self._gop)
+        self._advance(Event.REPLAY_ENDED)
+        self._replays.end(now)
+        return None
 
-    def _shed_backlog(self, now: float) -> None:
-        if not self._backlog or self._paced:
-            return
-        first = self._backlog.first
-        # What waited for the room is not late: it is what the viewer's decoder needs first.
-        waited = now - max(first.received, self._running_since)
-        late = (
-            now - max(first.captured, self._running_since) if len(self._backlog) > MAX_BURST_PICTURES else 0.0
-        )
-        if max(waited, late) > self._max_backlog:
-            self._drop_waiting(Drop.BACKLOG, self._backlog.before_newest_keyframe())
+    def _begin_replay(self, now: float) -> None:
+        if self._replay_does_good(now):
+            self._advance(Event.REPLAY_BEGUN)
+            self._replays.begin(now)
+        elif self._state is State.BLOCKED:
+            self._skip_to_keyframe()
+        else:
+            self._advance(Event.KEYFRAME)
 
-    def _forget_what_is_old(self, now: float) -> None:
-        """A keyframe has come, and nothing before it has been seen by anyone, or is needed any more."""
-        oldest = self._gop[0] if self._gop else self._backlog.first if self._backlog else None
-        if oldest is not None and now - oldest.received > ONE_WRITE_S and not self._paced:
-            self._drop_waiting(Drop.NO_ROOM, len(self._backlog))
-            self._gop.clear()
+    def _replay_does_good(self, now: float) -> bool:
+        return self._replays.does_good(self._gop, self.rates.next_keyframe(now), self.rates.bitrate(now), now)
+
+    # What is dropped.
 
     def _skip_to_keyframe(self) -> None:
-        """A picture is missing that all others up to the next keyframe refer to."""
+        """Drop what refers to a picture that is missing."""
+        self._advance(Event.KEYFRAME)
         self._gop.clear()
-        self._begin_with_keyframe(Drop.AFTER_LOSS)
+        self._intake.skip_to_keyframe(Drop.AFTER_LOSS)
 
-    def _begin_with_keyframe(self, reason: Drop) -> None:
-        self._drop_waiting(reason, self._backlog.before_oldest_keyframe())
-        if not self._backlog:
-            self._gate.close(reason)
+    def _drop_what_is_old(self, now: float) -> None:
+        """Drop what came before a new keyframe: no viewer has seen it, and none will need it."""
+        oldest = self._gop[0] if self._gop else self._queue.first if self._queue else None
+        if oldest and now - oldest.received > ONE_WRITE_S and not self._intake.pacing.paced:
+            self._intake.drop_all(Drop.NO_ROOM)
+            self._gop.clear()
 
-    def _limit_waiting(self) -> Drop | None:
-        if self._backlog.share <= 1:
-            return None
-        self._drop_waiting(Drop.QUEUE_FULL, len(self._backlog))
-        self._gate.close(Drop.QUEUE_FULL)
-        return Drop.QUEUE_FULL
-
-    def _let_go(self, reason: Drop) -> None:
+    def _drop_everything(self, reason: Drop) -> None:
         self.closed()
-        self._drop_waiting(reason, len(self._backlog))
+        self._intake.drop_all(reason)
         self._gop.clear()
-        self._gate.close()
-
-    def _drop_waiting(self, reason: Drop, count: int) -> None:
-        for _ in range(count):
-            self._backlog.pop()
-        self._drop(reason, count)
+        self._intake.gate.shut()

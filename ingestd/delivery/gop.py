@@ -1,4 +1,4 @@
-"""The pictures since the last keyframe, held so that they can be handed over again."""
+"""The group of pictures (GOP): those submitted since the last keyframe, held for a replay."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ MAX_GOP_PICTURES = 1200
 
 
 class Gop:
-    """A keyframe and every picture handed over since, in order; empty when that became too much to hold."""
+    """A keyframe and every picture submitted since, in order; empty when that became too much to hold."""
 
     def __init__(self) -> None:
         self._pictures: list[Picture] = []
@@ -30,7 +30,7 @@ class Gop:
         return self._bytes
 
     def append(self, picture: Picture) -> None:
-        """Hold ``picture``: a keyframe begins anew, any other is kept only behind a keyframe."""
+        """Hold ``picture``: a keyframe begins a new GOP, any other is held only behind a keyframe."""
         if picture.access_unit.keyframe:
             self.clear()
         elif not self._pictures:
@@ -41,7 +41,7 @@ class Gop:
             self.clear()
 
     def replace_last(self, access_unit: AccessUnit) -> None:
-        """Put ``access_unit`` in the place of the last one."""
+        """Replace the access unit of the last picture."""
         last = self._pictures.pop()
         self._bytes -= len(last.access_unit.data)
         self.append(replace(last, access_unit=access_unit))

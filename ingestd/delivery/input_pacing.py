@@ -1,98 +1,103 @@
-"""Input faster than real time, as from a file: recognised, and given the pace that it was made for.
+"""Detects input faster than real time (a file) and paces it to its own frame rate.
 
-A live encoder sends no more pictures in a second than the configuration says, but may have been kept from
-sending for a while: time that passes is credit, and every picture takes of it. Who has none left is no live
-encoder. Then every picture gets a time at which it is due, and what is far ahead is not read yet, so that
-TCP holds up whoever sends.
+A token bucket: time adds credit, each picture costs one frame interval. A live encoder sends no more pictures
+in a second than the configuration says, though a stall may have kept it from sending for a while: input whose
+credit is used up is not live. From then on every picture gets a due time, and what is far ahead is not read
+yet, so that TCP slows the sender down.
 """
 
-from ingestd.media.access_unit import AccessUnit
+from ingestd.delivery.frame_interval import FrameInterval
 
-# Seconds of credit: at first, as encoders may begin with what they have of a GOP, and at most, which is the
-# longest stall of a network after which everything comes at once.
+# Seconds of credit: at first, as encoders may begin with the part of a GOP that they hold, and at most, which
+# is the longest stall of a network after which everything comes at once.
 FIRST_CREDIT_S = 1.0
 MAX_CREDIT_S = 60.0
-# A live encoder's clock, and the configuration's idea of its rate, may be off by so much.
+# A live encoder's clock, and the configuration's idea of its rate, may be off by this factor.
 MARGIN_RATIO = 1.25
-# Timestamps that go on so many times as fast as the pictures come are no matter of clocks any more; longer
-# steps than this are left out there, as headers with a wrong timebase make them.
+# Timestamps that rise this much faster than the pictures come are more than a clock that is off. Longer
+# intervals than this do not count there, as headers with a wrong timebase make them.
 TOO_FAST_RATIO = 1.5
-MAX_CREDIBLE_STEP_S = 0.1
-# Steps between pictures, in seconds, that may be the truth.
-MIN_STEP_S, MAX_STEP_S = 1 / 240, 1.0
-# Of a pause between two pictures so much is credit while they are paced: the encoder may have waited for us.
+MAX_CREDIBLE_INTERVAL_S = 0.1
+# Intervals between pictures that may be the truth.
+MIN_INTERVAL_S, MAX_INTERVAL_S = 1 / 240, 1.0
+# Of a pause between two paced pictures this much is credit: the encoder may have waited for us.
 MAX_PAUSE_CREDIT_S = 0.25
-# With so much credit, either way, it is clear whether input that is paced is live after all.
+# With this much credit, either way, it is clear whether paced input is live after all.
 LIVE_CREDIT_S = 0.25
-# Seconds by which a picture may be late and the next ones not, as where a replay was in between.
+# A picture that is later than this delays the ones that follow; a replay was in between.
 LATE_S = 0.1
 # Seconds of pictures that are read ahead: an encoder that begins with a whole GOP is then seen to be live.
 READ_AHEAD_S = 12.0
+# Reading goes on when this part of it is left.
+RESUME_READING_RATIO = 0.9
 
 
 class InputPacing:
-    """Watches the pictures of one stream; times are monotonic seconds."""
+    """Watches the pictures of one stream; times are seconds on the monotonic clock.
+
+    ``max_framerate`` is what a live encoder sends at most, in pictures per second.
+    """
 
     def __init__(self, max_framerate: float) -> None:
-        self._max_framerate = max_framerate
-        self._credit = FIRST_CREDIT_S
-        self._received_at: float | None = None
-        self._timestamp_us: int | None = None
-        self._last_due = 0.0
-        self.behind = 0.0  # seconds by which everything is later than its due time
         self.paced = False
-        self.pace = ""  # what the steps from picture to picture are taken from
+        self.pace = ""  # where the due times come from, in words
+        self._min_interval = 1 / max_framerate
+        self._credit = FIRST_CREDIT_S
+        self._last_due = 0.0
+        self._behind = 0.0  # seconds by which everything is later than its due time
+        self._full = False
 
     def new_encoder(self) -> None:
-        """Another encoder is on the line; what it sends may follow on what waits."""
-        self._timestamp_us = None
-        self._received_at = None
+        """Another encoder is connected; its pictures may follow those that wait."""
         self._credit = -LIVE_CREDIT_S if self.paced else FIRST_CREDIT_S
 
-    def receive(self, access_unit: AccessUnit, now: float) -> float:
-        """Return when ``access_unit``, which has come at ``now``, is due; 0 for at once."""
-        by_timestamps = self._by_timestamps(access_unit)
-        rate = access_unit.info.frame_rate if access_unit.info is not None else None
-        declared = 1 / rate if rate and MIN_STEP_S <= 1 / rate <= MAX_STEP_S else None
-        if by_timestamps:
-            step, self.pace = by_timestamps, "its timestamps"
-        elif declared:
-            step, self.pace = declared, f"the {rate:g} pictures/s that it declares"
-        else:
-            step, self.pace = 1 / self._max_framerate, "max_framerate, as it declares no rate"
-        waited = 0.0 if self._received_at is None else now - self._received_at
-        self._received_at = now
+    def receive(self, interval: FrameInterval, now: float) -> float:
+        """Return when the picture that ends ``interval``, and came at ``now``, is due; 0: at once."""
+        by_timestamps, declared = _credible(interval.by_timestamps), _credible(interval.declared)
+        step = by_timestamps or declared or self._min_interval
         if self.paced:
-            self._credit = max(
-                self._credit + min(waited, MAX_PAUSE_CREDIT_S) - step / MARGIN_RATIO, -LIVE_CREDIT_S
-            )
+            credit = self._credit + min(interval.arrived, MAX_PAUSE_CREDIT_S) - step / MARGIN_RATIO
+            self._credit = max(credit, -LIVE_CREDIT_S)
             self.paced = self._credit < LIVE_CREDIT_S
         else:
-            cost = min(step, 1 / self._max_framerate) / MARGIN_RATIO
-            if by_timestamps is not None and by_timestamps <= MAX_CREDIBLE_STEP_S:
+            cost = min(step, self._min_interval) / MARGIN_RATIO
+            if by_timestamps is not None and by_timestamps <= MAX_CREDIBLE_INTERVAL_S:
                 cost = max(cost, by_timestamps / TOO_FAST_RATIO)
-            self._credit = min(self._credit + waited, MAX_CREDIT_S) - cost
+            self._credit = min(self._credit + interval.arrived, MAX_CREDIT_S) - cost
             if self._credit < 0:
-                self.paced, self.behind = True, 0.0
+                self.paced, self._behind = True, 0.0
                 self._credit = -LIVE_CREDIT_S
                 self._last_due = now
         if not self.paced:
             return 0.0
-        self._last_due = max(self._last_due + step, now - self.behind)
+        if by_timestamps:
+            self.pace = "its timestamps"
+        elif declared:
+            self.pace = f"the {1 / declared:g} pictures/s that it declares"
+        else:
+            self.pace = "max_framerate, as it declares no rate"
+        self._last_due = max(self._last_due + step, now - self._behind)
         return self._last_due
 
+    def due(self, due: float) -> float:
+        """Return when a picture that got this ``due`` time on arrival is to be submitted; 0: at once."""
+        return due + self._behind if due and self.paced else 0.0
+
     def late(self, due: float, now: float) -> None:
-        """A picture that is handed over ``now`` was ``due``, 0 for at once: what follows is as late."""
+        """A picture is submitted ``now`` that was ``due``, 0 for at once; what follows is as late."""
         if due and now - due > LATE_S:
-            self.behind += now - due
+            self._behind += now - due
 
-    def ahead(self, now: float) -> float:
-        """Return in how many seconds the picture that came last is due."""
-        return self._last_due + self.behind - now if self.paced else 0.0
+    def full(self, now: float, queue_ratio: float) -> bool:
+        """Whether no more should be read for now; ``queue_ratio`` of the memory for pictures is in use."""
+        if not self.paced:
+            self._full = False
+        else:
+            ahead = self._last_due + self._behind - now
+            used = max(ahead / READ_AHEAD_S, 2 * queue_ratio)
+            self._full = used > (RESUME_READING_RATIO if self._full else 1.0)
+        return self._full
 
-    def _by_timestamps(self, access_unit: AccessUnit) -> float | None:
-        before, self._timestamp_us = self._timestamp_us, access_unit.timestamp_us
-        if before is None or self._timestamp_us is None:
-            return None
-        step = (self._timestamp_us - before) / 1e6
-        return step if MIN_STEP_S <= step <= MAX_STEP_S else None
+
+def _credible(interval: float | None) -> float | None:
+    return interval if interval is not None and MIN_INTERVAL_S <= interval <= MAX_INTERVAL_S else None

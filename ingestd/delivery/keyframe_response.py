@@ -1,8 +1,8 @@
-"""How soon the encoder sends a keyframe that it was asked for: learned from those that came out of turn."""
+"""How soon the encoder answers a keyframe request: learnt from the keyframes that came out of turn."""
 
-# Seconds after which the encoder is taken not to answer.
+# An encoder that has sent none after this time does not answer.
 MAX_ANSWER_S = 0.5
-# The next answer may take a little longer: so many times as long as the last, and a picture.
+# The next answer may take longer than the last: by this factor, and by a picture.
 ALLOWANCE_RATIO = 1.5
 PICTURE_ALLOWANCE_S = 0.05
 
@@ -12,7 +12,7 @@ class KeyframeResponse:
 
     def __init__(self) -> None:
         self._asked_at: float | None = None  # for a keyframe that has not come yet
-        self._took: float | None = None  # from the last request to its answer; None: there was none
+        self._took: float | None = None  # seconds from the last request to its answer; None: there was none
 
     def asked(self, now: float) -> None:
         """The encoder is asked for a keyframe."""
@@ -22,7 +22,7 @@ class KeyframeResponse:
             self._asked_at = now
 
     def keyframe(self, now: float, *, in_turn: bool) -> None:
-        """A keyframe has come; one ``in_turn`` would have without a request."""
+        """A keyframe has come; one ``in_turn`` would have come without a request."""
         asked_at, self._asked_at = self._asked_at, None
         if asked_at is not None and not in_turn:
             self._took = now - asked_at if now - asked_at <= MAX_ANSWER_S else None

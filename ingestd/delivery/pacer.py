@@ -1,7 +1,7 @@
-"""The least time between two hand-overs.
+"""The least time between two pictures that are submitted to WebRTC.
 
-WebRTC's encoder queue keeps only the newest picture: one handed over before the last was taken off the
-queue replaces it, silently. A busy machine takes a few milliseconds to take a picture off.
+WebRTC's encoder queue keeps only the newest picture: one that is submitted before the last was taken off
+replaces it, silently. A busy machine takes a few milliseconds to take a picture off.
 """
 
 # Measured on 2 busy cores: 1 picture in 600 lost at 3 ms, none in 9000 at 10 ms.
@@ -10,18 +10,18 @@ RELAXED_SPACING_S = 0.010
 HURRIED_SPACING_S = 0.003
 # Below this most pictures of a burst are lost, on any machine.
 MIN_SPACING_S = 0.002
-# So many pictures are a queue rather than one write of the encoder's.
+# More pictures than this are a long queue rather than one write of the encoder.
 LONG_QUEUE_PICTURES = 8
 
 
 class Pacer:
-    """Says when the next picture may be handed over; a lone picture is never delayed."""
+    """Says when the next picture may be submitted; a lone picture is never delayed."""
 
     def __init__(self) -> None:
-        self.ready_at = 0.0
+        self.ready_at = 0.0  # when that is, in seconds on the monotonic clock
 
     def submitted(self, now: float, frame_interval: float, waiting: int) -> None:
-        """A hand-over has just ended; ``waiting`` pictures are behind it."""
+        """A picture has just been submitted; ``waiting`` pictures are behind it."""
         # A third of the interval leaves room to work off a burst between two pictures of a fast stream.
         spacing = min(RELAXED_SPACING_S, frame_interval / 3)
         if waiting > LONG_QUEUE_PICTURES:

@@ -1,4 +1,4 @@
-"""An access unit on its way, and the moment it is handed to WebRTC."""
+"""Picture and Submission: an access unit on its way through the delivery, and what WebRTC is given."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,20 +8,20 @@ from ingestd.media.access_unit import AccessUnit
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An access unit with what a viewer may want to know of its arrival."""
+    """An access unit and its times: seconds on the monotonic clock where nothing else is said."""
 
     access_unit: AccessUnit
     number: int  # counts the access units of this stream, from 0
-    arrived: float  # its last byte, in seconds on the monotonic clock
-    received: float  # when it was known to be whole, on the same clock
-    captured: float  # seconds on the same clock, estimated; never later than the arrival
+    arrived: float  # its last byte
+    received: float  # when it was known to be whole
+    captured: float  # an estimate; never later than the arrival
     arrived_us: int  # the moment of its arrival in µs since 1970
-    due: float = 0.0  # when it is to be shown, on the same clock, where it came faster than real time
+    due: float = 0.0  # when it is to be shown, where it came faster than real time
 
 
 class Submission(NamedTuple):
-    """What is to be handed to WebRTC now."""
+    """What is to be submitted to WebRTC now."""
 
     picture: Picture
     timestamp_us: int  # strictly rising, never in the future
-    replayed: bool  # it was handed over before
+    replayed: bool  # it was submitted before

@@ -1,35 +1,41 @@
-"""When the GOP is handed over again: who waits for a keyframe can then begin to decode at once."""
+"""When to replay the GOP, so that a waiting viewer can start decoding at once."""
 
 from enum import StrEnum
 
 from ingestd.delivery.gop import Gop
 from ingestd.delivery.pacer import HURRIED_SPACING_S
+from ingestd.delivery.picture import Picture
 
-# The least time from the end of one replay to the next. It doubles while requests go on, since those who
-# cannot be helped by a replay would otherwise have everyone watch the same second over and over.
+# The least time from the end of one replay to the next. It doubles while requests go on, since viewers whom
+# no replay helps would otherwise have everyone watch the same second over and over.
 FIRST_COOLDOWN_S = 0.1
 MAX_COOLDOWN_S = 4.0
-# Servers pass a request on twice a second for as long as a viewer waits. One that comes so many cooldowns
+# Servers pass a request on twice a second for as long as a viewer waits. One that comes this many cooldowns
 # after a replay has begun (0.4 s, then 0.8 s …) is from a viewer who was not ready for its keyframe: where
 # there are many tracks to subscribe to, that takes a while.
 OVERDUE_COOLDOWNS = 4
 # A request after so long a silence has nothing to do with the replays before.
 CALM_S = 5.0
-# Seconds that a replay may take. Those who watch already see the past for as long.
-MAX_REPLAY_S = 2.0
-# WebRTC's pacer sends what has piled up at so many times the rate that it believes in.
-PACING_FACTOR = 2.5
-# Seconds within which those who are in the room already subscribe to a new track, and ask for a keyframe.
+# WebRTC's pacer sends what has piled up at 1.1 times the rate that it believes the link carries.
+PACING_RATIO = 1.1
+# How long a replay may take to submit, and to send. Those who watch already see the past for as long. Not
+# measured: the limits allow the replays that were allowed when the pacer was taken to send at 2.5 times the
+# rate, and 2 s were allowed for that.
+MAX_SUBMITTING_S = 2.0
+MAX_SENDING_S = 2.0 * 2.5 / PACING_RATIO
+# A replay does good where at least this part of it is sent before the next keyframe. As little measured.
+MIN_SENT_RATIO = PACING_RATIO / 2.5
+# Within this time those who are in the room subscribe to a new track, and ask for a keyframe.
 START_S = 3.0
-# WebRTC begins with a guess at the rate and needs so many seconds to find out.
+# WebRTC begins with a guess at the rate and needs this long to find out.
 ESTIMATE_SETTLES_S = 5.0
-# Less than this part of what the stream needs, and the link is what is in the way; also while it is a guess.
+# With less than this part of what the stream needs, the link is what is in the way; also while it is a guess.
 CONGESTED_RATIO = 0.7
 SURELY_CONGESTED_RATIO = 0.3
 
 
 class Replay(StrEnum):
-    """When the GOP may be handed over again; the key ``replay`` of the configuration."""
+    """When the GOP may be replayed; the key ``replay`` of the configuration."""
 
     ALWAYS = "always"  # whenever a viewer waits for a keyframe, or a picture was lost
     START = "start"  # only in the first seconds after the track was published, or published again
@@ -37,107 +43,93 @@ class Replay(StrEnum):
 
 
 class Replays:
-    """Whether one is wanted, allowed or under way. Times are monotonic seconds, rates bit/s."""
+    """How far the replay under way is, when the next may begin, and whether it does any good.
+
+    Whether one is wanted or under way is the state of the delivery: states.py. Times are seconds on the
+    monotonic clock, rates bit/s.
+    """
 
     def __init__(self, policy: Replay, max_bitrate: float) -> None:
+        self.running_since = 0.0  # when WebRTC began to encode the track
+        self.ready_at = 0.0  # no replay begins before
         self._policy = policy
         self._max_bitrate = max_bitrate
         self._target: float | None = None
-        self._running_since = 0.0
         self._cooldown = FIRST_COOLDOWN_S
         self._begun_at = 0.0
-        self.wanted = False
-        self.missed = False  # the keyframe of the replay that is under way, by a viewer
-        self.gap = False  # a picture is missing, and none that follows can be shown without a replay
-        self.cool_at = 0.0
-        self.next: int | None = None  # index into the GOP of the picture to hand over again; None: no replay
+        self._next = 0  # index into the GOP
 
-    def set_target(self, bitrate: float) -> None:
-        """WebRTC believes that the link carries ``bitrate``."""
+    def set_target(self, bitrate: float | None) -> None:
+        """WebRTC believes that the link carries ``bitrate``; None: nothing is known."""
         self._target = bitrate
 
-    def reset(self) -> None:
-        """The track is new, or gone: nobody waits for anything."""
-        self.abandon()
-        self._target = None
-
-    def begin_track(self, gop: Gop, bitrate: float, now: float) -> bool:
-        """WebRTC encodes, and has had the first picture of ``gop``; return whether the others follow."""
-        self._running_since = self._begun_at = self.cool_at = now
+    def begin_track(self, now: float) -> None:
+        """WebRTC encodes."""
+        self.running_since = self._begun_at = self.ready_at = now
         self._cooldown = FIRST_COOLDOWN_S
-        if len(gop) > 1 and (self._policy is Replay.NEVER or self._congested(bitrate, now)):
-            return False
-        self.next = 1 if len(gop) > 1 else None
-        return True
 
     def request(self, now: float, patience: float) -> None:
-        """WebRTC asks for a keyframe: a viewer came, or a picture was lost on the way to it.
+        """A replay is wanted, unless the encoder sends a keyframe within ``patience`` seconds."""
+        if now > self.ready_at + CALM_S:
+            self._cooldown = FIRST_COOLDOWN_S
+        self.ready_at = max(self.ready_at, now + patience)
 
-        The encoder may send one within ``patience``, which is better than any replay.
-        """
-        # Requests that come up during a replay are answered by it, or by its beginning anew.
-        if self.next is not None:
-            self.missed = self.missed or now - self._begun_at >= OVERDUE_COOLDOWNS * self._cooldown
-        else:
-            if now > self.cool_at + CALM_S:
-                self._cooldown = FIRST_COOLDOWN_S
-            if not self.wanted:
-                self.cool_at = max(self.cool_at, now + patience)
-            self.wanted = True
+    def missed(self, now: float) -> bool:
+        """Whether a viewer who asks for a keyframe ``now`` has missed that of the replay under way."""
+        return now - self._begun_at >= OVERDUE_COOLDOWNS * self._cooldown
 
-    def close_gap(self) -> None:
-        """A picture was lost here, which is in the GOP."""
-        self.wanted = self.gap = True
+    def begin(self, now: float, index: int = 0) -> None:
+        """Submit the GOP again from the picture with this ``index`` on."""
+        self._next, self._begun_at = index, now
 
-    def abandon(self) -> None:
-        """A keyframe is due that does what a replay would do."""
-        self.next = None
-        self.wanted = self.gap = self.missed = False
+    def begin_again(self, now: float) -> None:
+        """Begin the replay under way from its keyframe."""
+        self.begin(now)
+        self._lengthen_cooldown()
 
-    def begin(self, gop: Gop, next_keyframe: float | None, bitrate: float, now: float) -> bool:
-        """Begin the replay that is wanted; return False, and want it no more, where it would do no good.
+    def left(self, gop: Gop) -> int:
+        """Return how many pictures of the replay under way are still to be submitted."""
+        return len(gop) - self._next
 
-        ``next_keyframe`` is in how many seconds the encoder is expected to send one, ``bitrate`` what it
-        sends.
-        """
-        self.wanted = self.gap = False
-        if not self._does_good(gop, next_keyframe, bitrate, now):
-            return False
-        self.next, self._begun_at = 0, now
-        return True
-
-    def begin_anew(self, gop: Gop, next_keyframe: float | None, bitrate: float, now: float) -> None:
-        """Begin the one that is under way from its keyframe, where that does any good; else go on with it."""
-        self.missed = False
-        if self._does_good(gop, next_keyframe, bitrate, now):
-            self.next, self._begun_at = 0, now
-            self._cooldown = min(self._cooldown * 2, MAX_COOLDOWN_S)
+    def next_picture(self, gop: Gop) -> Picture:
+        """Return the next picture of the replay under way; there must be one `left`."""
+        self._next += 1
+        return gop[self._next - 1]
 
     def end(self, now: float) -> None:
-        """All pictures of the GOP have been handed over again."""
-        self.next = None
-        self.missed = False
-        self.cool_at = now + self._cooldown
-        self._cooldown = min(self._cooldown * 2, MAX_COOLDOWN_S)
+        """All pictures of the GOP have been submitted again."""
+        self.ready_at = now + self._cooldown
+        self._lengthen_cooldown()
 
-    def _does_good(self, gop: Gop, next_keyframe: float | None, bitrate: float, now: float) -> bool:
+    def suits_new_track(self, bitrate: float, now: float) -> bool:
+        """Whether a track that began with the keyframe of the GOP goes on with the rest of it."""
+        return self._policy is not Replay.NEVER and not self._congested(bitrate, now)
+
+    def does_good(self, gop: Gop, next_keyframe: float | None, bitrate: float, now: float) -> bool:
+        """Whether a replay is allowed, and over before it is in the way of what follows.
+
+        The encoder should send its next keyframe in ``next_keyframe`` seconds, None where there is no
+        telling; ``bitrate`` is what it sends.
+        """
         if not gop or not self._allowed(now) or self._congested(bitrate, now):
             return False
-        seconds = self._seconds(gop)
-        return seconds <= MAX_REPLAY_S and (next_keyframe is None or next_keyframe >= seconds)
+        submitting = len(gop) * HURRIED_SPACING_S
+        sending = gop.bytes * 8 / (self._target * PACING_RATIO) if self._target else 0.0
+        if submitting > MAX_SUBMITTING_S or sending > MAX_SENDING_S:
+            return False
+        return next_keyframe is None or next_keyframe >= max(submitting, MIN_SENT_RATIO * sending)
 
     def _allowed(self, now: float) -> bool:
         if self._policy is Replay.START:
-            return now - self._running_since < START_S
+            return now - self.running_since < START_S
         return self._policy is Replay.ALWAYS
-
-    def _seconds(self, gop: Gop) -> float:
-        sending = gop.bytes * 8 / (self._target * PACING_FACTOR) if self._target else 0.0
-        return max(len(gop) * HURRIED_SPACING_S, sending)
 
     def _congested(self, bitrate: float, now: float) -> bool:
         # Not even what is live gets through: more of it would only be in the way.
         needed = min(bitrate, self._max_bitrate)
-        guessing = now - self._running_since < ESTIMATE_SETTLES_S
+        guessing = now - self.running_since < ESTIMATE_SETTLES_S
         least = (SURELY_CONGESTED_RATIO if guessing else CONGESTED_RATIO) * needed
         return self._target is not None and self._target < least
+
+    def _lengthen_cooldown(self) -> None:
+        self._cooldown = min(self._cooldown * 2, MAX_COOLDOWN_S)

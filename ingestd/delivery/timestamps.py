@@ -1,33 +1,32 @@
-"""The capture times given to WebRTC."""
+"""The capture timestamps given to WebRTC: strictly rising, never in the future."""
+
+from ingestd.delivery.frame_interval import MAX_JITTER_S
 
 # WebRTC drops a picture whose capture time, in whole milliseconds, is not after the one before.
 MIN_STEP_US = 1000
-# Seconds. More than jitter of ±20 ms comes to; what waited for longer, in a stall or for the room, is stamped
-# by its hand-over, or players would take the wait for a delay that lasts.
-MAX_LAG_S = 0.05
 
 
 class Timestamps:
-    """Strictly rising capture times in µs, at most `MAX_LAG_S` before the hand-over.
+    """Strictly rising capture times in µs, at most `MAX_JITTER_S` before pictures are submitted.
 
-    WebRTC replaces a time in the future by its own, so what is given out never runs ahead of ``now`` as
-    long as hand-overs are at least ``MIN_STEP_US`` apart, which the pacer sees to.
+    What waited longer, in a stall or for the room, gets a later time than that of its capture, or players
+    would take the wait for a delay that lasts. WebRTC replaces a time in the future by its own: none is, as
+    long as pictures are submitted at least `MIN_STEP_US` apart, which the pacer sees to.
     """
 
     def __init__(self) -> None:
-        self._last = 0
+        self._last_us = 0
 
     def next(self, captured: float | None, now: float, lead: float) -> int:
-        """Return the time of a picture handed over at ``now``, seconds.
+        """Return the timestamp of a picture that is submitted at ``now``, in seconds.
 
-        ``captured``, no later than ``now``, is None where it has been given out before. Then, and where later
-        times than it have been, the picture gets the time of one that goes straight through: ``now`` less the
-        ``lead``, at which the next ones go on.
+        ``captured``, no later than ``now``, is None in a replay. Then, and where a later timestamp has been
+        given out, the picture gets that of a live one: ``now`` less the ``lead``, from which live ones go on.
         """
         if captured is not None:
-            captured_us = int(max(captured, now - MAX_LAG_S) * 1e6)
-            if captured_us >= self._last + MIN_STEP_US:
-                self._last = captured_us
+            captured_us = int(max(captured, now - MAX_JITTER_S) * 1e6)
+            if captured_us >= self._last_us + MIN_STEP_US:
+                self._last_us = captured_us
                 return captured_us
-        self._last = max(int((now - lead) * 1e6), self._last + MIN_STEP_US)
-        return self._last
+        self._last_us = max(int((now - lead) * 1e6), self._last_us + MIN_STEP_US)
+        return self._last_us

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingestd.delivery.capture_clock import CaptureClock
-from ingestd.delivery.declared_interval import MAX_ERROR_S
+from ingestd.delivery.frame_interval import MAX_JITTER_S, FrameInterval
 from ingestd.media.access_unit import AccessUnit
 from tests.delivery.transcript import INFO
 
@@ -46,7 +46,7 @@ def watch(
     `held_up` is when the link takes one on, `says` is what the encoder's own timestamps make of its capture.
     """
     rng = random.Random(seed)
-    clock = CaptureClock()
+    clock, interval = CaptureClock(), FrameInterval()
     info = replace(INFO, frame_rate=float(rate) if spoken == "rate" else None)
     seen: list[Seen] = []
     for capture in captures:
@@ -55,7 +55,8 @@ def watch(
             arrived = max(arrived, seen[-1].arrived)  # TCP keeps the order
         timestamp_us = int(says(capture) * 1e6) if spoken == "timestamps" else None
         unit = AccessUnit(b"", False, info, timestamp_us)
-        seen.append(Seen(arrived, clock.captured(unit, arrived)))
+        interval.receive(unit, arrived)
+        seen.append(Seen(arrived, clock.captured(interval, arrived)))
     return seen
 
 
@@ -114,7 +115,7 @@ def test_a_pause_leaves_the_rate_as_it_was(spoken: str) -> None:
     settled = [picture for picture in seen if not 1025 < picture.arrived < 1025.4]
     off = [abs(b.captured - a.captured - 1 / 30) for a, b in pairwise(settled)]
     assert sum(o > STEADY for o in off[100:]) == 1, "the pause itself"
-    assert all(picture.arrived - picture.captured <= 2 * MAX_ERROR_S for picture in settled)
+    assert all(picture.arrived - picture.captured <= 2 * MAX_JITTER_S for picture in settled)
 
 
 @pytest.mark.parametrize("spoken", SPOKEN)
@@ -124,7 +125,7 @@ def test_a_change_of_rate_is_followed(spoken: str, fps: int) -> None:
     seen = watch(captures, spoken)
     after = [picture for picture in seen if picture.arrived > 1026]
     assert unsteadiness(after, 1 / fps) < STEADY
-    assert all(0 <= picture.arrived - picture.captured <= MAX_ERROR_S for picture in after)
+    assert all(0 <= picture.arrived - picture.captured <= MAX_JITTER_S for picture in after)
 
 
 def test_a_picture_left_out_by_the_encoder_leaves_a_gap_where_there_are_timestamps() -> None:
@@ -140,7 +141,7 @@ def test_a_picture_left_out_by_the_encoder_leaves_a_gap_where_there_are_timestam
 def test_a_picture_left_out_now_and_then_is_made_up_for_gently_where_there_are_none(spoken: str) -> None:
     seen = watch([c for i, c in enumerate(steady(30)) if i % 300], spoken)
     assert unsteadiness(seen, 1 / 30) < STEADY
-    assert all(picture.arrived - picture.captured < MAX_ERROR_S for picture in seen)
+    assert all(picture.arrived - picture.captured < MAX_JITTER_S for picture in seen)
 
 
 @pytest.mark.parametrize("jump", [-1000.0, -0.5, -1 / 30, 0.5, 1000.0])
@@ -159,7 +160,7 @@ def test_timestamps_that_jump_are_not_followed(jump: float) -> None:
 def test_timestamps_that_contradict_the_arrivals_are_not_believed(says: Callable[[float], float]) -> None:
     seen = watch(steady(30), "timestamps", says=says)[150:]
     assert unsteadiness(seen, 1 / 30) < STEADY
-    assert all(0 <= picture.arrived - picture.captured <= MAX_ERROR_S for picture in seen)
+    assert all(0 <= picture.arrived - picture.captured <= MAX_JITTER_S for picture in seen)
     assert all(picture.arrived - picture.captured < 2 * JITTER + STEADY for picture in seen[-150:])
 
 
@@ -167,14 +168,14 @@ def test_timestamps_that_contradict_the_arrivals_are_not_believed(says: Callable
 def test_a_declared_rate_that_contradicts_the_arrivals_is_not_believed(rate: int) -> None:
     seen = watch(steady(30), "rate", rate=rate)[150:]
     assert unsteadiness(seen, 1 / 30) < STEADY
-    assert all(0 <= picture.arrived - picture.captured <= MAX_ERROR_S for picture in seen)
+    assert all(0 <= picture.arrived - picture.captured <= MAX_JITTER_S for picture in seen)
 
 
 @pytest.mark.parametrize("spoken", SPOKEN)
 def test_a_file_pushed_at_four_times_its_pace_keeps_to_the_arrivals(spoken: str) -> None:
     captures = steady(30)
     pushed = watch(captures, spoken, held_up=lambda c: 1000 + (c - 1000) / 4)
-    assert all(0 <= picture.arrived - picture.captured <= MAX_ERROR_S for picture in pushed)
+    assert all(0 <= picture.arrived - picture.captured <= MAX_JITTER_S for picture in pushed)
 
 
 @given(
@@ -190,9 +191,10 @@ def test_a_file_pushed_at_four_times_its_pace_keeps_to_the_arrivals(spoken: str)
 def test_whatever_a_stream_says_a_capture_is_never_after_its_arrival(
     pictures: list[tuple[float, int | None, float | None]],
 ) -> None:
-    clock, now = CaptureClock(), 0.0
+    clock, interval, now = CaptureClock(), FrameInterval(), 0.0
     for waited, timestamp_us, rate in pictures:
         now += waited
         unit = AccessUnit(b"", False, replace(INFO, frame_rate=rate), timestamp_us)
-        assert clock.captured(unit, now) <= now
-        assert 0 <= clock.lead <= MAX_ERROR_S
+        interval.receive(unit, now)
+        assert clock.captured(interval, now) <= now
+        assert 0 <= clock.lead <= MAX_JITTER_S

@@ -7,7 +7,9 @@ import pytest
 
 from ingestd.delivery import backlog, gop
 from ingestd.delivery.accounting import Drop
-from ingestd.delivery.delivery import MAX_BURST_PICTURES, ONE_WRITE_S, PAUSE_S, PROBE_INTERVAL_S
+from ingestd.delivery.delivery import ONE_WRITE_S, PAUSE_S, PROBE_INTERVAL_S
+from ingestd.delivery.frame_interval import MAX_JITTER_S
+from ingestd.delivery.intake import MAX_BURST_PICTURES
 from ingestd.delivery.pacer import HURRIED_SPACING_S, LONG_QUEUE_PICTURES, MIN_SPACING_S, RELAXED_SPACING_S
 from ingestd.delivery.replays import (
     CALM_S,
@@ -17,7 +19,6 @@ from ingestd.delivery.replays import (
     START_S,
     Replay,
 )
-from ingestd.delivery.timestamps import MAX_LAG_S
 from ingestd.media.access_unit import AccessUnit
 from tests.delivery.transcript import CALL, FRAME, INFO, Transcript, access_unit
 
@@ -930,4 +931,4 @@ def test_capture_times_rise_by_whole_milliseconds_and_are_never_in_the_future() 
     assert len(script.timestamps) == 50
     assert all(b // 1000 > a // 1000 for a, b in pairwise(script.timestamps))
     for stamp, at in zip(script.timestamps, script.handed_over_at, strict=True):
-        assert (at - MAX_LAG_S) * 1e6 - 1 <= stamp <= at * 1e6
+        assert (at - MAX_JITTER_S) * 1e6 - 1 <= stamp <= at * 1e6

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ingestd.delivery.frame_interval import FrameInterval
 from ingestd.delivery.input_pacing import FIRST_CREDIT_S, MARGIN_RATIO, READ_AHEAD_S, InputPacing
 from ingestd.media.access_unit import AccessUnit
 from tests.delivery.transcript import INFO, Transcript
@@ -19,6 +20,22 @@ def picture(timestamp: float | None = None, declared: float | None = None) -> Ac
     return AccessUnit(b"d", False, replace(INFO, frame_rate=declared), timestamp_us)
 
 
+class Input:
+    """Pictures on their way to an `InputPacing`."""
+
+    def __init__(self) -> None:
+        self.pacing = InputPacing(60)
+        self.interval = FrameInterval()
+
+    def receive(self, unit: AccessUnit, now: float) -> float:
+        self.interval.receive(unit, now)
+        return self.pacing.receive(self.interval, now)
+
+    @property
+    def paced(self) -> bool:
+        return self.pacing.paced
+
+
 @pytest.mark.parametrize(
     ("unit", "rate"),
     [
@@ -30,7 +47,7 @@ def picture(timestamp: float | None = None, declared: float | None = None) -> Ac
     ids=["max_framerate", "declared", "timestamps", "timestamps before declared"],
 )
 def test_a_file_is_handed_over_at_its_own_pace(unit: Callable[[int], AccessUnit], rate: float) -> None:
-    real_time = InputPacing(60)
+    real_time = Input()
     dues = [real_time.receive(unit(n), NOW) for n in range(300)]
     at_once = dues.count(0)
     assert at_once <= FIRST_CREDIT_S * 60 * MARGIN_RATIO
@@ -42,7 +59,7 @@ def test_a_file_is_handed_over_at_its_own_pace(unit: Callable[[int], AccessUnit]
 @pytest.mark.parametrize("framerate", [5, 30, 60])
 def test_a_live_encoder_is_never_held_up(framerate: int) -> None:
     rng = random.Random(7)
-    real_time = InputPacing(60)
+    real_time = Input()
     for n in range(3600 * framerate // 10):
         real_time.receive(picture(n / framerate, 15), NOW + n / framerate + rng.uniform(0, 0.05))
         assert not real_time.paced
@@ -50,7 +67,7 @@ def test_a_live_encoder_is_never_held_up(framerate: int) -> None:
 
 def test_nor_is_one_whose_clock_and_timebase_are_wrong() -> None:
     for timestamps, declared in ((n / 1000 for n in range(9000)), 120), ((n * 1.0 for n in range(9000)), 15):
-        real_time = InputPacing(60)
+        real_time = Input()
         for n, timestamp in enumerate(timestamps):
             real_time.receive(picture(timestamp, declared), NOW + n / 30)
             assert not real_time.paced
@@ -58,7 +75,7 @@ def test_nor_is_one_whose_clock_and_timebase_are_wrong() -> None:
 
 @pytest.mark.parametrize("stall", [0.2, 2.0, 20.0])
 def test_nor_is_one_that_the_network_held_up(stall: float) -> None:
-    real_time = InputPacing(60)
+    real_time = Input()
     for n in range(3000):
         captured = n / 30
         arrived = max(captured, 50 + stall) if captured > 50 else captured
@@ -67,14 +84,14 @@ def test_nor_is_one_that_the_network_held_up(stall: float) -> None:
 
 
 def test_a_fast_stream_that_says_so_is_live() -> None:
-    real_time = InputPacing(60)
+    real_time = Input()
     for n in range(2400):
         real_time.receive(picture(declared=120), NOW + n / 120)
     assert not real_time.paced
 
 
 def test_an_encoder_that_begins_with_a_whole_gop_is_live_after_all() -> None:
-    real_time = InputPacing(60)
+    real_time = Input()
     for _ in range(250):
         real_time.receive(picture(declared=30), NOW)
     assert real_time.paced
@@ -84,7 +101,7 @@ def test_an_encoder_that_begins_with_a_whole_gop_is_live_after_all() -> None:
 
 
 def test_a_file_that_is_read_bit_by_bit_stays_one() -> None:
-    real_time = InputPacing(60)
+    real_time = Input()
     now = NOW
     for _ in range(200):
         real_time.receive(picture(declared=10), now)

@@ -1,6 +1,8 @@
 """Whatever happens in whatever order: the books balance, and what is handed over can be decoded."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -9,11 +11,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from ingestd.delivery import backlog, gop
 from ingestd.delivery.accounting import Drop
-from ingestd.delivery.delivery import Delivery, _State
+from ingestd.delivery.delivery import Delivery
+from ingestd.delivery.frame_interval import MAX_JITTER_S
 from ingestd.delivery.pacer import MIN_SPACING_S
 from ingestd.delivery.picture import Submission
 from ingestd.delivery.replays import Replay
-from ingestd.delivery.timestamps import MAX_LAG_S
+from ingestd.delivery.states import DELIVERY, NOT_ENCODING, Event, State
 from ingestd.media.access_unit import AccessUnit, Codec
 from tests.delivery.transcript import INFO
 
@@ -84,14 +87,53 @@ class AnyOrder(RuleBasedStateMachine):
         self.units[number] = replace(self.units[number], data=b"!" * size, corrects=True)
         self.delivery.correct(self.units[number])
 
-    @rule()
-    def go_well(self) -> None:
-        """The usual course, without which what may go wrong later is seldom reached."""
+    @rule(state=st.sampled_from(State))
+    def lead_to(self, state: State) -> None:
+        """The shortest way to a state, which chance alone seldom finds."""
         self.opened()
         self.receive(True, 1)
         self.take_all_that_is_due(1)
+        if state is State.NO_TRACK:
+            self.closed()
+        if state in NOT_ENCODING:
+            return
         self.running()
         self.receive(False, 1)
+        self.take_all_that_is_due(1)
+        if state is State.BLOCKED:
+            self.receive(False, 1)
+            self.be_refused()
+        elif state is not State.LIVE:
+            self.keyframe_requested()
+            self.take_all_that_is_due(1)
+        if state is State.TORN_REPLAY:
+            self.be_refused()
+        elif state is State.REPLAY_PENDING:
+            self.take_all_that_is_due(2)
+            self.keyframe_requested()
+
+    @rule()
+    def be_refused(self) -> None:
+        self.now = max(self.now, self.delivery.due() or 0.0)
+        self.take(False, 0.0005)
+
+    @rule(bitrate=st.sampled_from([1.0, 1e7]))
+    def be_interrupted(self, bitrate: float) -> None:
+        self.closed()
+        self.opened()
+        self.target_bitrate(bitrate)
+        self.take_all_that_is_due(1)
+        if self.tried:
+            self.running()
+
+    @rule(seconds=durations)
+    def ask_late(self, seconds: float) -> None:
+        self.time_passes(seconds)
+        self.keyframe_requested()
+
+    @rule()
+    def keyframe_in_time(self) -> None:
+        self.receive(True, 1)
         self.take_all_that_is_due(1)
 
     @rule(count=st.integers(5, 2 * MOST_PICTURES))
@@ -142,7 +184,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.decoded = None
         self.delivery.opened(self.now)
 
-    @precondition(lambda self: self.tried)
+    @precondition(lambda self: self.tried or not self.published)
     @rule()
     def running(self) -> None:
         self.delivery.running(self.now)
@@ -181,7 +223,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.look_at(submission)
         self.now += takes
         self.delivery.submitted(submission, accepted, self.now)
-        if not accepted and self.delivery._state is _State.RUNNING and not submission.replayed:
+        if not accepted and self.delivery.state not in NOT_ENCODING and not submission.replayed:
             self.decoded = None
         self.ended = self.now
 
@@ -220,7 +262,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.tried = True
 
         assert submission.timestamp_us // 1000 > self.stamp // 1000
-        assert (self.now - MAX_LAG_S) * 1e6 - 1 <= submission.timestamp_us <= self.now * 1e6
+        assert (self.now - MAX_JITTER_S) * 1e6 - 1 <= submission.timestamp_us <= self.now * 1e6
         self.stamp = submission.timestamp_us
         assert self.now >= self.ended + MIN_SPACING_S, "WebRTC loses what comes so soon after the last"
 
@@ -234,7 +276,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def memory_is_bounded(self) -> None:
-        queue, held = self.delivery._backlog, self.delivery._gop
+        queue, held = self.delivery._intake.queue, self.delivery._gop
         assert len(queue) <= MOST_PICTURES
         assert len(held) <= MOST_PICTURES
         assert queue._bytes == sum(len(p.access_unit.data) for p in queue._pictures) <= MOST_BYTES
@@ -242,7 +284,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def what_waits_on_a_running_track_is_due(self) -> None:
-        if self.delivery._state is _State.RUNNING and self.delivery.held:
+        if self.delivery.state not in NOT_ENCODING and self.delivery.held:
             assert self.delivery.due() is not None
 
     @invariant()
@@ -252,3 +294,58 @@ class AnyOrder(RuleBasedStateMachine):
 
 AnyOrder.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
 TestAnyOrder = AnyOrder.TestCase
+
+
+class Row(dict[Any, Any]):
+    """A row of a state table that remembers which of its cells were used."""
+
+    def __init__(self, cells: dict[Any, Any]) -> None:
+        super().__init__(cells)
+        self.used: set[Any] = set()
+
+    def __getitem__(self, event: object) -> Any:
+        self.used.add(event)
+        return super().__getitem__(event)
+
+
+COURSES: dict[Event, Callable[[AnyOrder], None]] = {
+    Event.OPENED: AnyOrder.opened,
+    Event.ENCODING: AnyOrder.running,
+    Event.CLOSED: AnyOrder.closed,
+    Event.REPLAY_WANTED: AnyOrder.keyframe_requested,
+    Event.PICTURE_MISSING: lambda machine: machine.correct(50),
+    Event.REPLAY_BEGUN: lambda machine: machine.take_all_that_is_due(1),
+    Event.REPLAY_ENDED: lambda machine: machine.take_all_that_is_due(MOST_PICTURES),
+    Event.KEYFRAME: AnyOrder.keyframe_in_time,
+}
+SPECIAL_COURSES: dict[tuple[State, Event], Callable[[AnyOrder], None]] = {
+    (State.LIVE, Event.REPLAY_BEGUN): lambda machine: machine.be_interrupted(1e7),
+    (State.LIVE, Event.KEYFRAME): lambda machine: machine.be_interrupted(1.0),
+    (State.REPLAY, Event.REPLAY_BEGUN): lambda machine: machine.ask_late(0.7),
+    (State.TORN_REPLAY, Event.REPLAY_BEGUN): lambda machine: machine.ask_late(0.7),
+}
+
+
+@pytest.fixture
+def machine() -> Iterator[AnyOrder]:
+    machine = AnyOrder()
+    yield machine
+    machine.teardown()
+
+
+@pytest.mark.parametrize(
+    ("state", "event"),
+    [(state, event) for state, row in DELIVERY.items() for event in row],
+    ids=lambda name: name.name,
+)
+def test_every_cell_of_the_state_table_is_reached(
+    state: State, event: Event, machine: AnyOrder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.lead_to(state)
+    assert machine.delivery.state is state
+    row = Row(DELIVERY[state])
+    monkeypatch.setitem(DELIVERY, state, row)
+    SPECIAL_COURSES.get((state, event), COURSES[event])(machine)
+    assert event in row.used
+    machine.take_all_that_is_due(MOST_PICTURES)
+    machine.books_balance()

@@ -1,4 +1,5 @@
-from ingestd.delivery.timestamps import MAX_LAG_S, Timestamps
+from ingestd.delivery.frame_interval import MAX_JITTER_S
+from ingestd.delivery.timestamps import Timestamps
 
 
 def test_a_picture_that_goes_straight_through_keeps_its_capture_time() -> None:
@@ -6,7 +7,7 @@ def test_a_picture_that_goes_straight_through_keeps_its_capture_time() -> None:
 
 
 def test_what_waited_is_stamped_by_its_hand_over() -> None:
-    assert Timestamps().next(3.0, now=5.0, lead=0.01) == round((5 - MAX_LAG_S) * 1e6)
+    assert Timestamps().next(3.0, now=5.0, lead=0.01) == round((5 - MAX_JITTER_S) * 1e6)
 
 
 def test_what_was_given_out_before_gets_the_time_at_which_live_pictures_go_on() -> None:

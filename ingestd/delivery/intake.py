@@ -1,0 +1,176 @@
+"""The input side of a delivery: counts, times and gates access units, and queues them until submitted."""
+
+from ingestd.delivery.accounting import Accounting, Drop
+from ingestd.delivery.backlog import Backlog
+from ingestd.delivery.capture_clock import CaptureClock
+from ingestd.delivery.frame_interval import FrameInterval
+from ingestd.delivery.input_pacing import InputPacing
+from ingestd.delivery.picture import Picture
+from ingestd.delivery.rates import Rates
+from ingestd.delivery.states import GATE, GateEvent, GateState, after
+from ingestd.media.access_unit import AccessUnit
+
+# Encoders that write several pictures at a time write no more than this; more have come out of a stall.
+MAX_BURST_PICTURES = 30
+
+
+class Gate:
+    """Refuses what no decoder could show: shut up to a keyframe, at first and where a picture was lost."""
+
+    def __init__(self) -> None:
+        self._state = GateState.SHUT
+        self._reason = Drop.BEFORE_KEYFRAME
+
+    @property
+    def open(self) -> bool:
+        """Whether every picture is taken in."""
+        return self._state is GateState.OPEN
+
+    def shut(self, reason: Drop = Drop.BEFORE_KEYFRAME) -> None:
+        """Wait for the next keyframe; ``reason`` is why pictures before it are refused."""
+        self._state = after(GATE, self._state, GateEvent.LOSS)
+        self._reason = reason
+
+    def refuses(self, access_unit: AccessUnit) -> Drop | None:
+        """Return why ``access_unit`` is refused; None when it is not."""
+        if access_unit.lacks_parameter_sets:
+            self.shut()
+            return Drop.NO_PARAMETER_SETS
+        if access_unit.keyframe:
+            self._state = after(GATE, self._state, GateEvent.KEYFRAME)
+        return None if self.open else self._reason
+
+
+class Intake:
+    """The received pictures of one stream until they are submitted or dropped.
+
+    ``max_backlog``, in seconds, and ``max_framerate``, in pictures/s, are those of the configuration.
+    """
+
+    def __init__(self, max_backlog: float, max_framerate: float) -> None:
+        self.accounting = Accounting()
+        self.rates = Rates()
+        self.gate = Gate()
+        self.queue = Backlog()
+        self.pacing = InputPacing(max_framerate)
+        self._max_backlog = max_backlog
+        self._interval = FrameInterval()
+        self._clock = CaptureClock()
+        self._number = 0
+
+    @property
+    def last_number(self) -> int:
+        """The number of the picture received last, whatever became of it."""
+        return self._number - 1
+
+    @property
+    def lead(self) -> float:
+        """Seconds by which capture times lie before the arrivals of pictures that are early."""
+        return self._clock.lead
+
+    @property
+    def first_due(self) -> float | None:
+        """When the first picture that waits is to be submitted, 0: at once; None where none waits."""
+        return self.pacing.due(self.queue.first.due) if self.queue else None
+
+    def keyframe_due(self, now: float) -> bool:
+        """Whether the first picture that waits is a keyframe, and to be submitted ``now``."""
+        return bool(self.queue) and self.queue.first.access_unit.keyframe and (self.first_due or 0.0) <= now
+
+    def receive(self, access_unit: AccessUnit, now: float, arrived_us: int) -> Picture | Drop:
+        """Count and time an access unit; return it, to be appended, or why it is dropped.
+
+        It is whole ``now``, in seconds, and arrived at ``arrived_us``, in µs since 1970.
+        """
+        self.accounting.receive(access_unit.keyframe)
+        arrived = access_unit.arrived or now
+        self.rates.receive(len(access_unit.data), access_unit.keyframe, arrived)
+        due, captured = self._times(access_unit, arrived)
+        number, self._number = self._number, self._number + 1
+        if reason := self.gate.refuses(access_unit):
+            self.drop(reason)
+            return reason
+        return Picture(access_unit, number, arrived, now, captured, arrived_us, due)
+
+    def append(self, picture: Picture) -> Drop | None:
+        """Let ``picture`` wait; return why it was dropped with all others where that is too much to hold."""
+        self.queue.append(picture)
+        return self._limit_queue()
+
+    def correct(self, access_unit: AccessUnit) -> bool:
+        """Replace the picture received last by the whole of it; return whether it still waited."""
+        if not self.queue or self.queue.last.number != self.last_number:
+            return False
+        self.queue.replace_last(access_unit)
+        self._limit_queue()
+        return True
+
+    def refuse(self, access_unit: AccessUnit, now: float) -> None:
+        """Count an access unit that can never be published."""
+        self.accounting.receive(access_unit.keyframe)
+        self.rates.receive(len(access_unit.data), access_unit.keyframe, now)
+        self._number += 1
+        self.accounting.drop(Drop.UNSUPPORTED)
+
+    def new_encoder(self) -> None:
+        """Another encoder is connected: its pictures refer to nothing that came before."""
+        self.gate.shut()
+        self._interval = FrameInterval()
+        self._clock = CaptureClock()
+        self.pacing.new_encoder()
+
+    def drop(self, reason: Drop, count: int = 1) -> None:
+        """Book ``count`` pictures that are not in the queue, or not any more, as dropped."""
+        self.accounting.drop(reason, count)
+        self.freeze(count)
+
+    def freeze(self, pictures: int) -> None:
+        """Viewers see the picture before for as long as ``pictures`` would have been shown."""
+        self.accounting.freeze(pictures * (self._clock.interval or self.rates.frame_interval))
+
+    def drop_all(self, reason: Drop) -> None:
+        """Drop everything that waits."""
+        self._drop_first(len(self.queue), reason)
+
+    def skip_to_keyframe(self, reason: Drop) -> None:
+        """Drop what waits before the oldest keyframe; where none waits, refuse pictures until one comes."""
+        self._drop_first(self.queue.before_oldest_keyframe(), reason)
+        if not self.queue:
+            self.gate.shut(reason)
+
+    def drop_late(self, now: float, running_since: float) -> None:
+        """Drop what waits before the newest keyframe where pictures are later than `max_backlog` allows.
+
+        What waited for the room, until ``running_since``, is not late: it is what decoders need first.
+        """
+        if not self.queue or self.pacing.paced:
+            return
+        first = self.queue.first
+        waited = now - max(first.received, running_since)
+        late = now - max(first.captured, running_since) if len(self.queue) > MAX_BURST_PICTURES else 0.0
+        if max(waited, late) > self._max_backlog:
+            self._drop_first(self.queue.before_newest_keyframe(), Drop.BACKLOG)
+
+    def _times(self, access_unit: AccessUnit, arrived: float) -> tuple[float, float]:
+        """When a picture that came at ``arrived`` is due, 0 for at once, and when it was captured."""
+        self._interval.receive(access_unit, arrived)
+        was_paced = self.pacing.paced
+        due = self.pacing.receive(self._interval, arrived)
+        if due:
+            return due, due
+        if was_paced:
+            self._interval.believe()
+            self._clock = CaptureClock()
+        return 0.0, self._clock.captured(self._interval, arrived)
+
+    def _limit_queue(self) -> Drop | None:
+        if self.queue.used_ratio <= 1:
+            return None
+        self.drop_all(Drop.QUEUE_FULL)
+        self.gate.shut(Drop.QUEUE_FULL)
+        return Drop.QUEUE_FULL
+
+    def _drop_first(self, count: int, reason: Drop) -> None:
+        for _ in range(count):
+            self.queue.pop()
+        self.drop(reason, count)

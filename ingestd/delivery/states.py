@@ -1,0 +1,136 @@
+"""State tables of the delivery: its states, its events, and what each event makes of each state.
+
+An event without a cell in the row of a state cannot happen there: it is a defect of ours, and `after` raises.
+A cell that holds the state of its own row says that the event may happen and leaves the state as it is.
+docs/states.md shows the tables: `python -m tests.support.states_page` writes it.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import TypeVar
+
+StateT = TypeVar("StateT")
+EventT = TypeVar("EventT")
+
+
+class State(Enum):
+    """What is submitted to WebRTC."""
+
+    NO_TRACK = "Nothing is submitted: there is no track. The pictures since the last keyframe wait."
+    PROBING = "WebRTC does not encode yet and loses what it gets. Only the keyframe is submitted, repeatedly."
+    LIVE = "Every picture is submitted when it is due."
+    REPLAY_PENDING = "As LIVE, and a replay begins as soon as it may."
+    REPLAY = "The pictures of the GOP are submitted again; newer ones wait."
+    TORN_REPLAY = "As REPLAY, but viewers miss a picture of the GOP all the same."
+    BLOCKED = "Viewers miss a picture. Nothing is submitted until a replay begins or a keyframe is due."
+
+
+class Event(Enum):
+    """What happens to the track, to a replay, or to a picture on its way."""
+
+    OPENED = "the track is published, or published again"
+    ENCODING = "WebRTC has encoded a picture"
+    CLOSED = "the track is gone"
+    REPLAY_WANTED = "a viewer waits for a keyframe"
+    PICTURE_MISSING = "WebRTC refused a picture, or was given a part of one"
+    REPLAY_BEGUN = "the GOP is submitted again from now on"
+    REPLAY_ENDED = "the whole GOP has been submitted again"
+    KEYFRAME = "a keyframe is due, or is waited for, that serves as well as a replay"
+
+
+class GateState(Enum):
+    """Whether received pictures are taken in."""
+
+    SHUT = "What a received picture refers to is missing: only a keyframe is taken in."
+    OPEN = "Every picture is taken in."
+
+
+class GateEvent(Enum):
+    """What opens and shuts the gate."""
+
+    KEYFRAME = "a keyframe is received"
+    LOSS = "a picture was dropped, or another encoder begins"
+
+
+DELIVERY: dict[State, dict[Event, State]] = {
+    State.NO_TRACK: {
+        Event.OPENED: State.PROBING,
+        Event.ENCODING: State.NO_TRACK,
+        Event.CLOSED: State.NO_TRACK,
+        Event.REPLAY_WANTED: State.NO_TRACK,
+        Event.PICTURE_MISSING: State.NO_TRACK,
+    },
+    State.PROBING: {
+        Event.OPENED: State.PROBING,
+        Event.ENCODING: State.LIVE,
+        Event.CLOSED: State.NO_TRACK,
+        Event.REPLAY_WANTED: State.PROBING,
+        Event.PICTURE_MISSING: State.PROBING,
+    },
+    State.LIVE: {
+        Event.OPENED: State.PROBING,
+        Event.ENCODING: State.LIVE,
+        Event.CLOSED: State.NO_TRACK,
+        Event.REPLAY_WANTED: State.REPLAY_PENDING,
+        Event.PICTURE_MISSING: State.BLOCKED,
+        Event.REPLAY_BEGUN: State.REPLAY,
+        Event.KEYFRAME: State.LIVE,
+    },
+    State.REPLAY_PENDING: {
+        Event.OPENED: State.PROBING,
+        Event.ENCODING: State.REPLAY_PENDING,
+        Event.CLOSED: State.NO_TRACK,
+        Event.REPLAY_WANTED: State.REPLAY_PENDING,
+        Event.PICTURE_MISSING: State.BLOCKED,
+        Event.REPLAY_BEGUN: State.REPLAY,
+        Event.KEYFRAME: State.LIVE,
+    },
+    State.REPLAY: {
+        Event.OPENED: State.PROBING,
+        Event.ENCODING: State.REPLAY,
+        Event.CLOSED: State.NO_TRACK,
+        Event.REPLAY_WANTED: State.REPLAY,
+        Event.PICTURE_MISSING: State.TORN_REPLAY,
+        Event.REPLAY_BEGUN: State.REPLAY,
+        Event.REPLAY_ENDED: State.LIVE,
+        Event.KEYFRAME: State.LIVE,
+    },
+    State.TORN_REPLAY: {
+        Event.OPENED: State.PROBING,
+        Event.ENCODING: State.TORN_REPLAY,
+        Event.CLOSED: State.NO_TRACK,
+        Event.REPLAY_WANTED: State.TORN_REPLAY,
+        Event.PICTURE_MISSING: State.TORN_REPLAY,
+        Event.REPLAY_BEGUN: State.REPLAY,
+        Event.REPLAY_ENDED: State.BLOCKED,
+        Event.KEYFRAME: State.LIVE,
+    },
+    State.BLOCKED: {
+        Event.OPENED: State.PROBING,
+        Event.ENCODING: State.BLOCKED,
+        Event.CLOSED: State.NO_TRACK,
+        Event.REPLAY_WANTED: State.BLOCKED,
+        Event.PICTURE_MISSING: State.BLOCKED,
+        Event.REPLAY_BEGUN: State.REPLAY,
+        Event.KEYFRAME: State.LIVE,
+    },
+}
+
+GATE: dict[GateState, dict[GateEvent, GateState]] = {
+    GateState.SHUT: {GateEvent.KEYFRAME: GateState.OPEN, GateEvent.LOSS: GateState.SHUT},
+    GateState.OPEN: {GateEvent.KEYFRAME: GateState.OPEN, GateEvent.LOSS: GateState.SHUT},
+}
+
+# WebRTC does not encode: viewers have seen nothing of this track.
+NOT_ENCODING = (State.NO_TRACK, State.PROBING)
+REPLAYING = (State.REPLAY, State.TORN_REPLAY)
+# Viewers miss a picture: until they get it, or a keyframe, what follows is of no use to them.
+INCOMPLETE = (State.TORN_REPLAY, State.BLOCKED)
+
+
+def after(table: Mapping[StateT, Mapping[EventT, StateT]], state: StateT, event: EventT) -> StateT:
+    """Return the state that ``event`` leads to; AssertionError where it has no cell."""
+    row = table[state]
+    if event not in row:
+        raise AssertionError(f"{event} cannot happen in {state}")
+    return row[event]

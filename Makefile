@@ -25,7 +25,7 @@ test: ## every test but the long ones; ARGS="-k listener" picks some
 test-long: ## the tests that take minutes
 	@scripts/test long $(ARGS)
 
-coverage: ## how much of each package the tests run, beside the floor of each: five minutes
+coverage: ## how much of each package the tests run, beside its floor
 	@WORKERS='$(WORKERS)' scripts/coverage
 
 soak: ## encoders, links, server and viewers that fail at random; MINUTES=5, and SEED=N to repeat a run
@@ -52,7 +52,7 @@ bench-links: ## what a viewer sees over a link that is bad for a while; root; AR
 fuzz: ## every parser and the demuxer with made-up bytes; MINUTES=5
 	@scripts/fuzz '$(MINUTES)'
 
-lint: ## ruff, mypy and the rules on who may import whom
+lint: ## ruff, mypy, shellcheck and the rules on who may import whom
 	@scripts/setup dev
 	@scripts/lint
 

@@ -5,6 +5,6 @@ bursts       loss and delay of pictures that come in bursts                     
 links        what a viewer sees over a link that is slow, lossy, far or dead for a while  `make bench-links`
 media        throughput of `ingestd.media` beside PyAV and GStreamer                      `make bench-media`
 
-`rivals` and `streams` are parts of media. `spaced` is ingestd with another pacer, for `bursts --spacing`. Figures and
-the machine they come from: docs/performance.md and docs/bad-links.md.
+`rivals` and `streams` are parts of media; `spaced` is ingestd with another pacer, for `bursts --spacing`. The
+figures, and the machine they come from: docs/performance.md and docs/bad-links.md.
 """

@@ -7,7 +7,7 @@ support   what more than one test needs: daemon, viewer, encoders, links, waitin
 
 test_packaging.py: locks, make, image, systemd unit, wheel. test_docs_*.py: documents against the code.
 
-Marks: `long` takes minutes (`make test-long`); `alone` needs the machine to itself and runs after the others, one at
-a time. A test is `alone` if it asserts how soon something happens, or that nothing is lost, while real encoders,
+Marks: `long` takes minutes (`make test-long`); `alone` needs the machine to itself and runs after the
+others, one at a time: it asserts how soon something happens, or that nothing is lost, while real encoders,
 servers or viewers must keep up. All others must hold on a busy machine.
 """

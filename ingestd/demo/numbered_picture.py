@@ -1,4 +1,4 @@
-"""The test picture: colour bars, the time of day in large digits, the picture's number, a bar that moves."""
+"""Test picture: colour bars, the time of day in large digits, the picture's number, a moving bar."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The demo from beginning to end: server, ingestd, viewer, encoder; figures; summary; nothing left behind."""
+"""The demo's course: starts server, ingestd, viewer and encoder, shows figures, stops all, sums up."""
 
 import asyncio
 import atexit
@@ -30,8 +30,7 @@ FIRST_PICTURE_TIMEOUT_S = 45.0  # one or two, unless the machine is very busy
 STALL_S = 10.0  # five keyframes: nothing that mends itself takes as long
 REFRESH_INTERVAL_S = 0.5
 
-# The viewer is to show each picture as soon as it is decoded: what WebRTC would wait to smooth the network's
-# jitter is not ours to measure.
+# The viewer shows each picture as soon as it is decoded: WebRTC's wait against jitter is not measured.
 SHOW_AT_ONCE = {"room": {"playout_delay": {"enabled": True, "min": 0, "max": 1}}}
 
 CONFIG = """\
@@ -51,13 +50,13 @@ streams:
 """
 
 
-def tell(codec: str, seconds: float, interrupt: SignalHandling) -> int:
+def run_scenario(codec: str, seconds: float, interrupt: SignalHandling) -> int:
     """Run the demo; return its exit code."""
     if not (math.isfinite(seconds) and seconds >= 0):
         raise ConfigError(f"--seconds {seconds:g}: expected a number of seconds, or 0 for until Ctrl-C")
     try:
         code = Scenario(codec, seconds, Screen(), interrupt).run()
-    except BrokenPipeError:  # whoever read our output has had enough
+    except BrokenPipeError:  # the reader of our output has left
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - or Python fails to flush it at exit
         code = 1
     # The SDK's threads call into Python as long as they live; one that does so while the interpreter goes
@@ -73,7 +72,7 @@ def _leave_at_once(code: int) -> None:
 
 
 class Scenario:
-    """One run. What may fail raises IngestdError; what ends early ends here."""
+    """One run of the demo."""
 
     def __init__(self, codec: str, seconds: float, screen: Screen, interrupt: SignalHandling) -> None:
         self._codec = codec
@@ -83,14 +82,14 @@ class Scenario:
         self._stats = FrameStats()
         self._error: BaseException | None = None
         self._daemon_log = ""
-        self._performance: asyncio.Task[None] | None = None
+        self._run: asyncio.Task[None] | None = None
         self._leaving = False
 
     def run(self) -> int:
-        """Set the stage, perform, clear it; then say what came of it."""
+        """Start everything, watch, stop everything, sum up; return the exit code."""
         title = CODECS[self._codec].title
         self._screen.say(f"A live {title} encoder → ingestd → LiveKit → a viewer, all on this machine.")
-        # A signal leaves each `with` below by its own door; what they hold is given back either way.
+        # A signal ends the `with` blocks below, and each of them cleans up.
         with contextlib.suppress(KeyboardInterrupt):
             try:
                 self._set_up()
@@ -109,35 +108,33 @@ class Scenario:
             with self._interrupt.breaks():
                 server.start()
             self._screen.step(f"LiveKit server: running at {server.url}")
-            asyncio.run(self._perform(server, Path(directory)))
+            asyncio.run(self._run_in_loop(server, Path(directory)))
 
-    async def _perform(self, server: LiveKitServer, directory: Path) -> None:
-        self._performance = asyncio.current_task()
+    async def _run_in_loop(self, server: LiveKitServer, directory: Path) -> None:
+        self._run = asyncio.current_task()
         tasks = Tasks(self._failed)
         with contextlib.suppress(asyncio.CancelledError):
             async with contextlib.AsyncExitStack() as stack:
                 stack.push_async_callback(tasks.close)
                 with self._interrupt.calls(self._leave):
                     try:
-                        await self._show(server, directory, tasks, stack)
+                        await self._start_all_and_watch(server, directory, tasks, stack)
                     finally:
                         self._leaving = True
                         self._screen.step("leaving the room and stopping everything")
 
     def _leave(self) -> None:
-        """Break the performance off; what is done to clean up after it is not broken off again."""
-        if not self._leaving and self._performance is not None:
+        """End the run early, once; the clean-up that follows is not interrupted."""
+        if not self._leaving and self._run is not None:
             self._leaving = True
-            self._performance.cancel()
+            self._run.cancel()
 
     def _failed(self, _task: str, error: BaseException) -> None:
         if not self._leaving:
             self._error = error
             self._leave()
 
-    # The performance, in order.
-
-    async def _show(
+    async def _start_all_and_watch(
         self, server: LiveKitServer, directory: Path, tasks: Tasks, stack: contextlib.AsyncExitStack
     ) -> None:
         tasks.start("server", _raise_when_gone(server))
@@ -236,8 +233,9 @@ class Scenario:
                 raise IngestdError(f"no picture for {STALL_S:g} s")
             live = self._stats.live(now)
             self._screen.live(
-                f"{live.fps:4.1f} pictures/s   {live.bitrate / 1e6:4.2f} Mbit/s   delay {_ms(live.delay)}   "
-                f"{self._stats.lost} lost   {_progress(now - first, self._seconds)}"
+                f"{live.fps:4.1f} pictures/s   {live.bitrate_bps / 1e6:4.2f} Mbit/s   "
+                f"delay {_ms(live.delay_s)}   {self._stats.lost} lost   "
+                f"{_progress(now - first, self._seconds)}"
             )
 
     def _conclude(self) -> int:
@@ -276,7 +274,7 @@ async def _raise_when_gone(server: LiveKitServer) -> None:
 
 
 def _clean_environment() -> dict[str, str]:
-    """What is set there for another ingestd, or another server, is not for this one."""
+    """Return our environment without what configures ingestd or the SDK."""
     return {k: v for k, v in os.environ.items() if not k.startswith(("INGESTD_", "LIVEKIT_"))}
 
 

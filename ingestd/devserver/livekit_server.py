@@ -1,4 +1,4 @@
-"""A real LiveKit server for the demo and the tests, run on loopback."""
+"""LiveKit server on loopback, for the demo, the tests and the benchmarks."""
 
 import http.client
 import os
@@ -18,7 +18,7 @@ from ingestd.devserver.livekit_binary import ServerError, find_or_build_server, 
 from ingestd.devserver.port_pair import PortPair, listens
 from ingestd.devserver.process import end, spawn, tail
 
-_READY_TIMEOUT_S = 15.0  # it takes 0.3 s on an idle machine; a loaded one may need a while
+_READY_TIMEOUT_S = 15.0  # it takes 0.3 s on an idle machine
 _DRAIN_TIMEOUT_S = 0.3  # first SIGTERM: it waits for rooms to empty; second: it leaves at once
 _STOP_TIMEOUT_S = 3.0
 _START_ATTEMPTS = 5  # a port can be taken between our look and the server's bind
@@ -29,7 +29,7 @@ _SERVER_ENVIRONMENT = frozenset({"NODE_IP", "UDP_PORT", "REDIS_HOST", "REDIS_PAS
 
 
 class LiveKitServer:
-    """A LiveKit server on loopback, on ports and with keys of its own; dies with this process.
+    """A LiveKit server on loopback, on its own ports and with its own keys; dies with this process.
 
     Use it as a context manager, or call ``start`` and ``close``. ``kill`` or ``stop`` followed by
     ``start`` brings it back on the same ports and with the same keys, as a server that restarts would.
@@ -64,7 +64,7 @@ class LiveKitServer:
         self.api_secret = secrets.token_hex(24)  # the server asks for 32 characters or more
 
     def __enter__(self) -> Self:
-        """Start it; it answers when this returns."""
+        """Start it; it answers when this returns. Raises ServerError."""
         try:
             self.start()
         except BaseException:
@@ -109,7 +109,7 @@ class LiveKitServer:
         return self._process.pid
 
     def start(self) -> None:
-        """Start it, or start it again; it answers when this returns."""
+        """Start it, or start it again; it answers when this returns. Raises ServerError."""
         assert not self.running, "already running"
         if self._binary is None:
             self._binary = find_or_build_server(self._progress)
@@ -126,13 +126,13 @@ class LiveKitServer:
                 time.sleep(0.2)
 
     def kill(self) -> None:
-        """End it without warning, as a crash would."""
+        """End it with SIGKILL, as a crash would."""
         if self._process is not None:
             end(self._process)
             self._process = None
 
     def stop(self) -> None:
-        """Ask it to leave, insist, and then end it."""
+        """End it: SIGTERM, SIGTERM again, SIGKILL."""
         if self._process is None:
             return
         for patience in (_DRAIN_TIMEOUT_S, _STOP_TIMEOUT_S):
@@ -161,7 +161,7 @@ class LiveKitServer:
             "node_ip": self._node_ip,
             "tcp_port": self.rtc_port,
             "udp_port": self.rtc_port,
-            # It hands these to its peers, by default a public one: nobody needs to know of a test.
+            # It hands these to its peers, and by default public ones, which must not hear of a test.
             "stun_servers": [f"127.0.0.1:{_DISCARD_PORT}"],
         }
         if self._node_ip == "127.0.0.1":
@@ -190,7 +190,7 @@ class LiveKitServer:
         with self.log_path.open("ab") as log:
             self._process = spawn([str(self._binary), "--config", str(config)], log, environment)
         deadline = time.monotonic() + _READY_TIMEOUT_S
-        # Both: whoever else holds the port may answer while ours is about to find it taken.
+        # Both: another process that holds the port may answer while ours is about to find it taken.
         while not (listens(self._process.pid, self.port) and self._answers()):
             if (status := self._process.poll()) is not None:
                 said = tail(self.log_path, written_before)
@@ -218,7 +218,7 @@ class LiveKitServer:
 
 
 class _PortTakenError(Exception):
-    """Somebody took the port between our look and the server's bind."""
+    """Another process took the port between our look and the server's bind."""
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -70,8 +70,8 @@ def test_live_figures_are_of_the_last_second() -> None:
         stats.seen(number, 10.005 + number / 10)
     live = stats.live(15.0)
     assert live.fps == 10
-    assert live.bitrate == 80_000
-    assert live.delay == pytest.approx(0.005)
+    assert live.bitrate_bps == 80_000
+    assert live.delay_s == pytest.approx(0.005)
     assert stats.live(17.0).fps == 0
 
 

@@ -1,9 +1,9 @@
 import io
 import re
+import time
 
 import pytest
 
-from ingestd.demo import screen
 from ingestd.demo.screen import Screen
 
 
@@ -44,7 +44,7 @@ def test_a_line_of_figures_is_not_wider_than_the_terminal(monkeypatch: pytest.Mo
 
 def test_a_file_gets_a_line_of_figures_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr(screen.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     out = io.StringIO()
     page = Screen(out)
     for count in range(12):

@@ -137,6 +137,31 @@ def test_a_step_shows_how_far_it_came_in_whole_words(tmp_path: Path) -> None:
     assert f"{shown}\n" in said
 
 
+@pytest.mark.parametrize(
+    ("together", "alone", "status"),
+    [(0, 0, 0), (1, 0, 1), (0, 1, 1), (0, 5, 0), (5, 0, 0), (5, 1, 1), (5, 5, 5), (2, 0, 2), (4, 0, 4)],
+)
+def test_make_test_fails_where_one_of_its_passes_does_or_neither_finds_a_test(
+    tmp_path: Path, together: int, alone: int, status: int
+) -> None:
+    python = tmp_path / ".venv/bin/python"
+    scripts = {
+        tmp_path / "scripts/test": (ROOT / "scripts/test").read_text(),
+        tmp_path / "scripts/setup": "",
+        tmp_path / "scripts/system-packages": "",
+        python: '#!/bin/bash\nprintf "%s\\n" "$*" >>said\n'
+        f'case $* in *"not alone"*-k\\ x) exit {together} ;; *"alone and"*-k\\ x) exit {alone} ;; esac\n',
+    }
+    for path, script in scripts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(script)
+        path.chmod(0o755)
+    done = subprocess.run([tmp_path / "scripts/test", "short", "-k", "x"], cwd=tmp_path, capture_output=True)
+    assert done.returncode == status, done
+    passes = re.findall(r"^-m pytest ", (tmp_path / "said").read_text(), re.MULTILINE)
+    assert len(passes) == (1 if together in (2, 4) else 2)
+
+
 # --- the image --------------------------------------------------------------------------------------
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

@@ -16,6 +16,14 @@ def gone(pid: int) -> bool:
         return True
 
 
+def begins(pid: int, program: str) -> None:
+    """Wait until it has become this program."""
+    deadline = time.monotonic() + 5
+    while not Path(f"/proc/{pid}/cmdline").read_bytes().startswith(program.encode()):
+        assert time.monotonic() < deadline, f"process {pid} has not become {program}"
+        time.sleep(0.02)
+
+
 def dies(pid: int) -> None:
     """Wait for its end."""
     deadline = time.monotonic() + 5
@@ -40,7 +48,7 @@ def test_a_process_dies_with_a_parent_that_was_killed() -> None:
     assert parent.stdout is not None
     with parent:
         pid = int(parent.stdout.readline())
-        assert not gone(pid)
+        begins(pid, "/bin/sleep")
         parent.send_signal(signal.SIGKILL)
     dies(pid)
 

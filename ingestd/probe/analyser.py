@@ -11,6 +11,7 @@ from ingestd.diagnose.compatibility import (
     Issue,
     issues,
 )
+from ingestd.diagnose.explain import explain
 from ingestd.media.access_unit import AccessUnit, Codec, StreamInfo
 from ingestd.media.codecs.h26x import START_CODE, Role, Syntax
 from ingestd.media.codecs.parameter_sets import ParameterSets
@@ -134,7 +135,7 @@ class Analyser:
             curve=self._curve.columns,
             pictures_per_column=self._curve.pictures_per_column,
             faults=tuple(self._faults.values()),
-            issues=tuple(self._all_obstacles(codec)),
+            issues=tuple(self._all_issues(codec)),
         )
 
     def _take(self, units: list[AccessUnit]) -> None:
@@ -149,7 +150,7 @@ class Analyser:
 
     def _note_faults(self) -> None:
         for fault in self._demuxer.faults:
-            known = self._faults.get(fault.reason, Fault(fault.reason, 0, str(fault)))
+            known = self._faults.get(fault.reason, Fault(fault.reason, 0, explain(fault)))
             self._faults[fault.reason] = replace(known, count=known.count + 1)
         self._demuxer.faults.clear()
 
@@ -224,7 +225,7 @@ class Analyser:
             return With.EVERY
         return With.FIRST if self._repaired == keyframes - 1 else With.SOME
 
-    def _all_obstacles(self, codec: Codec) -> list[Issue]:
+    def _all_issues(self, codec: Codec) -> list[Issue]:
         """What hides the whole stream first, then what spoils it."""
         found = [H265_NOT_PUBLISHED] if codec is Codec.H265 else []
         if not self._keyframes.count:

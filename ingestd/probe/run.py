@@ -3,7 +3,8 @@
 from contextlib import closing
 from pathlib import Path
 
-from ingestd.errors import ConfigError, IngestdError
+from ingestd.diagnose.explain import explain
+from ingestd.errors import ConfigError, IngestdError, StreamError
 from ingestd.probe.analyser import Analyser
 from ingestd.probe.read import connect, read_file, read_socket
 from ingestd.probe.report import as_json, as_text
@@ -37,8 +38,8 @@ def _read(target: Target, analyser: Analyser, seconds: float | None) -> IngestdE
                 read_socket(connection, analyser, seconds or SOCKET_SECONDS)
     except ConfigError as error:
         return error
-    except IngestdError as error:
-        return IngestdError(f"{target}: {error}")
+    except StreamError as error:
+        return IngestdError(f"{target}: {explain(error)}")
     except KeyboardInterrupt:
         pass
     if analyser.understood:

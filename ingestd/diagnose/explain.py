@@ -35,8 +35,9 @@ def explain(finding: Finding) -> str:
 
 
 def explained(error: _Error) -> _Error:
-    """Return ``error`` with the whole text, for an application to catch."""
-    return type(error)(error.reason, explain(error), error.case)
+    """Give ``error`` the whole text, for an application to catch, and return it."""
+    error.args = (explain(error),)
+    return error
 
 
 def explain_room(reason: str, seen: str = "", case: str = "") -> str:

@@ -393,10 +393,9 @@ _VIEWERS: Diagnoses = {
             "any": "encode whole frames",
             "ffmpeg": "`-vf yadif`, also with nvenc and vaapi, without -flags +ildct and +ilme",
             "x264": "interlaced=0:fake-interlaced=0",
-            "x264enc": "interlaced=false, and `deinterlace !` before it",
-            "nvh264enc": "`deinterlace !` before it",
-            "vah264enc": "`vadeinterlace !` before it",
-            "vaapih264enc": "`vaapipostproc deinterlace-mode=interlaced !` before it",
+            "x264enc": "interlaced=false",
+            "GStreamer": "`deinterlace !` before x264enc or nvh264enc; `vadeinterlace !` before vah264enc; "
+            "`vaapipostproc deinterlace-mode=interlaced !` before vaapih264enc",
         },
     ),
     "layers": Diagnosis(

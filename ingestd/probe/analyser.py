@@ -1,4 +1,4 @@
-"""The bytes of one stream → what it is. Keeps figures, not pictures: hours of video need no more memory."""
+"""Analyser of one stream: bytes in, a `Report` out; its memory does not grow with the stream."""
 
 from dataclasses import replace
 
@@ -18,15 +18,14 @@ from ingestd.media.codecs.parameter_sets import ParameterSets
 from ingestd.media.demuxer import Demuxer
 from ingestd.media.formats.access_unit_assembler import SYNTAX
 from ingestd.media.formats.annexb import NAL_HEADER_BYTES
-from ingestd.probe.min_max_mean import MinMaxMean
 from ingestd.probe.report_model import Fault, Report, With
-from ingestd.probe.size_series import SizeSeries
+from ingestd.probe.running_statistics import MinMaxMean, SizeSeries
 
 HAVE_PARAMETER_SETS = frozenset({Codec.H264, Codec.H265, Codec.AV1})
 
 
 class Analyser:
-    """Takes what arrives; times are seconds on any rising clock."""
+    """Takes bytes as they arrive; times are seconds on any monotonic clock."""
 
     def __init__(self, *, live: bool) -> None:
         """``live``: bytes come as an encoder writes them, so that their times mean something."""

@@ -12,8 +12,8 @@ from ingestd.probe.target import Listen
 
 FILE_READ_BYTES = 8 * 1024  # a picture or so, that not much more is taken than was asked for
 SOCKET_READ_BYTES = 64 * 1024  # more than encoders write at once
-# A host that swallows packets is given up sooner than by the system's two minutes.
-DIAL_SECONDS = 5.0
+# The system would wait two minutes for a host that swallows packets.
+DIAL_TIMEOUT_S = 5.0
 # The least that recv() waits: what has arrived already goes before a silence.
 MIN_WAIT_S = 0.001
 
@@ -45,7 +45,7 @@ def connect(target: Address | Listen) -> socket.socket:
     if isinstance(target, Listen):
         return _accept(target)
     try:
-        return socket.create_connection((target.host, target.port), DIAL_SECONDS)
+        return socket.create_connection((target.host, target.port), DIAL_TIMEOUT_S)
     except (OSError, UnicodeError) as error:  # UnicodeError: of a name no host can have
         why = getattr(error, "strerror", None) or str(error)
         raise StreamError("unreachable", why) from None

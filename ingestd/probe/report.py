@@ -2,16 +2,19 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from textwrap import wrap
 
 from ingestd.diagnose.explain import advice
 from ingestd.media.access_unit import Codec, Format
 from ingestd.probe.report_model import Report, With
-from ingestd.probe.text_plot import plot
+from ingestd.probe.running_statistics import Column
 
 WIDTH_COLUMNS = 80
+PLOT_HEIGHT_LINES = 5
+_BARS = " ▁▂▃▄▅▆▇█"
+_STEPS_PER_LINE = len(_BARS) - 1
 
 _TO_COPY = re.compile("`[^`]+`")
 _NO_BREAK_SPACE = "\xa0"
@@ -137,6 +140,23 @@ def _keyframes(findings: Report) -> str:
         every = f"every {findings.gop_shortest} to {findings.gop_longest} pictures"
     seconds = "" if findings.gop_seconds is None else f", {_seconds(findings.gop_seconds)}"
     return f"{every}{seconds}{before}"
+
+
+def plot(columns: Sequence[Column], top: str) -> list[str]:
+    """Draw them as lines above an axis that marks keyframes; ``top`` says how large the largest is.
+
+    Every picture is seen, however small.
+    """
+    largest = max(column.largest for column in columns)
+    steps = PLOT_HEIGHT_LINES * _STEPS_PER_LINE
+    heights = [max(1, round(column.largest / largest * steps)) for column in columns]
+    lines: list[str] = []
+    for below in range(steps - _STEPS_PER_LINE, -1, -_STEPS_PER_LINE):
+        bars = "".join(_BARS[min(max(height - below, 0), _STEPS_PER_LINE)] for height in heights)
+        label = "" if lines else top
+        lines.append(f"{label:>{len(top)}} │{bars}".rstrip())
+    axis = "".join("▲" if column.keyframe else "─" for column in columns)
+    return [*lines, f"{'0':>{len(top)}} └{axis}"]
 
 
 def _plot(findings: Report) -> list[str]:

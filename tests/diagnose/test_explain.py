@@ -24,11 +24,13 @@ def test_what_has_no_entry_is_what_was_seen() -> None:
     assert explain_room("unheard_of", "seen") == "seen"
 
 
-def test_an_explained_error_is_of_the_same_kind_and_reason() -> None:
-    error = explained(BitstreamError("empty", "an access unit of no bytes", case="submitted"))
-    assert type(error) is BitstreamError
-    assert (error.reason, error.case) == ("empty", "submitted")
-    assert str(error).startswith("an access unit of no bytes; submit what the encoder returns")
+def test_an_explained_error_has_the_whole_text_once_and_what_was_seen() -> None:
+    error = BitstreamError("empty", "an access unit of no bytes", case="submitted")
+    assert explained(explained(error)) is error
+    assert str(error) == (
+        "an access unit of no bytes; submit what the encoder returns, and nothing where it returns nothing"
+    )
+    assert error.seen == "an access unit of no bytes"
 
 
 def test_a_room_is_explained_by_what_was_seen_or_else_by_what_the_reason_means() -> None:

@@ -4,8 +4,9 @@ from dataclasses import fields, replace
 from ingestd.diagnose.compatibility import B_FRAMES, Issue, issues
 from ingestd.media.access_unit import Codec, Format, StreamInfo
 from ingestd.probe.analyser import Analyser
-from ingestd.probe.report import WIDTH_COLUMNS, as_json, as_text
+from ingestd.probe.report import WIDTH_COLUMNS, as_json, as_text, plot
 from ingestd.probe.report_model import Report
+from ingestd.probe.running_statistics import Column
 from tests.support.encoded import encode
 
 
@@ -119,6 +120,7 @@ def test_writes_are_told_of_sockets_only() -> None:
 def test_faults_are_named_before_the_verdict() -> None:
     text = as_text("cut.ivf", findings_of(encode("vp8", frames=8).container[:-3]))
     assert text.index("\n! IVF: the connection ended after") < text.index("WebRTC will show it.")
+    assert "gst-launch-1.0 -e" in text
 
 
 def test_json_is_one_object_of_the_documented_names() -> None:
@@ -129,3 +131,15 @@ def test_json_is_one_object_of_the_documented_names() -> None:
     assert (said["width"], said["pictures"], said["gop_longest"]) == (320, 30, 10)
     assert said["curve"][10] == {"largest": len(stream.access_units[10]), "keyframe": True}
     assert (said["b_frames"], said["issues"]) == (None, [])
+
+
+def test_keyframes_stand_out_and_are_marked() -> None:
+    columns = [Column(4000, True), *[Column(400, False)] * 3, Column(3600, True), Column(1, False)]
+    assert plot(columns, "4 kB") == [
+        "4 kB │█   ▄",
+        "     │█   █",
+        "     │█   █",
+        "     │█   █",
+        "     │█▄▄▄█▁",
+        "   0 └▲───▲─",
+    ]

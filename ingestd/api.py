@@ -12,6 +12,7 @@ from ingestd.control.messages import Message, Result, Tell
 from ingestd.delivery.accounting import Drop
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.replays import Replay
+from ingestd.diagnose.explain import explained
 from ingestd.errors import StreamError
 from ingestd.media.access_unit import Codec
 from ingestd.media.formats.framed import FramedReader
@@ -127,7 +128,7 @@ class Publication:
         except StreamError as error:
             self._pipeline.fault(error)
             self._pipeline.picture_lost()
-            raise
+            raise explained(error) from None
         for fault in self._units.faults:
             self._pipeline.fault(fault)
         self._units.faults.clear()

@@ -12,6 +12,7 @@ from ingestd.control.backchannel import Inline, Sink
 from ingestd.control.webhook import Webhook
 from ingestd.delivery.delivery import Delivery
 from ingestd.diagnose.compatibility import B_FRAMES
+from ingestd.diagnose.explain import explain
 from ingestd.errors import StreamError
 from ingestd.media.access_unit import AccessUnit
 from ingestd.media.codecs.parameter_sets import ParameterSets
@@ -236,14 +237,15 @@ class Stream:
             for fault in faults[:MAX_FAULTS_PER_READ]:
                 self._pipeline.fault(fault, peer=connection.peer)
             if len(faults) > MAX_FAULTS_PER_READ:
+                last = explain(faults[-1])
                 raise StreamError(
                     "too_many_faults",
-                    f"{len(faults)} faults in one read, the last: {faults[-1]}; this is no stream any more",
+                    f"{len(faults)} faults in one read, the last: {last}; this is no stream any more",
                 )
         except StreamError as error:
             self._pipeline.fault(error, peer=connection.peer)
             # In full: the line before is left out where there are many of its kind.
-            self._end(connection, f"{error.reason}: {error}")
+            self._end(connection, f"{error.reason}: {explain(error)}")
         except Exception:
             # A defect of ours must cost one connection of one stream, not the daemon.
             self._errors["internal"] += 1
@@ -259,8 +261,7 @@ class Stream:
 
     def _judge(self, access_unit: AccessUnit) -> None:
         if access_unit.reordered and self.config.b_frames == "reject":
-            message = f"{B_FRAMES.seen}; {B_FRAMES.cure} (refused because of b_frames: reject)"
-            raise StreamError(B_FRAMES.reason, message)
+            raise StreamError(B_FRAMES.reason, f"{B_FRAMES.seen} (refused because of b_frames: reject)")
 
     def _hold_up_encoder(self) -> None:
         if self._admission.current is not None:

@@ -336,9 +336,11 @@ async def test_the_fault_that_ended_a_connection_is_a_problem_until_an_encoder_i
         stray.leave()
     (problem,) = stream.figures().problems
     assert problem.startswith("cam: the last connection ended with a fault: http: this is an HTTP message")
+    assert "ffmpeg: -f h264 tcp://HOST:PORT" in problem
     assert stream.problems == []
     gone = next(line for line in lines if line["event"] == "encoder gone")
     assert gone["reason"].startswith("http: this is an HTTP message"), "its own words"
+    assert "ffmpeg: -f h264 tcp://HOST:PORT" in gone["reason"]
 
     encoder = Encoder(stream)
     encoder.send(H264.access_units[0][:4])

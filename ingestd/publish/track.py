@@ -7,6 +7,7 @@ from typing import Any
 
 from livekit import rtc
 
+from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import Codec, StreamInfo
 from ingestd.publish.send_stats import Statistics
@@ -129,6 +130,5 @@ async def _check_codec(published: PublishedTrack) -> None:
     if mime_type.lower() != MIME_TYPES[codec]:
         raise RoomError(
             "codec_refused",
-            f"the room negotiated {mime_type} for a stream of {codec}: the server or this machine's SDK "
-            f"does not offer {codec}; allow it in the server's `room.enabled_codecs`, or send another",
+            f"the room negotiated {mime_type} for a stream of {codec}; {explain_room('codec_refused')}",
         )

@@ -1,4 +1,4 @@
-"""For applications that have access units already: into a room with the guarantees of the daemon."""
+"""The Python API: an application publishes access units of its own, with the guarantees of the daemon."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from ingestd.config import publication
-from ingestd.control.messages import Message, Result, Tell
+from ingestd.control.messages import Message, OnResult, Result
 from ingestd.delivery.accounting import Drop
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.replays import Replay
@@ -16,10 +16,12 @@ from ingestd.errors import StreamError
 from ingestd.media.access_unit import Codec
 from ingestd.media.formats.framed import FramedReader
 from ingestd.observe.figures import StreamFigures
-from ingestd.pipeline import TrackPipeline
+from ingestd.pipeline import Track
 from ingestd.publish.room import RoomAddress, RoomConnection
 from ingestd.publish.track import TrackOptions
+from ingestd.publish.track_keeper import TrackKeeper, TrackListener
 from ingestd.tasks import Tasks, outcome
+from ingestd.wiring import build_pipeline
 
 logger = structlog.get_logger("ingestd.api")
 
@@ -89,8 +91,16 @@ class Publication:
         options = TrackOptions(track, track, config.max_bitrate, config.max_framerate, frame_metadata=True)
         callbacks = _Callbacks(on_keyframe_wanted, on_rate_wanted)
         delivery = Delivery(config.max_backlog, config.replay, config.max_framerate, config.max_bitrate)
-        self._pipeline = TrackPipeline(
-            options, delivery, self._room, [callbacks], self._tasks, self._log, self._defect
+        self._pipeline = build_pipeline(
+            options,
+            delivery,
+            self._room,
+            [callbacks],
+            self._tasks,
+            self._log,
+            # It is not known what was lost; from the next keyframe on all is well.
+            on_defect=lambda: self._pipeline.picture_lost(),
+            make_track=self._make_track,
         )
         self._pipeline.open()
         self._units = FramedReader()
@@ -161,9 +171,8 @@ class Publication:
         await self._room.close()
         await self._tasks.close()
 
-    def _defect(self) -> None:
-        # Nobody knows what was lost; from the next keyframe on all is well.
-        self._pipeline.picture_lost()
+    def _make_track(self, options: TrackOptions, listener: TrackListener, tasks: Tasks) -> Track:
+        return TrackKeeper(options, listener, tasks)  # tests play it
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         self._log.critical("internal error", task=name, exc_info=error)
@@ -180,15 +189,15 @@ class _Callbacks:
         self._on_keyframe_wanted: Callable[..., object] | None = on_keyframe_wanted
         self._on_rate_wanted: Callable[..., object] | None = on_rate_wanted
 
-    def send(self, message: Message, tell: Tell) -> None:
-        """Have the loop call the application, which may submit then: here a hand-over is going on."""
+    def send(self, message: Message, on_result: OnResult) -> None:
+        """Have the loop call the application, which may submit then: here a submission is going on."""
         arguments: tuple[object, ...] = ()
         if message["type"] == "keyframe":
             callback = self._on_keyframe_wanted
         else:
             callback, arguments = self._on_rate_wanted, (message["bitrate_bps"], message["framerate_fps"])
         if callback is None:
-            tell(Result.DROPPED)
+            on_result(Result.DROPPED)
         else:
             asyncio.get_running_loop().call_soon(callback, *arguments)
-            tell(Result.SENT)
+            on_result(Result.SENT)

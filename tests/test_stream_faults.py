@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ingestd.config import Address, SourceConfig, StreamConfig
-from ingestd.publish.room import RoomAddress, RoomConnection
-from ingestd.stream import Stream
 from ingestd.tasks import Tasks
+from ingestd.wiring import build_stream
 from tests.support.ports import free_port
+from tests.support.track import Room, Track
 from tests.support.wait import eventually
 
 # A sequence parameter set, and nothing of what should follow.
@@ -24,8 +24,7 @@ class Line:
         tasks = Tasks(lambda name, error: self.failures.append(f"{name}: {error!r}"))
         source = SourceConfig(listen=Address("tcp", "127.0.0.1", free_port()), second_encoder="replace")
         self.config = StreamConfig(name="cam", room="lobby", source=source)
-        room = RoomConnection(RoomAddress("ws://127.0.0.1:1", "key", "secret", "lobby", "cam"), tasks)
-        self.stream = Stream(self.config, room, tasks)
+        self.stream = build_stream(self.config, Room(), tasks, make_track=Track)
 
     @property
     def errors(self) -> dict[str, int]:

@@ -153,6 +153,10 @@ class Delivery:
         self._clock = CaptureClock()
         self._input_pacing.new_encoder()
 
+    def picture_lost(self) -> None:
+        """A picture never came: what refers to it is dropped, up to the next keyframe."""
+        self._gate.close()
+
     def new_codec(self) -> None:
         """What comes from now on is of another codec, and goes into another track."""
         self._let_go(Drop.NO_ROOM)

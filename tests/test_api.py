@@ -139,8 +139,8 @@ async def test_what_comes_faster_than_real_time_is_paced_and_the_application_tol
     cam: PlayedPublication,
 ) -> None:
     keyframe, delta, *_ = access_units(VIDEO)
-    cam.track.publish()
     assert cam.submit(keyframe) is None
+    cam.track.publish()
     submitted = 1
     while not cam.full:
         assert cam.submit(delta) is None

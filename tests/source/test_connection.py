@@ -365,3 +365,51 @@ async def test_nothing_is_said_on_a_connection_that_was_never_made() -> None:
     connection = admission.new_connection()
     assert not connection.send(b"hello\n")
     connection.close("never was")
+
+
+# Reasons not to read.
+
+
+async def test_nothing_is_read_while_the_connection_is_throttled() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, admission):
+        encoder = Encoder.dial(listener.address)
+        await encoder.send(b"before")
+        await stream.until(lambda: stream.received == b"before")
+        admission.throttle(True)
+        assert stream.connections_[0].throttled
+        await encoder.send(b", after")
+        await asyncio.sleep(0.1)
+        assert stream.received == b"before"
+        assert stream.connections_[0].unread()
+        admission.throttle(False)
+        await stream.until(lambda: stream.received == b"before, after")
+
+
+async def test_a_connection_that_yields_is_read_again_only_when_it_is_not_throttled_either() -> None:
+    stream = Slow()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await encoder.send(b"slow")
+        await stream.until(lambda: stream.received == b"slow")
+        connection = stream.connections_[0]
+        connection.throttle(True)
+        await encoder.send(b", more")
+        await asyncio.sleep(4 * MAX_TURN_S)  # until its turn has come
+        assert stream.received == b"slow"
+        connection.throttle(False)
+        await stream.until(lambda: stream.received == b"slow, more")
+
+
+async def test_the_end_of_throttling_does_not_end_the_turn_of_others() -> None:
+    stream = Watching()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        assert encoder.connection.send(DATA) == len(DATA)
+        await stream.until(lambda: len(stream.received) > 0)
+        connection = stream.connections_[0]
+        connection.throttle(True)
+        connection.throttle(False)
+        await encoder.send(b"!")
+        await stream.until(lambda: len(stream.received) == len(DATA) + 1)
+        assert stream.received == DATA + b"!", "what is read next overwrites nothing that waits"

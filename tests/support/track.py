@@ -43,6 +43,7 @@ class Track:
 
     def publish(self) -> None:
         """The server has taken the track, and WebRTC encodes."""
+        assert self.info is not None, "a track is published once its pictures are described"
         self.open = True
         self._listener.track_opened()
         self._listener.track_running()

@@ -1,4 +1,4 @@
-"""A YAML file as plain values that remember where they were written."""
+"""Parses a YAML file into plain values and the line that each was written in."""
 
 import re
 from dataclasses import dataclass, field, replace
@@ -27,7 +27,7 @@ class Origin:
 
 @dataclass(slots=True)
 class Document:
-    """The values, where each was written, and what is wrong with how they are written."""
+    """The values, where each was written, and what is wrong with them."""
 
     file: str
     root: dict[str, object] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Document:
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong, in the order in which it is written; first the environment."""
+        """What is wrong, in the order of the file, after what is wrong in the environment."""
         return [f"{origin}: {text}" for origin, text in sorted(self._problems, key=lambda p: p[0].line)]
 
 

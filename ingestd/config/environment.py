@@ -1,4 +1,4 @@
-"""The environment's word on the configuration: ``INGESTD_SECTION__KEY``, and the LIVEKIT_ variables."""
+"""Overrides keys by environment variables: ``INGESTD_SECTION__KEY`` and the LIVEKIT_ variables."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -7,7 +7,7 @@ from typing import Any
 from ingestd.config.document import Document, Origin, Path
 from ingestd.config.keys import PINNED, ROOT, SECTIONS, STREAM, Keys
 
-# Read by the demo and by nobody else.
+# Read by the demo only.
 _NOT_OURS = frozenset({"INGESTD_LIVEKIT_SERVER"})
 
 # The names all LiveKit tools share. INGESTD_LIVEKIT__… goes before them.
@@ -15,9 +15,9 @@ _SHARED = {"LIVEKIT_URL": "url", "LIVEKIT_API_KEY": "api_key", "LIVEKIT_API_SECR
 
 
 def apply(document: Document, environ: Mapping[str, str]) -> None:
-    """Write what ``environ`` sets over ``document``; what matches no key is noted as a problem."""
+    """Override values of ``document`` by ``environ``; a variable that matches no key is a problem."""
     for variable, key in _SHARED.items():
-        # Empty is how compose files and CI pass on what nobody has set.
+        # Compose files and CI pass on unset variables as empty ones.
         if environ.get(variable):
             _set(document, ("livekit", key), variable, environ[variable])
     ours = [name for name in environ if name.startswith("INGESTD_") and name not in _NOT_OURS]

@@ -1,4 +1,4 @@
-"""From a file and the environment to a Config, or to one error that lists all that is wrong."""
+"""Loads a file and the environment into a Config, or raises one error that lists all mistakes."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -81,7 +81,7 @@ def _read(path: Path) -> str:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     if len(data) > _MAX_FILE_BYTES:
-        raise ConfigError(f"{path}: larger than 1 MiB; that is no configuration")
+        raise ConfigError(f"{path}: is larger than 1 MiB; allowed: a configuration of at most that")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -131,7 +131,7 @@ def _read_secret(document: Document, livekit: dict[str, Any], beside: Path) -> N
 def _streams(
     document: Document, value: object, defaults: dict[str, Any], warnings: "_Warnings"
 ) -> dict[int, StreamConfig]:
-    """The valid ones by index. A mistake under ``defaults`` is said once, where it is written."""
+    """Return the valid ones by index. A mistake under ``defaults`` is noted once, where it is written."""
     _check_defaults(document, defaults)
     if value is None or value == []:
         document.problem(("streams",), "is missing or empty; at least one stream is needed")
@@ -155,7 +155,7 @@ def _streams(
 
 
 def _check_defaults(document: Document, defaults: dict[str, Any]) -> None:
-    """Find what is wrong there even where every stream overrides it."""
+    """Note what is wrong there, even if every stream overrides it."""
     if "name" in defaults:
         document.problem(("defaults", "name"), "every stream has its own; allowed: any other key of a stream")
         del defaults["name"]
@@ -179,7 +179,7 @@ def _merge(
             theirs = theirs or {}
             merged[key] = {**value, **theirs}
             inherited += [((*path, key, k), ("defaults", key, k)) for k in value if k not in theirs]
-            # One way to meet the encoder replaces the other.
+            # A stream that listens replaces a default that connects, and the reverse.
             for one, other in (("listen", "connect"), ("connect", "listen")):
                 if theirs.get(one) is not None and other not in theirs:
                     merged[key].pop(other, None)
@@ -190,7 +190,7 @@ def _merge(
 
 
 def _without_nulls(value: Any) -> Any:
-    """A key without a value means what it means when it is not written."""
+    """Remove keys without a value: they mean the same as keys that are not written."""
     if isinstance(value, dict):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}
     return value
@@ -203,7 +203,7 @@ def _validate(
         return model.model_validate(raw)
     except ValidationError as errors:
         for error in errors.errors(include_url=False):
-            # Names that default to the stream's name, when that one is wrong: said there.
+            # A name that defaults to the stream's name, which is wrong itself.
             if error["type"] == "default_factory_not_called":
                 continue
             document.problem((*path, *error["loc"]), _explain(error, keys))
@@ -232,7 +232,7 @@ def _explain(error: Any, keys: Keys) -> str:
 
 
 def _check_together(document: Document, streams: Mapping[int, StreamConfig], http: HttpConfig | None) -> None:
-    """What no stream can know alone."""
+    """Note what is wrong with streams beside each other."""
     seen: list[tuple[int, StreamConfig]] = []
     for index, stream in streams.items():
         listen = stream.source.listen
@@ -263,7 +263,7 @@ def _check_together(document: Document, streams: Mapping[int, StreamConfig], htt
 
 
 class _Warnings:
-    """What is written, allowed, and not what its author hopes."""
+    """Collects warnings: what is allowed, but has no effect or is risky."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -283,12 +283,12 @@ class _Warnings:
                 self._document.problem_at(origin, f"{value!r} is not known; allowed: false")
 
     def look_at_secret(self, livekit: LiveKitConfig) -> None:
-        """Warn of a secret that can be found by trying."""
+        """Warn of a secret that can be guessed."""
         if len(livekit.api_secret.get_secret_value().encode()) < _SAFE_SECRET_BYTES:
             self._warn(
                 self._document.origin(("livekit", "api_secret")),
-                f"is shorter than {_SAFE_SECRET_BYTES} bytes: whoever finds it by trying can join every "
-                "room; give the server and ingestd a longer one, unless it is a server for tests",
+                f"is shorter than {_SAFE_SECRET_BYTES} bytes: it can be guessed, and opens every room; give "
+                "the server and ingestd a longer one, unless it is a server for tests",
             )
 
     def look_at(self, stream: StreamConfig, own_source: object, path: KeyPath) -> None:
@@ -301,7 +301,7 @@ class _Warnings:
             if own.get("allow") is not None:
                 self._warn(
                     self._document.origin((*here, "allow")),
-                    "is ignored: only a TCP listener asks who dials in",
+                    "is ignored: only a TCP listener checks addresses",
                 )
         elif any(_whole_internet(network) for network in source.allow):
             text = "anyone who can reach this port may publish into the room"
@@ -309,7 +309,7 @@ class _Warnings:
         if source.listen is None and own.get("second_encoder") is not None:
             self._warn(
                 self._document.origin((*here, "second_encoder")),
-                "is ignored: where we dial there is one encoder",
+                "is ignored: a dialled source has one encoder",
             )
 
 

@@ -42,17 +42,17 @@ class AccessUnit:
 class Publication:
     """One track in a LiveKit room, kept there until `close`: rooms that are lost are joined again for ever.
 
-    Everything is to be called on the thread of the running event loop. ``max_bitrate`` is in bit/s, 10,000
+    Call everything on the thread of the running event loop. ``max_bitrate`` is in bit/s, 10,000
     to 1,000,000,000; ``max_framerate`` in pictures per second, 1 to 240; ``max_backlog`` in seconds, 0.02 to
     30: what has waited longer makes way for a newer keyframe. ``replay`` is ``"always"``, ``"start"`` or
-    ``"never"``: when the GOP may be handed over again, see docs/configuration.md. ``identity`` is the
+    ``"never"``: when the GOP may be replayed, see docs/configuration.md. ``identity`` is the
     participant, of which a room has one. The loop calls
 
     - ``on_keyframe_wanted()`` when WebRTC wants a keyframe, at most twice a second,
     - ``on_rate_wanted(bitrate_bps, framerate_fps)`` when what the link carries has changed by a tenth;
       ``framerate_fps`` is always ``max_framerate``.
 
-    Raises ConfigError for an argument that nobody could publish with.
+    Raises ConfigError for a value that is not allowed; the text names each and what is.
     """
 
     def __init__(
@@ -111,8 +111,8 @@ class Publication:
     async def publish(self) -> None:
         """Join the room, and return when that is done; the track is published with the first keyframe.
 
-        It is tried for ever: ``figures().problems`` says what is in the way. Cancelling ends the wait and not
-        the joining, which `close` does, and then cancels the wait.
+        Tries for ever: ``figures().problems`` says what is in the way. Cancelling ends the wait and not the
+        joining, which goes on until `close`; that cancels all waits.
         """
         if not self._joining:
             self._joining = True
@@ -120,7 +120,7 @@ class Publication:
         await outcome(self._tasks.begin("joined", self._room.joined_once()))
 
     def submit(self, access_unit: AccessUnit) -> Drop | None:
-        """Take in one access unit, which has been handed to WebRTC or waits for it when this returns.
+        """Take in one access unit, which has been submitted to WebRTC or waits for that when this returns.
 
         Returns None when it was accepted, else why it was dropped. Also before `publish`: what is needed
         from the last keyframe on is held until the track is there. Raises StreamError, which says what to
@@ -147,11 +147,11 @@ class Publication:
 
     @property
     def full(self) -> bool:
-        """Whether to submit no more for now: what was is some 12 s ahead of real time, as from a file."""
+        """Whether to submit no more for now: what was submitted is some 12 s ahead of real time."""
         return self._pipeline.full
 
     def figures(self) -> StreamFigures:
-        """Return one consistent reading of all counts: the daemon's, without its encoder's connection."""
+        """Return one consistent reading of all counts: the daemon's, without an encoder's connection."""
         problems = (self._room.problem or self._pipeline.problem, *self._pipeline.stream_problems)
         return replace(
             self._pipeline.figures(self._name),

@@ -15,7 +15,7 @@ _SECONDS = {
     "min": Decimal(60),
     "h": Decimal(3600),
 }
-# Both cases of the prefix are taken, as nobody means a millibit; MBps, which may mean bytes, is refused.
+# Both cases of the prefix are taken, as no bitrate is in millibits; MBps, which may mean bytes, is refused.
 _BITS_PER_SECOND = {
     "bps": Decimal(1),
     "kbps": Decimal(10**3),

@@ -130,7 +130,7 @@ async def test_the_application_hears_what_webrtc_wants_and_may_submit_at_once() 
     camera.submit(delta)
     await eventually(lambda: camera.track.taken[-1:] == [again.data], "hand over the keyframe it asked for")
     assert heard == ["keyframe", (1_200_000, 25.0)]
-    assert delta.data in camera.track.taken, "it came before the wish"
+    assert delta.data in camera.track.taken, "it came before the request"
     assert camera.figures().feedback_messages["keyframe"] == {"sent": 1, "dropped": 0, "failed": 0}
     await camera.close()
 
@@ -150,11 +150,11 @@ async def test_what_comes_faster_than_real_time_is_paced_and_the_application_tol
     assert cam.figures().frames_submitted < 100
 
 
-async def test_wishes_that_nobody_listens_to_are_counted_as_dropped(cam: PlayedPublication) -> None:
+async def test_requests_that_no_callback_takes_are_counted_as_dropped(cam: PlayedPublication) -> None:
     cam.submit(access_units(VIDEO)[0])
     cam.track.publish()
     cam.track.feedback.append(Feedback(True, None, None))
-    await eventually(lambda: cam.figures().feedback_messages["keyframe"]["dropped"] == 1, "drop the wish")
+    await eventually(lambda: cam.figures().feedback_messages["keyframe"]["dropped"] == 1, "drop the request")
 
 
 async def test_a_defect_of_ours_costs_pictures_up_to_the_next_keyframe_and_not_the_application() -> None:

@@ -239,7 +239,7 @@ def _check_together(document: Document, streams: Mapping[int, StreamConfig], htt
         path: KeyPath = ("streams", index)
         if listen and http and listen.overlaps(http.listen):
             document.problem(
-                (*path, "source", "listen"), f"{listen} is taken by http.listen; allowed: one of its own"
+                (*path, "source", "listen"), f"{listen} is taken by http.listen; allowed: another address"
             )
         for number, other in seen:
             if stream == other:
@@ -249,10 +249,10 @@ def _check_together(document: Document, streams: Mapping[int, StreamConfig], htt
             if stream.name == other.name:
                 document.problem(
                     (*path, "name"),
-                    f"{stream.name!r} is also the name of streams[{number}]; allowed: a name of its own",
+                    f"{stream.name!r} is also the name of streams[{number}]; allowed: another name",
                 )
             if listen and other.source.listen and listen.overlaps(other.source.listen):
-                text = f"{listen} is also listened on by {what}; allowed: an address of its own"
+                text = f"{listen} is also listened on by {what}; allowed: another address"
                 document.problem((*path, "source", "listen"), text)
             if (stream.room, stream.identity, stream.track) == (other.room, other.identity, other.track):
                 text = (

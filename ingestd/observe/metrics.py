@@ -23,10 +23,10 @@ Source = Callable[[], Iterable[StreamFigures]]
 _COUNTERS: Mapping[str, tuple[str, Callable[[StreamFigures], float]]] = {
     "bytes_received": ("Bytes read from the encoder.", lambda f: f.bytes_received),
     "frames_submitted": (
-        "Access units handed to WebRTC, each once, the first time.",
+        "Access units submitted to WebRTC, each counted once.",
         lambda f: f.frames_submitted,
     ),
-    "frames_replayed": ("Access units handed to WebRTC again.", lambda f: f.frames_replayed),
+    "frames_replayed": ("Access units submitted to WebRTC again.", lambda f: f.frames_replayed),
     "frames_sent": ("Frames that left, by WebRTC's own count.", lambda f: f.frames_sent),
     "frames_lost": ("Access units that WebRTC took and never encoded.", lambda f: f.frames_lost),
     "frozen_seconds": (
@@ -131,7 +131,7 @@ def _feedback(figures: Iterable[StreamFigures]) -> Metric:
 def _delays(figures: Iterable[StreamFigures]) -> Metric:
     family = HistogramMetricFamily(
         "ingestd_frame_delay_seconds",
-        "From the last byte of an access unit read to its hand-over to WebRTC.",
+        "From reading the last byte of an access unit to submitting it to WebRTC.",
         labels=["stream"],
     )
     for figure in figures:

@@ -180,12 +180,12 @@ def test_streams_that_get_in_each_others_way(complains: Complains) -> None:
     )
     assert complains(text) == [
         "ingestd.yaml:8: streams[0].source.listen: tcp://0.0.0.0:80 is taken by http.listen; "
-        "allowed: one of its own",
+        "allowed: another address",
         "ingestd.yaml:14: streams[2].track: 'a' in room lobby as a is also published by streams[1] (a); "
         "allowed: another track, identity or room",
         "ingestd.yaml:16: streams[2].source.listen: tcp://127.0.0.1:1 is also listened on by streams[1] "
-        "(a); allowed: an address of its own",
-        "ingestd.yaml:17: streams[3].name: 'a' is also the name of streams[1]; allowed: a name of its own",
+        "(a); allowed: another address",
+        "ingestd.yaml:17: streams[3].name: 'a' is also the name of streams[1]; allowed: another name",
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from ingestd.config.document import Document, Origin, parse
+from ingestd.config.document import Document, Located, Origin, parse
 from ingestd.config.document import Path as KeyPath
 from ingestd.config.environment import apply
 from ingestd.config.keys import PINNED, ROOT, SECTIONS, STREAM, Keys, unknown
@@ -47,22 +47,20 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     document = parse(_read(path), str(path))
     apply(document, environ)
     root = document.root
-    for key in root:
+    for key in root.value:
         if key not in ROOT and key not in PINNED:
             document.problem((key,), unknown(key, ROOT))
     warnings = _Warnings(document)
-    warnings.take_pinned(root, ())
+    warnings.take_pinned(document.root)
 
-    raw = {name: _section(document, root, name, warnings) for name in SECTIONS}
+    raw = {name: _section(document, name, warnings) for name in SECTIONS}
     _read_secret(document, raw["livekit"], path.parent)
-    livekit = _validate(
-        document, LiveKitConfig, _without_nulls(raw["livekit"]), ("livekit",), SECTIONS["livekit"]
-    )
+    livekit = _validate(document, LiveKitConfig, raw["livekit"], ("livekit",), SECTIONS["livekit"])
     if livekit is not None:
         warnings.look_at_secret(livekit)
-    http = _validate(document, HttpConfig, _without_nulls(raw["http"]), ("http",), SECTIONS["http"])
-    log = _validate(document, LogConfig, _without_nulls(raw["log"]), ("log",), SECTIONS["log"])
-    streams = _streams(document, root.get("streams"), raw["defaults"], warnings)
+    http = _validate(document, HttpConfig, raw["http"], ("http",), SECTIONS["http"])
+    log = _validate(document, LogConfig, raw["log"], ("log",), SECTIONS["log"])
+    streams = _streams(document, raw["defaults"], warnings)
     _check_together(document, streams, http)
     if problems := document.problems:
         raise ConfigError("\n".join(problems))
@@ -91,21 +89,21 @@ def _read(path: Path) -> str:
         ) from None
 
 
-def _section(document: Document, root: dict[str, object], name: str, warnings: "_Warnings") -> dict[str, Any]:
-    value = root.get(name)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
+def _section(document: Document, name: str, warnings: "_Warnings") -> Located:
+    section: Located | None = document.root.value.get(name)
+    if section is None or section.value is None:
+        section = Located({}, document.origin((name,)))
+    elif not isinstance(section.value, dict):
         # Under livekit it may be a secret in the wrong place.
-        seen = "" if name == "livekit" else f"{value!r} is not usable; "
+        seen = "" if name == "livekit" else f"{section.plain()!r} is not usable; "
         document.problem((name,), f"{seen}a mapping is needed, with the keys {', '.join(ROOT[name])}")
-        return {}
+        section = Located({}, section.origin)
     if name in ("livekit", "defaults"):
-        warnings.take_pinned(value, (name,))
-    return value
+        warnings.take_pinned(section)
+    return section
 
 
-def _read_secret(document: Document, livekit: dict[str, Any], beside: Path) -> None:
+def _read_secret(document: Document, livekit: Located, beside: Path) -> None:
     """Replace ``api_secret_file`` by what is in the file; a relative path starts at the configuration's."""
     name = livekit.get("api_secret_file")
     here: KeyPath = ("livekit", "api_secret_file")
@@ -124,83 +122,64 @@ def _read_secret(document: Document, livekit: dict[str, Any], beside: Path) -> N
     except ValueError as error:
         document.problem(here, f"{name!r} {error}")
         secret = "unread"  # noqa: S105 - none: keeps "api_secret is missing" out of the list
-    livekit["api_secret"] = secret
-    document.origins["livekit", "api_secret"] = document.origins[here]
+    livekit.value["api_secret"] = Located(secret, document.origin(here))
 
 
-def _streams(
-    document: Document, value: object, defaults: dict[str, Any], warnings: "_Warnings"
-) -> dict[int, StreamConfig]:
+def _streams(document: Document, defaults: Located, warnings: "_Warnings") -> dict[int, StreamConfig]:
     """Return the valid ones by index. A mistake under ``defaults`` is noted once, where it is written."""
     _check_defaults(document, defaults)
-    if value is None or value == []:
+    written = document.root.value.get("streams")
+    if written is None or written.value in (None, []):
         document.problem(("streams",), "is missing or empty; at least one stream is needed")
         return {}
-    if not isinstance(value, list):
+    if not isinstance(written.value, list):
         document.problem(("streams",), "a list is needed, each item beginning with - name: …")
         return {}
     streams: dict[int, StreamConfig] = {}
-    for index, own in enumerate(value):
+    for index, own in enumerate(written.value):
         path: KeyPath = ("streams", index)
-        if not isinstance(own, dict):
+        if not isinstance(own.value, dict):
             document.problem(path, "a mapping is needed, beginning with name: …")
             continue
-        warnings.take_pinned(own, path)
-        merged = _merge(document, defaults, own, path)
-        stream = _validate(document, StreamConfig, _without_nulls(merged), path, STREAM)
+        warnings.take_pinned(own)
+        written.value[index] = merged = _merge(defaults, own)
+        stream = _validate(document, StreamConfig, merged, path, STREAM)
         if stream is not None:
             streams[index] = stream
             warnings.look_at(stream, own.get("source"), path)
     return streams
 
 
-def _check_defaults(document: Document, defaults: dict[str, Any]) -> None:
+def _check_defaults(document: Document, defaults: Located) -> None:
     """Note what is wrong there, even if every stream overrides it."""
-    if "name" in defaults:
+    if "name" in defaults.value:
         document.problem(("defaults", "name"), "every stream has its own; allowed: any other key of a stream")
-        del defaults["name"]
-    skeleton: dict[str, Any] = {"name": "x", "room": "x", "source": {"listen": "tcp://127.0.0.1:0"}}
-    merged = _merge(document, skeleton, defaults, ("defaults",))
-    _validate(document, StreamConfig, _without_nulls(merged), ("defaults",), STREAM)
+        del defaults.value["name"]
+    here = defaults.origin
+    source = {"listen": Located("tcp://127.0.0.1:0", here)}
+    needed = {"name": Located("x", here), "room": Located("x", here), "source": Located(source, here)}
+    _validate(document, StreamConfig, _merge(Located(needed, here), defaults), ("defaults",), STREAM)
 
 
-def _merge(
-    document: Document, defaults: Mapping[str, Any], own: dict[str, Any], path: KeyPath
-) -> dict[str, Any]:
-    """``defaults`` with ``own`` over them, mappings key by key, and the origins of what was taken over."""
-    merged = dict(own)
-    inherited: list[tuple[KeyPath, KeyPath]] = []
-    for key, value in defaults.items():
-        theirs = own.get(key)
-        if key not in own:
-            merged[key] = value
-            inherited.append(((*path, key), ("defaults", key)))
-        if isinstance(value, dict) and (isinstance(theirs, dict) or key not in own):
-            theirs = theirs or {}
-            merged[key] = {**value, **theirs}
-            inherited += [((*path, key, k), ("defaults", key, k)) for k in value if k not in theirs]
+def _merge(defaults: Located, own: Located) -> Located:
+    """Return ``defaults`` with ``own`` over them, and mappings in them merged key by key."""
+    merged = {**defaults.value, **own.value}
+    for key in defaults.value.keys() & own.value.keys():
+        below, above = defaults.value[key], own.value[key]
+        if isinstance(below.value, dict) and isinstance(above.value, dict):
+            merged[key] = Located({**below.value, **above.value}, above.origin)
             # A stream that listens replaces a default that connects, and the reverse.
             for one, other in (("listen", "connect"), ("connect", "listen")):
-                if theirs.get(one) is not None and other not in theirs:
-                    merged[key].pop(other, None)
-    for to, source in inherited:
-        if source in document.origins:
-            document.origins.setdefault(to, document.origins[source])
-    return merged
-
-
-def _without_nulls(value: Any) -> Any:
-    """Remove keys without a value: they mean the same as keys that are not written."""
-    if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    return value
+                if above.get(one) is not None and other not in above.value:
+                    merged[key].value.pop(other, None)
+    return Located(merged, own.origin)
 
 
 def _validate(
-    document: Document, model: type[_Model], raw: Mapping[str, Any], path: KeyPath, keys: Keys
+    document: Document, model: type[_Model], raw: Located, path: KeyPath, keys: Keys
 ) -> _Model | None:
     try:
-        return model.model_validate(raw)
+        return model.model_validate(raw.plain())
     except ValidationError as errors:
         for error in errors.errors(include_url=False):
             # A name that defaults to the stream's name, which is wrong itself.
@@ -272,11 +251,11 @@ class _Warnings:
     def _warn(self, origin: Origin, text: str) -> None:
         self.lines.append(f"{origin}: {text}")
 
-    def take_pinned(self, mapping: dict[str, Any], path: KeyPath) -> None:
+    def take_pinned(self, section: Located) -> None:
         """Remove the keys that are pinned off; one that asks for them is warned of."""
-        for key in PINNED.keys() & mapping.keys():
-            value = mapping.pop(key)
-            origin = self._document.origin((*path, key))
+        for key in PINNED.keys() & section.value.keys():
+            origin = section.value[key].origin
+            value = section.value.pop(key).plain()
             if value in (True, "true"):
                 self._warn(origin, f"true is ignored: {PINNED[key]}")
             elif value not in (False, "false", None):

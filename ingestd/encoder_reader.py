@@ -98,11 +98,11 @@ class EncoderReader:
     # From bytes to pictures.
 
     def _read(self, read: Callable[..., list[AccessUnit]], *arguments: object) -> None:
-        """Take in what ``read`` finds; a stream that cannot be understood ends its connection alone."""
+        """Receive what ``read`` returns; a stream that cannot be understood ends its connection alone."""
         if self._over:
             return
         try:
-            self._take(read(*arguments))
+            self._take(read, *arguments)
         except StreamError as error:
             self._pipeline.fault(error, peer=self._connection.peer)
             # In full: the line before is left out where there are many of its kind.
@@ -113,8 +113,9 @@ class EncoderReader:
             self._log.exception("internal error; closing the connection", peer=self._connection.peer)
             self._hang_up("internal error")
 
-    def _take(self, access_units: list[AccessUnit]) -> None:
+    def _take(self, read: Callable[..., list[AccessUnit]], *arguments: object) -> None:
         now, now_us = time.monotonic(), time.time_ns() // 1000
+        access_units = read(*arguments)
         try:
             for access_unit in access_units:
                 waited_s = now - (access_unit.arrived or now)

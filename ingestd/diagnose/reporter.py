@@ -25,9 +25,8 @@ class StreamReporter:
     ``log`` is a structlog logger that names the stream.
     """
 
-    def __init__(self, log: Any, keyframe_patience_s: float = KEYFRAME_PATIENCE_S) -> None:
+    def __init__(self, log: Any) -> None:
         self._log = log
-        self._keyframe_patience_s = keyframe_patience_s
         self._limited = LogLimiter()
         self._paced = False
         self.new_encoder()
@@ -121,7 +120,7 @@ class StreamReporter:
             self._without_keyframe_since, self._no_keyframe = None, False
         elif self._without_keyframe_since is None:
             self._without_keyframe_since = now
-        elif not self._no_keyframe and now - self._without_keyframe_since >= self._keyframe_patience_s:
+        elif not self._no_keyframe and now - self._without_keyframe_since >= KEYFRAME_PATIENCE_S:
             self._no_keyframe = True
             self._asked = ", though the encoder is asked for one (feedback)" if asked else ""
             self._say(

@@ -13,7 +13,7 @@ import ingestd
 from ingestd import AccessUnit, Codec, ConfigError, Drop, Publication, StreamError
 from ingestd.observe.metrics import StreamCollector
 from ingestd.publish.track import TrackOptions
-from ingestd.publish.track_keeper import Feedback, TrackListener
+from ingestd.publish.track_keeper import TrackListener
 from ingestd.tasks import Tasks
 from tests.support.balance import assert_balanced
 from tests.support.encoded import EncodedStream, encode
@@ -126,7 +126,7 @@ async def test_the_application_hears_what_webrtc_wants_and_may_submit_at_once() 
     camera.submit(keyframe)
     camera.track.publish()
     await eventually(lambda: camera.track.at_rest, "come to rest")
-    camera.track.feedback.append(Feedback(True, 1_200_000, 17.0))
+    camera.track.ask(keyframe=True, bitrate_bps=1_200_000)
     camera.submit(delta)
     await eventually(lambda: camera.track.taken[-1:] == [again.data], "hand over the keyframe it asked for")
     assert heard == ["keyframe", (1_200_000, 25.0)]
@@ -153,7 +153,7 @@ async def test_what_comes_faster_than_real_time_is_paced_and_the_application_tol
 async def test_requests_that_no_callback_takes_are_counted_as_dropped(cam: PlayedPublication) -> None:
     cam.submit(access_units(VIDEO)[0])
     cam.track.publish()
-    cam.track.feedback.append(Feedback(True, None, None))
+    cam.track.ask(keyframe=True)
     await eventually(lambda: cam.figures().feedback_messages["keyframe"]["dropped"] == 1, "drop the request")
 
 

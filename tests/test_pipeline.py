@@ -16,7 +16,6 @@ from ingestd.media.access_unit import Codec
 from ingestd.media.formats.framed import FramedReader
 from ingestd.pipeline import TrackPipeline
 from ingestd.publish.track import TrackOptions
-from ingestd.publish.track_keeper import Feedback
 from ingestd.tasks import Tasks
 from ingestd.wiring import build_pipeline
 from tests.support.encoded import EncodedStream, encode
@@ -159,7 +158,7 @@ async def test_a_keyframe_request_of_webrtc_is_passed_on_though_no_picture_comes
     played.submit(KEYFRAME)
     played.room.track.publish()
     await eventually(lambda: played.room.track.taken == [KEYFRAME], "submit it")
-    played.room.track.feedback.append(Feedback(True, 1_200_000, 25.0))
+    played.room.track.ask(keyframe=True, bitrate_bps=1_200_000)
     await eventually(lambda: len(played.sink.messages) == 2, "ask the encoder")
     assert [message["type"] for message in played.sink.messages] == ["keyframe", "rate"]
     assert played.pipeline.figures("lobby").keyframe_requests == 1

@@ -14,7 +14,6 @@ from ingestd.config import FeedbackConfig, SourceConfig, StreamConfig
 from ingestd.control.messages import RATE_MESSAGE_INTERVAL_S
 from ingestd.diagnose.reporter import KEYFRAME_PATIENCE_S, StreamReporter
 from ingestd.media.access_unit import FrameMetadata
-from ingestd.publish.track_keeper import Feedback
 from ingestd.source.admission import Admission
 from ingestd.source.connection import IDLE_TIMEOUT, SLICE_BYTES
 from ingestd.stream import Stream
@@ -450,7 +449,7 @@ async def test_an_encoder_hears_what_webrtc_wants_and_so_does_the_next(stream: S
     first = Encoder(stream)
     first.send(H264.container)
     room.track.publish()
-    room.track.feedback.append(Feedback(True, 1_200_000, 17.0))
+    room.track.ask(keyframe=True, bitrate_bps=1_200_000)
     await eventually(lambda: len(first.transport.lines) == 2, "tell the encoder")
     keyframe, rate = first.transport.lines
     assert keyframe == {"type": "keyframe", "at_us": keyframe["at_us"]}
@@ -472,7 +471,7 @@ async def test_what_the_link_of_a_lost_track_carried_is_told_to_nobody(stream: S
     first = Encoder(stream)
     first.send(H264.container)
     room.track.publish()
-    room.track.feedback.append(Feedback(False, 1_200_000, 17.0))
+    room.track.ask(bitrate_bps=1_200_000)
     await eventually(lambda: first.transport.lines, "tell the encoder")
     first.leave()
 

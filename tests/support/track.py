@@ -24,7 +24,7 @@ class Track:
         self.target_bitrate: float | None = None
         self.taken: list[bytes] = []
         self.metadata: list[FrameMetadata] = []
-        self.feedback: list[Feedback] = []
+        self._feedback: list[Feedback] = []
         self.broken = False  # fails at the next picture
 
     @property
@@ -64,7 +64,11 @@ class Track:
 
     def take_feedback(self) -> Feedback:
         self._used_at = time.monotonic()
-        return self.feedback.pop(0) if self.feedback else Feedback(False, None, None)
+        return self._feedback.pop(0) if self._feedback else Feedback(False, None, None)
+
+    def ask(self, *, keyframe: bool = False, bitrate_bps: int | None = None) -> None:
+        """Have WebRTC ask for a keyframe, or for another bitrate."""
+        self._feedback.append(Feedback(keyframe, bitrate_bps, None))
 
     def lose(self) -> None:
         """The room is gone, and the track with it."""

@@ -118,6 +118,10 @@ class Delivery:
         self._intake.new_encoder()
         self._keyframe_response = KeyframeResponse()
 
+    def picture_lost(self) -> None:
+        """A picture never came: what refers to it is dropped, up to the next keyframe."""
+        self._intake.gate.shut()
+
     def new_codec(self) -> None:
         """What comes from now on is of another codec, and goes into another track."""
         self._drop_everything(Drop.NO_ROOM)

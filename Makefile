@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long soak bench bench-bursts bench-media bench-links fuzz lint format lock
+.PHONY: help setup demo test test-long coverage soak bench bench-bursts bench-media bench-links fuzz lint format lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
@@ -20,10 +20,13 @@ demo: ## a live encoder, ingestd, a real LiveKit server and a viewer; CODEC=h264
 	@exec .venv/bin/ingestd demo --codec '$(CODEC)' --seconds '$(SECONDS)'
 
 test: ## every test but the long ones; ARGS="-k listener" picks some
-	@scripts/test -n $(WORKERS) -m "not long" $(ARGS)
+	@WORKERS='$(WORKERS)' scripts/test short $(ARGS)
 
 test-long: ## the tests that take minutes
-	@scripts/test -m long $(ARGS)
+	@scripts/test long $(ARGS)
+
+coverage: ## how much of each package the tests run, beside its floor
+	@WORKERS='$(WORKERS)' scripts/coverage
 
 soak: ## encoders, links, server and viewers that fail at random; MINUTES=5, and SEED=N to repeat a run
 	@scripts/setup dev
@@ -49,7 +52,7 @@ bench-links: ## what a viewer sees over a link that is bad for a while; root; AR
 fuzz: ## every parser and the demuxer with made-up bytes; MINUTES=5
 	@scripts/fuzz '$(MINUTES)'
 
-lint: ## ruff, mypy and the rules on who may import whom
+lint: ## ruff, mypy, shellcheck and the rules on who may import whom
 	@scripts/setup dev
 	@scripts/lint
 

@@ -362,7 +362,7 @@ async def test_a_signal_while_a_room_is_being_joined_ends_everything(
 ) -> None:
     os.kill(own_livekit.pid, signal.SIGSTOP)
     async with running(configuration(own_livekit, stream("one", room))) as daemon:
-        assert daemon.tasks("connect")
+        await eventually(lambda: daemon.tasks("connect"), "begin to join")
         assert await daemon.stop() == 0
     own_livekit.kill()  # were it to come back, we would be joining for ever
 

@@ -1,24 +1,16 @@
-"""What ships and how it is set up: lock files, the image, the systemd unit, the wheel, the demo's server."""
+"""What ships and how it is set up: lock files, the image, the systemd unit, the wheel."""
 
-import http.client
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import tomllib
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from ingestd.devserver import livekit_binary
-from ingestd.devserver.livekit_binary import ServerError, find_or_build_server, find_server
-from ingestd.devserver.livekit_server import LiveKitServer
-from ingestd.devserver.port_pair import PortPair
 
 ROOT = Path(__file__).parent.parent
 LOCKS = {name: ROOT / "requirements" / f"{name}.lock" for name in ("runtime", "demo", "build", "dev")}
@@ -241,160 +233,3 @@ def test_the_wheel_holds_ingestd_and_nothing_else(tmp_path: Path) -> None:
     }
     assert "ingestd/py.typed" in files
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in files)
-
-
-# --- the LiveKit server of the demo and the tests ---------------------------------------------------
-
-
-def status_of(url: str) -> int:
-    """GET / there."""
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=5)
-    try:
-        connection.request("GET", "/")
-        return connection.getresponse().status
-    finally:
-        connection.close()
-
-
-def gone(pid: int) -> bool:
-    """Whether a process has ended, whoever has yet to take note of it."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except FileNotFoundError:
-        return True
-
-
-def test_a_killed_server_comes_back_where_it_was() -> None:
-    with LiveKitServer() as livekit:
-        before = (livekit.url, livekit.api_key, livekit.api_secret, livekit.pid)
-        assert status_of(livekit.http_url) == 200
-        livekit.kill()
-        assert not livekit.running
-        with pytest.raises(ConnectionRefusedError):
-            status_of(livekit.http_url)
-        livekit.start()
-        assert (livekit.url, livekit.api_key, livekit.api_secret) == before[:3]
-        assert livekit.pid != before[3]
-        assert status_of(livekit.http_url) == 200
-        pid, log = livekit.pid, livekit.log_path
-        assert "starting LiveKit server" in log.read_text()
-    assert gone(pid)
-    assert not log.exists()
-
-
-def test_servers_side_by_side_have_ports_and_keys_of_their_own() -> None:
-    with LiveKitServer() as one, LiveKitServer() as other:
-        assert not {one.port, one.rtc_port} & {other.port, other.rtc_port}
-        assert one.api_secret != other.api_secret
-        one.kill()  # and while it is away nobody takes its place
-        with LiveKitServer() as third:
-            assert third.port not in (one.port, other.port)
-
-
-def test_the_server_dies_with_a_parent_that_was_killed() -> None:
-    parent = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import time; from ingestd.devserver.livekit_server import LiveKitServer\n"
-            "livekit = LiveKitServer(); livekit.start()\n"
-            "print(livekit.pid, livekit.log_path.parent, flush=True)\n"
-            "time.sleep(60)",
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert parent.stdout is not None
-    with parent:
-        pid, directory = parent.stdout.readline().split()
-        assert not gone(int(pid))
-        parent.send_signal(signal.SIGKILL)
-        parent.wait()
-    shutil.rmtree(directory)
-    deadline = time.monotonic() + 5
-    while not gone(int(pid)):
-        assert time.monotonic() < deadline, "the server outlived its parent"
-        time.sleep(0.02)
-
-
-def test_a_port_taken_by_somebody_else_is_exchanged_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    with LiveKitServer() as other:
-        taken = other.port
-        reserve = PortPair.reserve
-        first = [PortPair(taken, reserve()._token)]
-        monkeypatch.setattr(PortPair, "reserve", lambda: first.pop() if first else reserve())
-        with LiveKitServer() as livekit:
-            assert livekit.port != taken
-            assert status_of(livekit.http_url) == 200
-
-
-def test_overrides_reach_the_server_and_a_wrong_one_is_told_in_its_words() -> None:
-    with LiveKitServer(
-        config_overrides={"room": {"max_participants": 3}, "logging": {"json": True}}
-    ) as livekit:
-        assert '"level":"info"' in livekit.log_path.read_text()
-    with (
-        pytest.raises(ServerError, match="field nonsense not found"),
-        LiveKitServer(config_overrides={"nonsense": 1}),
-    ):
-        pass
-
-
-def test_the_named_server_comes_first_and_must_be_one(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("INGESTD_LIVEKIT_SERVER", "/bin/true")
-    assert find_server() == Path("/bin/true")
-    monkeypatch.setenv("INGESTD_LIVEKIT_SERVER", str(tmp_path))
-    with pytest.raises(ServerError, match=f"INGESTD_LIVEKIT_SERVER names {tmp_path}, which is not an exec"):
-        find_or_build_server()
-
-
-@pytest.fixture
-def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """No server, no Go, nothing cached; programs put into the directory returned are on PATH."""
-    monkeypatch.delenv("INGESTD_LIVEKIT_SERVER", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(livekit_binary, "_find_go", lambda: shutil.which("go"))
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    monkeypatch.setenv("PATH", str(programs))
-    return programs
-
-
-def test_with_no_server_and_no_go_it_says_what_to_do(bare_machine: Path) -> None:
-    with pytest.raises(ServerError) as refusal:
-        find_or_build_server()
-    for way in ("on PATH", "set INGESTD_LIVEKIT_SERVER", "install Go 1.26"):
-        assert way in str(refusal.value)
-
-
-def fake_go(programs: Path, script: str) -> None:
-    """Put a `go` on PATH."""
-    go = programs / "go"
-    go.write_text(f"#!/bin/bash\n{script}\n")
-    go.chmod(0o755)
-
-
-def test_it_is_built_once_and_then_found(bare_machine: Path, tmp_path: Path) -> None:
-    fake_go(
-        bare_machine,
-        '[[ $1 == install && $2 == *"@v1.13.5" ]] || exit 1\n'
-        'echo "#!/bin/bash" >$GOBIN/server && /bin/chmod +x $GOBIN/server',
-    )
-    abandoned = tmp_path / "cache" / "ingestd" / "build-by-somebody-killed"
-    abandoned.mkdir(parents=True)
-    said: list[str] = []
-    path = find_or_build_server(said.append)
-    assert path == tmp_path / "cache" / "ingestd" / "livekit-server-1.13.5"
-    assert re.match("building livekit-server 1.13.5 from source", said[0])
-    assert not abandoned.exists()
-    fake_go(bare_machine, "exit 1")
-    assert find_or_build_server(said.append) == path
-
-
-def test_a_failed_build_tells_what_go_said_and_leaves_nothing(bare_machine: Path, tmp_path: Path) -> None:
-    fake_go(bare_machine, "echo 'go: no such module' >&2; exit 1")
-    with pytest.raises(ServerError, match="go: no such module"):
-        find_or_build_server(lambda _: None)
-    assert [path.name for path in (tmp_path / "cache" / "ingestd").iterdir()] == ["livekit-server.lock"]

@@ -1,4 +1,4 @@
-"""Processes that the demo starts: their lines are read and logged, and they die when it does."""
+"""Child processes of the demo: their lines are read and logged, and they die with the demo."""
 
 import asyncio
 import contextlib
@@ -11,13 +11,13 @@ from ingestd.devserver.process import dying_with_us
 from ingestd.errors import IngestdError
 from ingestd.tasks import Tasks
 
-STOP_SECONDS = 8.0  # ingestd promises to leave within 5
+STOP_TIMEOUT_S = 8.0  # ingestd promises to leave within 5
 _TAIL_LINES = 15
 _MAX_LINE_BYTES = 1024 * 1024  # asyncio's own limit of 64 KiB may be less than a traceback in JSON
 
 
 class ChildError(IngestdError):
-    """A process left although it should not have."""
+    """A process that should go on has ended."""
 
 
 class ChildProcess:
@@ -33,7 +33,7 @@ class ChildProcess:
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
 
     async def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start it. The terminal's Ctrl-C does not reach it: it is ours to stop."""
+        """Start it in a new session: the terminal's Ctrl-C does not reach it."""
         self._process = await asyncio.create_subprocess_exec(
             *dying_with_us(command),
             stdin=DEVNULL,
@@ -46,13 +46,13 @@ class ChildProcess:
         self._tasks.start(f"read {self.name}", self._read(self._process))
 
     async def stop(self) -> None:
-        """Ask it to leave; end it when it does not. What it wrote has been read when this returns."""
+        """End it: SIGTERM, after STOP_TIMEOUT_S SIGKILL. When this returns, all its output has been read."""
         if self._process is None:
             return
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:
-            async with asyncio.timeout(STOP_SECONDS):
+            async with asyncio.timeout(STOP_TIMEOUT_S):
                 await self._ended.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
@@ -60,7 +60,7 @@ class ChildProcess:
             await self._ended.wait()
 
     async def failure(self) -> ChildError:
-        """Wait until it leaves by itself and return what to say about that."""
+        """Wait until it ends by itself; return the error that says so."""
         await self._ended.wait()
         assert self._process is not None
         return ChildError(f"{self.name} left with status {self._process.returncode}")
@@ -90,7 +90,7 @@ async def _each_line(stream: asyncio.StreamReader, use: Callable[[str], None]) -
     while True:
         try:
             line = await stream.readline()
-        except ValueError:  # longer than the limit: nobody needs all of it
+        except ValueError:  # longer than _MAX_LINE_BYTES
             continue
         if not line:
             return

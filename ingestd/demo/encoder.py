@@ -1,7 +1,7 @@
 """A live encoder: draws, encodes and pushes 30 pictures per second over TCP.
 
-It is a process of its own, `python -m ingestd.demo.encoder CODEC PORT`, as real encoders are, and says on
-standard output when it wrote which picture:
+A separate process, as real encoders are: `python -m ingestd.demo.encoder CODEC PORT`. It prints when it wrote
+which picture:
 
     connected 51234.100301
     0 51234.112345 20411        the picture's number, the time before its first byte was written, its bytes
@@ -21,22 +21,22 @@ from av.video.codeccontext import VideoCodecContext
 
 from ingestd.demo.numbered_picture import FPS, HEIGHT, WIDTH, TestPicture
 
-GOP = 2 * FPS
+GOP_PICTURES = 2 * FPS
 BITRATE_BPS = 1_500_000
-_CONNECT_SECONDS = 10.0
-_LATE_S = 0.5  # seconds; an encoder this far behind lets pictures go instead of catching up
+_CONNECT_TIMEOUT_S = 10.0
+_MAX_LATE_S = 0.5  # an encoder that is later than this skips pictures instead of catching up
 
 _REALTIME = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "auto-alt-ref": "0"}
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How PyAV makes it and what it travels in."""
+    """A codec: PyAV's encoder for it, and its container."""
 
     title: str
     encoder: str
     options: dict[str, str]
-    fourcc: bytes | None  # of IVF; None: an Annex-B byte stream
+    fourcc: bytes | None  # in IVF; None: an Annex B byte stream
 
 
 CODECS = {
@@ -58,17 +58,17 @@ CODECS = {
 
 
 def ivf_file_header(fourcc: bytes) -> bytes:
-    """What an IVF stream of the test picture begins with; it does not know how many pictures will come."""
+    """Return the IVF file header of a stream of the test picture; its number of frames is 0, unknown."""
     return struct.pack("<4sHH4sHHIIII", b"DKIF", 0, 32, fourcc, WIDTH, HEIGHT, FPS, 1, 0, 0)
 
 
 def ivf_frame_header(size: int, pts: int) -> bytes:
-    """What comes before each picture of ``size`` bytes."""
+    """Return the IVF frame header of a picture of ``size`` bytes; ``pts`` counts pictures."""
     return struct.pack("<Iq", size, pts)
 
 
 class Encoder:
-    """Encodes the test picture; what it returns can be written to a socket as it is."""
+    """Encodes the test picture into bytes that can be written to a socket as they are."""
 
     def __init__(self, codec: Codec) -> None:
         self._picture = TestPicture()
@@ -77,7 +77,7 @@ class Encoder:
         assert isinstance(encoder, VideoCodecContext)
         encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         encoder.framerate, encoder.time_base = Fraction(FPS), Fraction(1, FPS)
-        encoder.gop_size, encoder.max_b_frames = GOP, 0
+        encoder.gop_size, encoder.max_b_frames = GOP_PICTURES, 0
         encoder.bit_rate = encoder.bit_rate_tolerance = BITRATE_BPS
         encoder.thread_count = 1
         encoder.options = codec.options
@@ -85,11 +85,11 @@ class Encoder:
 
     @property
     def header(self) -> bytes:
-        """What goes before the first picture."""
+        """The bytes before the first picture."""
         return ivf_file_header(self._fourcc) if self._fourcc else b""
 
     def encode(self, number: int, now: float) -> Iterator[bytes]:
-        """Yield what is coded by now, one item per picture: with these options, picture ``number``."""
+        """Encode picture ``number`` of ``now`` (seconds since 1970); yield each coded picture."""
         frame = av.VideoFrame.from_ndarray(self._picture.draw(number, now), format="yuv420p")
         frame.pts, frame.time_base = number, Fraction(1, FPS)
         for packet in self._encoder.encode(frame):
@@ -108,7 +108,7 @@ def _stop(_number: int, _frame: object) -> None:
 def push(codec: Codec, port: int) -> None:
     """Push pictures in real time until the connection breaks."""
     encoder = Encoder(codec)
-    with socket.create_connection(("127.0.0.1", port), _CONNECT_SECONDS) as connection:
+    with socket.create_connection(("127.0.0.1", port), _CONNECT_TIMEOUT_S) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.settimeout(None)
         due = time.monotonic()
@@ -122,11 +122,11 @@ def push(codec: Codec, port: int) -> None:
                 connection.sendall(data)
                 written += 1
             drawn += 1
-            due = max(due + 1 / FPS, time.monotonic() - _LATE_S)
+            due = max(due + 1 / FPS, time.monotonic() - _MAX_LATE_S)
 
 
 def main() -> int:
-    """Push until SIGTERM; 1 and the reason on standard error where that fails."""
+    """Push until SIGTERM; return 1, with the reason on standard error, if that fails."""
     signal.signal(signal.SIGTERM, _stop)
     try:
         push(CODECS[sys.argv[1]], int(sys.argv[2]))

@@ -1,24 +1,24 @@
-"""What became of every picture: when it was written, and seen. Pure: times are arguments."""
+"""Delay, rate and losses of numbered pictures. Pure: the times of writes and sights are arguments."""
 
 from collections import deque
 from dataclasses import dataclass
 
-_WINDOW_S = 1.0  # seconds that the live figures look back
+_WINDOW_S = 1.0  # of the live figures
 _DELAYS_KEPT_PICTURES = 30 * 3600  # the percentiles at the end are of the last hour
 _WRITES_KEPT_PICTURES = 30 * 60  # a picture that comes a minute late is lost
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The last second."""
+    """Figures of the last second."""
 
     fps: float
-    bitrate: float  # bit/s
-    delay: float | None  # median, seconds
+    bitrate_bps: float
+    delay_s: float | None  # median
 
 
 class FrameStats:
-    """Matches what the encoder says it wrote with what the viewer says it saw, in any order.
+    """Matches the pictures that the encoder wrote with those that the viewer saw, in any order.
 
     Pictures are numbered from 0. A picture is lost when a later one was seen and it was not.
     """
@@ -91,8 +91,8 @@ class FrameStats:
         delays = [delay for _, delay, _ in self._recent if delay is not None]
         return Live(
             fps=len(self._recent) / window,
-            bitrate=8 * sum(size for _, _, size in self._recent) / window,
-            delay=percentile(delays, 50) if delays else None,
+            bitrate_bps=8 * sum(size for _, _, size in self._recent) / window,
+            delay_s=percentile(delays, 50) if delays else None,
         )
 
     def delay(self, percent: float) -> float | None:

@@ -1,4 +1,4 @@
-"""The test picture: colour bars, the time of day in large digits, the picture's number, a bar that moves."""
+"""Test picture: colour bars, the time of day in large digits, the picture's number, a moving bar."""
 
 import time
 
@@ -23,7 +23,7 @@ _BARS = (
 _BLACK, _WHITE, _GREY = 16, 235, 128
 _STRIP_PIXELS = 40  # rows at the bottom, in which the bar moves
 _BAR_PIXELS = 16
-_SECONDS_PER_TURN = 2
+_TURN_S = 2
 
 _GLYPH_WIDTH, _GLYPH_HEIGHT = 5, 7
 _GLYPHS = {  # one number per row, the highest of five bits to the left
@@ -54,7 +54,7 @@ class TestPicture:
         """Return picture ``number`` as I420, HEIGHT * 3 / 2 rows; ``now``: seconds since 1970."""
         picture = self._background.copy()
         luma = picture[:HEIGHT]
-        left = number * WIDTH // (FPS * _SECONDS_PER_TURN) % (WIDTH - _BAR_PIXELS)
+        left = number * WIDTH // (FPS * _TURN_S) % (WIDTH - _BAR_PIXELS)
         luma[HEIGHT - _STRIP_PIXELS :, left : left + _BAR_PIXELS] = _WHITE
         clock = time.strftime("%H:%M:%S", time.localtime(now)) + f".{int(now * 1000) % 1000:03}"
         write(luma, clock, top=120, scale=6)

@@ -1,4 +1,4 @@
-"""The demo from beginning to end: server, ingestd, viewer, encoder; figures; summary; nothing left behind."""
+"""The demo's course: starts server, ingestd, viewer and encoder, shows figures, stops all, sums up."""
 
 import asyncio
 import atexit
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from ingestd.demo.child_process import ChildProcess
-from ingestd.demo.encoder import BITRATE_BPS, CODECS, GOP
+from ingestd.demo.encoder import BITRATE_BPS, CODECS, GOP_PICTURES
 from ingestd.demo.frame_stats import FrameStats
 from ingestd.demo.numbered_picture import FPS, HEIGHT, WIDTH
 from ingestd.demo.screen import Screen
@@ -25,13 +25,12 @@ from ingestd.errors import ConfigError, IngestdError
 from ingestd.tasks import Tasks
 
 ROOM = "demo"
-READY_SECONDS = 30.0  # ingestd takes one; a busy machine may need a while
-FIRST_PICTURE_SECONDS = 45.0  # one or two, unless the machine is very busy
-STALL_SECONDS = 10.0  # five keyframes: nothing that mends itself takes as long
-REFRESH_SECONDS = 0.5
+READY_TIMEOUT_S = 30.0  # ingestd takes one; a busy machine may need a while
+FIRST_PICTURE_TIMEOUT_S = 45.0  # one or two, unless the machine is very busy
+STALL_S = 10.0  # five keyframes: nothing that mends itself takes as long
+REFRESH_INTERVAL_S = 0.5
 
-# The viewer is to show each picture as soon as it is decoded: what WebRTC would wait to smooth the network's
-# jitter is not ours to measure.
+# The viewer shows each picture as soon as it is decoded: WebRTC's wait against jitter is not measured.
 SHOW_AT_ONCE = {"room": {"playout_delay": {"enabled": True, "min": 0, "max": 1}}}
 
 CONFIG = """\
@@ -51,13 +50,13 @@ streams:
 """
 
 
-def tell(codec: str, seconds: float, interrupt: SignalHandling) -> int:
+def run_scenario(codec: str, seconds: float, interrupt: SignalHandling) -> int:
     """Run the demo; return its exit code."""
     if not (math.isfinite(seconds) and seconds >= 0):
         raise ConfigError(f"--seconds {seconds:g}: expected a number of seconds, or 0 for until Ctrl-C")
     try:
         code = Scenario(codec, seconds, Screen(), interrupt).run()
-    except BrokenPipeError:  # whoever read our output has had enough
+    except BrokenPipeError:  # the reader of our output has left
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - or Python fails to flush it at exit
         code = 1
     # The SDK's threads call into Python as long as they live; one that does so while the interpreter goes
@@ -73,24 +72,24 @@ def _leave_at_once(code: int) -> None:
 
 
 class Scenario:
-    """One run. What may fail raises IngestdError; what ends early ends here."""
+    """One run of the demo."""
 
     def __init__(self, codec: str, seconds: float, screen: Screen, interrupt: SignalHandling) -> None:
         self._codec = codec
         self._seconds = seconds
         self._screen = screen
         self._interrupt = interrupt
-        self._tally = FrameStats()
+        self._stats = FrameStats()
         self._error: BaseException | None = None
         self._daemon_log = ""
-        self._performance: asyncio.Task[None] | None = None
+        self._run: asyncio.Task[None] | None = None
         self._leaving = False
 
     def run(self) -> int:
-        """Set the stage, perform, clear it; then say what came of it."""
+        """Start everything, watch, stop everything, sum up; return the exit code."""
         title = CODECS[self._codec].title
         self._screen.say(f"A live {title} encoder → ingestd → LiveKit → a viewer, all on this machine.")
-        # A signal leaves each `with` below by its own door; what they hold is given back either way.
+        # A signal ends the `with` blocks below, and each of them cleans up.
         with contextlib.suppress(KeyboardInterrupt):
             try:
                 self._set_up()
@@ -109,35 +108,33 @@ class Scenario:
             with self._interrupt.breaks():
                 server.start()
             self._screen.step(f"LiveKit server: running at {server.url}")
-            asyncio.run(self._perform(server, Path(directory)))
+            asyncio.run(self._run_in_loop(server, Path(directory)))
 
-    async def _perform(self, server: LiveKitServer, directory: Path) -> None:
-        self._performance = asyncio.current_task()
+    async def _run_in_loop(self, server: LiveKitServer, directory: Path) -> None:
+        self._run = asyncio.current_task()
         tasks = Tasks(self._failed)
         with contextlib.suppress(asyncio.CancelledError):
             async with contextlib.AsyncExitStack() as stack:
                 stack.push_async_callback(tasks.close)
                 with self._interrupt.calls(self._leave):
                     try:
-                        await self._show(server, directory, tasks, stack)
+                        await self._start_all_and_watch(server, directory, tasks, stack)
                     finally:
                         self._leaving = True
                         self._screen.step("leaving the room and stopping everything")
 
     def _leave(self) -> None:
-        """Break the performance off; what is done to clean up after it is not broken off again."""
-        if not self._leaving and self._performance is not None:
+        """End the run early, once; the clean-up that follows is not interrupted."""
+        if not self._leaving and self._run is not None:
             self._leaving = True
-            self._performance.cancel()
+            self._run.cancel()
 
     def _failed(self, _task: str, error: BaseException) -> None:
         if not self._leaving:
             self._error = error
             self._leave()
 
-    # The performance, in order.
-
-    async def _show(
+    async def _start_all_and_watch(
         self, server: LiveKitServer, directory: Path, tasks: Tasks, stack: contextlib.AsyncExitStack
     ) -> None:
         tasks.start("server", _raise_when_gone(server))
@@ -145,7 +142,7 @@ class Scenario:
         first_picture = asyncio.Event()
 
         def seen(number: int, at: float) -> None:
-            self._tally.seen(number, at)
+            self._stats.seen(number, at)
             first_picture.set()
 
         _log_sdk_to(directory / "viewer.log")
@@ -163,16 +160,16 @@ class Scenario:
         tasks.start("encoder", _raise(encoder))
         self._screen.step(
             f"encoder: {WIDTH}x{HEIGHT}, {FPS} pictures/s, {BITRATE_BPS / 1e6:g} Mbit/s, "
-            f"a keyframe every {GOP / FPS:g} s, pushing to {address}"
+            f"a keyframe every {GOP_PICTURES / FPS:g} s, pushing to {address}"
         )
         try:
-            async with asyncio.timeout(FIRST_PICTURE_SECONDS):
+            async with asyncio.timeout(FIRST_PICTURE_TIMEOUT_S):
                 await first_picture.wait()
         except TimeoutError:
-            connected = "not connected" if self._tally.connected_at is None else "connected"
+            connected = "not connected" if self._stats.connected_at is None else "connected"
             raise IngestdError(
-                f"no picture within {FIRST_PICTURE_SECONDS:g} s; the encoder has {connected} "
-                f"and written {self._tally.pushed} pictures"
+                f"no picture within {FIRST_PICTURE_TIMEOUT_S:g} s; the encoder has {connected} "
+                f"and written {self._stats.pushed} pictures"
             ) from None
         await self._watch()
 
@@ -207,10 +204,10 @@ class Scenario:
         await daemon.start(command, _clean_environment())
         tasks.start("ingestd", _raise(daemon))
         try:
-            async with asyncio.timeout(READY_SECONDS):
+            async with asyncio.timeout(READY_TIMEOUT_S):
                 await ready.wait()
         except TimeoutError:
-            raise IngestdError(f"ingestd is not ready after {READY_SECONDS:g} s") from None
+            raise IngestdError(f"ingestd is not ready after {READY_TIMEOUT_S:g} s") from None
         self._screen.step(f"ingestd: ready; its log: {daemon.log}")
         page = said["status page"]
         self._screen.detail(f"status page  {page['url']}\nmetrics      {page['metrics']}")
@@ -219,42 +216,43 @@ class Scenario:
     def _encoder_said(self, line: str) -> None:
         match line.split():
             case ["connected", at]:
-                self._tally.connected_at = float(at)
+                self._stats.connected_at = float(at)
             case [number, at, size] if number.isdecimal():
-                self._tally.written(int(number), float(at), int(size))
+                self._stats.written(int(number), float(at), int(size))
 
     async def _watch(self) -> None:
         """Show the figures until the time is over."""
-        first = self._tally.first_seen
+        first = self._stats.first_seen
         assert first is not None
-        self._screen.step(f"first picture after {_ms(self._tally.time_to_first_picture)}")
+        self._screen.step(f"first picture after {_ms(self._stats.time_to_first_picture)}")
         until = first + self._seconds if self._seconds else math.inf
         while (now := time.monotonic()) < until:
-            await asyncio.sleep(min(REFRESH_SECONDS, until - now))
+            await asyncio.sleep(min(REFRESH_INTERVAL_S, until - now))
             now = time.monotonic()
-            if now - self._tally.last_seen > STALL_SECONDS:
-                raise IngestdError(f"no picture for {STALL_SECONDS:g} s")
-            live = self._tally.live(now)
+            if now - self._stats.last_seen > STALL_S:
+                raise IngestdError(f"no picture for {STALL_S:g} s")
+            live = self._stats.live(now)
             self._screen.live(
-                f"{live.fps:4.1f} pictures/s   {live.bitrate / 1e6:4.2f} Mbit/s   delay {_ms(live.delay)}   "
-                f"{self._tally.lost} lost   {_progress(now - first, self._seconds)}"
+                f"{live.fps:4.1f} pictures/s   {live.bitrate_bps / 1e6:4.2f} Mbit/s   "
+                f"delay {_ms(live.delay_s)}   {self._stats.lost} lost   "
+                f"{_progress(now - first, self._seconds)}"
             )
 
     def _conclude(self) -> int:
-        tally, error = self._tally, self._error
+        stats, error = self._stats, self._error
         if error is not None:
             self._screen.say(f"failed: {error or type(error).__name__}")
             if self._daemon_log:
                 self._screen.say("the end of ingestd's log:")
                 self._screen.detail("\n".join(_readable(line) for line in self._daemon_log.splitlines()))
-        if tally.first_seen is None:
+        if stats.first_seen is None:
             why = "stopped before a picture arrived" if error is None else "no picture arrived"
             self._screen.say(f"demo: {why}, 0 frames decoded")
             return 1
         self._screen.say(
-            f"demo: {tally.decoded} frames decoded in {tally.seconds:.1f} s, "
-            f"first picture after {_ms(tally.time_to_first_picture)}, "
-            f"delay p50 {_ms(tally.delay(50))} p99 {_ms(tally.delay(99))}, {tally.lost} lost"
+            f"demo: {stats.decoded} frames decoded in {stats.seconds:.1f} s, "
+            f"first picture after {_ms(stats.time_to_first_picture)}, "
+            f"delay p50 {_ms(stats.delay(50))} p99 {_ms(stats.delay(99))}, {stats.lost} lost"
         )
         return 0 if error is None else 1
 
@@ -276,7 +274,7 @@ async def _raise_when_gone(server: LiveKitServer) -> None:
 
 
 def _clean_environment() -> dict[str, str]:
-    """What is set there for another ingestd, or another server, is not for this one."""
+    """Return our environment without what configures ingestd or the SDK."""
     return {k: v for k, v in os.environ.items() if not k.startswith(("INGESTD_", "LIVEKIT_"))}
 
 

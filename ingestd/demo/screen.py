@@ -1,4 +1,4 @@
-"""What the demo prints: steps with the time they were reached at, and one line that renews itself."""
+"""Terminal output of the demo: steps with their time, and one line of live figures."""
 
 import shutil
 import sys
@@ -6,8 +6,7 @@ import textwrap
 import time
 from typing import TextIO
 
-# Where nothing can be printed over, a line every so often is enough.
-_LINE_SECONDS = 5.0
+_LINE_INTERVAL_S = 5.0  # between lines of figures where the output is no terminal
 
 
 class Screen:
@@ -17,7 +16,7 @@ class Screen:
         self._out = sys.stdout if out is None else out
         self._terminal = self._out.isatty()
         self._started = time.monotonic()
-        self._live_at = -_LINE_SECONDS
+        self._live_at = -_LINE_INTERVAL_S
         self._live_shown = False
 
     def say(self, text: str) -> None:
@@ -26,22 +25,22 @@ class Screen:
         self._write(text + "\n")
 
     def step(self, text: str) -> None:
-        """Print what has just been done, or is going on."""
+        """Print a step, with the seconds since the start."""
         self.say(f"{time.monotonic() - self._started:6.1f} s  {text}")
 
     def detail(self, text: str) -> None:
-        """Print something that belongs to the step before."""
+        """Print lines that belong to the step before, indented."""
         self.say(textwrap.indent(text.rstrip(), " " * 10))
 
     def live(self, text: str) -> None:
-        """Renew the line of figures; where it is no terminal, print one now and then."""
+        """Overwrite the line of figures on a terminal; elsewhere print one every _LINE_INTERVAL_S."""
         now = time.monotonic()
         text = f"{now - self._started:6.1f} s  {text}"
         if self._terminal:
             width = shutil.get_terminal_size().columns - 1
             self._write(f"\r{text[:width]}\x1b[K")
             self._live_shown = True
-        elif now - self._live_at >= _LINE_SECONDS:
+        elif now - self._live_at >= _LINE_INTERVAL_S:
             self._live_at = now
             self._write(text + "\n")
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and its like: end what is going on, once, and let the cleaning up be."""
+"""Handling of SIGINT, SIGTERM and SIGHUP: the first ends the current step, none interrupts the clean-up."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class SignalHandling:
-    """Holds the signals from its entry to its exit. Outside `breaks` and `calls` they are only remembered."""
+    """Handles the signals from entry to exit. Outside `breaks` and `calls` it only notes them (`asked`)."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -19,19 +19,19 @@ class SignalHandling:
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        """Take the signals over."""
+        """Install the handlers."""
         for number in _SIGNALS:
             self._before[number] = signal.signal(number, self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give them back."""
+        """Restore the handlers that were there before."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     @contextlib.contextmanager
     def breaks(self) -> Iterator[None]:
-        """Within: a blocking call, which a signal breaks off with KeyboardInterrupt."""
+        """Let a signal raise KeyboardInterrupt in a blocking call; raise it now if one came before."""
 
         def act() -> None:
             raise KeyboardInterrupt
@@ -43,7 +43,7 @@ class SignalHandling:
 
     @contextlib.contextmanager
     def calls(self, callback: Callable[[], None]) -> Iterator[None]:
-        """Within: the running event loop, in which a signal calls ``callback``."""
+        """Let a signal call ``callback`` in the running loop; call it now if one came before."""
         loop = asyncio.get_running_loop()
 
         def act() -> None:

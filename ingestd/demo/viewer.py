@@ -1,4 +1,4 @@
-"""A subscriber: joins the room, decodes, and says which picture it saw when."""
+"""Subscriber of the demo: joins the room, decodes, and tells which picture it saw when."""
 
 import asyncio
 import time
@@ -12,15 +12,15 @@ from livekit.rtc._proto import ffi_pb2, video_frame_pb2
 from ingestd.errors import IngestdError
 from ingestd.tasks import Tasks
 
-_CONNECT_SECONDS = 15.0
+_CONNECT_TIMEOUT_S = 15.0
 
 
 class ViewerError(IngestdError):
-    """The viewer could not join, or was thrown out."""
+    """The viewer could not join, or lost its connection."""
 
 
 class Viewer:
-    """``on_picture`` hears the number of each decoded picture and when it was there."""
+    """Calls ``on_picture`` with the number and the time.monotonic() of each decoded picture."""
 
     def __init__(self, tasks: Tasks, on_picture: Callable[[int, float], None]) -> None:
         self._tasks = tasks
@@ -33,13 +33,13 @@ class Viewer:
         self._streams: list[rtc.VideoStream] = []
 
     async def join(self, url: str, key: str, secret: str, room: str) -> None:
-        """Join ``room``; needs no right but to watch."""
+        """Join ``room`` with the right to subscribe only. Raises ViewerError."""
         grants = api.VideoGrants(room_join=True, room=room, can_publish=False, can_publish_data=False)
         token = api.AccessToken(key, secret).with_identity("viewer").with_grants(grants).to_jwt()
 
         async def connect() -> None:
             try:
-                options = rtc.RoomOptions(connect_timeout=_CONNECT_SECONDS)
+                options = rtc.RoomOptions(connect_timeout=_CONNECT_TIMEOUT_S)
                 await self._room.connect(url, token, options)
             except rtc.ConnectError as error:
                 raise ViewerError(f"the viewer cannot join the room: {error}") from error
@@ -49,12 +49,12 @@ class Viewer:
         await asyncio.shield(self._joining)
 
     async def failure(self) -> ViewerError:
-        """Wait until it is thrown out and return what to say about that."""
+        """Wait until the connection is lost; return the error that says so."""
         await self._gone.wait()
         return ViewerError("the viewer has lost the connection to the room")
 
     async def leave(self) -> None:
-        """Leave the room; the SDK aborts a process that ends without."""
+        """Leave the room; without this the SDK aborts the process at its end."""
         if self._joining is None:
             return
         await asyncio.wait([self._joining])

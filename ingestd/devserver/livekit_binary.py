@@ -1,4 +1,4 @@
-"""The program of a real LiveKit server: found, or built from source into the cache."""
+"""Finds the program of a LiveKit server, or builds it from source into the cache."""
 
 import contextlib
 import fcntl
@@ -18,8 +18,8 @@ GO_PACKAGE = f"github.com/livekit/livekit-server/cmd/server@v{VERSION}"
 
 ENVIRONMENT_VARIABLE = "INGESTD_LIVEKIT_SERVER"
 
-_BUILD_USUALLY_SECONDS = 90  # two cores, nothing cached, good network
-_PROGRESS_SECONDS = 5.0
+_BUILD_USUALLY_S = 90  # two cores, nothing cached, good network
+_PROGRESS_INTERVAL_S = 5.0
 
 
 class ServerError(IngestdError):
@@ -27,12 +27,15 @@ class ServerError(IngestdError):
 
 
 def say(message: str) -> None:
-    """Tell the user what is going on."""
+    """Print to standard error."""
     print(message, file=sys.stderr, flush=True)
 
 
 def find_server() -> Path | None:
-    """Look for a LiveKit server in the environment, on PATH and in the cache; build nothing."""
+    """Look for a LiveKit server in the environment, on PATH and in the cache.
+
+    Raises ServerError if the environment names what cannot be executed.
+    """
     if named := os.environ.get(ENVIRONMENT_VARIABLE):
         path = Path(named)
         if not _is_executable(path):
@@ -47,7 +50,8 @@ def find_server() -> Path | None:
 def find_or_build_server(progress: Callable[[str], None] = say) -> Path:
     """Return the path of a LiveKit server, building one into the cache when there is none.
 
-    ``progress`` is told what is going on while that takes long.
+    ``progress`` gets a line every few seconds while it builds. Raises ServerError if there is no server and
+    no Go, or the build fails.
     """
     if found := find_server():
         return found
@@ -62,7 +66,7 @@ def find_or_build_server(progress: Callable[[str], None] = say) -> Path:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with _exclusively(cache / "livekit-server.lock", progress):
-            if found := find_server():  # somebody else built it while we waited
+            if found := find_server():  # another process built it while we waited
                 return found
             return _build(go, cache, progress)
     except OSError as error:
@@ -86,7 +90,7 @@ def _find_go() -> Path | None:
 
 @contextlib.contextmanager
 def _exclusively(lock: Path, progress: Callable[[str], None]) -> Iterator[None]:
-    """Hold ``lock``, waiting for other processes; the kernel lets go of it when a holder dies."""
+    """Hold ``lock``, waiting for other processes; the kernel releases it when its holder dies."""
     with lock.open("w") as handle:
         said = 0.0
         while True:
@@ -94,7 +98,7 @@ def _exclusively(lock: Path, progress: Callable[[str], None]) -> Iterator[None]:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if time.monotonic() - said >= _PROGRESS_SECONDS:
+                if time.monotonic() - said >= _PROGRESS_INTERVAL_S:
                     said = time.monotonic()
                     progress("another process is building the LiveKit server; waiting for it")
                 time.sleep(0.2)
@@ -107,16 +111,14 @@ def _build(go: Path, cache: Path, progress: Callable[[str], None]) -> Path:
         shutil.rmtree(abandoned, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="build-", dir=cache) as directory:
         log = Path(directory, "go.log")
-        progress(
-            f"building livekit-server {VERSION} from source, once (usually about {_BUILD_USUALLY_SECONDS} s)"
-        )
+        progress(f"building livekit-server {VERSION} from source, once (usually about {_BUILD_USUALLY_S} s)")
         started = said = time.monotonic()
         with log.open("wb") as output:
             process = spawn([str(go), "install", GO_PACKAGE], output, {**os.environ, "GOBIN": directory})
         try:
             while (status := process.poll()) is None:
                 time.sleep(0.1)
-                if time.monotonic() - said >= _PROGRESS_SECONDS:
+                if time.monotonic() - said >= _PROGRESS_INTERVAL_S:
                     said = time.monotonic()
                     progress(f"  … still building livekit-server, {said - started:.0f} s")
         finally:

@@ -1,4 +1,4 @@
-"""A real LiveKit server for the demo and the tests, run on loopback."""
+"""LiveKit server on loopback, for the demo, the tests and the benchmarks."""
 
 import http.client
 import os
@@ -18,9 +18,9 @@ from ingestd.devserver.livekit_binary import ServerError, find_or_build_server, 
 from ingestd.devserver.port_pair import PortPair, listens
 from ingestd.devserver.process import end, spawn, tail
 
-_READY_SECONDS = 15.0  # it takes 0.3 s on an idle machine; a loaded one may need a while
-_DRAIN_SECONDS = 0.3  # first SIGTERM: it waits for rooms to empty; second: it leaves at once
-_STOP_SECONDS = 3.0
+_READY_TIMEOUT_S = 15.0  # it takes 0.3 s on an idle machine
+_DRAIN_TIMEOUT_S = 0.3  # first SIGTERM: it waits for rooms to empty; second: it leaves at once
+_STOP_TIMEOUT_S = 3.0
 _START_ATTEMPTS = 5  # a port can be taken between our look and the server's bind
 _DISCARD_PORT = 9  # RFC 863; closed nearly everywhere
 
@@ -29,7 +29,7 @@ _SERVER_ENVIRONMENT = frozenset({"NODE_IP", "UDP_PORT", "REDIS_HOST", "REDIS_PAS
 
 
 class LiveKitServer:
-    """A LiveKit server on loopback, on ports and with keys of its own; dies with this process.
+    """A LiveKit server on loopback, on its own ports and with its own keys; dies with this process.
 
     Use it as a context manager, or call ``start`` and ``close``. ``kill`` or ``stop`` followed by
     ``start`` brings it back on the same ports and with the same keys, as a server that restarts would.
@@ -64,7 +64,7 @@ class LiveKitServer:
         self.api_secret = secrets.token_hex(24)  # the server asks for 32 characters or more
 
     def __enter__(self) -> Self:
-        """Start it; it answers when this returns."""
+        """Start it; it answers when this returns. Raises ServerError."""
         try:
             self.start()
         except BaseException:
@@ -109,7 +109,7 @@ class LiveKitServer:
         return self._process.pid
 
     def start(self) -> None:
-        """Start it, or start it again; it answers when this returns."""
+        """Start it, or start it again; it answers when this returns. Raises ServerError."""
         assert not self.running, "already running"
         if self._binary is None:
             self._binary = find_or_build_server(self._progress)
@@ -126,16 +126,16 @@ class LiveKitServer:
                 time.sleep(0.2)
 
     def kill(self) -> None:
-        """End it without warning, as a crash would."""
+        """End it with SIGKILL, as a crash would."""
         if self._process is not None:
             end(self._process)
             self._process = None
 
     def stop(self) -> None:
-        """Ask it to leave, insist, and then end it."""
+        """End it: SIGTERM, SIGTERM again, SIGKILL."""
         if self._process is None:
             return
-        for patience in (_DRAIN_SECONDS, _STOP_SECONDS):
+        for patience in (_DRAIN_TIMEOUT_S, _STOP_TIMEOUT_S):
             self._process.send_signal(signal.SIGTERM)
             try:
                 self._process.wait(patience)
@@ -161,7 +161,7 @@ class LiveKitServer:
             "node_ip": self._node_ip,
             "tcp_port": self.rtc_port,
             "udp_port": self.rtc_port,
-            # It hands these to its peers, by default a public one: nobody needs to know of a test.
+            # It hands these to its peers, and by default public ones, which must not hear of a test.
             "stun_servers": [f"127.0.0.1:{_DISCARD_PORT}"],
         }
         if self._node_ip == "127.0.0.1":
@@ -189,8 +189,8 @@ class LiveKitServer:
         written_before = self.log_path.stat().st_size if self.log_path.exists() else 0
         with self.log_path.open("ab") as log:
             self._process = spawn([str(self._binary), "--config", str(config)], log, environment)
-        deadline = time.monotonic() + _READY_SECONDS
-        # Both: whoever else holds the port may answer while ours is about to find it taken.
+        deadline = time.monotonic() + _READY_TIMEOUT_S
+        # Both: another process that holds the port may answer while ours is about to find it taken.
         while not (listens(self._process.pid, self.port) and self._answers()):
             if (status := self._process.poll()) is not None:
                 said = tail(self.log_path, written_before)
@@ -202,7 +202,7 @@ class LiveKitServer:
                 said = tail(self.log_path, written_before)
                 self.kill()
                 raise ServerError(
-                    f"the LiveKit server did not answer in {_READY_SECONDS:.0f} s. It said:\n{said}"
+                    f"the LiveKit server did not answer in {_READY_TIMEOUT_S:.0f} s. It said:\n{said}"
                 )
             time.sleep(0.02)
 
@@ -218,7 +218,7 @@ class LiveKitServer:
 
 
 class _PortTakenError(Exception):
-    """Somebody took the port between our look and the server's bind."""
+    """Another process took the port between our look and the server's bind."""
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Two neighbouring ports for a server, kept from everybody else who chooses ports this way."""
+"""Reservation of two neighbouring ports for a server, across processes."""
 
 import contextlib
 import os
@@ -15,8 +15,8 @@ _PORT_ATTEMPTS = 200
 class PortPair:
     """Two neighbouring ports that no other process using this class will choose while we hold them.
 
-    They lie below the range from which the kernel gives ports to everybody else's port 0. The token is
-    an abstract unix socket: it lives in the same network namespace as the ports and dies with its owner.
+    They lie below the range from which the kernel serves binds to port 0. The reservation is an abstract unix
+    socket: it lives in the same network namespace as the ports, and dies with its owner.
     """
 
     def __init__(self, first: int, token: socket.socket) -> None:
@@ -26,7 +26,7 @@ class PortPair:
     @classmethod
     def reserve(cls) -> Self:
         """Choose a free pair. Raises ServerError where none is found."""
-        choice = secrets.SystemRandom()  # not `random`, which tests seed: they would all choose the same
+        choice = secrets.SystemRandom()  # not `random`, which tests seed: all would choose the same
         for _ in range(_PORT_ATTEMPTS):
             first = choice.randrange(*_private_ports(), 2)
             token = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -41,7 +41,7 @@ class PortPair:
         raise ServerError("found no free ports for the LiveKit server")
 
     def release(self) -> None:
-        """Let others choose them."""
+        """Give the ports back."""
         self._token.close()
 
 
@@ -50,7 +50,7 @@ def _private_ports() -> tuple[int, int]:
         low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     except (OSError, ValueError, IndexError):
         low = 32768
-    stop = low if low >= 12000 else 65534  # somebody widened the range downwards: compete with it
+    stop = low if low >= 12000 else 65534  # the range was widened downwards: compete with it
     return (10000, stop - stop % 2)
 
 

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingestd.demo.encoder import CODECS, GOP, Encoder, ivf_file_header, ivf_frame_header
+from ingestd.demo.encoder import CODECS, GOP_PICTURES, Encoder, ivf_file_header, ivf_frame_header
 from ingestd.demo.numbered_picture import FPS, HEIGHT, WIDTH
 from ingestd.media.access_unit import AccessUnit
 from ingestd.media.demuxer import Demuxer
@@ -24,15 +24,15 @@ def test_each_picture_is_coded_at_once_and_understood_by_the_daemon(codec: str) 
 
     def units() -> Iterator[AccessUnit]:
         yield from demuxer.feed(encoder.header)
-        for number in range(GOP + 2):
+        for number in range(GOP_PICTURES + 2):
             coded = list(encoder.encode(number, now=number / FPS))
             assert len(coded) == 1, "an encoder that waits for later pictures is not live"
             yield from demuxer.feed(coded[0])
         yield from demuxer.eof()
 
     read = list(units())
-    assert len(read) == GOP + 2
-    assert [number for number, unit in enumerate(read) if unit.keyframe] == [0, GOP]
+    assert len(read) == GOP_PICTURES + 2
+    assert [number for number, unit in enumerate(read) if unit.keyframe] == [0, GOP_PICTURES]
     info = read[0].info
     assert info is not None
     assert (info.codec, info.width, info.height) == (codec, WIDTH, HEIGHT)

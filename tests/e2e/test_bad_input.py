@@ -57,7 +57,7 @@ def huge_nal_unit() -> bytes:
 def test_bad_input_is_counted_and_said_and_the_next_encoder_is_served(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, make: Callable[[], bytes], words: list[str]
 ) -> None:
-    video = encode("h264", frames=150, gop=60, size=(160, 120))
+    video = encode("h264", frames=90, gop=30, size=(160, 120))
     with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
         memory = daemon.peak_memory()
 
@@ -80,7 +80,7 @@ def test_a_stream_without_parameter_sets_is_held_back_and_said_once(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
     headless = encode("h264", frames=120, gop=30, size=(160, 120), repeat_headers=False, seed=1)
-    video = encode("h264", frames=150, gop=60, size=(160, 120), seed=2)
+    video = encode("h264", frames=90, gop=30, size=(160, 120), seed=2)
     with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port(), headless) as encoder:
             warning = daemon.wait_for_problem("repeat-headers=1", "config-interval=-1")
@@ -150,7 +150,7 @@ def test_h265_after_h264_takes_the_track_away_until_it_can_be_published_again(
 ) -> None:
     before = encode("h264", frames=90, gop=30, size=(160, 120), seed=1)
     h265 = encode("h265", frames=90, gop=30, size=(160, 120), seed=2)
-    after = encode("h264", frames=150, gop=60, size=(160, 120), seed=3)
+    after = encode("h264", frames=90, gop=30, size=(160, 120), seed=3)
     with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port(), before) as first:
             first.wait()

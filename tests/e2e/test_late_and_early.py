@@ -28,6 +28,7 @@ def stalled(seconds: float, at: int) -> Callable[[EncodedStream], Iterator[Write
     return writes
 
 
+@pytest.mark.alone
 def test_a_stall_shorter_than_the_backlog_allowed_costs_no_picture(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
@@ -40,6 +41,7 @@ def test_a_stall_shorter_than_the_backlog_allowed_costs_no_picture(
         assert daemon.metrics().total("ingestd_frames_dropped_total", reason="backlog") == 0
 
 
+@pytest.mark.alone
 def test_behind_a_long_stall_the_newest_gop_is_shown_and_the_rest_is_counted(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
@@ -82,10 +84,11 @@ def test_a_file_is_shown_at_its_own_pace_and_whole(
         assert metrics.total("ingestd_frames_submitted_total") == len(video.access_units)
 
 
+@pytest.mark.alone
 def test_where_replays_are_for_the_start_only_nobody_sees_the_stream_jump(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
-    video = encode("h264", frames=240, fps=30, gop=150, size=(160, 120))
+    video = encode("h264", frames=270, fps=30, gop=180, size=(160, 120))
     with (
         run_daemon(stream("cam", room, replay="start")) as daemon,
         Viewer(livekit, room, "early") as early,
@@ -97,7 +100,7 @@ def test_where_replays_are_for_the_start_only_nobody_sees_the_stream_jump(
             first = late.wait_for_first_picture(timeout=PATIENCE_S)
             encoder.wait()
             early.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
-            assert first.hash == encoder.pushed[150].hash
+            assert first.hash == encoder.pushed[180].hash
         positions = {name: number for number, name in enumerate(video.reference_hashes)}
         watched = [positions[p.hash] for p in early.pictures() if p.at > encoder.pushed[105].at]
         assert watched == sorted(watched)

@@ -82,7 +82,7 @@ def test_an_encoder_that_left_is_not_up(run_daemon: RunDaemon, livekit: LiveKitS
 def test_readiness_follows_the_room_and_health_does_not(
     own_livekit: LiveKitServer, tmp_path: Path, room: str
 ) -> None:
-    video = encode("h264", frames=3000, fps=15, gop=30, size=(160, 120))
+    video = encode("h264", frames=600, fps=5, gop=10, size=(160, 120))
     own_livekit.kill()
     with Daemon(own_livekit, tmp_path, stream("cam", room)) as daemon:
         assert daemon.get("/readyz")[0] == 200, "its source is open, and no encoder asks for a room"

@@ -83,6 +83,7 @@ def stalled(number: int) -> bool:
     return number > LEARNING and number % EVERY == 0
 
 
+@pytest.mark.alone
 @pytest.mark.skipif(UNAVAILABLE is not None, reason=str(UNAVAILABLE))
 async def test_pictures_cut_by_a_network_leave_whole_and_with_their_last_byte() -> None:
     failures: list[str] = []

@@ -87,6 +87,7 @@ async def test_from_a_description_to_pictures_sent_to_the_end(
     await tracks_become(livekit, room, {"cam": []})
 
 
+@pytest.mark.alone
 async def test_what_webrtc_takes_and_does_not_encode_is_told_as_lost(
     joined: rtc.Room, publication: TrackKeeper, stream: Stream
 ) -> None:
@@ -103,6 +104,7 @@ async def test_what_webrtc_takes_and_does_not_encode_is_told_as_lost(
     assert stream.lost < 30
 
 
+@pytest.mark.alone
 async def test_a_track_that_falls_silent_is_noticed_within_3_s_and_published_anew(
     livekit: LiveKitServer, room: str, joined: rtc.Room, publication: TrackKeeper, stream: Stream
 ) -> None:

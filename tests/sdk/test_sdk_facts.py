@@ -176,6 +176,7 @@ async def test_only_the_statistics_tell_which_codec_was_negotiated(
         assert pinned.publication.mime_type == ""
 
 
+@pytest.mark.alone
 async def test_what_is_handed_over_before_the_first_feedback_is_lost(
     livekit: LiveKitServer, room: str, video: EncodedStream
 ) -> None:
@@ -189,6 +190,7 @@ async def test_what_is_handed_over_before_the_first_feedback_is_lost(
         assert await pinned.settled_frames_encoded() < pinned.handed
 
 
+@pytest.mark.alone
 async def test_feedback_marks_that_the_encoder_runs(
     livekit: LiveKitServer, room: str, video: EncodedStream
 ) -> None:
@@ -197,6 +199,7 @@ async def test_feedback_marks_that_the_encoder_runs(
         assert await pinned.hands_over_without_loss(range(10), spacing=0.02)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("codec", ["h264", "vp8", "vp9", "av1"])
 async def test_spaced_hand_overs_are_not_lost(livekit: LiveKitServer, room: str, codec: str) -> None:
     video = encode(codec, frames=BURST, gop=BURST, size=(160, 120))
@@ -205,6 +208,7 @@ async def test_spaced_hand_overs_are_not_lost(livekit: LiveKitServer, room: str,
         assert await pinned.hands_over_without_loss(range(BURST), spacing=SPACING)
 
 
+@pytest.mark.alone
 async def test_a_burst_is_accepted_and_lost_and_nothing_passes_until_the_keyframe_asked_for(
     livekit: LiveKitServer, room: str, video: EncodedStream
 ) -> None:

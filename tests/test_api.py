@@ -141,7 +141,7 @@ async def test_the_application_hears_what_webrtc_wants_and_may_submit_at_once() 
     camera.submit(keyframe)
     track(camera).publish()
     await eventually(lambda: at_rest(camera), "come to rest")
-    track(camera).wishes.append(Feedback(True, 1_200_000, 17.0))
+    track(camera).wishes.append(Feedback(True, 1_200_000))
     camera.submit(delta)
     await eventually(lambda: track(camera).taken[-1:] == [again.data], "hand over the keyframe it asked for")
     assert heard == ["keyframe", (1_200_000, 25.0)]
@@ -168,7 +168,7 @@ async def test_what_comes_faster_than_real_time_is_paced_and_the_application_tol
 async def test_wishes_that_nobody_listens_to_are_counted_as_dropped(cam: Publication) -> None:
     cam.submit(access_units(VIDEO)[0])
     track(cam).publish()
-    track(cam).wishes.append(Feedback(True, None, None))
+    track(cam).wishes.append(Feedback(True, None))
     await eventually(lambda: cam.figures().feedback_messages["keyframe"]["dropped"] == 1, "drop the wish")
 
 

@@ -437,7 +437,7 @@ async def test_an_encoder_hears_what_webrtc_wants_and_so_does_the_next(
     first = Encoder(stream)
     first.send(H264.container)
     track(stream).publish()
-    track(stream).wishes.append(Feedback(True, 1_200_000, 17.0))
+    track(stream).wishes.append(Feedback(True, 1_200_000))
     await eventually(lambda: len(first.transport.lines) == 2, "tell the encoder")
     keyframe, rate = first.transport.lines
     assert keyframe == {"type": "keyframe", "at_us": keyframe["at_us"]}
@@ -461,7 +461,7 @@ async def test_what_the_link_of_a_lost_track_carried_is_told_to_nobody(
     first = Encoder(stream)
     first.send(H264.container)
     track(stream).publish()
-    track(stream).wishes.append(Feedback(False, 1_200_000, 17.0))
+    track(stream).wishes.append(Feedback(False, 1_200_000))
     await eventually(lambda: first.transport.lines, "tell the encoder")
     first.leave()
 

@@ -9,7 +9,15 @@ from livekit import api
 LIFETIME = timedelta(hours=1)
 
 
-def mint(*, key: str, secret: str, room: str, identity: str, hidden: bool | None = None) -> str:
+def mint(
+    *,
+    key: str,
+    secret: str,
+    room: str,
+    identity: str,
+    hidden: bool | None = None,
+    lifetime: timedelta = LIFETIME,
+) -> str:
     """Return a token that lets ``identity`` join ``room`` and publish there, and nothing else.
 
     Other participants do not see one who is ``hidden``.
@@ -22,7 +30,7 @@ def mint(*, key: str, secret: str, room: str, identity: str, hidden: bool | None
         can_publish_data=False,
         hidden=hidden,
     )
-    token = api.AccessToken(key, secret).with_identity(identity).with_ttl(LIFETIME).with_grants(grants)
+    token = api.AccessToken(key, secret).with_identity(identity).with_ttl(lifetime).with_grants(grants)
     with warnings.catch_warnings():
         # Of a short secret, which the configuration's own warning has named, at every token.
         warnings.simplefilter("ignore", UserWarning)

@@ -45,7 +45,7 @@ class Track:
         return True
 
     def take_feedback(self) -> Feedback:
-        return self.wishes.pop(0) if self.wishes else Feedback(False, None, None)
+        return self.wishes.pop(0) if self.wishes else Feedback(False, None)
 
     def lose(self) -> None:
         """The room is gone, and the track with it."""

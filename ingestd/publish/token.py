@@ -1,11 +1,11 @@
-"""Access tokens, minted from the API key and secret."""
+"""LiveKit access tokens, minted from the API key and secret."""
 
 import warnings
 from datetime import timedelta
 
 from livekit import api
 
-# The server renews the token of a participant who is connected; this one must only outlive the way there.
+# The server renews the token of a participant who is connected; this one is for joining only.
 LIFETIME = timedelta(hours=1)
 
 
@@ -32,6 +32,6 @@ def mint(
     )
     token = api.AccessToken(key, secret).with_identity(identity).with_ttl(lifetime).with_grants(grants)
     with warnings.catch_warnings():
-        # Of a short secret, which the configuration's own warning has named, at every token.
+        # It would warn of a short secret at every token; the configuration's own warning has done so.
         warnings.simplefilter("ignore", UserWarning)
         return token.to_jwt()

@@ -64,11 +64,11 @@ class Track:
 
     def take_feedback(self) -> Feedback:
         self._used_at = time.monotonic()
-        return self._feedback.pop(0) if self._feedback else Feedback(False, None, None)
+        return self._feedback.pop(0) if self._feedback else Feedback(False, None)
 
     def ask(self, *, keyframe: bool = False, bitrate_bps: int | None = None) -> None:
         """Have WebRTC ask for a keyframe, or for another bitrate."""
-        self._feedback.append(Feedback(keyframe, bitrate_bps, None))
+        self._feedback.append(Feedback(keyframe, bitrate_bps))
 
     def lose(self) -> None:
         """The room is gone, and the track with it."""

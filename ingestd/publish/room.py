@@ -209,7 +209,9 @@ class RoomConnection:
                 if reason == "duplicate_identity":
                     await self._give_way()
                 delay_s = (after_removal if reason == "participant_removed" else backoff).next()
-                self._log.warning("room not joined; trying again", error=str(error), seconds=round(delay_s, 1))
+                self._log.warning(
+                    "room not joined; trying again", error=str(error), seconds=round(delay_s, 1)
+                )
                 await asyncio.sleep(delay_s)
 
     async def _give_way(self) -> None:

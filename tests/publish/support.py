@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 from livekit import api, rtc
@@ -134,6 +135,16 @@ class Publisher:
         """WebRTC takes pictures from now on, and encodes none of them: no track belongs to this source."""
         assert self._source is not None
         self._source.source = rtc.EncodedVideoSource(160, 120)
+
+
+def outbound(*, encoded: int = 0, sent: int = 0, target_bps: float = 0.0, codec_id: str = "") -> Any:
+    """An entry of WebRTC's statistics, as the SDK gives it, counted now."""
+    rtp = SimpleNamespace(
+        outbound=SimpleNamespace(frames_encoded=encoded, frames_sent=sent, target_bitrate=target_bps),
+        stream=SimpleNamespace(codec_id=codec_id),
+        rtc=SimpleNamespace(timestamp=time.time_ns() // 1000),
+    )
+    return SimpleNamespace(WhichOneof=lambda _: "outbound_rtp", outbound_rtp=rtp)
 
 
 async def tracks(server: LiveKitServer, room: str) -> dict[str, list[str]]:

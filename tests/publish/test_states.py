@@ -1,7 +1,6 @@
 """The state tables: a track and a room connection that the test plays reach every cell."""
 
 import asyncio
-import time
 from enum import Enum
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,7 +16,7 @@ from ingestd.publish.states import ROOM, TABLES, TRACK, RoomEvent, RoomState, Tr
 from ingestd.publish.track import PublishedTrack, TrackOptions
 from ingestd.publish.track_keeper import TrackKeeper
 from ingestd.tasks import Tasks
-from tests.publish.support import OPTIONS, Stream, address, info, own_tasks
+from tests.publish.support import OPTIONS, Stream, address, info, outbound, own_tasks
 from tests.support.wait import eventually
 
 Table = dict[Any, dict[Any, Any]]
@@ -62,10 +61,7 @@ class Track:
         if self.broken:
             raise RuntimeError("the transport is closed")
         await self.negotiated.wait()
-        outbound = SimpleNamespace(frames_encoded=self.frames_encoded, frames_sent=0, target_bitrate=0.0)
-        stream, stamp = SimpleNamespace(codec_id=""), SimpleNamespace(timestamp=time.time_ns() // 1000)
-        rtp = SimpleNamespace(outbound=outbound, stream=stream, rtc=stamp)
-        return [SimpleNamespace(WhichOneof=lambda _: "outbound_rtp", outbound_rtp=rtp)]
+        return [outbound(encoded=self.frames_encoded)]
 
 
 class PlayedTrack:

@@ -22,10 +22,11 @@ from ingestd.publish.join_limiter import next_turn
 from ingestd.publish.room_errors import lost, not_joined
 from ingestd.publish.sdk.event_filter import wake_for_own_events
 from ingestd.publish.server_queries import identity_taken_by
-from ingestd.publish.states import ROOM, RoomEvent, RoomState, after
+from ingestd.publish.states import ROOM, RoomEvent, RoomState
 from ingestd.publish.token import LIFETIME, mint
 from ingestd.publish.track_keeper import TrackKeeper
 from ingestd.redact import without_credentials
+from ingestd.state_table import after
 from ingestd.tasks import Tasks, outcome
 
 logger = structlog.get_logger("ingestd.publish")

@@ -1,15 +1,8 @@
-"""State tables of a track and of a room connection: their states, their events, and what follows from each.
-
-An event without a cell in the row of a state cannot happen there: it is a defect of ours, and `after` raises.
-A cell that holds the state of its own row says that the event may happen and leaves the state as it is.
-"""
+"""States of a track and of a room connection: their events, and what follows from each (`state_table`)."""
 
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, TypeVar
-
-StateT = TypeVar("StateT")
-EventT = TypeVar("EventT")
+from typing import Any
 
 
 class TrackState(Enum):
@@ -165,11 +158,3 @@ TABLES: list[tuple[str, Mapping[Any, Mapping[Any, Any]]]] = [
     ("Room: whether the participant is in it (`ingestd/publish/states.py`)", ROOM),
     ("Track: how far it has come in the room (`ingestd/publish/states.py`)", TRACK),
 ]
-
-
-def after(table: Mapping[StateT, Mapping[EventT, StateT]], state: StateT, event: EventT) -> StateT:
-    """Return the state that ``event`` leads to; AssertionError where it has no cell."""
-    row = table[state]
-    if event not in row:
-        raise AssertionError(f"{event} cannot happen in {state}")
-    return row[event]

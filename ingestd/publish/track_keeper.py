@@ -20,8 +20,9 @@ from ingestd.media.access_unit import FrameMetadata, StreamInfo
 from ingestd.publish.encoder_watch import EncoderWatch
 from ingestd.publish.send_stats import SendStats, Statistics, read
 from ingestd.publish.server_queries import answers
-from ingestd.publish.states import TRACK, TrackEvent, TrackState, after
+from ingestd.publish.states import TRACK, TrackEvent, TrackState
 from ingestd.publish.track import CODECS, PublishedTrack, TrackOptions, publish, withdraw
+from ingestd.state_table import after
 from ingestd.tasks import Tasks, outcome
 
 logger = structlog.get_logger("ingestd.publish")

@@ -12,9 +12,10 @@ from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import StreamInfo
 from ingestd.publish.room import RoomAddress, RoomConnection, RoomPolicy, connect
-from ingestd.publish.states import ROOM, TABLES, TRACK, RoomEvent, RoomState, TrackEvent, TrackState, after
+from ingestd.publish.states import ROOM, TABLES, TRACK, RoomEvent, RoomState, TrackEvent, TrackState
 from ingestd.publish.track import PublishedTrack, TrackOptions
 from ingestd.publish.track_keeper import TrackKeeper
+from ingestd.state_table import after
 from ingestd.tasks import Tasks
 from tests.publish.support import OPTIONS, Stream, address, info, outbound, own_tasks
 from tests.support.wait import eventually

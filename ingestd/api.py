@@ -1,4 +1,4 @@
-"""For applications that have access units already: into a room with the guarantees of the daemon."""
+"""The Python API: an application publishes access units of its own, with the guarantees of the daemon."""
 
 import asyncio
 import time
@@ -8,18 +8,21 @@ from dataclasses import dataclass, replace
 import structlog
 
 from ingestd.config import publication
-from ingestd.control.messages import Message, Result, Tell
+from ingestd.control.messages import Message, OnResult, Result
 from ingestd.delivery.accounting import Drop
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.replays import Replay
+from ingestd.diagnose.explain import explained
 from ingestd.errors import StreamError
 from ingestd.media.access_unit import Codec
 from ingestd.media.formats.framed import FramedReader
 from ingestd.observe.figures import StreamFigures
-from ingestd.pipeline import TrackPipeline
+from ingestd.pipeline import Track
 from ingestd.publish.room import RoomAddress, RoomConnection
 from ingestd.publish.track import TrackOptions
+from ingestd.publish.track_keeper import TrackKeeper, TrackListener
 from ingestd.tasks import Tasks, outcome
+from ingestd.wiring import build_pipeline
 
 logger = structlog.get_logger("ingestd.api")
 
@@ -40,17 +43,17 @@ class AccessUnit:
 class Publication:
     """One track in a LiveKit room, kept there until `close`: rooms that are lost are joined again for ever.
 
-    Everything is to be called on the thread of the running event loop. ``max_bitrate`` is in bit/s, 10,000
+    Call everything on the thread of the running event loop. ``max_bitrate`` is in bit/s, 10,000
     to 1,000,000,000; ``max_framerate`` in pictures per second, 1 to 240; ``max_backlog`` in seconds, 0.02 to
     30: what has waited longer makes way for a newer keyframe. ``replay`` is ``"always"``, ``"start"`` or
-    ``"never"``: when the GOP may be handed over again, see docs/configuration.md. ``identity`` is the
+    ``"never"``: when the GOP may be replayed, see docs/configuration.md. ``identity`` is the
     participant, of which a room has one. The loop calls
 
     - ``on_keyframe_wanted()`` when WebRTC wants a keyframe, at most twice a second,
     - ``on_rate_wanted(bitrate_bps, framerate_fps)`` when what the link carries has changed by a tenth;
       ``framerate_fps`` is always ``max_framerate``.
 
-    Raises ConfigError for an argument that nobody could publish with.
+    Raises ConfigError for a value that is not allowed; the text names each and what is.
     """
 
     def __init__(
@@ -89,8 +92,16 @@ class Publication:
         options = TrackOptions(track, track, config.max_bitrate, config.max_framerate, frame_metadata=True)
         callbacks = _Callbacks(on_keyframe_wanted, on_rate_wanted)
         delivery = Delivery(config.max_backlog, config.replay, config.max_framerate, config.max_bitrate)
-        self._pipeline = TrackPipeline(
-            options, delivery, self._room, [callbacks], self._tasks, self._log, self._defect
+        self._pipeline = build_pipeline(
+            options,
+            delivery,
+            self._room,
+            [callbacks],
+            self._tasks,
+            self._log,
+            # It is not known what was lost; from the next keyframe on all is well.
+            on_defect=lambda: self._pipeline.picture_lost(),
+            make_track=self._make_track,
         )
         self._pipeline.open()
         self._units = FramedReader()
@@ -101,8 +112,8 @@ class Publication:
     async def publish(self) -> None:
         """Join the room, and return when that is done; the track is published with the first keyframe.
 
-        It is tried for ever: ``figures().problems`` says what is in the way. Cancelling ends the wait and not
-        the joining, which `close` does, and then cancels the wait.
+        Tries for ever: ``figures().problems`` says what is in the way. Cancelling ends the wait and not the
+        joining, which goes on until `close`; that cancels all waits.
         """
         if not self._joining:
             self._joining = True
@@ -110,7 +121,7 @@ class Publication:
         await outcome(self._tasks.begin("joined", self._room.joined_once()))
 
     def submit(self, access_unit: AccessUnit) -> Drop | None:
-        """Take in one access unit, which has been handed to WebRTC or waits for it when this returns.
+        """Take in one access unit, which has been submitted to WebRTC or waits for that when this returns.
 
         Returns None when it was accepted, else why it was dropped. Also before `publish`: what is needed
         from the last keyframe on is held until the track is there. Raises StreamError, which says what to
@@ -127,7 +138,7 @@ class Publication:
         except StreamError as error:
             self._pipeline.fault(error)
             self._pipeline.picture_lost()
-            raise
+            raise explained(error) from None
         for fault in self._units.faults:
             self._pipeline.fault(fault)
         self._units.faults.clear()
@@ -137,11 +148,11 @@ class Publication:
 
     @property
     def full(self) -> bool:
-        """Whether to submit no more for now: what was is some 12 s ahead of real time, as from a file."""
+        """Whether to submit no more for now: what was submitted is some 12 s ahead of real time."""
         return self._pipeline.full
 
     def figures(self) -> StreamFigures:
-        """Return one consistent reading of all counts: the daemon's, without its encoder's connection."""
+        """Return one consistent reading of all counts: the daemon's, without an encoder's connection."""
         problems = (self._room.problem or self._pipeline.problem, *self._pipeline.stream_problems)
         return replace(
             self._pipeline.figures(self._name),
@@ -161,9 +172,8 @@ class Publication:
         await self._room.close()
         await self._tasks.close()
 
-    def _defect(self) -> None:
-        # Nobody knows what was lost; from the next keyframe on all is well.
-        self._pipeline.picture_lost()
+    def _make_track(self, options: TrackOptions, listener: TrackListener, tasks: Tasks) -> Track:
+        return TrackKeeper(options, listener, tasks)  # tests play it
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         self._log.critical("internal error", task=name, exc_info=error)
@@ -180,15 +190,15 @@ class _Callbacks:
         self._on_keyframe_wanted: Callable[..., object] | None = on_keyframe_wanted
         self._on_rate_wanted: Callable[..., object] | None = on_rate_wanted
 
-    def send(self, message: Message, tell: Tell) -> None:
-        """Have the loop call the application, which may submit then: here a hand-over is going on."""
+    def send(self, message: Message, on_result: OnResult) -> None:
+        """Have the loop call the application, which may submit then: here a submission is going on."""
         arguments: tuple[object, ...] = ()
         if message["type"] == "keyframe":
             callback = self._on_keyframe_wanted
         else:
             callback, arguments = self._on_rate_wanted, (message["bitrate_bps"], message["framerate_fps"])
         if callback is None:
-            tell(Result.DROPPED)
+            on_result(Result.DROPPED)
         else:
             asyncio.get_running_loop().call_soon(callback, *arguments)
-            tell(Result.SENT)
+            on_result(Result.SENT)

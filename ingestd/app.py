@@ -1,4 +1,4 @@
-"""Builds every part and wires it; starts in order, stops in reverse."""
+"""The daemon: starts its parts in order, stops them in reverse, reloads on SIGHUP."""
 
 import asyncio
 import contextlib
@@ -20,23 +20,37 @@ from ingestd.publish.room import RoomAddress, RoomConnection
 from ingestd.publish.sdk import native_log
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks, outcome
+from ingestd.wiring import build_stream
 
 logger = structlog.get_logger("ingestd")
 
-# SIGTERM promises to be done in five seconds; whoever has not answered by then is left behind.
+# SIGTERM promises an end within five seconds; a server that has not answered by then is left behind.
 STOP_TIMEOUT_S = 4.0
-# Whoever holds an address that a reload asks for often goes within seconds.
+# Before a stream that a reload could not start is tried again: its address is often free within seconds.
 FIRST_RETRY_DELAY_S = 2.0
 MAX_RETRY_DELAY_S = 15.0
 
 
 class App:
-    """The daemon. ``reload`` reads the configuration again; it may raise ConfigError."""
+    """The daemon. ``reload`` reads the configuration again; it may raise ConfigError.
 
-    def __init__(self, config: Config, reload: Callable[[], Config]) -> None:
+    ``make_stream`` builds a stream, not started. ``first_retry_delay_s`` is how long a stream that a reload
+    could not start waits for the next try; it doubles, up to MAX_RETRY_DELAY_S.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        reload: Callable[[], Config],
+        *,
+        make_stream: Callable[[StreamConfig, RoomConnection, Tasks], Stream] = build_stream,
+        first_retry_delay_s: float = FIRST_RETRY_DELAY_S,
+    ) -> None:
+        self.tasks = Tasks(self._task_failed)  # all that runs beside `run`
         self._config = config
         self._reload_config = reload
-        self._tasks = Tasks(self._task_failed)
+        self._make_stream = make_stream
+        self._first_retry_delay_s = first_retry_delay_s
         self._streams: dict[str, Stream] = {}
         self._rooms: dict[RoomAddress, RoomConnection] = {}
         self._not_started: dict[str, str] = {}  # by a reload: why, by the stream's name
@@ -54,7 +68,7 @@ class App:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: self._tasks.start("reload", self._reload()) and None)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self.tasks.start("reload", self._reload()) and None)
         try:
             await self._start_until_stopped()
         finally:
@@ -75,9 +89,9 @@ class App:
         return running + list(self._not_started.values())
 
     async def _start_until_stopped(self) -> None:
-        # A signal need not wait for the start, which may be looking up a name that nobody knows.
-        starting = self._tasks.begin("start", self._start())
-        stopping = self._tasks.begin("await a signal", self._stopping.wait())
+        # A signal need not wait for the start, which may be looking up a name that no server knows.
+        starting = self.tasks.begin("start", self._start())
+        stopping = self.tasks.begin("await a signal", self._stopping.wait())
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
@@ -107,7 +121,7 @@ class App:
         await _all(stops)
         await _all({f"room {address!r}": room.close() for address, room in self._rooms.items()})
         await _all({"http": self._http.stop()})
-        await self._tasks.close()
+        await self.tasks.close()
 
     async def _reload(self) -> None:
         async with self._reloading:
@@ -116,18 +130,18 @@ class App:
             try:
                 config = self._reload_config()
             except ConfigError as error:
-                logger.error("configuration not reloaded; the old one goes on", error=str(error))
+                logger.error("reload failed; keeping the current configuration", error=str(error))
                 return
             await self._apply(config)
             logger.info("configuration reloaded", streams=len(self._streams))
 
     async def _apply(self, config: Config) -> None:
-        """Stop what is gone or changed, start what is new; everything else is not touched."""
+        """Stop what is gone or changed, start what is new, and leave everything else alone."""
         old, self._config = self._config, config
         logs.configure(config.log.level, config.log.format)
         native_log.forward(config.log.level == "debug")
         if config.http != old.http:
-            logger.warning("http.listen changes with the next restart", now=str(old.http.listen))
+            logger.warning("http.listen changes at the next restart", now=str(old.http.listen))
         keep = (
             set() if config.livekit != old.livekit else {s.name for s in config.streams if s in old.streams}
         )
@@ -145,17 +159,17 @@ class App:
         self._not_started.clear()
         await self._add_missing()
         if self._not_started:
-            self._retrying = self._tasks.start("retry", self._retry())
+            self._retrying = self.tasks.start("retry", self._retry())
 
     async def _retry(self) -> None:
-        backoff = Backoff(FIRST_RETRY_DELAY_S, MAX_RETRY_DELAY_S)
+        backoff = Backoff(self._first_retry_delay_s, MAX_RETRY_DELAY_S)
         while self._not_started:
             await asyncio.sleep(backoff.next())
             async with self._reloading:
                 await self._add_missing()
 
     async def _add_missing(self) -> None:
-        """Start every stream that does not run; why one cannot be is said once, and in ``problems``."""
+        """Start every stream that does not run; why one cannot is logged once, and is in ``problems``."""
         streams = self._config.streams
         for stream in streams:
             if stream.name in self._streams:
@@ -171,12 +185,12 @@ class App:
 
     async def _add(self, config: StreamConfig) -> None:
         address = self._room_address(config)
-        room = self._rooms.get(address) or RoomConnection(address, self._tasks)
-        stream = Stream(config, room, self._tasks)
+        room = self._rooms.get(address) or RoomConnection(address, self.tasks)
+        stream = self._make_stream(config, room, self.tasks)
         try:
             await stream.start()
         except AddressError as error:
-            await stream.stop("not opened")  # what it has begun, such as its webhook
+            await stream.stop("not opened")  # what it has started, such as its webhook
             raise AddressError(f"stream {config.name}: {error}") from None
         self._streams[config.name] = stream
         if address not in self._rooms:
@@ -189,15 +203,15 @@ class App:
         return RoomAddress(livekit.url, livekit.api_key, secret, stream.room, stream.identity)
 
     def _task_failed(self, name: str, error: BaseException) -> None:
-        # A task that ends this way will not come back by itself; the supervisor's restart brings all back.
+        # Such a task does not come back by itself; the supervisor's restart brings everything back.
         logger.critical("internal error; stopping", task=name, exc_info=error)
         self._failed = True
         self._stopping.set()
 
 
 async def _all(stops: Mapping[str, Coroutine[Any, Any, None]]) -> None:
-    """Stop them all at once; one that fails keeps none of the others from it."""
+    """Run all ``stops`` at once; one that fails is logged and holds up no other."""
     results = await asyncio.gather(*stops.values(), return_exceptions=True)
     for name, error in zip(stops, results, strict=True):
         if error is not None:
-            logger.error("not stopped as it should be", what=name, exc_info=error)
+            logger.error("did not stop cleanly", what=name, exc_info=error)

@@ -1,4 +1,4 @@
-"""Arguments → configuration → exit code."""
+"""The command line: run, check, probe, demo; exit code 0 done, 1 failed, 2 bad configuration."""
 
 import argparse
 import errno
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"ingestd: {error}", file=sys.stderr)  # noqa: T201 - the logs may not be set up yet
         return BAD_CONFIG
     except IngestdError as error:
-        print(f"ingestd: {error}", file=sys.stderr)  # noqa: T201 - nor here
+        print(f"ingestd: {error}", file=sys.stderr)  # noqa: T201 - as above
         return FAILED
     except KeyboardInterrupt:
         return DONE
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def entry() -> NoReturn:
-    """Run the command line as a process of its own, and leave."""
+    """Run the command line as a process, and exit."""
     # Until the app or the demo listens to signals there is nothing to clean up. An exception instead could be
     # swallowed by whatever is being imported.
     signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(DONE))
@@ -45,15 +45,15 @@ def entry() -> NoReturn:
         code = main()
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read has seen enough, as `head` does; shells know this status of a process ended by SIGPIPE.
+        # The reader has closed the pipe, as `head` does. Shells show this status for an end by SIGPIPE.
         code = 128 + signal.SIGPIPE
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        print(f"ingestd: standard output: {error.strerror}", file=sys.stderr)  # noqa: T201 - nor here
+        print(f"ingestd: standard output: {error.strerror}", file=sys.stderr)  # noqa: T201 - as above
         code = FAILED
-    # The SDK's threads call into Python as long as they live; one that does so while the interpreter goes
-    # away is unwound through Rust, which aborts the process.
+    # The SDK's threads call into Python as long as they live; one that does so while the interpreter shuts
+    # down is unwound through Rust, which aborts the process.
     sys.stderr.flush()
     os._exit(code)
 
@@ -75,22 +75,27 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--connect",
         action="store_true",
-        help="and join each of its rooms as a hidden participant, for a moment; exit code 1 if one cannot be "
-        "joined. Encoders are not dialled and no port is opened: a running ingestd may have them",
+        help="also join each room as a hidden participant, for a moment; exit code 1 if one cannot be "
+        "joined. Encoders are not dialled and no port is opened, as a running ingestd may use them",
     )
     check.set_defaults(command=_check)
 
     probing = commands.add_parser("probe", help="say what a stream is and whether WebRTC can carry it")
     probing.add_argument(
-        "target", metavar="FILE|-|tcp://HOST:PORT|listen:PORT", help="what to read, dial or await"
+        "target",
+        metavar="FILE|-|tcp://HOST:PORT|listen:PORT",
+        help="what to read, to dial, or where to wait for an encoder",
     )
     probing.add_argument(
-        "--seconds", type=_seconds, metavar="N", help="how long (default: files whole, encoders 5)"
+        "--seconds",
+        type=_seconds,
+        metavar="N",
+        help="how long to read (default: a file to its end, an encoder for 5 s)",
     )
     probing.add_argument("--json", action="store_true", help="print one JSON object")
     probing.set_defaults(command=_probe)
 
-    demo = commands.add_parser("demo", help="run the whole path on this machine, with a test picture")
+    demo = commands.add_parser("demo", help="run encoder, ingestd, LiveKit server and viewer on this machine")
     demo.add_argument("--codec", default="h264", choices=("h264", "vp8", "vp9", "av1"))
     demo.add_argument("--seconds", type=float, default=30.0, help="how long; 0: until Ctrl-C")
     demo.set_defaults(command=_demo)
@@ -105,7 +110,7 @@ def _seconds(text: str) -> float:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     if not seconds:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time at all; expected more than 0")
+        raise argparse.ArgumentTypeError(f"{text!r}: must be greater than 0")
     return seconds
 
 
@@ -157,16 +162,16 @@ def _visit_rooms(config: "Config") -> int:
 
     from ingestd.publish.room_check import visit_rooms
 
-    logging.disable()  # what the SDK would say is in the error, and here it would say the token, too
+    logging.disable()  # the error holds what the SDK would log, and it would log the token, too
     errors = asyncio.run(visit_rooms(config))
     for room, error in errors.items():
-        said = "joined, and left again" if error is None else f"not joined: {error}"
-        print(f"room {room}: {said}")  # noqa: T201 - this, too
+        result = "joined, and left again" if error is None else f"not joined: {error}"
+        print(f"room {room}: {result}")  # noqa: T201 - this, too
     return FAILED if any(errors.values()) else DONE
 
 
 def _probe(options: argparse.Namespace) -> int:
-    # Shells have what they start in the background ignore Ctrl-C; here it is how a long look ends.
+    # Shells let what they start in the background ignore Ctrl-C, which ends a probe.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     from ingestd.probe import probe
 

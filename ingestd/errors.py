@@ -16,7 +16,7 @@ class IngestdError(Exception):
 
 
 class ConfigError(IngestdError):
-    """A configuration nobody could run with; the text names file, line, key, value and what is allowed."""
+    """A configuration that cannot work; the text names file, line, key, value and what is allowed."""
 
 
 class AddressError(IngestdError):
@@ -24,15 +24,18 @@ class AddressError(IngestdError):
 
 
 class StreamError(IngestdError):
-    """A fault of one encoder.
+    """A fault of one encoder: what was seen, as ``reason`` and as a sentence.
 
-    ``reason`` is a short ``snake_case`` word, used as the label of ``ingestd_stream_errors_total``; the
-    text is a sentence that says what was seen, what was expected and what to change.
+    ``reason`` is a short ``snake_case`` word, used as the label of ``ingestd_stream_errors_total``. ``case``
+    tells situations of one reason apart where different things help, e.g. the codec. What was expected and
+    what to change stands in `ingestd.diagnose`, which adds it where a person reads the text.
     """
 
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, reason: str, seen: str, case: str = "") -> None:
+        super().__init__(seen)
         self.reason = reason
+        self.seen = seen
+        self.case = case
 
 
 class BitstreamError(StreamError):
@@ -40,10 +43,10 @@ class BitstreamError(StreamError):
 
 
 class RoomError(IngestdError):
-    """A fault on the way to the room.
+    """A fault on the way to the room; the text says what was seen and what to change.
 
     ``reason`` is a short ``snake_case`` word: where the room was not joined, or lost, the label ``result`` of
-    ``ingestd_room_connections_total``; where only a track was of no use, ``reason`` of
+    ``ingestd_room_connections_total``; where only a track failed, ``reason`` of
     ``ingestd_stream_errors_total``.
     """
 

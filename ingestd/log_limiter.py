@@ -1,35 +1,35 @@
-"""How often to say what happens again and again."""
+"""Rate limit of repeating log lines: one per kind and interval, with the number of those left out."""
 
 import time
 from collections.abc import Callable
 
 
 class LogLimiter:
-    """Lets one of a repeating kind of line through per ``interval`` seconds and counts the others.
+    """Lets one line of a kind through per ``interval_s`` seconds and counts the others.
 
-    Overload is said once a second, not once a picture:
+    Overload is logged once a second, not once a picture:
 
         overload = LogLimiter()
         if (suppressed := overload.due("queue full")) is not None:
             log.warning("dropping pictures", suppressed=suppressed)
     """
 
-    # Keys may come from outside, such as the addresses of peers: what is kept of them must end somewhere.
-    _MOST_KEYS = 1000
+    # Keys may come from outside, such as the addresses of peers: what is kept of them must be bounded.
+    _MAX_KEYS = 1000
 
-    def __init__(self, interval: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._interval = interval
+    def __init__(self, interval_s: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._interval_s = interval_s
         self._clock = clock
         self._last: dict[str, tuple[float, int]] = {}
 
     def due(self, key: str) -> int | None:
-        """How many lines of this kind were held back since the last one; None if this one is, too."""
+        """Return how many lines of kind ``key`` were left out before this one; None: leave it out, too."""
         now = self._clock()
-        last, suppressed = self._last.get(key, (-self._interval, 0))
-        if key in self._last and now - last < self._interval:
+        last, suppressed = self._last.get(key, (-self._interval_s, 0))
+        if key in self._last and now - last < self._interval_s:
             self._last[key] = (last, suppressed + 1)
             return None
-        if len(self._last) >= self._MOST_KEYS:
+        if len(self._last) >= self._MAX_KEYS:
             self._last.clear()
         self._last[key] = (now, 0)
         return suppressed

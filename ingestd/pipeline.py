@@ -1,74 +1,151 @@
-"""From access units to a track in a room, and what WebRTC wants of the encoder back."""
+"""From access units to the track in a room, and from WebRTC's feedback back to the encoder."""
 
-import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, Protocol
 
-from ingestd.control.backchannel import BackChannel, Sink
+from ingestd.control.backchannel import BackChannel
 from ingestd.delivery.accounting import Drop
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.picture import Submission
+from ingestd.diagnose.compatibility import B_FRAMES
 from ingestd.diagnose.reporter import StreamReporter
 from ingestd.errors import StreamError
 from ingestd.media.access_unit import AccessUnit, Codec, FrameMetadata, StreamInfo
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
-from ingestd.publish.room import RoomConnection
 from ingestd.publish.track import TrackOptions
-from ingestd.publish.track_keeper import TrackKeeper
+from ingestd.publish.track_keeper import Feedback, TrackListener
 from ingestd.tasks import Tasks
+from ingestd.timer import Timer
 
-# WebRTC says what it wants while it encodes, which it does within a few milliseconds of a hand-over. To ask
-# costs as much as a hand-over: it is done at once only as long as the first picture waits for the answer,
-# else with the next picture but one, or after a while where none comes.
+# WebRTC says what it wants while it encodes, which it does within a few milliseconds of a submission. Asking
+# costs as much as a submission: it is done at once only while the first picture waits for the answer, else
+# behind the pictures, or this long after the last of them.
 PROBING_FEEDBACK_DELAY_S = 0.005
 FEEDBACK_INTERVAL_S = 0.05
-FEEDBACK_DELAY_S = 0.05
 DELAY_BOUNDS_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
-# What nothing but a keyframe puts an end to.
+# Drop reasons that only a keyframe clears.
 CURED_BY_KEYFRAME = {Drop.BEFORE_KEYFRAME, Drop.AFTER_LOSS, Drop.QUEUE_FULL}
 
 
-class TrackPipeline:
-    """Joins delivery, track and back-channel of one stream, whoever finds its access units.
+class Track(Protocol):
+    """What pictures are submitted to; `TrackKeeper` but in tests."""
 
-    ``log`` is a structlog logger that names the stream. ``on_pumped`` is called whenever pictures may have
-    been handed over, and ``on_defect`` hears of an exception there, which is a defect of ours and is logged.
+    @property
+    def open(self) -> bool:
+        """Whether pictures submitted now can reach the room."""
+        ...
+
+    @property
+    def problem(self) -> str | None:
+        """Why it is not published, in words; None when it is."""
+        ...
+
+    @property
+    def frames_sent(self) -> int:
+        """How many left, by WebRTC's count."""
+        ...
+
+    @property
+    def target_bitrate(self) -> float | None:
+        """What WebRTC believes the link carries, in bit/s."""
+        ...
+
+    def describe(self, info: StreamInfo) -> None:
+        """Publish for what ``info`` describes."""
+        ...
+
+    def submit(
+        self,
+        data: bytes,
+        info: StreamInfo,
+        *,
+        keyframe: bool,
+        timestamp_us: int,
+        metadata: FrameMetadata,
+    ) -> bool:
+        """Give one access unit to WebRTC; False if it was rejected."""
+        ...
+
+    def take_feedback(self) -> Feedback:
+        """Return, and forget, what WebRTC has asked for."""
+        ...
+
+    async def close(self) -> None:
+        """Take it out of the room."""
+        ...
+
+
+class Room(Protocol):
+    """Where tracks are published; `RoomConnection` but in tests."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why it is not joined, in words; None when it is."""
+        ...
+
+    @property
+    def connections(self) -> Mapping[str, int]:
+        """How many attempts to join there were, by result."""
+        ...
+
+    def add(self, track: Any) -> None:
+        """Publish ``track``, which is of the kind that ``make_track`` makes, whenever the room is joined."""
+        ...
+
+    def remove(self, track: Any) -> None:
+        """Forget ``track``."""
+        ...
+
+
+class TrackPipeline:
+    """Joins delivery, track and back-channel of one stream; who finds its access units calls `receive`.
+
+    ``make_track`` makes a track that tells the pipeline what becomes of it. ``log`` is a structlog logger
+    that names the stream. ``on_full`` is told when `full` changes, and ``on_defect`` of an exception while
+    pictures are submitted, which is a defect of ours and is logged.
     """
 
     def __init__(
         self,
         options: TrackOptions,
         delivery: Delivery,
-        room: RoomConnection,
-        sinks: list[Sink],
+        room: Room,
+        make_track: Callable[[TrackListener], Track],
+        back_channel: BackChannel,
+        reporter: StreamReporter,
         tasks: Tasks,
         log: Any,
+        *,
         on_defect: Callable[[], None],
-        on_pumped: Callable[[], None] = lambda: None,
+        on_full: Callable[[bool], None] = lambda _full: None,
+        b_frames: Literal["warn", "reject"] = "warn",
     ) -> None:
         self.errors: Counter[str] = Counter()  # by reason
         self._options = options
+        self._delivery = delivery
         self._room = room
+        self._make_track = make_track
+        self._track = make_track(self)
+        self._back_channel = back_channel
+        self._reporter = reporter
         self._tasks = tasks
         self._log = log
         self._on_defect = on_defect
-        self._on_pumped = on_pumped
-        self._reporter = StreamReporter(log)
-        self._delivery = delivery
-        self._track = TrackKeeper(options, self, tasks)
+        self._on_full = on_full
+        self._b_frames = b_frames
+        self._said_full = False  # to the encoder on the line
         self._frames_lost = 0
         self._sent_before = 0  # by the tracks before this one
-        self._back_channel = BackChannel(sinks, options.max_framerate)
         self._info: StreamInfo | None = None  # of what the encoder on the line sends
-        self._codec: Codec | None = None  # of what was received last, whoever sent it
+        self._codec: Codec | None = None  # of what was received last, from any encoder
         self._keyframe_requests = 0
         self._delay = Histogram(DELAY_BOUNDS_S)
-        self._timer: asyncio.TimerHandle | None = None
-        self._feedback_timer: asyncio.TimerHandle | None = None
-        self._asked_at = 0.0  # when WebRTC was asked what it wants
+        self._submit_timer = Timer(self.pump)
+        self._feedback_timer = Timer(self._feedback_due)
+        self._feedback_taken_at = 0.0
 
     def open(self) -> None:
         """Publish whenever there is a room and the stream is known."""
@@ -78,9 +155,8 @@ class TrackPipeline:
         """Take the track out of the room; what waits is dropped."""
         self._room.remove(self._track)
         await self._track.close()
-        for timer in (self._timer, self._feedback_timer):
-            if timer is not None:
-                timer.cancel()
+        self._submit_timer.clear()
+        self._feedback_timer.clear()
         self._delivery.stop()
 
     @property
@@ -94,19 +170,23 @@ class TrackPipeline:
         """Another encoder is on the line: what it sends refers to nothing that came before."""
         self._reporter.new_encoder()
         self._info = None
+        self._said_full = False
         self._delivery.new_encoder()
         self._delivery.rates.new_encoder()
         self._back_channel.new_encoder()
 
     def picture_lost(self) -> None:
-        """What comes now refers to something that was never received; only a keyframe does not."""
-        self._delivery.new_encoder()
+        """A picture of the same encoder could not be received: what refers to it is dropped."""
+        self._delivery.picture_lost()
 
     def receive(self, access_unit: AccessUnit, now: float, arrived_us: int) -> Drop | None:
         """Take in what is whole ``now``, in seconds, and arrived at ``arrived_us``, µs since 1970.
 
-        Then `pump`. Returns why it was dropped at once, None if it was not.
+        Then `pump`. Returns why it was dropped at once, None if it was not. Raises StreamError for a B-frame
+        where these are rejected.
         """
+        if access_unit.reordered and self._b_frames == "reject":
+            raise StreamError(B_FRAMES.reason, f"{B_FRAMES.seen} (refused because of b_frames: reject)")
         info = access_unit.info
         if info is not None and info != self._info:
             self._describe(info)
@@ -130,7 +210,7 @@ class TrackPipeline:
         self.errors[fault.reason] += 1
         self._reporter.fault(fault, **fields)
 
-    # What the track keeper says.
+    # What the track says.
 
     def track_opened(self) -> None:
         """The track is there; WebRTC will encode soon."""
@@ -148,14 +228,14 @@ class TrackPipeline:
         self._back_channel.new_track()
 
     def track_lost(self, count: int) -> None:
-        """WebRTC took pictures and has not encoded them."""
+        """WebRTC took ``count`` pictures and has not encoded them."""
         self._frames_lost += count
         self._reporter.lost(count, self._track.target_bitrate)
         self._delivery.lost(count, time.monotonic())
         self.pump()
 
     def track_failed(self, reason: str) -> None:
-        """The track was of no use."""
+        """The track failed."""
         self.errors[reason] += 1
 
     # What the observers read.
@@ -230,42 +310,40 @@ class TrackPipeline:
         self._room.remove(self._track)
         self._tasks.start(f"withdraw {self._options.stream}", self._track.close())
         self._sent_before += self._track.frames_sent
-        self._track = TrackKeeper(self._options, self, self._tasks)
+        self._track = self._make_track(self)
         self._room.add(self._track)
 
     # From pictures to WebRTC.
 
     def pump(self) -> None:
-        """Hand over all that is due, and come back when more will be."""
+        """Submit all that is due, and come back when more will be."""
         try:
-            self._submit_all()
+            self._submit_due()
         except Exception:
             # Else no timer would ever come back here.
             self.errors["internal"] += 1
-            self._log.exception("internal error while handing over")
+            self._log.exception("internal error while submitting pictures")
             self._on_defect()
-        self._on_pumped()
+        if (full := self.full) != self._said_full:
+            self._said_full = full
+            self._on_full(full)
 
-    def _submit_all(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _submit_due(self) -> None:
+        self._submit_timer.clear()
         submitted = False
         while (submission := self._delivery.take(time.monotonic())) is not None:
             if self._delivery.probing:
                 self._take_feedback()
             self._submit(submission)
             submitted = True
-        if submitted and time.monotonic() - self._asked_at > FEEDBACK_INTERVAL_S:
-            self._take_feedback()  # behind the pictures: they need not wait for it
-        loop = asyncio.get_running_loop()
-        if (due := self._delivery.due()) is not None:
-            self._timer = loop.call_later(max(0.0, due - time.monotonic()), self.pump)
         if submitted:
-            if self._feedback_timer is not None:
-                self._feedback_timer.cancel()
-            delay = PROBING_FEEDBACK_DELAY_S if self._delivery.probing else FEEDBACK_DELAY_S
-            self._feedback_timer = loop.call_later(delay, self._look_for_feedback)
+            if time.monotonic() - self._feedback_taken_at > FEEDBACK_INTERVAL_S:
+                self._take_feedback()  # behind the pictures: they need not wait for it
+            self._feedback_timer.set(
+                PROBING_FEEDBACK_DELAY_S if self._delivery.probing else FEEDBACK_INTERVAL_S
+            )
+        if (due := self._delivery.due()) is not None:
+            self._submit_timer.set(due - time.monotonic())
 
     def _submit(self, submission: Submission) -> None:
         picture = submission.picture
@@ -288,19 +366,20 @@ class TrackPipeline:
         if not submission.replayed:
             self._delay.observe(now - picture.arrived)
 
-    def _look_for_feedback(self) -> None:
-        self._feedback_timer = None
+    # From WebRTC to the encoder.
+
+    def _feedback_due(self) -> None:
         self._take_feedback()
         self.pump()
 
     def _take_feedback(self) -> None:
         feedback = self._track.take_feedback()
         now, at_us = time.monotonic(), time.time_ns() // 1000
-        self._asked_at = now
+        self._feedback_taken_at = now
         if feedback.bitrate_bps is not None:
             self._delivery.target_bitrate(feedback.bitrate_bps)
         if feedback and self._delivery.probing:
-            # Only a running encoder has wishes, and its first is for the keyframe it has just been given.
+            # Only a running encoder gives feedback, and its first is for the keyframe it was just given.
             self._delivery.running(now)
         elif feedback.keyframe:
             self._keyframe_requests += 1

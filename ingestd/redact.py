@@ -1,4 +1,4 @@
-"""Keeps secrets out of whatever is written down: log lines, errors, pages."""
+"""Redacts secrets, tokens and credentials in URLs from log lines, errors and pages."""
 
 import re
 
@@ -8,14 +8,14 @@ _IN_URL = re.compile(r"((?:access_token|api_secret|token)=)[^&\s\"']+", re.IGNOR
 _USER_IN_URL = re.compile(r"(?<=://)[^/?#\s\"'@]+(?=@)")
 _HIDDEN = "[hidden]"
 # Shorter than this a "secret" is a word that ordinary lines hold too.
-_MIN_SECRET_LETTERS = 6
+MIN_SECRET_CHARACTERS = 6
 
 _secrets: set[str] = set()
 
 
 def hide(secret: str) -> None:
-    """Keep ``secret`` out of every line from now on."""
-    if len(secret) >= _MIN_SECRET_LETTERS:
+    """Have `redact` replace ``secret`` from now on, in this process."""
+    if len(secret) >= MIN_SECRET_CHARACTERS:
         _secrets.add(secret)
 
 

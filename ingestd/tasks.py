@@ -1,4 +1,4 @@
-"""Named tasks that are kept, watched and awaited: nothing runs unseen, nothing fails unheard."""
+"""Named asyncio tasks that are kept, watched and awaited, so that none is lost or fails unnoticed."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -8,11 +8,16 @@ T = TypeVar("T")
 
 
 class Tasks:
-    """The tasks of one owner. ``on_failure`` hears of each one that ended with an exception."""
+    """The tasks of one owner. ``on_failure`` is told name and error of each that ended with an exception."""
 
     def __init__(self, on_failure: Callable[[str, BaseException], None]) -> None:
         self._on_failure = on_failure
         self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the tasks that have not ended, in alphabetical order."""
+        return sorted(task.get_name() for task in self._tasks)
 
     def start(self, name: str, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run ``coroutine`` under ``name`` until it ends or ``close`` is called."""
@@ -22,7 +27,7 @@ class Tasks:
         return task
 
     def begin(self, name: str, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Run ``coroutine`` for those who await its `outcome`; what it raises is theirs to hear."""
+        """Run ``coroutine`` under ``name`` for those who await its `outcome`, which raises what it raised."""
         task = asyncio.get_running_loop().create_task(coroutine, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._forget)
@@ -43,10 +48,10 @@ class Tasks:
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # asyncio complains of those that nobody has looked at
+            task.exception()  # else asyncio complains that it was never retrieved
 
 
 async def outcome(task: asyncio.Task[T]) -> T:
-    """Wait for ``task``, which goes on when the one who waits is cancelled, and return what it returned."""
+    """Return what ``task`` returned once it has ended; cancelling the wait does not cancel the task."""
     await asyncio.wait({task})
     return task.result()

@@ -1,4 +1,4 @@
-"""Durations, bitrates and sizes as people write them: ``500ms``, ``8Mbps``, ``4MiB``, or a plain number."""
+"""Durations and bitrates as people write them: ``500ms``, ``8Mbps``, or a plain number."""
 
 import re
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ _SECONDS = {
     "min": Decimal(60),
     "h": Decimal(3600),
 }
-# Both cases of the prefix are taken, as nobody means a millibit; MBps, which may mean bytes, is refused.
-_BITS = {
+# Both cases of the prefix are taken, as no bitrate is in millibits; MBps, which may mean bytes, is refused.
+_BITS_PER_SECOND = {
     "bps": Decimal(1),
     "kbps": Decimal(10**3),
     "Kbps": Decimal(10**3),
@@ -29,16 +29,6 @@ _BITS = {
     "Mbit/s": Decimal(10**6),
     "Gbit/s": Decimal(10**9),
 }
-_BYTES = {
-    "B": Decimal(1),
-    "kB": Decimal(10**3),
-    "KB": Decimal(10**3),
-    "MB": Decimal(10**6),
-    "GB": Decimal(10**9),
-    "KiB": Decimal(2**10),
-    "MiB": Decimal(2**20),
-    "GiB": Decimal(2**30),
-}
 
 
 def parse_duration(value: object) -> float:
@@ -48,12 +38,9 @@ def parse_duration(value: object) -> float:
 
 def parse_bitrate(value: object) -> int:
     """Bits per second, 0 or more, from ``800kbps``, ``8Mbps`` or a plain number of bit/s."""
-    return round(_parse(value, _BITS, "a bitrate; write 800kbps, 8Mbps, 1Gbps or a number of bit/s"))
-
-
-def parse_size(value: object) -> int:
-    """Bytes, 0 or more, from ``512KiB``, ``4MiB``, ``1MB`` or a plain number of bytes."""
-    return round(_parse(value, _BYTES, "a size; write 512KiB, 4MiB, 1MB or a number of bytes"))
+    return round(
+        _parse(value, _BITS_PER_SECOND, "a bitrate; write 800kbps, 8Mbps, 1Gbps or a number of bit/s")
+    )
 
 
 def format_duration(seconds: float) -> str:
@@ -63,7 +50,9 @@ def format_duration(seconds: float) -> str:
 
 def format_bitrate(bits_per_second: float) -> str:
     """The shortest way to write a bitrate that `parse_bitrate` reads back, exact to a bit/s."""
-    return _format(Decimal(round(bits_per_second)), {u: _BITS[u] for u in ("Gbps", "Mbps", "kbps", "bps")})
+    return _format(
+        Decimal(round(bits_per_second)), {u: _BITS_PER_SECOND[u] for u in ("Gbps", "Mbps", "kbps", "bps")}
+    )
 
 
 def _parse(value: object, units: Mapping[str, Decimal], wanted: str) -> Decimal:

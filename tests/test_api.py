@@ -4,15 +4,18 @@ import asyncio
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 import ingestd
 from ingestd import AccessUnit, Codec, ConfigError, Drop, Publication, StreamError
 from ingestd.observe.metrics import StreamCollector
-from ingestd.publish.track_keeper import Feedback
+from ingestd.publish.track import TrackOptions
+from ingestd.publish.track_keeper import TrackListener
+from ingestd.tasks import Tasks
+from tests.support.balance import assert_balanced
 from tests.support.encoded import EncodedStream, encode
 from tests.support.track import Track
 from tests.support.wait import PATIENCE_S, eventually
@@ -21,89 +24,66 @@ VIDEO = encode("vp8", frames=8, gop=4, size=(160, 120))
 H265 = encode("h265", frames=4, gop=4, size=(160, 120))
 
 
-def publication(
-    on_keyframe_wanted: Callable[[], object] | None = None,
-    on_rate_wanted: Callable[[int, float], object] | None = None,
-    **changes: object,
-) -> Publication:
-    return Publication(
-        **{
-            "url": "ws://127.0.0.1:1",
-            "api_key": "key",
-            "api_secret": "secret",
-            "room": "lobby",
-            "identity": "camera",
-            "track": "cam",
-            "max_framerate": 25,
-            "on_keyframe_wanted": on_keyframe_wanted,
-            "on_rate_wanted": on_rate_wanted,
-            **changes,
-        }  # type: ignore[arg-type]
-    )
+class PlayedPublication(Publication):
+    """Its track is played by the test."""
+
+    def _make_track(self, options: TrackOptions, listener: TrackListener, tasks: Tasks) -> Track:
+        self.track = Track(options, listener, tasks)
+        return self.track
+
+
+ARGUMENTS: dict[str, Any] = {
+    "url": "ws://127.0.0.1:1",
+    "api_key": "key",
+    "api_secret": "secret",
+    "room": "lobby",
+    "identity": "camera",
+    "track": "cam",
+    "max_framerate": 25,
+}
 
 
 @pytest.fixture
-def played_track(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingestd.pipeline.TrackKeeper", Track)
-
-
-@pytest.fixture
-async def cam(played_track: None) -> AsyncIterator[Publication]:
-    cam = publication()
+async def cam() -> AsyncIterator[PlayedPublication]:
+    cam = PlayedPublication(**ARGUMENTS)
     yield cam
     await cam.close()
-    figures = cam.figures()
-    assert (
-        sum(figures.frames_received.values())
-        == figures.frames_submitted + sum(figures.frames_dropped.values()) + figures.frames_held
-    )
-
-
-def track(publication: Publication) -> Track:
-    track = publication._pipeline._track
-    assert isinstance(track, Track)
-    return track
+    f = cam.figures()
+    assert_balanced(sum(f.frames_received.values()), f.frames_submitted, f.frames_dropped, f.frames_held)
 
 
 def access_units(video: EncodedStream) -> list[AccessUnit]:
     return [AccessUnit(data, Codec(video.codec)) for data in video.access_units]
 
 
-async def test_what_viewers_will_not_like_is_among_the_problems(cam: Publication) -> None:
+async def test_what_viewers_will_not_like_is_among_the_problems(cam: PlayedPublication) -> None:
     for access_unit in access_units(encode("h264", frames=30, gop=30, bframes=2, profile="main")):
         cam.submit(access_unit)
     assert any("B-frames" in problem for problem in cam.figures().problems)
 
 
-def at_rest(publication: Publication) -> bool:
-    """No timer will hand anything over, and the pacer would let the next picture through."""
-    pipeline = publication._pipeline
-    timers = pipeline._timer, pipeline._feedback_timer
-    return not any(timers) and time.monotonic() >= pipeline._delivery._pacer.ready_at
-
-
-async def test_what_is_submitted_before_there_is_a_track_waits_for_it(cam: Publication) -> None:
+async def test_what_is_submitted_before_there_is_a_track_waits_for_it(cam: PlayedPublication) -> None:
     assert [cam.submit(unit) for unit in access_units(VIDEO)] == 8 * [None]
     figures = cam.figures()
     assert (figures.frames_held, figures.frames_dropped["no_room"]) == (8, 0)
     assert (figures.name, figures.room, figures.codec, figures.size) == ("cam", "lobby", "vp8", "160x120")
     assert figures.bytes_received == sum(map(len, VIDEO.access_units))
     assert figures.problems == ("room 'lobby' is not joined",)
-    track(cam).publish()
-    await eventually(lambda: track(cam).taken == list(VIDEO.access_units), "hand over what waited")
+    cam.track.publish()
+    await eventually(lambda: cam.track.taken == list(VIDEO.access_units), "hand over what waited")
     assert cam.figures().frames_submitted == 8
 
 
-async def test_a_picture_is_with_webrtc_when_submit_returns(cam: Publication) -> None:
+async def test_a_picture_is_with_webrtc_when_submit_returns(cam: PlayedPublication) -> None:
     keyframe, delta, *_ = access_units(VIDEO)
     cam.submit(keyframe)
-    track(cam).publish()
-    await eventually(lambda: at_rest(cam), "come to rest")
+    cam.track.publish()
+    await eventually(lambda: cam.track.at_rest, "come to rest")
     assert cam.submit(delta) is None
-    assert track(cam).taken[-1] == delta.data
+    assert cam.track.taken[-1] == delta.data
 
 
-async def test_what_nobody_could_decode_is_dropped_with_the_reason(cam: Publication) -> None:
+async def test_what_nobody_could_decode_is_dropped_with_the_reason(cam: PlayedPublication) -> None:
     assert cam.submit(access_units(VIDEO)[1]) is Drop.BEFORE_KEYFRAME
     assert [cam.submit(unit) for unit in access_units(H265)] == 4 * [Drop.UNSUPPORTED]
     h264 = encode("h264", frames=4, gop=4, size=(160, 120)).access_units
@@ -111,7 +91,7 @@ async def test_what_nobody_could_decode_is_dropped_with_the_reason(cam: Publicat
     assert cam.submit(AccessUnit(slice_alone, Codec.H264)) is Drop.NO_PARAMETER_SETS
 
 
-async def test_after_bad_input_everything_waits_for_a_keyframe(cam: Publication) -> None:
+async def test_after_bad_input_everything_waits_for_a_keyframe(cam: PlayedPublication) -> None:
     keyframe, delta, *_, again, last, _, _ = access_units(VIDEO)
     assert cam.submit(keyframe) is None
     with pytest.raises(StreamError, match="submit what the encoder returns"):
@@ -121,14 +101,15 @@ async def test_after_bad_input_everything_waits_for_a_keyframe(cam: Publication)
     assert cam.figures().stream_errors == {"empty": 1}
 
 
-async def test_a_broken_nal_unit_beside_a_picture_is_counted_and_the_picture_taken(cam: Publication) -> None:
+async def test_a_broken_nal_unit_beside_a_picture_is_counted_and_the_picture_taken(
+    cam: PlayedPublication,
+) -> None:
     h264 = encode("h264", frames=4, gop=4, size=(160, 120)).access_units
     assert cam.submit(AccessUnit(b"\0\0\1\xff\xff" + h264[0], Codec.H264)) is None
     assert cam.submit(AccessUnit(h264[1], Codec.H264)) is None
     assert cam.figures().stream_errors == {"malformed_nal_header": 1}
 
 
-@pytest.mark.usefixtures("played_track")
 async def test_the_application_hears_what_webrtc_wants_and_may_submit_at_once() -> None:
     heard: list[object] = []
     keyframe, delta, *_, again, _, _, _ = access_units(VIDEO)
@@ -137,25 +118,29 @@ async def test_the_application_hears_what_webrtc_wants_and_may_submit_at_once() 
         heard.append("keyframe")
         camera.submit(again)
 
-    camera = publication(on_keyframe_wanted, lambda bitrate, framerate: heard.append((bitrate, framerate)))
+    camera = PlayedPublication(
+        **ARGUMENTS,
+        on_keyframe_wanted=on_keyframe_wanted,
+        on_rate_wanted=lambda bitrate, framerate: heard.append((bitrate, framerate)),
+    )
     camera.submit(keyframe)
-    track(camera).publish()
-    await eventually(lambda: at_rest(camera), "come to rest")
-    track(camera).wishes.append(Feedback(True, 1_200_000, 17.0))
+    camera.track.publish()
+    await eventually(lambda: camera.track.at_rest, "come to rest")
+    camera.track.ask(keyframe=True, bitrate_bps=1_200_000)
     camera.submit(delta)
-    await eventually(lambda: track(camera).taken[-1:] == [again.data], "hand over the keyframe it asked for")
+    await eventually(lambda: camera.track.taken[-1:] == [again.data], "hand over the keyframe it asked for")
     assert heard == ["keyframe", (1_200_000, 25.0)]
-    assert delta.data in track(camera).taken, "it came before the wish"
+    assert delta.data in camera.track.taken, "it came before the request"
     assert camera.figures().feedback_messages["keyframe"] == {"sent": 1, "dropped": 0, "failed": 0}
     await camera.close()
 
 
 async def test_what_comes_faster_than_real_time_is_paced_and_the_application_told_to_wait(
-    cam: Publication,
+    cam: PlayedPublication,
 ) -> None:
     keyframe, delta, *_ = access_units(VIDEO)
-    track(cam).publish()
     assert cam.submit(keyframe) is None
+    cam.track.publish()
     submitted = 1
     while not cam.full:
         assert cam.submit(delta) is None
@@ -165,22 +150,19 @@ async def test_what_comes_faster_than_real_time_is_paced_and_the_application_tol
     assert cam.figures().frames_submitted < 100
 
 
-async def test_wishes_that_nobody_listens_to_are_counted_as_dropped(cam: Publication) -> None:
+async def test_requests_that_no_callback_takes_are_counted_as_dropped(cam: PlayedPublication) -> None:
     cam.submit(access_units(VIDEO)[0])
-    track(cam).publish()
-    track(cam).wishes.append(Feedback(True, None, None))
-    await eventually(lambda: cam.figures().feedback_messages["keyframe"]["dropped"] == 1, "drop the wish")
+    cam.track.publish()
+    cam.track.ask(keyframe=True)
+    await eventually(lambda: cam.figures().feedback_messages["keyframe"]["dropped"] == 1, "drop the request")
 
 
-@pytest.mark.usefixtures("played_track")
-async def test_a_defect_of_ours_costs_pictures_up_to_the_next_keyframe_and_not_the_application(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    camera = publication()
+async def test_a_defect_of_ours_costs_pictures_up_to_the_next_keyframe_and_not_the_application() -> None:
+    camera = PlayedPublication(**ARGUMENTS)
     keyframe, delta, *_, again, _, _, _ = access_units(VIDEO)
     camera.submit(keyframe)
-    monkeypatch.setattr(track(camera), "submit", lambda *_, **__: 1 / 0)
-    track(camera).publish()
+    camera.track.broken = True
+    camera.track.publish()
     assert camera.figures().stream_errors == {"internal": 1}
     assert camera.figures().frames_dropped["rejected"] == 1
     assert camera.submit(delta) is Drop.BEFORE_KEYFRAME
@@ -188,7 +170,7 @@ async def test_a_defect_of_ours_costs_pictures_up_to_the_next_keyframe_and_not_t
     await camera.close()
 
 
-async def test_submitting_from_another_thread_changes_nothing_and_says_so(cam: Publication) -> None:
+async def test_submitting_from_another_thread_changes_nothing_and_says_so(cam: PlayedPublication) -> None:
     said: list[BaseException] = []
 
     def submit() -> None:
@@ -204,28 +186,30 @@ async def test_submitting_from_another_thread_changes_nothing_and_says_so(cam: P
     assert cam.figures().bytes_received == 0
 
 
-async def test_a_publication_that_is_closed_takes_nothing_and_may_be_closed_again(cam: Publication) -> None:
+async def test_a_publication_that_is_closed_takes_nothing_and_may_be_closed_again(
+    cam: PlayedPublication,
+) -> None:
     cam.submit(access_units(VIDEO)[0])
     await cam.close()
     await cam.close()
     assert cam.submit(access_units(VIDEO)[4]) is Drop.STOPPED
     assert cam.figures().frames_dropped["stopped"] == 1
-    assert track(cam).closed
+    assert cam.track.closed
 
 
 async def test_closing_ends_the_wait_for_a_room_that_is_not_there() -> None:
-    camera = publication()
+    camera = Publication(**ARGUMENTS)
     loop = asyncio.get_running_loop()
     waiting = [loop.create_task(camera.publish()) for _ in range(2)]
     await eventually(lambda: camera.figures().room_connections["unreachable"], "try to join")
     assert "nothing listens there" in camera.figures().problems[0]
-    assert [task.get_name() for task in camera._tasks._tasks].count("room camera@lobby") == 1
+    assert [task.get_name() for task in asyncio.all_tasks()].count("room camera@lobby") == 1
     await camera.close()
     await asyncio.wait(waiting, timeout=PATIENCE_S)
     assert all(task.cancelled() for task in waiting)
 
 
-async def test_its_figures_are_good_for_prometheus(cam: Publication) -> None:
+async def test_its_figures_are_good_for_prometheus(cam: PlayedPublication) -> None:
     cam.submit(access_units(VIDEO)[0])
     families = {family.name: family for family in StreamCollector(lambda: [cam.figures()], "1").collect()}
     held = families["ingestd_frames_held"].samples
@@ -234,7 +218,7 @@ async def test_its_figures_are_good_for_prometheus(cam: Publication) -> None:
 
 def test_arguments_nobody_could_publish_with_are_named() -> None:
     with pytest.raises(ConfigError) as refused:
-        publication(url="lobby.example.com", max_bitrate=12, api_secret="")
+        Publication(**{**ARGUMENTS, "url": "lobby.example.com", "max_bitrate": 12, "api_secret": ""})
     assert str(refused.value) == (
         "url: 'lobby.example.com' is not usable; allowed: ws://HOST or wss://HOST or http://HOST or "
         "https://HOST; api_secret: is empty, or has spaces around it or control characters in it; "

@@ -7,19 +7,22 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import structlog
 from pydantic import SecretStr
 
-from ingestd import app
 from ingestd.app import App
 from ingestd.config import Address, Config, HttpConfig, LiveKitConfig, SourceConfig, StreamConfig
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import AddressError, ConfigError
 from ingestd.observe import logs
+from ingestd.observe.figures import StreamFigures
+from ingestd.publish.room import RoomConnection
 from ingestd.stream import Stream
+from ingestd.tasks import Tasks
+from ingestd.wiring import build_stream
 from tests.support.encoded import encode
 from tests.support.ports import free_port
 from tests.support.wait import eventually
@@ -53,13 +56,38 @@ def can_be_dialled(config: StreamConfig) -> bool:
         return encoder.connect_ex((address.host, address.port)) == 0
 
 
+class Played:
+    """A real stream, of which the test plays a part."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self.name = stream.config.name
+
+    @classmethod
+    def make(cls, config: StreamConfig, room: RoomConnection, tasks: Tasks) -> Self:
+        return cls(build_stream(config, room, tasks))
+
+    @property
+    def problems(self) -> list[str]:
+        return self._stream.problems
+
+    def figures(self) -> StreamFigures:
+        return self._stream.figures()
+
+    async def start(self) -> None:
+        await self._stream.start()
+
+    async def stop(self, reason: str) -> None:
+        await self._stream.stop(reason)
+
+
 class Daemon:
     """An app in this process, whose configuration file is a variable."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, **parts: Any) -> None:
         self.config: Config | ConfigError = config
         self.reloads = 0
-        self.app = App(config, self._read)
+        self.app = App(config, self._read, **parts)
         self.code: asyncio.Task[int] | None = None
 
     def _read(self) -> Config:
@@ -73,7 +101,7 @@ class Daemon:
         return [figures.name for figures in self.app.figures()]
 
     def tasks(self, kind: str) -> list[str]:
-        return sorted(t.get_name() for t in self.app._tasks._tasks if t.get_name().startswith(kind))
+        return [name for name in self.app.tasks.names if name.startswith(kind)]
 
     async def reload(self, config: Config | ConfigError) -> None:
         self.config = config
@@ -89,8 +117,8 @@ class Daemon:
 
 
 @contextlib.asynccontextmanager
-async def running(config: Config) -> AsyncIterator[Daemon]:
-    daemon = Daemon(config)
+async def running(config: Config, **parts: Any) -> AsyncIterator[Daemon]:
+    daemon = Daemon(config, **parts)
     daemon.code = asyncio.get_running_loop().create_task(daemon.app.run())
     try:
         await eventually(lambda: daemon.names == [s.name for s in config.streams], "start")
@@ -101,7 +129,7 @@ async def running(config: Config) -> AsyncIterator[Daemon]:
             assert await daemon.stop() == 0
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             asyncio.get_running_loop().remove_signal_handler(number)
-    assert not daemon.app._tasks._tasks
+    assert daemon.app.tasks.names == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
@@ -123,7 +151,7 @@ async def test_a_start_that_fails_leaves_nothing_open(livekit: LiveKitServer, ro
         with pytest.raises(AddressError, match=r"^stream taken: source\.listen: tcp://\S+ cannot"):
             await app.run()
     assert not can_be_dialled(fine)
-    assert not app._tasks._tasks
+    assert app.tasks.names == []
 
 
 async def test_a_reload_touches_only_what_changed(livekit: LiveKitServer, room: str) -> None:
@@ -209,22 +237,20 @@ async def test_a_stream_that_cannot_start_hinders_no_other_and_is_tried_at_the_n
 
 
 async def test_a_stream_that_could_not_start_is_tried_again_until_it_can(
-    livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    livekit: LiveKitServer, room: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs.configure(format="json")
-    monkeypatch.setattr(app, "FIRST_RETRY_DELAY_S", 0.02)
     tries: list[str] = []
-    start = Stream.start
 
-    async def counted(self: Stream) -> None:
-        tries.append(self.config.name)
-        await start(self)
+    def counted(config: StreamConfig, room: RoomConnection, tasks: Tasks) -> Stream:
+        tries.append(config.name)
+        return build_stream(config, room, tasks)
 
-    monkeypatch.setattr(Stream, "start", counted)
     one, last = stream("one", room), stream("last", room)
     with socket.create_server(("127.0.0.1", free_port())) as other:
         taken = stream("taken", room, other.getsockname()[1])
-        async with running(configuration(livekit, one)) as daemon:
+        parts = {"make_stream": counted, "first_retry_delay_s": 0.02}
+        async with running(configuration(livekit, one), **parts) as daemon:
             await daemon.reload(configuration(livekit, one, taken, last))
             await eventually(lambda: tries.count("taken") > 2, "try again")
             (problem,) = [problem for problem in daemon.app.problems() if "taken" in problem]
@@ -323,8 +349,7 @@ async def test_a_server_that_has_stopped_answering_does_not_hold_up_the_end(
     own_livekit: LiveKitServer, room: str
 ) -> None:
     async with running(configuration(own_livekit, stream("one", room))) as daemon:
-        room_ = next(iter(daemon.app._rooms.values()))
-        await eventually(lambda: room_.problem is None, "join")
+        await eventually(lambda: next(iter(daemon.app.figures())).room_connections["joined"], "join")
         os.kill(own_livekit.pid, signal.SIGSTOP)
         try:
             assert await daemon.stop() == 0
@@ -342,39 +367,35 @@ async def test_a_signal_while_a_room_is_being_joined_ends_everything(
     own_livekit.kill()  # were it to come back, we would be joining for ever
 
 
-async def test_a_signal_during_the_start_ends_it(
-    livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def look_up_a_name_nobody_knows(self: Stream) -> None:
-        if self.config.name == "two":
-            await asyncio.Event().wait()
-        await start(self)
+async def test_a_signal_during_the_start_ends_it(livekit: LiveKitServer, room: str) -> None:
+    class LooksUpANameNobodyKnows(Played):
+        async def start(self) -> None:
+            if self.name == "two":
+                await asyncio.Event().wait()
+            await super().start()
 
-    start = Stream.start
-    monkeypatch.setattr(Stream, "start", look_up_a_name_nobody_knows)
     one, two = stream("one", room), stream("two", room)
-    daemon = Daemon(configuration(livekit, one, two))
+    daemon = Daemon(configuration(livekit, one, two), make_stream=LooksUpANameNobodyKnows.make)
     daemon.code = asyncio.get_running_loop().create_task(daemon.app.run())
     await eventually(lambda: daemon.names == ["one"], "begin to start", every_s=0)
     assert await daemon.stop() == 0
     assert not can_be_dialled(one)
-    assert not daemon.app._tasks._tasks
+    assert daemon.app.tasks.names == []
 
 
 async def test_a_stream_that_fails_to_stop_leaves_nothing_else_running(
-    livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    livekit: LiveKitServer, room: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def fail(self: Stream, reason: str) -> None:
-        await stop(self, reason)
-        if self.config.name == "one":
-            raise AssertionError("a defect")
-        stopped.append(self.config.name)
-
-    stop = Stream.stop
     stopped: list[str] = []
-    monkeypatch.setattr(Stream, "stop", fail)
+
+    class FailsToStop(Played):
+        async def stop(self, reason: str) -> None:
+            await super().stop(reason)
+            assert self.name != "one", "a defect"
+            stopped.append(self.name)
+
     one, two = stream("one", room), stream("two", room, identity="other")
-    async with running(configuration(livekit, one, two)) as daemon:
+    async with running(configuration(livekit, one, two), make_stream=FailsToStop.make) as daemon:
         await eventually(lambda: not daemon.app.problems(), "be ready")
         assert await daemon.stop() == 0
     assert stopped == ["two"]
@@ -404,7 +425,7 @@ async def test_a_task_that_fails_ends_the_daemon_with_1(livekit: LiveKitServer, 
         async def fail() -> None:
             raise AssertionError("a defect")
 
-        daemon.app._tasks.start("broken", fail())
+        daemon.app.tasks.start("broken", fail())
         assert daemon.code is not None
         async with asyncio.timeout(5):
             assert await daemon.code == 1

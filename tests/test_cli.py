@@ -82,7 +82,7 @@ def test_a_configuration_that_is_not_there(
         (["demo", "--seconds", "soon"], "soon"),
         (["probe"], "listen:PORT"),
         (["probe", "x", "--seconds", "soon"], "'soon' is not a duration"),
-        (["probe", "x", "--seconds", "0"], "expected more than 0"),
+        (["probe", "x", "--seconds", "0"], "must be greater than 0"),
     ],
 )
 def test_bad_arguments(arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]) -> None:

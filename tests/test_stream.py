@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import math
 import socket
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -11,16 +10,19 @@ from typing import Any
 import pytest
 import structlog
 
-from ingestd.config import Address, FeedbackConfig, SourceConfig, StreamConfig
+from ingestd.config import FeedbackConfig, SourceConfig, StreamConfig
+from ingestd.control.messages import RATE_MESSAGE_INTERVAL_S
+from ingestd.diagnose.reporter import KEYFRAME_PATIENCE_S, StreamReporter
 from ingestd.media.access_unit import FrameMetadata
-from ingestd.publish.room import RoomAddress, RoomConnection
-from ingestd.publish.track_keeper import Feedback
+from ingestd.source.admission import Admission
+from ingestd.source.connection import IDLE_TIMEOUT, SLICE_BYTES
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks
+from ingestd.wiring import build_stream
 from tests.support.balance import assert_balanced
 from tests.support.encoded import EncodedStream, encode
 from tests.support.lkts import sei, trailer, user_data
-from tests.support.track import Track
+from tests.support.track import Room, Track
 from tests.support.wait import eventually
 
 H264 = encode("h264", frames=8, gop=4, size=(160, 120), seed=1)
@@ -30,6 +32,8 @@ H265 = encode("h265", frames=8, gop=4, size=(160, 120), seed=3)
 LARGER_H265 = encode("h265", frames=8, gop=4, size=(320, 240), seed=3)
 # Joined behind the keyframe: the headers come, and pictures that refer to what was not sent.
 H264_MID_GOP = H264.access_units[0].split(b"\0\0\1\x65")[0] + b"".join(H264.access_units[1:4])
+# Of bytes that show no format, where idle_timeout is off.
+DETECTION_TIMEOUT_S = 0.3
 # Pictures of one macroblock row each, with what is no NAL unit between: each of them a fault.
 NOISE = (b"\0\0\1\x41\x9a\x24\x6c\x41" + b"\0\0\1\xff\xff") * 200
 
@@ -68,27 +72,25 @@ class Transport(asyncio.Transport):
 
 
 class Encoder:
-    """Connects to a stream; whatever it sends arrives in one read, and is taken in one turn."""
+    """Connects to a stream; what it sends arrives in one read, and is taken in one turn."""
 
     def __init__(self, stream: Stream) -> None:
         self.transport = Transport()
-        self._session = stream._admission.new_connection()
-        self._session.connection_made(self.transport)
+        self._connection = stream.admission.new_connection()
+        self._connection.connection_made(self.transport)
 
     def send(self, data: bytes) -> None:
-        # A buffer that is exported cannot change its size: too much for one read is an error here.
-        self._session.get_buffer(len(data))[: len(data)] = data
-        self._session.buffer_updated(len(data))
-        self._session._pass_on(math.inf)
+        assert len(data) <= SLICE_BYTES, "what is more may have to wait for its turn"
+        self._connection.get_buffer(len(data))[: len(data)] = data
+        self._connection.buffer_updated(len(data))
 
-    def fall_silent(self) -> None:
-        """What the session does after idle_timeout."""
-        self._session._last_data -= 3600
-        self._session._watch_idle()
-        self.leave()
+    def fall_silent(self, admission: Admission) -> None:
+        """What the connection does after idle_timeout."""
+        self.transport.abort()
+        admission.connection_lost(self._connection, "the encoder sent nothing", IDLE_TIMEOUT)
 
     def leave(self) -> None:
-        self._session.connection_lost(None)
+        self._connection.connection_lost(None)
         self.transport.abort()
 
 
@@ -102,18 +104,44 @@ async def tasks() -> AsyncIterator[Tasks]:
 
 
 @pytest.fixture
+def room() -> Room:
+    return Room()
+
+
+@pytest.fixture
 def idle_timeout() -> str:
     return "10s"
 
 
+class HurriedReporter(StreamReporter):
+    """Each picture comes to it as long after the one before as it waits for a keyframe."""
+
+    _pictures = 0
+
+    def waits_for_keyframe(self, waits: bool, now: float, *, asked: bool) -> None:
+        self._pictures += 1
+        super().waits_for_keyframe(waits, now + self._pictures * KEYFRAME_PATIENCE_S, asked=asked)
+
+
 @pytest.fixture
-async def stream(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, idle_timeout: Any) -> AsyncIterator[Stream]:
-    monkeypatch.setattr("ingestd.pipeline.TrackKeeper", Track)
-    source = SourceConfig(listen=Address("tcp", "127.0.0.1", 0), idle_timeout=idle_timeout)
+def make_reporter() -> type[StreamReporter]:
+    return StreamReporter
+
+
+@pytest.fixture
+async def stream(
+    tasks: Tasks, room: Room, idle_timeout: str, make_reporter: type[StreamReporter]
+) -> AsyncIterator[Stream]:
+    source = SourceConfig.model_validate({"listen": "tcp://127.0.0.1:0", "idle_timeout": idle_timeout})
     config = StreamConfig(name="cam", room="lobby", source=source, feedback=FeedbackConfig(inline=True))
-    room = RoomConnection(RoomAddress("ws://127.0.0.1:1", "key", "secret", "lobby", "cam"), tasks)
-    room.problem = None
-    stream = Stream(config, room, tasks)
+    stream = build_stream(
+        config,
+        room,
+        tasks,
+        make_track=Track,
+        make_reporter=make_reporter,
+        detection_timeout_s=DETECTION_TIMEOUT_S,
+    )
     await stream.start()
     yield stream
     assert_books_balance(stream)
@@ -125,62 +153,51 @@ def nal_units(units: Sequence[bytes]) -> list[bytes]:
     return b"".join(units).replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1")
 
 
-def track(stream: Stream) -> Track:
-    publication = stream._pipeline._track
-    assert isinstance(publication, Track)
-    return publication
-
-
 def assert_books_balance(stream: Stream) -> None:
     f = stream.figures()
     assert_balanced(sum(f.frames_received.values()), f.frames_submitted, f.frames_dropped, f.frames_held)
 
 
-def at_rest(stream: Stream) -> bool:
-    """No timer will hand anything over, and the pacer would let the next picture through."""
-    pipeline = stream._pipeline
-    timers = pipeline._timer, pipeline._feedback_timer, stream._quiet_timer
-    return not any(timers) and time.monotonic() >= pipeline._delivery._pacer.ready_at
-
-
-async def test_pictures_that_waited_for_a_track_do_not_wait_for_one_of_another_codec(stream: Stream) -> None:
+async def test_pictures_that_waited_for_a_track_do_not_wait_for_one_of_another_codec(
+    stream: Stream, room: Room
+) -> None:
     first = Encoder(stream)
     first.send(VP8.container)
     first.leave()
     assert stream.figures().frames_held == 8
     second = Encoder(stream)
     second.send(H264_MID_GOP)
-    track(stream).publish()
+    room.track.publish()
     assert stream.figures().frames_held == 0
     assert stream.figures().frames_dropped["no_room"] == 8
-    assert track(stream).taken == [], "a VP8 keyframe for an H.264 track"
+    assert room.track.taken == [], "a VP8 keyframe for an H.264 track"
     second.send(H264.container)
     await eventually(
-        lambda: track(stream).taken[-1:] == [H264.access_units[6]],
+        lambda: room.track.taken[-1:] == [H264.access_units[6]],
         "hand over all that is whole",
     )
     second.leave()
 
 
-async def test_a_codec_may_change_within_a_connection(stream: Stream) -> None:
+async def test_a_codec_may_change_within_a_connection(stream: Stream, room: Room) -> None:
     vp9 = encode("vp9", frames=4, gop=4, size=(160, 120))
     encoder = Encoder(stream)
     encoder.send(VP8.container)
-    track(stream).publish()
-    await eventually(lambda: track(stream).taken[-1:] == [VP8.access_units[-1]], "hand over all")
-    old = len(track(stream).taken)
+    room.track.publish()
+    await eventually(lambda: room.track.taken[-1:] == [VP8.access_units[-1]], "hand over all")
+    old = len(room.track.taken)
     encoder.send(vp9.container)
-    assert not track(stream).open
-    track(stream).publish()
-    await eventually(lambda: track(stream).taken[-1:] == [vp9.access_units[-1]], "hand over all")
-    assert track(stream).taken[old:] == list(vp9.access_units)
+    assert not room.track.open
+    room.track.publish()
+    await eventually(lambda: room.track.taken[-1:] == [vp9.access_units[-1]], "hand over all")
+    assert room.track.taken[old:] == list(vp9.access_units)
     encoder.leave()
 
 
-async def test_h265_after_h264_takes_the_track_out_of_the_room(stream: Stream) -> None:
+async def test_h265_after_h264_takes_the_track_out_of_the_room(stream: Stream, room: Room) -> None:
     encoder = Encoder(stream)
     encoder.send(H264.container)
-    old = track(stream)
+    old = room.track
     old.publish()
     assert stream.figures().up
     await eventually(lambda: len(old.taken) > 3, "hand over")
@@ -199,13 +216,14 @@ async def test_h265_after_h264_takes_the_track_out_of_the_room(stream: Stream) -
 
     encoder = Encoder(stream)
     encoder.send(H264.container)
-    track(stream).publish()
+    room.track.publish()
     assert stream.figures().up
     await eventually(
-        lambda: track(stream).taken[-1:] == [H264.access_units[6]],
+        lambda: room.track.taken[-1:] == [H264.access_units[6]],
         "hand over all that is whole",
     )
-    assert stream._room._tracks == [stream._pipeline._track]
+    assert len(room.tracks) == 1
+    assert room.track is not old
     encoder.leave()
 
 
@@ -221,22 +239,22 @@ async def test_a_torn_h265_picture_is_received_once(stream: Stream) -> None:
     assert stream.figures().frames_dropped["unsupported"] == 3
 
 
-async def test_what_came_before_a_fault_is_handed_over(stream: Stream) -> None:
+async def test_what_came_before_a_fault_is_handed_over(stream: Stream, room: Room) -> None:
     healthy = Encoder(stream)
     healthy.send(H264.container)
-    track(stream).publish()
+    room.track.publish()
     await eventually(lambda: not stream.figures().frames_held, "hand over what waited")
     healthy.leave()
-    await eventually(lambda: at_rest(stream), "come to rest")
-    track(stream).taken.clear()
+    await eventually(lambda: room.track.at_rest, "come to rest")
+    room.track.taken.clear()
 
     faulty = Encoder(stream)
     faulty.send(H264.container + NOISE)
     assert stream.figures().stream_errors["too_many_faults"] == 1
     assert faulty.transport.closing
-    assert track(stream).taken, "at once, as ever"
+    assert room.track.taken, "at once, as ever"
     await eventually(lambda: not stream.figures().frames_held, "hand over what came before the fault")
-    assert nal_units(track(stream).taken[:8]) == nal_units(H264.access_units)
+    assert nal_units(room.track.taken[:8]) == nal_units(H264.access_units)
     faulty.leave()
 
 
@@ -246,7 +264,8 @@ async def test_a_stream_that_changes_with_every_picture_does_not_fill_the_log(
 ) -> None:
     with structlog.testing.capture_logs() as lines:
         encoder = Encoder(stream)
-        encoder.send((one.access_units[0] + other.access_units[0]) * 5)
+        for _ in range(5):
+            encoder.send(one.access_units[0] + other.access_units[0])
         encoder.leave()
     events = [line["event"] for line in lines]
     assert events.count("stream recognised") == 1
@@ -260,11 +279,11 @@ def headless(stream: EncodedStream) -> bytes:
     return b"".join(b"\0\0\1\x65" + unit.split(b"\0\0\1\x65")[-1] for unit in stream.access_units[::4])
 
 
-async def test_b_frames_are_a_problem_until_a_gop_has_none(stream: Stream) -> None:
+async def test_b_frames_are_a_problem_until_a_gop_has_none(stream: Stream, room: Room) -> None:
     with_b_frames = encode("h264", frames=8, gop=8, bframes=2, profile="main", size=(160, 120), seed=4)
     encoder = Encoder(stream)
     encoder.send(with_b_frames.container)
-    track(stream).publish()
+    room.track.publish()
     (problem,) = stream.figures().problems
     assert problem.startswith("cam: the stream has B-frames")
     assert "ffmpeg: -bf 0" in problem
@@ -281,43 +300,43 @@ async def test_b_frames_are_a_problem_until_a_gop_has_none(stream: Stream) -> No
     assert stream.figures().problems == (), "nobody sends them"
 
 
-async def test_a_keyframe_held_back_is_a_problem_until_one_is_whole(stream: Stream) -> None:
+async def test_a_keyframe_held_back_is_a_problem_until_one_is_whole(stream: Stream, room: Room) -> None:
     encoder = Encoder(stream)
     encoder.send(headless(H264) * 3)
     problem = stream.figures().problems[-1]
     assert problem.startswith("cam: the stream has shown no SPS and PPS")
     assert "config-interval=-1" in problem
     encoder.send(H264.container)
-    track(stream).publish()
+    room.track.publish()
     assert stream.figures().problems == ()
     encoder.leave()
 
 
+@pytest.mark.parametrize("make_reporter", [HurriedReporter])
 async def test_an_encoder_that_sends_no_keyframe_is_a_problem_until_one_comes_and_is_asked_for_it(
-    stream: Stream, monkeypatch: pytest.MonkeyPatch
+    stream: Stream, room: Room
 ) -> None:
-    monkeypatch.setattr("ingestd.diagnose.reporter.KEYFRAME_PATIENCE_S", 0.0)
     encoder = Encoder(stream)
     encoder.send(H264_MID_GOP)
     assert [line["type"] for line in encoder.transport.lines] == ["keyframe"]
-    track(stream).publish()
+    room.track.publish()
     (problem,) = stream.figures().problems
     assert problem.startswith("cam: no keyframe came")
     assert "though the encoder is asked for one (feedback); make the encoder send one" in problem
     assert stream.problems == []
     encoder.send(H264.container)
-    track(stream).publish()
+    room.track.publish()
     assert stream.figures().problems == ()
     encoder.leave()
 
 
-async def test_what_viewers_cannot_decode_is_a_problem_until_it_changes(stream: Stream) -> None:
+async def test_what_viewers_cannot_decode_is_a_problem_until_it_changes(stream: Stream, room: Room) -> None:
     # Its bytes 4 to 6 are the profile: Extended.
     extended = H264.access_units[0].replace(b"\x67\x42", b"\x67\x58")
     assert extended != H264.access_units[0]
     encoder = Encoder(stream)
     encoder.send(extended + b"".join(H264.access_units[1:4]))
-    track(stream).publish()
+    room.track.publish()
     (problem,) = stream.figures().problems
     assert problem.startswith("cam: H264 Extended: viewers decode")
     assert "ffmpeg: add `-pix_fmt yuv420p -profile:v high`" in problem
@@ -328,7 +347,7 @@ async def test_what_viewers_cannot_decode_is_a_problem_until_it_changes(stream: 
 
 
 async def test_the_fault_that_ended_a_connection_is_a_problem_until_an_encoder_is_understood(
-    stream: Stream,
+    stream: Stream, room: Room
 ) -> None:
     stray = Encoder(stream)
     with structlog.testing.capture_logs() as lines:
@@ -336,15 +355,17 @@ async def test_the_fault_that_ended_a_connection_is_a_problem_until_an_encoder_i
         stray.leave()
     (problem,) = stream.figures().problems
     assert problem.startswith("cam: the last connection ended with a fault: http: this is an HTTP message")
+    assert "ffmpeg: -f h264 tcp://HOST:PORT" in problem
     assert stream.problems == []
     gone = next(line for line in lines if line["event"] == "encoder gone")
     assert gone["reason"].startswith("http: this is an HTTP message"), "its own words"
+    assert "ffmpeg: -f h264 tcp://HOST:PORT" in gone["reason"]
 
     encoder = Encoder(stream)
     encoder.send(H264.access_units[0][:4])
     assert problem in stream.figures().problems
     encoder.send(H264.container[4:])
-    track(stream).publish()
+    room.track.publish()
     assert stream.figures().problems == ()
     encoder.leave()
     assert stream.figures().problems == ()
@@ -365,10 +386,7 @@ async def test_the_pause_between_two_encoders_is_no_keyframe_interval(stream: St
 
 
 @pytest.mark.parametrize("idle_timeout", ["300ms", "0"])
-async def test_noise_that_trickles_does_not_hold_the_line_for_ever(
-    stream: Stream, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ingestd.stream.DETECTION_TIMEOUT_S", 0.3)
+async def test_noise_that_trickles_does_not_hold_the_line_for_ever(stream: Stream) -> None:
     noise = Encoder(stream)
     noise.send(b"\x55" * 50)
 
@@ -386,8 +404,8 @@ async def test_noise_that_trickles_does_not_hold_the_line_for_ever(
     encoder = Encoder(stream)
     encoder.send(H264.access_units[0][:4])
     encoder.send(H264.container[4:])
-    assert stream._recognition_timer is None, "it is understood"
     encoder.leave()
+    assert stream.figures().stream_errors["not_video"] == 1, "it is understood"
 
 
 @pytest.mark.parametrize(
@@ -402,15 +420,14 @@ async def test_an_encoder_that_is_dropped_for_its_silence_has_not_closed_the_con
     if sent:
         encoder.send(sent)
     with structlog.testing.capture_logs() as lines:
-        encoder.fall_silent()
+        encoder.fall_silent(stream.admission)
     assert stream.figures().stream_errors == faults
-    assert stream._recognition_timer is None, "nobody is left to be recognised"
-    assert lines[-1]["reason"] == "the encoder sent nothing for 10 s (idle_timeout)"
+    assert lines[-1]["reason"] == "the encoder sent nothing"
     assert not [line for line in lines if "closed without" in str(line)]
 
 
 async def test_viewers_are_told_what_the_encoder_says_of_a_picture_or_its_number_and_arrival(
-    stream: Stream,
+    stream: Stream, room: Room
 ) -> None:
     encoder = Encoder(stream)
     units = list(H264.access_units)
@@ -418,11 +435,11 @@ async def test_viewers_are_told_what_the_encoder_says_of_a_picture_or_its_number
     before = time.time_ns() // 1000
     encoder.send(b"".join(units))
     after = time.time_ns() // 1000
-    track(stream).publish()
-    await eventually(lambda: len(track(stream).taken) == 7, "hand over all that is whole")
-    first, second, third = track(stream).metadata[4:]
+    room.track.publish()
+    await eventually(lambda: len(room.track.taken) == 7, "hand over all that is whole")
+    first, second, third = room.track.metadata[4:]
     assert second == FrameMetadata(user_data=b"goal")
-    assert track(stream).taken[5] == units[5]
+    assert room.track.taken[5] == units[5]
     for counted, number in ((first, 4), (third, 6)):
         assert counted.user_timestamp is not None
         assert before <= counted.user_timestamp <= after
@@ -430,14 +447,11 @@ async def test_viewers_are_told_what_the_encoder_says_of_a_picture_or_its_number
     encoder.leave()
 
 
-async def test_an_encoder_hears_what_webrtc_wants_and_so_does_the_next(
-    stream: Stream, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ingestd.control.messages.RATE_MESSAGE_INTERVAL_S", 0)
+async def test_an_encoder_hears_what_webrtc_wants_and_so_does_the_next(stream: Stream, room: Room) -> None:
     first = Encoder(stream)
     first.send(H264.container)
-    track(stream).publish()
-    track(stream).wishes.append(Feedback(True, 1_200_000, 17.0))
+    room.track.publish()
+    room.track.ask(keyframe=True, bitrate_bps=1_200_000)
     await eventually(lambda: len(first.transport.lines) == 2, "tell the encoder")
     keyframe, rate = first.transport.lines
     assert keyframe == {"type": "keyframe", "at_us": keyframe["at_us"]}
@@ -445,6 +459,7 @@ async def test_an_encoder_hears_what_webrtc_wants_and_so_does_the_next(
     first.leave()
 
     second = Encoder(stream)
+    await asyncio.sleep(RATE_MESSAGE_INTERVAL_S)
     second.send(H264.container)
     await eventually(lambda: second.transport.lines, "tell the next")
     (rate,) = second.transport.lines
@@ -454,22 +469,20 @@ async def test_an_encoder_hears_what_webrtc_wants_and_so_does_the_next(
     assert stream.figures().feedback_messages == {"keyframe": none | {"sent": 1}, "rate": none | {"sent": 2}}
 
 
-async def test_what_the_link_of_a_lost_track_carried_is_told_to_nobody(
-    stream: Stream, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ingestd.control.messages.RATE_MESSAGE_INTERVAL_S", 0)
+async def test_what_the_link_of_a_lost_track_carried_is_told_to_nobody(stream: Stream, room: Room) -> None:
     first = Encoder(stream)
     first.send(H264.container)
-    track(stream).publish()
-    track(stream).wishes.append(Feedback(False, 1_200_000, 17.0))
+    room.track.publish()
+    room.track.ask(bitrate_bps=1_200_000)
     await eventually(lambda: first.transport.lines, "tell the encoder")
     first.leave()
 
-    track(stream).lose()
-    track(stream).taken.clear()
+    room.track.lose()
+    room.track.taken.clear()
     second = Encoder(stream)
+    await asyncio.sleep(RATE_MESSAGE_INTERVAL_S)
     second.send(H264.container)
-    track(stream).publish()
+    room.track.publish()
     await eventually(lambda: not stream.figures().frames_held, "hand over all")
     assert second.transport.lines == []
     second.leave()

@@ -37,7 +37,7 @@ async def test_a_task_has_its_name_and_is_forgotten_when_it_ends() -> None:
     await task
     assert done.is_set()
     await asyncio.sleep(0)
-    assert owner.tasks._tasks == set()
+    assert owner.tasks.names == []
     assert owner.failures == []
 
 
@@ -47,7 +47,7 @@ async def test_a_failure_is_heard_of() -> None:
     await asyncio.wait([task])
     await asyncio.sleep(0)
     assert owner.failures == [("work", "ValueError('broken')")]
-    assert owner.tasks._tasks == set()
+    assert owner.tasks.names == []
 
 
 async def test_closing_cancels_and_waits_until_all_have_cleaned_up() -> None:
@@ -99,7 +99,7 @@ async def test_a_task_is_kept_although_nobody_else_does() -> None:
     owner.tasks.start("work", forever(log))
     await asyncio.sleep(0)
     gc.collect()
-    assert len(owner.tasks._tasks) == 1
+    assert owner.tasks.names == ["work"]
     await owner.tasks.close()
     assert log == ["cleaned up"]
 
@@ -119,7 +119,7 @@ async def test_what_was_begun_goes_on_when_the_one_who_waits_is_cancelled() -> N
     await asyncio.wait([waiting])
     may_end.set()
     assert await outcome(begun) == "done"
-    assert owner.tasks._tasks == set()
+    assert owner.tasks.names == []
 
 
 async def test_what_was_begun_raises_where_its_outcome_is_awaited_and_nowhere_else() -> None:

@@ -1,10 +1,10 @@
-"""Durations, bitrates and sizes: what is taken, what is refused, and that what we print can be read back."""
+"""Durations and bitrates: what is taken, what is refused, and that what we print can be read back."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestd.units import format_bitrate, format_duration, parse_bitrate, parse_duration, parse_size
+from ingestd.units import format_bitrate, format_duration, parse_bitrate, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,6 @@ def test_bitrates_are_bits_per_second(text: object, bits: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("4MiB", 4 << 20), ("512KiB", 512 << 10), ("1MB", 10**6), ("1.5kB", 1500), (9, 9)]
-)
-def test_sizes_are_bytes(text: object, size: int) -> None:
-    assert parse_size(text) == size
-
-
-@pytest.mark.parametrize(
     "value",
     [
         "",
@@ -69,9 +62,7 @@ def test_sizes_are_bytes(text: object, size: int) -> None:
         float("nan"),
     ],
 )
-@pytest.mark.parametrize(
-    ("parse", "example"), [(parse_duration, "500ms"), (parse_bitrate, "8Mbps"), (parse_size, "4MiB")]
-)
+@pytest.mark.parametrize(("parse", "example"), [(parse_duration, "500ms"), (parse_bitrate, "8Mbps")])
 def test_what_is_no_quantity_is_named_with_an_example(parse: object, example: str, value: object) -> None:
     assert callable(parse)
     with pytest.raises(ValueError, match=example) as error:

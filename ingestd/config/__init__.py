@@ -1,4 +1,14 @@
-"""The only reader of files and environment; everything else is handed a `Config`."""
+"""The configuration: the only reader of its file and of the environment; all else is handed a `Config`.
+
+load         file and environment to a Config, or all mistakes at once; warnings
+document     YAML to values and the line of each
+environment  INGESTD_… and LIVEKIT_… variables over these
+model        every key with type, default and limit: a new key begins here
+address      tcp://, unix:// and networks
+keys         all keys, derived from model; hints for unknown ones
+describe     a Config in words (ingestd check)
+publication  the keys of `ingestd.Publication`
+"""
 
 from ingestd.config.address import PRIVATE_NETWORKS, Address, Network
 from ingestd.config.describe import describe

@@ -1,4 +1,4 @@
-"""Where an encoder is found or awaited, and who may dial in."""
+"""Addresses of sockets, and networks from which encoders may connect."""
 
 import ipaddress
 import re
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # Loopback, private (RFC 1918, RFC 4193) and link-local ranges: a camera on the desk or in the same building
-# needs no configuration, and nobody on the Internet becomes a publisher by scanning ports.
+# needs no configuration, and a port scan from the Internet finds no way to publish.
 PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
     ipaddress.ip_network(text)
     for text in (

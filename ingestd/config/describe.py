@@ -1,4 +1,4 @@
-"""A configuration in words: what ``ingestd check`` prints."""
+"""Describes a configuration in words, as ``ingestd check`` prints it."""
 
 from ingestd.config.address import PRIVATE_NETWORKS
 from ingestd.config.model import Config, SourceConfig, StreamConfig
@@ -8,7 +8,7 @@ from ingestd.units import format_bitrate, format_duration
 
 
 def describe(config: Config) -> str:
-    """What ingestd would do with ``config``; without secrets."""
+    """Return what ingestd would do with ``config``, without secrets."""
     livekit, number = config.livekit, len(config.streams)
     secret = f"the secret in {livekit.api_secret_file}" if livekit.api_secret_file else "a secret"
     rooms = len({(stream.room, stream.identity) for stream in config.streams})
@@ -33,7 +33,7 @@ _REPLAYS = {
 
 def _stream(stream: StreamConfig) -> str:
     codec = stream.codec or "any codec"
-    form = f"as {stream.format}" if stream.format else "in the format it is recognised by"
+    form = f"format {stream.format}" if stream.format else "format detected"
     back = [
         *(["on the encoder's connection"] if stream.feedback.inline else []),
         *([f"to {without_credentials(stream.feedback.webhook)}"] if stream.feedback.webhook else []),
@@ -45,28 +45,28 @@ def _stream(stream: StreamConfig) -> str:
             f"  {_source(stream.source)}",
             f"  {codec}, {form}; at most {format_bitrate(stream.max_bitrate)} and {stream.max_framerate:g} "
             f"pictures/s; waits at most {format_duration(stream.max_backlog)}; B-frames: {stream.b_frames}; "
-            f"GOP handed over again: {_REPLAYS[stream.replay]}; "
-            f"metadata of pictures: {'published' if stream.frame_metadata else 'none'}",
-            f"  keyframe and rate requests: {' and '.join(back) or 'kept to ourselves'}",
+            f"GOP replayed: {_REPLAYS[stream.replay]}; "
+            f"frame metadata: {'published' if stream.frame_metadata else 'none'}",
+            f"  keyframe and rate requests: {' and '.join(back) or 'none'}",
         ]
     )
 
 
 def _source(source: SourceConfig) -> str:
     if source.idle_timeout is None:
-        end = "a silent one is kept for ever"
+        end = "a silent one is kept"
     else:
-        end = f"one that is silent for {format_duration(source.idle_timeout)} is dropped"
+        end = f"one that is silent for {format_duration(source.idle_timeout)} is disconnected"
     if source.listen is None:
-        return f"we dial the encoder, again and again; {end}"
+        return f"ingestd dials the encoder, and redials it; {end}"
     if source.listen.scheme == "unix":
-        who = "whoever may write to the socket"
+        who = "any process that may write to the socket"
     elif source.allow == PRIVATE_NETWORKS:
         who = "loopback and private networks"
     else:
         who = ", ".join(map(str, source.allow))
-    second = "is turned away" if source.second_encoder == "reject" else "takes the place of the first"
-    return f"the encoder dials us, from {who}; a second one {second}; {end}"
+    second = "is refused" if source.second_encoder == "reject" else "replaces the first"
+    return f"the encoder dials ingestd, from {who}; a second one {second}; {end}"
 
 
 def _plural(word: str, number: int) -> str:

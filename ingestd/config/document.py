@@ -1,7 +1,9 @@
-"""A YAML file as plain values that remember where they were written."""
+"""Parses a YAML file into plain values and the line that each was written in."""
 
 import re
-from dataclasses import dataclass, field, replace
+from collections.abc import Container
+from dataclasses import dataclass, replace
+from typing import Any
 
 import yaml
 
@@ -26,22 +28,48 @@ class Origin:
 
 
 @dataclass(slots=True)
-class Document:
-    """The values, where each was written, and what is wrong with how they are written."""
+class Located:
+    """A value and where it was written; a mapping or a list holds `Located` values."""
 
-    file: str
-    root: dict[str, object] = field(default_factory=dict)
-    origins: dict[Path, Origin] = field(default_factory=dict)
-    _problems: list[tuple[Origin, str]] = field(default_factory=list)
+    value: Any
+    origin: Origin
+
+    @property
+    def parts(self) -> Container[str | int]:
+        """The keys or indexes of what is in it."""
+        if isinstance(self.value, list):
+            return range(len(self.value))
+        return self.value if isinstance(self.value, dict) else ()
+
+    def get(self, key: str) -> Any:
+        """Return the plain value of ``key``; None where there is none, or this is no mapping."""
+        found = self.value.get(key) if isinstance(self.value, dict) else None
+        return found.plain() if found is not None else None
+
+    def plain(self) -> Any:
+        """Return the value without origins, and mappings without null: that means the same as no key."""
+        if isinstance(self.value, dict):
+            return {key: item.plain() for key, item in self.value.items() if item.value is not None}
+        if isinstance(self.value, list):
+            return [item.plain() for item in self.value]
+        return self.value
+
+
+class Document:
+    """What is written, and what is wrong with it; ``root`` is a mapping."""
+
+    def __init__(self, file: str) -> None:
+        self.root = Located({}, Origin(file, 1, ""))
+        self._problems: list[tuple[Origin, str]] = []
 
     def origin(self, path: Path) -> Origin:
         """Of the value at ``path``, or, where nothing is written there, the line of what surrounds it."""
-        if path in self.origins:
-            return self.origins[path]
-        for end in range(len(path) - 1, 0, -1):
-            if path[:end] in self.origins:
-                return replace(self.origins[path[:end]], key=dotted(path))
-        return Origin(self.file, 1, dotted(path))
+        here = self.root
+        for part in path:
+            if part not in here.parts:
+                return replace(here.origin, key=dotted(path))
+            here = here.value[part]
+        return here.origin
 
     def problem(self, path: Path, text: str) -> None:
         """Note what is wrong at ``path``, once."""
@@ -54,7 +82,7 @@ class Document:
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong, in the order in which it is written; first the environment."""
+        """What is wrong, in the order of the file, after what is wrong in the environment."""
         return [f"{origin}: {text}" for origin, text in sorted(self._problems, key=lambda p: p[0].line)]
 
 
@@ -89,11 +117,9 @@ def parse(text: str, file: str) -> Document:
         raise ConfigError(f"{file}:1: nested too deeply") from None
     if node is None:
         raise ConfigError(f"{file}: the file is empty; a configuration needs at least livekit and streams")
-    value = _value(document, node, ())
-    if isinstance(value, dict):
-        document.root = value
-    else:
+    if not isinstance(node, yaml.MappingNode):
         raise ConfigError(f"{file}:1: a mapping is needed: livekit: …, streams: …")
+    document.root.value = _mapping(document, node, ())
     return document
 
 
@@ -102,18 +128,17 @@ def _position(what: yaml.AliasEvent | yaml.MarkedYAMLError) -> str:
     return f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
 
 
-def _value(document: Document, node: yaml.Node, path: Path) -> object:
+def _value(document: Document, node: yaml.Node, path: Path) -> Any:
+    origin = _origin(document, node, path)
     if len(path) > _MAX_DEPTH:
-        raise ConfigError(f"{document.file}:{node.start_mark.line + 1}: nested too deeply")
+        raise ConfigError(f"{origin.where}:{origin.line}: nested too deeply")
     if isinstance(node, yaml.MappingNode):
         return _mapping(document, node, path)
     if isinstance(node, yaml.SequenceNode):
-        items: list[object] = []
-        for index, item in enumerate(node.value):
-            here = (*path, index)
-            document.origins[here] = _origin(document, item, here)
-            items.append(_value(document, item, here))
-        return items
+        return [
+            Located(_value(document, item, (*path, index)), _origin(document, item, (*path, index)))
+            for index, item in enumerate(node.value)
+        ]
     try:
         return yaml.SafeLoader("").construct_object(node)
     except (yaml.YAMLError, ValueError):
@@ -121,8 +146,8 @@ def _value(document: Document, node: yaml.Node, path: Path) -> object:
         return str(node.value)
 
 
-def _mapping(document: Document, node: yaml.MappingNode, path: Path) -> dict[str, object]:
-    result: dict[str, object] = {}
+def _mapping(document: Document, node: yaml.MappingNode, path: Path) -> dict[str, Located]:
+    result: dict[str, Located] = {}
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
             document.problem_at(_origin(document, key_node, path), "a key is text, not a list or mapping")
@@ -130,14 +155,14 @@ def _mapping(document: Document, node: yaml.MappingNode, path: Path) -> dict[str
         # The text as written: YAML 1.1 would turn `on` into true.
         key = str(key_node.value)
         here = (*path, key)
+        origin = _origin(document, key_node, here)
         if key in result:
-            text = f"is written twice, first in line {document.origins[here].line}; allowed: once"
-            document.problem_at(_origin(document, key_node, here), text)
+            text = f"is written twice, first in line {result[key].origin.line}; allowed: once"
+            document.problem_at(origin, text)
             continue
-        document.origins[here] = _origin(document, key_node, here)
-        result[key] = _value(document, value_node, here)
+        result[key] = Located(_value(document, value_node, here), origin)
     return result
 
 
 def _origin(document: Document, node: yaml.Node, path: Path) -> Origin:
-    return Origin(document.file, node.start_mark.line + 1, dotted(path))
+    return Origin(document.root.origin.where, node.start_mark.line + 1, dotted(path))

@@ -1,13 +1,13 @@
-"""The environment's word on the configuration: ``INGESTD_SECTION__KEY``, and the LIVEKIT_ variables."""
+"""Overrides keys by environment variables: ``INGESTD_SECTION__KEY`` and the LIVEKIT_ variables."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from ingestd.config.document import Document, Origin, Path
+from ingestd.config.document import Document, Located, Origin, Path
 from ingestd.config.keys import PINNED, ROOT, SECTIONS, STREAM, Keys
 
-# Read by the demo and by nobody else.
+# Read by the demo only.
 _NOT_OURS = frozenset({"INGESTD_LIVEKIT_SERVER"})
 
 # The names all LiveKit tools share. INGESTD_LIVEKIT__… goes before them.
@@ -15,9 +15,9 @@ _SHARED = {"LIVEKIT_URL": "url", "LIVEKIT_API_KEY": "api_key", "LIVEKIT_API_SECR
 
 
 def apply(document: Document, environ: Mapping[str, str]) -> None:
-    """Write what ``environ`` sets over ``document``; what matches no key is noted as a problem."""
+    """Override values of ``document`` by ``environ``; a variable that matches no key is a problem."""
     for variable, key in _SHARED.items():
-        # Empty is how compose files and CI pass on what nobody has set.
+        # Compose files and CI pass on unset variables as empty ones.
         if environ.get(variable):
             _set(document, ("livekit", key), variable, environ[variable])
     ours = [name for name in environ if name.startswith("INGESTD_") and name not in _NOT_OURS]
@@ -34,10 +34,10 @@ def apply(document: Document, environ: Mapping[str, str]) -> None:
 
 def _names(document: Document) -> dict[int, str]:
     """Each stream's name as a variable spells it, by index."""
-    streams = document.root.get("streams")
+    streams = document.root.value.get("streams")
     names: dict[int, str] = {}
-    for index, stream in enumerate(streams if isinstance(streams, list) else []):
-        name = stream.get("name") if isinstance(stream, dict) else None
+    for index, stream in enumerate(streams.value if streams and isinstance(streams.value, list) else []):
+        name = stream.get("name")
         if isinstance(name, str):
             names[index] = name.upper().replace("-", "_").replace(".", "_")
     return names
@@ -57,7 +57,7 @@ def _path(document: Document, variable: str, names: Mapping[int, str]) -> Path |
 
 
 def _stream_path(document: Document, variable: str, rest: str, names: Mapping[int, str]) -> Path | None:
-    streams = document.root.setdefault("streams", [])
+    streams = document.root.value.setdefault("streams", Located([], document.origin(("streams",)))).value
     if not isinstance(streams, list):
         return None  # said elsewhere
     found: dict[int, Path] = {}
@@ -84,8 +84,7 @@ def _stream_path(document: Document, variable: str, rest: str, names: Mapping[in
         return None
     ((number, below),) = found.items()
     if number == len(streams):
-        streams.append({})
-        document.origins["streams", number] = Origin("environment", 0, f"streams[{number}]")
+        streams.append(Located({}, Origin("environment", 0, f"streams[{number}]")))
     return ("streams", number, *below)
 
 
@@ -102,26 +101,24 @@ def _below(text: str, keys: Keys) -> Path | None:
 
 
 def _set(document: Document, path: Path, variable: str, value: str) -> None:
-    here: Any = document.root
-    for part in path[:-1]:
-        if isinstance(here, dict) and here.get(part) is None:
-            here[part] = {}
-        here = here[part]
-        if not isinstance(here, list if part == "streams" else dict):
+    here = document.root
+    for end, part in enumerate(path[:-1], start=1):
+        if isinstance(here.value, dict) and (part not in here.value or here.value[part].value is None):
+            here.value[part] = Located({}, document.origin(path[:end]))
+        here = here.value[part]
+        if not isinstance(here.value, list if part == "streams" else dict):
             return  # said elsewhere: a mapping is needed there
     if path in (("livekit", "api_secret"), ("livekit", "api_secret_file")):
-        _forget_other_secret(document, here, str(path[-1]))
-    here[path[-1]] = value
-    document.origins[path] = Origin("environment", 0, variable)
+        _forget_other_secret(here.value, str(path[-1]))
+    here.value[path[-1]] = Located(value, Origin("environment", 0, variable))
 
 
-def _forget_other_secret(document: Document, livekit: dict[str, object], key: str) -> None:
+def _forget_other_secret(livekit: dict[str, Located], key: str) -> None:
     """A secret from the environment replaces the file's, whichever way that one was given."""
     other = "api_secret" if key == "api_secret_file" else "api_secret_file"
-    origin = document.origins.get(("livekit", other))
     # Two INGESTD_ variables that contradict each other are left to be complained about.
-    if origin is not None and not origin.key.startswith("INGESTD_"):
-        livekit.pop(other, None)
+    if other in livekit and not livekit[other].origin.key.startswith("INGESTD_"):
+        del livekit[other]
 
 
 def _complain(document: Document, variable: str, text: str) -> None:

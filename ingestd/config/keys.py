@@ -1,4 +1,4 @@
-"""The tree of keys a configuration may hold, read off the models, and what to say about a key outside it."""
+"""The tree of all keys, derived from the models, and hints for a key that is not in it."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -11,7 +11,7 @@ from ingestd.config.model import HttpConfig, LiveKitConfig, LogConfig, StreamCon
 # A key is a leaf (None) or a mapping of further keys.
 Keys = Mapping[str, Any]
 
-# Options of the LiveKit SDKs that people look for. They are pinned off; why is said to whoever asks.
+# Options of the LiveKit SDKs that people look for. They are pinned off; the text says why.
 PINNED: Mapping[str, str] = {
     "simulcast": "a pre-encoded stream has one layer, and making others would mean decoding it",
     "dynacast": "there is one layer, made by the encoder, and nothing to pause",
@@ -19,7 +19,7 @@ PINNED: Mapping[str, str] = {
     "adaptive_stream": "it is a choice of each viewer's client",
 }
 
-# What others call the same thing.
+# Names that other tools give the same key.
 _SYNONYMS = {
     "video_codec": "codec",
     "bitrate": "max_bitrate",
@@ -61,7 +61,7 @@ def all_keys() -> list[str]:
 
 
 def unknown(key: str, keys: Keys) -> str:
-    """What to say of ``key``, which is not one of ``keys``."""
+    """Return what to say of ``key``, which is not one of ``keys``."""
     if key in ("<<", "*"):
         return "is not read; what streams share belongs under defaults"
     close = get_close_matches(key.lower().replace("-", "_"), list(keys), n=1, cutoff=0.7)

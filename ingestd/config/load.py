@@ -1,4 +1,4 @@
-"""From a file and the environment to a Config, or to one error that lists all that is wrong."""
+"""Loads a file and the environment into a Config, or raises one error that lists all mistakes."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from ingestd.config.document import Document, Origin, parse
+from ingestd.config.document import Document, Located, Origin, parse
 from ingestd.config.document import Path as KeyPath
 from ingestd.config.environment import apply
 from ingestd.config.keys import PINNED, ROOT, SECTIONS, STREAM, Keys, unknown
@@ -47,22 +47,20 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     document = parse(_read(path), str(path))
     apply(document, environ)
     root = document.root
-    for key in root:
+    for key in root.value:
         if key not in ROOT and key not in PINNED:
             document.problem((key,), unknown(key, ROOT))
     warnings = _Warnings(document)
-    warnings.take_pinned(root, ())
+    warnings.take_pinned(document.root)
 
-    raw = {name: _section(document, root, name, warnings) for name in SECTIONS}
+    raw = {name: _section(document, name, warnings) for name in SECTIONS}
     _read_secret(document, raw["livekit"], path.parent)
-    livekit = _validate(
-        document, LiveKitConfig, _without_nulls(raw["livekit"]), ("livekit",), SECTIONS["livekit"]
-    )
+    livekit = _validate(document, LiveKitConfig, raw["livekit"], ("livekit",), SECTIONS["livekit"])
     if livekit is not None:
         warnings.look_at_secret(livekit)
-    http = _validate(document, HttpConfig, _without_nulls(raw["http"]), ("http",), SECTIONS["http"])
-    log = _validate(document, LogConfig, _without_nulls(raw["log"]), ("log",), SECTIONS["log"])
-    streams = _streams(document, root.get("streams"), raw["defaults"], warnings)
+    http = _validate(document, HttpConfig, raw["http"], ("http",), SECTIONS["http"])
+    log = _validate(document, LogConfig, raw["log"], ("log",), SECTIONS["log"])
+    streams = _streams(document, raw["defaults"], warnings)
     _check_together(document, streams, http)
     if problems := document.problems:
         raise ConfigError("\n".join(problems))
@@ -81,7 +79,7 @@ def _read(path: Path) -> str:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     if len(data) > _MAX_FILE_BYTES:
-        raise ConfigError(f"{path}: larger than 1 MiB; that is no configuration")
+        raise ConfigError(f"{path}: is larger than 1 MiB; allowed: a configuration of at most that")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -91,21 +89,21 @@ def _read(path: Path) -> str:
         ) from None
 
 
-def _section(document: Document, root: dict[str, object], name: str, warnings: "_Warnings") -> dict[str, Any]:
-    value = root.get(name)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
+def _section(document: Document, name: str, warnings: "_Warnings") -> Located:
+    section: Located | None = document.root.value.get(name)
+    if section is None or section.value is None:
+        section = Located({}, document.origin((name,)))
+    elif not isinstance(section.value, dict):
         # Under livekit it may be a secret in the wrong place.
-        seen = "" if name == "livekit" else f"{value!r} is not usable; "
+        seen = "" if name == "livekit" else f"{section.plain()!r} is not usable; "
         document.problem((name,), f"{seen}a mapping is needed, with the keys {', '.join(ROOT[name])}")
-        return {}
+        section = Located({}, section.origin)
     if name in ("livekit", "defaults"):
-        warnings.take_pinned(value, (name,))
-    return value
+        warnings.take_pinned(section)
+    return section
 
 
-def _read_secret(document: Document, livekit: dict[str, Any], beside: Path) -> None:
+def _read_secret(document: Document, livekit: Located, beside: Path) -> None:
     """Replace ``api_secret_file`` by what is in the file; a relative path starts at the configuration's."""
     name = livekit.get("api_secret_file")
     here: KeyPath = ("livekit", "api_secret_file")
@@ -124,86 +122,67 @@ def _read_secret(document: Document, livekit: dict[str, Any], beside: Path) -> N
     except ValueError as error:
         document.problem(here, f"{name!r} {error}")
         secret = "unread"  # noqa: S105 - none: keeps "api_secret is missing" out of the list
-    livekit["api_secret"] = secret
-    document.origins["livekit", "api_secret"] = document.origins[here]
+    livekit.value["api_secret"] = Located(secret, document.origin(here))
 
 
-def _streams(
-    document: Document, value: object, defaults: dict[str, Any], warnings: "_Warnings"
-) -> dict[int, StreamConfig]:
-    """The valid ones by index. A mistake under ``defaults`` is said once, where it is written."""
+def _streams(document: Document, defaults: Located, warnings: "_Warnings") -> dict[int, StreamConfig]:
+    """Return the valid ones by index. A mistake under ``defaults`` is noted once, where it is written."""
     _check_defaults(document, defaults)
-    if value is None or value == []:
+    written = document.root.value.get("streams")
+    if written is None or written.value in (None, []):
         document.problem(("streams",), "is missing or empty; at least one stream is needed")
         return {}
-    if not isinstance(value, list):
+    if not isinstance(written.value, list):
         document.problem(("streams",), "a list is needed, each item beginning with - name: …")
         return {}
     streams: dict[int, StreamConfig] = {}
-    for index, own in enumerate(value):
+    for index, own in enumerate(written.value):
         path: KeyPath = ("streams", index)
-        if not isinstance(own, dict):
+        if not isinstance(own.value, dict):
             document.problem(path, "a mapping is needed, beginning with name: …")
             continue
-        warnings.take_pinned(own, path)
-        merged = _merge(document, defaults, own, path)
-        stream = _validate(document, StreamConfig, _without_nulls(merged), path, STREAM)
+        warnings.take_pinned(own)
+        written.value[index] = merged = _merge(defaults, own)
+        stream = _validate(document, StreamConfig, merged, path, STREAM)
         if stream is not None:
             streams[index] = stream
             warnings.look_at(stream, own.get("source"), path)
     return streams
 
 
-def _check_defaults(document: Document, defaults: dict[str, Any]) -> None:
-    """Find what is wrong there even where every stream overrides it."""
-    if "name" in defaults:
+def _check_defaults(document: Document, defaults: Located) -> None:
+    """Note what is wrong there, even if every stream overrides it."""
+    if "name" in defaults.value:
         document.problem(("defaults", "name"), "every stream has its own; allowed: any other key of a stream")
-        del defaults["name"]
-    skeleton: dict[str, Any] = {"name": "x", "room": "x", "source": {"listen": "tcp://127.0.0.1:0"}}
-    merged = _merge(document, skeleton, defaults, ("defaults",))
-    _validate(document, StreamConfig, _without_nulls(merged), ("defaults",), STREAM)
+        del defaults.value["name"]
+    here = defaults.origin
+    source = {"listen": Located("tcp://127.0.0.1:0", here)}
+    needed = {"name": Located("x", here), "room": Located("x", here), "source": Located(source, here)}
+    _validate(document, StreamConfig, _merge(Located(needed, here), defaults), ("defaults",), STREAM)
 
 
-def _merge(
-    document: Document, defaults: Mapping[str, Any], own: dict[str, Any], path: KeyPath
-) -> dict[str, Any]:
-    """``defaults`` with ``own`` over them, mappings key by key, and the origins of what was taken over."""
-    merged = dict(own)
-    inherited: list[tuple[KeyPath, KeyPath]] = []
-    for key, value in defaults.items():
-        theirs = own.get(key)
-        if key not in own:
-            merged[key] = value
-            inherited.append(((*path, key), ("defaults", key)))
-        if isinstance(value, dict) and (isinstance(theirs, dict) or key not in own):
-            theirs = theirs or {}
-            merged[key] = {**value, **theirs}
-            inherited += [((*path, key, k), ("defaults", key, k)) for k in value if k not in theirs]
-            # One way to meet the encoder replaces the other.
+def _merge(defaults: Located, own: Located) -> Located:
+    """Return ``defaults`` with ``own`` over them, and mappings in them merged key by key."""
+    merged = {**defaults.value, **own.value}
+    for key in defaults.value.keys() & own.value.keys():
+        below, above = defaults.value[key], own.value[key]
+        if isinstance(below.value, dict) and isinstance(above.value, dict):
+            merged[key] = Located({**below.value, **above.value}, above.origin)
+            # A stream that listens replaces a default that connects, and the reverse.
             for one, other in (("listen", "connect"), ("connect", "listen")):
-                if theirs.get(one) is not None and other not in theirs:
-                    merged[key].pop(other, None)
-    for to, source in inherited:
-        if source in document.origins:
-            document.origins.setdefault(to, document.origins[source])
-    return merged
-
-
-def _without_nulls(value: Any) -> Any:
-    """A key without a value means what it means when it is not written."""
-    if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    return value
+                if above.get(one) is not None and other not in above.value:
+                    merged[key].value.pop(other, None)
+    return Located(merged, own.origin)
 
 
 def _validate(
-    document: Document, model: type[_Model], raw: Mapping[str, Any], path: KeyPath, keys: Keys
+    document: Document, model: type[_Model], raw: Located, path: KeyPath, keys: Keys
 ) -> _Model | None:
     try:
-        return model.model_validate(raw)
+        return model.model_validate(raw.plain())
     except ValidationError as errors:
         for error in errors.errors(include_url=False):
-            # Names that default to the stream's name, when that one is wrong: said there.
+            # A name that defaults to the stream's name, which is wrong itself.
             if error["type"] == "default_factory_not_called":
                 continue
             document.problem((*path, *error["loc"]), _explain(error, keys))
@@ -232,14 +211,14 @@ def _explain(error: Any, keys: Keys) -> str:
 
 
 def _check_together(document: Document, streams: Mapping[int, StreamConfig], http: HttpConfig | None) -> None:
-    """What no stream can know alone."""
+    """Note what is wrong with streams beside each other."""
     seen: list[tuple[int, StreamConfig]] = []
     for index, stream in streams.items():
         listen = stream.source.listen
         path: KeyPath = ("streams", index)
         if listen and http and listen.overlaps(http.listen):
             document.problem(
-                (*path, "source", "listen"), f"{listen} is taken by http.listen; allowed: one of its own"
+                (*path, "source", "listen"), f"{listen} is taken by http.listen; allowed: another address"
             )
         for number, other in seen:
             if stream == other:
@@ -249,10 +228,10 @@ def _check_together(document: Document, streams: Mapping[int, StreamConfig], htt
             if stream.name == other.name:
                 document.problem(
                     (*path, "name"),
-                    f"{stream.name!r} is also the name of streams[{number}]; allowed: a name of its own",
+                    f"{stream.name!r} is also the name of streams[{number}]; allowed: another name",
                 )
             if listen and other.source.listen and listen.overlaps(other.source.listen):
-                text = f"{listen} is also listened on by {what}; allowed: an address of its own"
+                text = f"{listen} is also listened on by {what}; allowed: another address"
                 document.problem((*path, "source", "listen"), text)
             if (stream.room, stream.identity, stream.track) == (other.room, other.identity, other.track):
                 text = (
@@ -263,7 +242,7 @@ def _check_together(document: Document, streams: Mapping[int, StreamConfig], htt
 
 
 class _Warnings:
-    """What is written, allowed, and not what its author hopes."""
+    """Collects warnings: what is allowed, but has no effect or is risky."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -272,23 +251,23 @@ class _Warnings:
     def _warn(self, origin: Origin, text: str) -> None:
         self.lines.append(f"{origin}: {text}")
 
-    def take_pinned(self, mapping: dict[str, Any], path: KeyPath) -> None:
+    def take_pinned(self, section: Located) -> None:
         """Remove the keys that are pinned off; one that asks for them is warned of."""
-        for key in PINNED.keys() & mapping.keys():
-            value = mapping.pop(key)
-            origin = self._document.origin((*path, key))
+        for key in PINNED.keys() & section.value.keys():
+            origin = section.value[key].origin
+            value = section.value.pop(key).plain()
             if value in (True, "true"):
                 self._warn(origin, f"true is ignored: {PINNED[key]}")
             elif value not in (False, "false", None):
                 self._document.problem_at(origin, f"{value!r} is not known; allowed: false")
 
     def look_at_secret(self, livekit: LiveKitConfig) -> None:
-        """Warn of a secret that can be found by trying."""
+        """Warn of a secret that can be guessed."""
         if len(livekit.api_secret.get_secret_value().encode()) < _SAFE_SECRET_BYTES:
             self._warn(
                 self._document.origin(("livekit", "api_secret")),
-                f"is shorter than {_SAFE_SECRET_BYTES} bytes: whoever finds it by trying can join every "
-                "room; give the server and ingestd a longer one, unless it is a server for tests",
+                f"is shorter than {_SAFE_SECRET_BYTES} bytes: it can be guessed, and opens every room; give "
+                "the server and ingestd a longer one, unless it is a server for tests",
             )
 
     def look_at(self, stream: StreamConfig, own_source: object, path: KeyPath) -> None:
@@ -301,7 +280,7 @@ class _Warnings:
             if own.get("allow") is not None:
                 self._warn(
                     self._document.origin((*here, "allow")),
-                    "is ignored: only a TCP listener asks who dials in",
+                    "is ignored: only a TCP listener checks addresses",
                 )
         elif any(_whole_internet(network) for network in source.allow):
             text = "anyone who can reach this port may publish into the room"
@@ -309,7 +288,7 @@ class _Warnings:
         if source.listen is None and own.get("second_encoder") is not None:
             self._warn(
                 self._document.origin((*here, "second_encoder")),
-                "is ignored: where we dial there is one encoder",
+                "is ignored: a dialled source has one encoder",
             )
 
 

@@ -1,4 +1,4 @@
-"""What a configuration says, typed and checked; every limit with its reason."""
+"""The keys of a configuration: their types, defaults and limits, each limit with its reason."""
 
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -29,7 +29,7 @@ _MAX_BITRATE_BPS = 1_000_000_000
 _MAX_FRAMERATE_FPS = 240.0
 # Less than one picture at 60 fps would drop pictures that arrive on time.
 _MIN_BACKLOG_S = 0.02
-# Nobody calls it live after this, and what waits is held in memory.
+# Nothing later than this is live, and what waits is held in memory.
 _MAX_BACKLOG_S = 30.0
 # Shorter than the gap between two pictures of a slow stream would cut healthy encoders.
 _MIN_IDLE_TIMEOUT_S = 0.1
@@ -49,7 +49,7 @@ def _text(value: object) -> str:
 
 def usable_secret(value: object) -> str:
     """``value``, if it can be one; raises ValueError."""
-    # Whatever is wrong with a secret is said without showing it.
+    # No error shows the secret.
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     if not isinstance(value, str):
@@ -173,13 +173,13 @@ ReplayPolicy = Annotated[Replay, BeforeValidator(_replay)]
 
 
 class Section(BaseModel):
-    """Frozen, no unknown keys, and its errors never show what was put in (it may be a secret)."""
+    """Base of all sections: frozen, without unknown keys; errors never show a value, which may be secret."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
 
 
 class LiveKitConfig(Section):
-    """The server and our rights there."""
+    """The LiveKit server, and the credentials for it."""
 
     url: ServerUrl = "ws://127.0.0.1:7880"
     api_key: Text
@@ -201,7 +201,7 @@ class LogConfig(Section):
 
 
 class SourceConfig(Section):
-    """How the encoder and we meet: exactly one of ``listen`` and ``connect``."""
+    """How the encoder connects: exactly one of ``listen`` and ``connect``."""
 
     listen: Annotated[Address | None, BeforeValidator(_listen)] = Field(default=None, validate_default=False)
     connect: Annotated[Address | None, BeforeValidator(_connect)] = Field(
@@ -212,16 +212,16 @@ class SourceConfig(Section):
         default=PRIVATE_NETWORKS, validate_default=False
     )
     second_encoder: Literal["reject", "replace"] = "reject"
-    idle_timeout: Annotated[float | None, BeforeValidator(_idle)] = 10.0  # seconds; None: for ever
+    idle_timeout: Annotated[float | None, BeforeValidator(_idle)] = 10.0  # seconds; None: no limit
 
     @model_validator(mode="after")
-    def _one_way_to_meet(self) -> Self:
+    def _exactly_one_address(self) -> Self:
         if self.listen is not None and self.connect is not None:
             raise ValueError("both listen and connect are set; allowed: exactly one of them")
         if self.listen is None and self.connect is None:
             raise ValueError(
-                "neither listen nor connect is set; write listen: tcp://127.0.0.1:5004 (it dials us) "
-                "or connect: tcp://HOST:PORT (we dial it)"
+                "neither listen nor connect is set; write listen: tcp://127.0.0.1:5004 (it dials "
+                "ingestd) or connect: tcp://HOST:PORT (ingestd dials it)"
             )
         return self
 
@@ -240,7 +240,7 @@ class SourceConfig(Section):
 
 
 class FeedbackConfig(Section):
-    """The way back to the encoder: keyframe and rate requests."""
+    """Where keyframe and rate requests go."""
 
     inline: bool = False  # on the encoder's own connection
     webhook: Annotated[str | None, BeforeValidator(_webhook)] = None  # a URL to POST to
@@ -263,7 +263,7 @@ class StreamConfig(Section):
     max_bitrate: Bitrate = 8_000_000
     max_framerate: Framerate = 60.0
     max_backlog: BacklogSeconds = 0.5
-    replay: ReplayPolicy = Replay.ALWAYS  # when the GOP is handed over again
+    replay: ReplayPolicy = Replay.ALWAYS  # when the pictures since the last keyframe are replayed
     b_frames: Literal["warn", "reject"] = "warn"
     frame_metadata: bool = True  # tell viewers what is known of each picture
     feedback: FeedbackConfig = FeedbackConfig()
@@ -279,7 +279,7 @@ class StreamConfig(Section):
 
 
 class Config(Section):
-    """Everything, after defaults and environment."""
+    """The whole configuration, after defaults and environment."""
 
     livekit: LiveKitConfig
     http: HttpConfig = HttpConfig()

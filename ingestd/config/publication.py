@@ -1,4 +1,4 @@
-"""What an application says of a track that it publishes itself."""
+"""The configuration of a track that an application publishes itself, by `ingestd.Publication`."""
 
 from pydantic import ValidationError
 
@@ -31,7 +31,7 @@ class PublicationConfig(Section):
 
 
 def publication(**values: object) -> PublicationConfig:
-    """Return what ``values`` say; raises ConfigError, which names each bad one and what is allowed."""
+    """Return ``values``, typed. Raises ConfigError, which names each bad one and what is allowed."""
     try:
         return PublicationConfig.model_validate(values)
     except ValidationError as errors:

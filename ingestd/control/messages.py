@@ -1,4 +1,7 @@
-"""What is said to an encoder, and how often at most. Pure: ``now`` is seconds on the monotonic clock."""
+"""Keyframe and rate messages to an encoder, and how often each may be sent.
+
+Pure: ``now`` is seconds on the monotonic clock.
+"""
 
 import json
 from collections.abc import Callable
@@ -10,8 +13,8 @@ Message = dict[str, object]
 KEYFRAME_MESSAGE_INTERVAL_S = 0.51
 # Encoders re-open their rate control at every change: smaller moves are not worth it.
 RATE_STEP_RATIO = 0.1
-# Before a rate that did not get through is said again, or said to an encoder that has just come: neither a
-# way that is blocked nor a storm of reconnections may make a message of every picture.
+# Before a rate that did not get through is sent again, or sent to an encoder that has just come: neither a
+# sink that is blocked nor a storm of reconnections may make a message of every picture.
 RATE_MESSAGE_INTERVAL_S = 1.0
 
 
@@ -19,17 +22,17 @@ class Result(StrEnum):
     """What became of a message; the label ``result`` of ``ingestd_feedback_messages_total``."""
 
     SENT = "sent"
-    DROPPED = "dropped"  # whoever should hear it does not keep up, or is not there
+    DROPPED = "dropped"  # the receiver does not keep up, or is not there
     FAILED = "failed"  # the webhook did not answer, or answered with an error
 
 
-Tell = Callable[[Result], None]
+OnResult = Callable[[Result], None]
 
 
 class Messages:
-    """Turns WebRTC's wishes into the messages that go one way to an encoder.
+    """Turns WebRTC's feedback into the messages that go into one sink.
 
-    ``framerate_fps`` is what every rate message names. WebRTC has no wish of its own there: it echoes the
+    ``framerate_fps`` is what every rate message names. WebRTC does not ask for a frame rate: it echoes the
     rate at which pictures come in, and an encoder that obeyed an echo would become slower each time it was
     measured a little low.
     """
@@ -49,7 +52,7 @@ class Messages:
         return {"type": "keyframe", "at_us": at_us}
 
     def rate(self, bitrate_bps: int, now: float, at_us: int) -> Message | None:
-        """Return a new target, unless it is within a tenth of the one the encoder knows."""
+        """Return a rate message, unless ``bitrate_bps`` is within a tenth of what the encoder knows."""
         if self._rate is None:
             due = now - self._rate_at >= RATE_MESSAGE_INTERVAL_S
         else:
@@ -71,7 +74,7 @@ class Messages:
             self._rate = None
 
     def new_encoder(self) -> None:
-        """An encoder that has just come knows no rate. How often keyframes are asked for goes by the way."""
+        """An encoder that has just come knows no rate. The limit on keyframe messages stays."""
         self._rate = None
 
 

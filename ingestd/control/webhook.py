@@ -1,65 +1,66 @@
-"""Messages to an encoder's controller, as the body of a POST."""
+"""The webhook: posts feedback messages to the controller of an encoder."""
 
 import asyncio
 
 import aiohttp
 import structlog
 
-from ingestd.control.messages import Message, Result, Tell, encode
+from ingestd.control.messages import Message, OnResult, Result, encode
 from ingestd.tasks import Tasks
 
 logger = structlog.get_logger("ingestd.control")
 
-# A wish that old has been overtaken by the next.
-TIMEOUT = aiohttp.ClientTimeout(total=2.0)
+# A request that old has been overtaken by the next.
+TIMEOUT_S = 2.0
 
 
 class Webhook:
-    """Posts to one URL, one message at a time, and never makes anyone wait."""
+    """Posts to one URL, one message at a time; ``send`` never waits. A POST fails after ``timeout_s``."""
 
-    def __init__(self, url: str, stream: str, tasks: Tasks) -> None:
+    def __init__(self, url: str, stream: str, tasks: Tasks, *, timeout_s: float = TIMEOUT_S) -> None:
         self._url = url
         self._stream = stream
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._log = logger.bind(stream=stream)
-        # One of a type, the newest: who is slow hears what is wanted now, and no burst of what was.
-        self._waiting: dict[object, tuple[Message, Tell]] = {}
-        self._news = asyncio.Event()
+        # One of a type, the newest: a slow controller hears what is wanted now, not all that was before.
+        self._waiting: dict[object, tuple[Message, OnResult]] = {}
+        self._any_waiting = asyncio.Event()
         self._task = tasks.start(f"webhook {stream}", self._run())
 
-    def send(self, message: Message, tell: Tell) -> None:
+    def send(self, message: Message, on_result: OnResult) -> None:
         """Post ``message`` soon, in place of one of its type that still waits."""
         overtaken = self._waiting.get(message["type"])
-        self._waiting[message["type"]] = message, tell
-        self._news.set()
+        self._waiting[message["type"]] = message, on_result
+        self._any_waiting.set()
         if overtaken is not None:
             overtaken[1](Result.DROPPED)
 
     async def close(self) -> None:
-        """Post nothing any more."""
+        """Stop posting; what waits is not posted."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
         failing = False
-        async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
+        async with aiohttp.ClientSession(timeout=self._timeout) as session:
             while True:
-                message, tell = await self._next()
+                message, on_result = await self._next()
                 body = encode({"stream": self._stream, **message})
                 try:
                     headers = {"Content-Type": "application/json"}
                     async with session.post(self._url, data=body, headers=headers) as response:
                         error = None if response.status < 400 else f"HTTP {response.status}"
-                # UnicodeError: of a name no host can have.
+                # UnicodeError: a name that no host can have.
                 except (aiohttp.ClientError, TimeoutError, UnicodeError) as exception:
                     error = str(exception) or type(exception).__name__
-                tell(Result.FAILED if error else Result.SENT)
+                on_result(Result.FAILED if error else Result.SENT)
                 if error and not failing:
-                    self._log.warning("feedback.webhook does not take messages", error=error)
+                    self._log.warning("cannot post to feedback.webhook", error=error)
                 failing = error is not None
 
-    async def _next(self) -> tuple[Message, Tell]:
-        await self._news.wait()
+    async def _next(self) -> tuple[Message, OnResult]:
+        await self._any_waiting.wait()
         oldest = self._waiting.pop(next(iter(self._waiting)))
         if not self._waiting:
-            self._news.clear()
+            self._any_waiting.clear()
         return oldest

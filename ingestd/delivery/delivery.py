@@ -13,9 +13,10 @@ from ingestd.delivery.keyframe_response import KeyframeResponse
 from ingestd.delivery.pacer import Pacer
 from ingestd.delivery.picture import Picture, Submission
 from ingestd.delivery.replays import Replay, Replays
-from ingestd.delivery.states import DELIVERY, INCOMPLETE, NOT_ENCODING, REPLAYING, Event, State, after
+from ingestd.delivery.states import DELIVERY, INCOMPLETE, NOT_ENCODING, REPLAYING, Event, State
 from ingestd.delivery.timestamps import Timestamps
 from ingestd.media.access_unit import AccessUnit
+from ingestd.state_table import after
 
 # How often the keyframe is submitted until WebRTC encodes; it begins 80 to 300 ms after publishing.
 PROBE_INTERVAL_S = 0.03
@@ -117,6 +118,10 @@ class Delivery:
         """Another encoder is connected: what it sends refers to nothing that came before."""
         self._intake.new_encoder()
         self._keyframe_response = KeyframeResponse()
+
+    def picture_lost(self) -> None:
+        """A picture never came: what refers to it is dropped, up to the next keyframe."""
+        self._intake.gate.shut()
 
     def new_codec(self) -> None:
         """What comes from now on is of another codec, and goes into another track."""

@@ -7,8 +7,9 @@ from ingestd.delivery.frame_interval import FrameInterval
 from ingestd.delivery.input_pacing import InputPacing
 from ingestd.delivery.picture import Picture
 from ingestd.delivery.rates import Rates
-from ingestd.delivery.states import GATE, GateEvent, GateState, after
+from ingestd.delivery.states import GATE, GateEvent, GateState
 from ingestd.media.access_unit import AccessUnit
+from ingestd.state_table import after
 
 # Encoders that write several pictures at a time write no more than this; more have come out of a stall.
 MAX_BURST_PICTURES = 30

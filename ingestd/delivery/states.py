@@ -1,16 +1,6 @@
-"""State tables of the delivery: its states, its events, and what each event makes of each state.
+"""States of the delivery and of its gate: their events, and what follows from each (see `state_table`)."""
 
-An event without a cell in the row of a state cannot happen there: it is a defect of ours, and `after` raises.
-A cell that holds the state of its own row says that the event may happen and leaves the state as it is.
-docs/states.md shows the tables: `python -m tests.support.states_page` writes it.
-"""
-
-from collections.abc import Mapping
 from enum import Enum
-from typing import TypeVar
-
-StateT = TypeVar("StateT")
-EventT = TypeVar("EventT")
 
 
 class State(Enum):
@@ -126,11 +116,3 @@ NOT_ENCODING = (State.NO_TRACK, State.PROBING)
 REPLAYING = (State.REPLAY, State.TORN_REPLAY)
 # Viewers miss a picture: until they get it, or a keyframe, what follows is of no use to them.
 INCOMPLETE = (State.TORN_REPLAY, State.BLOCKED)
-
-
-def after(table: Mapping[StateT, Mapping[EventT, StateT]], state: StateT, event: EventT) -> StateT:
-    """Return the state that ``event`` leads to; AssertionError where it has no cell."""
-    row = table[state]
-    if event not in row:
-        raise AssertionError(f"{event} cannot happen in {state}")
-    return row[event]

@@ -3,13 +3,11 @@
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
 
 from livekit import api, rtc
-from livekit.rtc._ffi_client import FfiClient
-from livekit.rtc._proto import ffi_pb2, video_frame_pb2
 
 from ingestd.errors import IngestdError
+from ingestd.publish.sdk.unbounded_video_stream import UnboundedVideoStream
 from ingestd.tasks import Tasks
 
 _CONNECT_TIMEOUT_S = 15.0
@@ -66,7 +64,7 @@ class Viewer:
         self, track: rtc.Track, _publication: rtc.RemoteTrackPublication, _who: rtc.RemoteParticipant
     ) -> None:
         if track.kind == rtc.TrackKind.KIND_VIDEO:
-            stream = _PatientStream(track)
+            stream = UnboundedVideoStream(track)
             self._streams.append(stream)
             self._tasks.start(f"watch {track.sid}", self._watch(stream))
 
@@ -75,17 +73,3 @@ class Viewer:
             # Pictures without a number are the server's own, black ones at the end of a track.
             if event.metadata is not None and event.metadata.HasField("frame_id"):
                 self._on_picture(event.metadata.frame_id, time.monotonic())
-
-
-class _PatientStream(rtc.VideoStream):
-    """Drops nothing: the SDK's own keeps one picture that Python has not fetched yet and forgets the others,
-    which on a busy machine would look like pictures lost on the way."""
-
-    def _create_owned_stream(self) -> Any:
-        assert self._track is not None
-        request = ffi_pb2.FfiRequest()
-        request.new_video_stream.track_handle = self._track._ffi_handle.handle
-        request.new_video_stream.type = video_frame_pb2.VideoStreamType.VIDEO_STREAM_NATIVE
-        request.new_video_stream.normalize_stride = True
-        request.new_video_stream.queue_size_frames = 0  # unbounded
-        return FfiClient.instance.request(request).new_video_stream.stream

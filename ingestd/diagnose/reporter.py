@@ -1,26 +1,33 @@
-"""What the log and the status page say of a stream: what it is, and what viewers will make of it."""
+"""Reports on a stream for the log and the status page: what it is, its faults, and what viewers will see."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ingestd.diagnose.compatibility import (
     B_FRAMES,
+    H265_NOT_PUBLISHED,
     NO_KEYFRAME,
     NO_PARAMETER_SETS,
     RECOVERY_POINTS,
     Issue,
     issues,
 )
+from ingestd.diagnose.explain import advice, explain
 from ingestd.errors import StreamError
 from ingestd.log_limiter import LogLimiter
 from ingestd.media.access_unit import AccessUnit, StreamInfo
 
-# Encoders that are joined in the middle of a GOP send their next keyframe before that, most of them.
+# Most encoders that are joined in the middle of a GOP send their next keyframe sooner.
 KEYFRAME_PATIENCE_S = 5.0
+
+_FASTER_THAN_REAL_TIME = Issue(
+    "faster_than_real_time", "it sends faster than real time, as from a file, and has to wait", hides=False
+)
 
 
 class StreamReporter:
-    """Says each thing of an encoder once, and of what it may repeat with every picture one line a second.
+    """Logs each issue of an encoder once, and what may come with every picture at most once a second.
 
     ``log`` is a structlog logger that names the stream.
     """
@@ -32,20 +39,19 @@ class StreamReporter:
         self.new_encoder()
 
     def new_encoder(self) -> None:
-        """Another encoder is on the line; it has not been told anything."""
+        """Forget the encoder before: another has connected."""
         self._warned: set[str] = set()
         self._issues: list[Issue] = []  # by its headers
         self._b_frames = False
         self._b_frames_since_keyframe = False
         self._keyframe_held_back = False
-        self._recovery_point = False  # so is the last keyframe, which is no IDR picture
+        self._recovery_point = False  # the last keyframe is one, and no IDR picture
         self._without_keyframe_since: float | None = None
-        self._no_keyframe = False
-        self._asked = ""  # whether the encoder knows of it, in words
+        self._no_keyframe: Issue | None = None
 
     @property
     def problems(self) -> list[str]:
-        """What is wrong with the stream as it is now, each with its cure."""
+        """What is wrong with the stream as it is now, each with what to change."""
         found = list(self._issues)
         if self._b_frames:
             found.append(B_FRAMES)
@@ -53,10 +59,9 @@ class StreamReporter:
             found.append(NO_PARAMETER_SETS)
         if self._recovery_point:
             found.append(RECOVERY_POINTS)
-        problems = [f"{issue.seen}; {issue.cure}" for issue in found]
-        if self._no_keyframe:
-            problems.append(f"{NO_KEYFRAME.seen}{self._asked}; {NO_KEYFRAME.cure}")
-        return problems
+        if self._no_keyframe is not None:
+            found.append(self._no_keyframe)
+        return [explain(issue) for issue in found]
 
     def stream(self, info: StreamInfo, previous: StreamInfo | None) -> None:
         """The encoder sends what ``info`` describes; ``previous`` is what it sent before that."""
@@ -74,20 +79,17 @@ class StreamReporter:
             self._say("changed", self._log.info, "stream changed", **fields)
         self._issues = issues(info)
         for issue in self._issues:
-            self._say(
-                issue.reason,
-                self._log.warning,
+            event = (
                 "viewers will not be able to decode this stream"
                 if issue.hides
-                else "viewers will not see this stream as it should be",
-                seen=issue.seen,
-                cure=issue.cure,
+                else "viewers will not see this stream as it should be"
             )
+            self._say(issue.reason, self._log.warning, event, **_fields(issue))
 
     def picture(self, access_unit: AccessUnit) -> None:
-        """A picture came, which may be one to be shown before another, or a keyframe nobody can decode."""
+        """Take note of a picture: out of order (B-frames), or a keyframe that viewers cannot start at."""
         if access_unit.keyframe and not access_unit.corrects:
-            # A whole GOP without them: the encoder has been cured.
+            # After a whole GOP without B-frames the encoder makes none.
             self._b_frames, self._b_frames_since_keyframe = self._b_frames_since_keyframe, False
             self._keyframe_held_back = access_unit.lacks_parameter_sets
             if self._keyframe_held_back:
@@ -100,50 +102,36 @@ class StreamReporter:
             self._warn_once(B_FRAMES, "B-frames will stutter")
 
     def pace(self, pace: str | None) -> None:
-        """The encoder is faster than real time, and held to this ``pace``; None: it is not."""
+        """Take note that the encoder is faster than real time, and paced by ``pace``; None: it is not."""
         if pace is not None and not self._paced:
-            self._log.info(
-                "the encoder sends faster than real time, as from a file: its pictures are given their own "
-                "pace, and it has to wait (ffmpeg: -re has it keep the pace by itself)",
-                pace=pace,
-            )
+            event = "the encoder sends faster than real time; it is paced to its own frame rate"
+            self._log.info(event, pace=pace, **_fields(_FASTER_THAN_REAL_TIME))
         elif pace is None and self._paced:
-            self._log.info("the encoder is live after all: what waits is handed over at once")
+            self._log.info("the encoder is live; pacing ends")
         self._paced = pace is not None
 
     def waits_for_keyframe(self, waits: bool, now: float, *, asked: bool) -> None:
-        """Hear of each picture, at ``now`` in seconds, whether it was dropped for want of a keyframe.
+        """Take note of each picture, at ``now`` in seconds: whether it was dropped for want of a keyframe.
 
         ``asked``: the encoder is told that one is wanted.
         """
         if not waits:
-            self._without_keyframe_since, self._no_keyframe = None, False
+            self._without_keyframe_since = self._no_keyframe = None
         elif self._without_keyframe_since is None:
             self._without_keyframe_since = now
-        elif not self._no_keyframe and now - self._without_keyframe_since >= KEYFRAME_PATIENCE_S:
-            self._no_keyframe = True
-            self._asked = ", though the encoder is asked for one (feedback)" if asked else ""
-            self._say(
-                NO_KEYFRAME.reason,
-                self._log.warning,
-                "waiting for a keyframe: every picture is dropped",
-                seen=f"{NO_KEYFRAME.seen}{self._asked}",
-                cure=NO_KEYFRAME.cure,
-            )
+        elif self._no_keyframe is None and now - self._without_keyframe_since >= KEYFRAME_PATIENCE_S:
+            said = ", though the encoder is asked for one (feedback)" if asked else ""
+            issue = self._no_keyframe = replace(NO_KEYFRAME, seen=f"{NO_KEYFRAME.seen}{said}")
+            event = "waiting for a keyframe: every picture is dropped"
+            self._say(issue.reason, self._log.warning, event, **_fields(issue))
 
     def fault(self, fault: StreamError, **fields: object) -> None:
-        """Something in the stream could not be understood."""
-        self._say(
-            fault.reason,
-            self._log.warning,
-            "fault in the stream",
-            reason=fault.reason,
-            error=str(fault),
-            **fields,
-        )
+        """Log what could not be understood; ``fields`` go into the line."""
+        said = {"reason": fault.reason, "error": explain(fault)}
+        self._say(fault.reason, self._log.warning, "fault in the stream", **said, **fields)
 
     def lost(self, pictures: int, target_bitrate_bps: float | None) -> None:
-        """WebRTC took pictures and has not encoded them."""
+        """Log that WebRTC took ``pictures`` and has not encoded them."""
         self._say(
             "lost",
             self._log.warning,
@@ -153,19 +141,21 @@ class StreamReporter:
         )
 
     def h265(self, reason: str) -> None:
-        """The stream has come to be of H.265."""
-        self._log.error(
-            "H.265 is understood, but this version cannot publish it: every picture is dropped; send "
-            "H.264 (ffmpeg: -c:v libx264; GStreamer: x264enc), VP8, VP9 or AV1",
-            reason=reason,
-        )
+        """Log that the stream is H.265 now, which is not published; ``reason`` is that of its count."""
+        event = "this version cannot publish H.265: every picture is dropped"
+        self._log.error(event, reason=reason, **_fields(H265_NOT_PUBLISHED))
 
     def _warn_once(self, issue: Issue, event: str) -> None:
         if issue.reason not in self._warned:
             self._warned.add(issue.reason)
-            self._log.warning(event, seen=issue.seen, cure=issue.cure)
+            self._log.warning(event, **_fields(issue))
 
     def _say(self, kind: str, log: Callable[..., object], event: str, **fields: object) -> None:
         suppressed = self._limited.due(kind)
         if suppressed is not None:
             log(event, **fields, **({"suppressed": suppressed} if suppressed else {}))
+
+
+def _fields(issue: Issue) -> dict[str, str]:
+    """Return what a line of the log says of an issue."""
+    return {"seen": issue.seen, "cure": "; ".join(advice(issue))}

@@ -7,7 +7,6 @@ from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import AccessUnit, Codec, Format
 from ingestd.media.codecs.parameter_sets import ParameterSets
 from ingestd.media.detection.format_detector import (
-    BYTE_STREAM,
     DETECTION_LIMIT_BYTES,
     Detected,
     begins_with_start_code,
@@ -103,11 +102,7 @@ class Demuxer:
         units: list[AccessUnit] = []
         if self._reader is None:
             if not self._unrecognised:
-                raise BitstreamError(
-                    "empty",
-                    "the connection closed without sending a byte; expected an encoder (a port scan or "
-                    "health check does this, and so does ffmpeg when it fails before the first picture)",
-                )
+                raise BitstreamError("empty", "the connection closed without sending a byte")
             found = detect(bytes(self._unrecognised), final=True)
             units = self._start(found or self._last_resort(len(self._unrecognised)), 0.0)
         assert self._reader is not None
@@ -128,7 +123,7 @@ class Demuxer:
             raise BitstreamError(
                 "not_video",
                 f"{len(self._unrecognised)} bytes in {now - self.undecided_since:.3g} s hold no video that "
-                f"is known here; they begin {self._seen}; {BYTE_STREAM}",
+                f"is known here; they begin {self._seen}",
             )
         return self._start(found, now)
 
@@ -182,12 +177,11 @@ class Demuxer:
             raise BitstreamError(
                 "cut_header",
                 f"the connection closed after {length} bytes ({self._seen}), before the headers were whole "
-                "that say which codec this is; see why the encoder stopped",
+                "that say which codec this is",
             )
         raise BitstreamError(
             "not_video",
-            f"the first {length} bytes hold no video that is known here; they begin {self._seen}; "
-            f"{BYTE_STREAM}",
+            f"the first {length} bytes hold no video that is known here; they begin {self._seen}",
         )
 
     @property
@@ -207,14 +201,14 @@ class Demuxer:
         if self._configured_format not in (None, format):
             raise BitstreamError(
                 "format_mismatch",
-                f"the bytes are {format}, the configuration says format: {self._configured_format}; set "
-                f"format: {format} (or auto), or change the encoder's muxer",
+                f"the bytes are {format}, the configuration says format: {self._configured_format}",
+                case=format,
             )
         if codec is not None and self._configured_codec not in (None, codec):
             raise BitstreamError(
                 "codec_mismatch",
-                f"the stream is {codec}, the configuration says codec: {self._configured_codec}; set "
-                f"codec: {codec} (or auto), or change the encoder",
+                f"the stream is {codec}, the configuration says codec: {self._configured_codec}",
+                case=codec,
             )
         self.format, self.codec = format, codec
         self.undecided_since = None

@@ -1,4 +1,4 @@
-"""The figures of one stream at one moment: what /metrics, the status page and /api/streams show."""
+"""The figures of one stream at one moment, as /metrics, the status page and /api/streams show them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A histogram that a collector can read: counted where things happen, exposed where they are asked for."""
+"""A histogram with fixed bounds, which the metrics endpoint reads at each scrape."""
 
 from bisect import bisect_left
 from collections.abc import Sequence

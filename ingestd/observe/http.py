@@ -1,4 +1,4 @@
-"""The web server: status page, metrics, health, the streams as JSON. Nothing can be changed here."""
+"""The HTTP server: status page, /metrics, health, the streams as JSON. It is read-only."""
 
 import json
 import logging
@@ -24,12 +24,9 @@ from ingestd.observe.page import render
 
 logger = structlog.get_logger("ingestd.observe")
 
-# aiohttp names its own version and Python's in each response, also in those to malformed requests, which pass
-# by our middleware: whoever looks for known holes need not be helped.
-setattr(web_response, "SERVER_SOFTWARE", "ingestd")  # noqa: B010 - not exported, as mypy says
-
-# Whoever still reads a response when we stop has this long, in seconds; we promise to be gone within five.
-_SHUTDOWN_TIMEOUT_S = 1.0
+# What clients that still read a response get when we stop; the process promises to end within five seconds.
+SHUTDOWN_TIMEOUT_S = 1.0
+MALFORMED_REQUEST_LOG_INTERVAL_S = 10.0
 
 
 class Observed(Protocol):
@@ -59,17 +56,18 @@ class HttpServer:
     async def start(self) -> Address:
         """Listen; return the address, with the port the system chose where 0 was asked for.
 
-        Raises AddressError where nobody can listen.
+        Raises AddressError where the address cannot be listened on.
         """
+        _hide_server_software()
         app = web.Application(middlewares=[_with_security_headers])
         app.router.add_get("/", self._page)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/api/streams", self._streams)
-        # A line per scrape would bury the lines that matter.
+        # An access log would bury the lines that matter under those of scrapes.
         runner = web.AppRunner(
-            app, access_log=None, logger=_ServerLog(server_logger), shutdown_timeout=_SHUTDOWN_TIMEOUT_S
+            app, access_log=None, logger=_ServerLog(server_logger), shutdown_timeout=SHUTDOWN_TIMEOUT_S
         )
         await runner.setup()
         try:
@@ -79,7 +77,7 @@ class HttpServer:
             why = error.strerror or str(error)
             raise AddressError(
                 f"http.listen: {self._listen} cannot be listened on: {why}; "
-                "allowed: HOST:PORT of this machine that nobody else listens on"
+                "allowed: HOST:PORT of this machine that no other process listens on"
             ) from None
         self._runner = runner
         return Address("http", self._listen.host, runner.addresses[0][1])
@@ -91,7 +89,7 @@ class HttpServer:
             await runner.cleanup()
 
     async def _page(self, _request: web.Request) -> web.Response:
-        # The page carries its style and script in itself; only what bears this number is run.
+        # Style and script are part of the page; the browser runs only what bears this nonce.
         nonce = secrets.token_urlsafe(16)
         text = render(list(self._observed.figures()), self._observed.problems(), self._version, nonce)
         policy = (
@@ -112,7 +110,7 @@ class HttpServer:
     async def _readyz(self, _request: web.Request) -> web.Response:
         problems = self._observed.problems()
         if problems:
-            # One line each, whatever is in them.
+            # One line each, even if a text holds a line break.
             lines = [" ".join(problem.split()) for problem in problems]
             return web.Response(status=503, text="\n".join(lines) + "\n")
         return web.Response(text="ready\n")
@@ -122,21 +120,29 @@ class HttpServer:
         return web.Response(text=json.dumps(body, allow_nan=False), content_type="application/json")
 
 
+def _hide_server_software() -> None:
+    """Have aiohttp call itself ingestd, in this process: the header Server names its version and Python's.
+
+    Responses to malformed requests, which no middleware sees, bear the header too.
+    """
+    setattr(web_response, "SERVER_SOFTWARE", "ingestd")  # noqa: B010 - not exported, as mypy says
+
+
 class _ServerLog(logging.LoggerAdapter[logging.Logger]):
-    """What aiohttp logs, but a line now and then of requests that are none: anyone can send those."""
+    """aiohttp's log, with malformed requests limited: anyone can send those."""
 
     def __init__(self, to: logging.Logger) -> None:
         super().__init__(to)
-        self._limited = LogLimiter(interval=10.0)
+        self._limiter = LogLimiter(MALFORMED_REQUEST_LOG_INTERVAL_S)
 
     def exception(self, msg: object, *args: object, exc_info: Any = True, **more: Any) -> None:
-        """Log what a request came to."""
+        """Log an exception while a request was read or answered."""
         if not isinstance(exc_info, HttpProcessingError):
             super().exception(msg, *args, exc_info=exc_info, **more)
-        elif (suppressed := self._limited.due("refused")) is not None:
+        elif (suppressed := self._limiter.due("refused")) is not None:
             # Not its text, which repeats what was sent.
             log = logger.bind(peer=args[0], suppressed=suppressed)
-            log.warning("an HTTP request was refused", status=exc_info.code, why=type(exc_info).__name__)
+            log.warning("malformed HTTP request refused", status=exc_info.code, why=type(exc_info).__name__)
 
 
 def _as_dict(figures: StreamFigures) -> dict[str, Any]:

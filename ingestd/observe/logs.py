@@ -1,4 +1,4 @@
-"""Log lines for people and machines: structlog in front, the standard library's loggers through it."""
+"""Logging: structlog and the standard library's loggers, as console lines or JSON, without secrets."""
 
 import logging
 import re
@@ -17,8 +17,8 @@ _LEVELS = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
-# What these say at INFO is about themselves, not about anyone's stream.
-_CHATTY = ("livekit", "asyncio", "aiohttp", "aiohttp.access", "aioice", "aiortc")
+# What these log at INFO is about themselves, not about a stream.
+_CHATTY = ("livekit", "asyncio", "aiohttp", "aiohttp.access")
 # How the SDK's native part words its lines: "livekit::rtc_engine:382:livekit::rtc_engine - resuming".
 _SDK_LINE = re.compile(r"(?P<target>[\w:]+?):(?P<line>\d+):(?P<module>[\w:]*) - (?P<event>.*)", re.DOTALL)
 
@@ -26,14 +26,14 @@ _MAX_DEPTH = 6
 
 
 def log_unraisable(unraisable: Any) -> None:
-    """Log what Python could raise nowhere (in a destructor, a callback of C); for ``sys.unraisablehook``."""
+    """Log an exception that Python cannot raise, as in a destructor; for ``sys.unraisablehook``."""
     where = unraisable.err_msg or "Exception ignored in"
     error = unraisable.exc_value
     logging.getLogger("python").error("%s: %r", where, unraisable.object, exc_info=error)
 
 
 def configure(level: str = "info", format: str = "auto", stream: TextIO | None = None) -> None:
-    """Send every line, ours and that of libraries, to ``stream`` (default: stderr).
+    """Send every line, of ours and of libraries, to ``stream`` (default: stderr).
 
     ``level`` is debug, info, warning or error; ``format`` is console, json, or auto, which is console on a
     terminal and JSON otherwise. May be called again.
@@ -66,7 +66,7 @@ def configure(level: str = "info", format: str = "auto", stream: TextIO | None =
     handler = _Handler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, _split_sdk_line, _word_sdk_error],
+            foreign_pre_chain=[*shared, _split_sdk_line, _summarise_sdk_error],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *end],
         )
     )
@@ -87,13 +87,13 @@ def configure(level: str = "info", format: str = "auto", stream: TextIO | None =
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """Never raises and never prints about itself: a log nobody reads must not stop the pictures."""
+    """Never raises and never prints about itself: a closed pipe or a full disk must not stop the pictures."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name of the base class
         error = sys.exc_info()[1]
         if isinstance(error, OSError | ValueError):
             return  # a closed pipe, a full disk, a closed file
-        # A line that cannot be rendered is still worth its words.
+        # A line that cannot be rendered is written without its fields.
         try:
             self.stream.write(f"{redact(str(record.msg))} (unprintable: {type(error).__name__})\n")
         except (OSError, ValueError):
@@ -108,7 +108,7 @@ def _is_terminal(stream: TextIO) -> bool:
 
 
 def _milliseconds(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    # 2026-11-22T20:47:39.123456Z: three digits less, which nobody reads.
+    # 2026-11-22T20:47:39.123456Z with three digits less.
     event["timestamp"] = re.sub(r"(\.\d{3})\d*Z$", r"\1Z", str(event["timestamp"]))
     return event
 
@@ -122,8 +122,8 @@ def _split_sdk_line(_logger: WrappedLogger, _method: str, event: EventDict) -> E
     return event
 
 
-def _word_sdk_error(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Make one line of an exception that is the SDK's own affair; a defect of ours keeps its traceback."""
+def _summarise_sdk_error(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Make one line of an exception within the SDK; a defect of ours keeps its traceback."""
     error = event["exc_info"][1] if event.get("exc_info") else None
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)] if error else []
     packages = [frame.f_globals.get("__name__", "").partition(".")[0] for frame in frames]
@@ -132,7 +132,7 @@ def _word_sdk_error(_logger: WrappedLogger, _method: str, event: EventDict) -> E
         said = event["event"].partition("\n")[0]
         event.update(
             logger="livekit",
-            event="an error within the LiveKit SDK, which goes on",
+            event="error within the LiveKit SDK, which continues",
             said=said,
             error=f"{type(error).__name__}: {error}",
         )

@@ -1,4 +1,4 @@
-"""Prometheus series, made at scrape time from the figures that the streams keep themselves."""
+"""Prometheus metrics, made at each scrape from the figures that the streams keep."""
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate
@@ -23,10 +23,10 @@ Source = Callable[[], Iterable[StreamFigures]]
 _COUNTERS: Mapping[str, tuple[str, Callable[[StreamFigures], float]]] = {
     "bytes_received": ("Bytes read from the encoder.", lambda f: f.bytes_received),
     "frames_submitted": (
-        "Access units handed to WebRTC, each once, the first time.",
+        "Access units submitted to WebRTC, each counted once.",
         lambda f: f.frames_submitted,
     ),
-    "frames_replayed": ("Access units handed to WebRTC again.", lambda f: f.frames_replayed),
+    "frames_replayed": ("Access units submitted to WebRTC again.", lambda f: f.frames_replayed),
     "frames_sent": ("Frames that left, by WebRTC's own count.", lambda f: f.frames_sent),
     "frames_lost": ("Access units that WebRTC took and never encoded.", lambda f: f.frames_lost),
     "frozen_seconds": (
@@ -67,7 +67,7 @@ _GAUGES: Mapping[str, tuple[str, Callable[[StreamFigures], float | None]]] = {
 
 
 def make_registry(streams: Source, version: str) -> CollectorRegistry:
-    """A registry of its own that asks ``streams`` at each scrape, with the process's figures beside."""
+    """Return a registry that reads ``streams`` at each scrape, and the metrics of the process."""
     registry = CollectorRegistry()
     registry.register(StreamCollector(streams, version))
     ProcessCollector(registry=registry)
@@ -76,20 +76,20 @@ def make_registry(streams: Source, version: str) -> CollectorRegistry:
 
 
 class StreamCollector(Collector):
-    """The contract's series, each scrape from one reading of each stream, so that the books balance."""
+    """Makes each scrape from one reading of each stream, so that the books balance."""
 
     def __init__(self, streams: Source, version: str) -> None:
         self._streams = streams
         self._version = version
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing to look at yet: registering must not ask the streams."""
+        """Return nothing: registering must not read the streams."""
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """Every family, also of no streams."""
+        """Return every family, even without streams."""
         figures = list(self._streams())
-        # Written out rather than as an info metric, whose name has no _info in the plain text format.
+        # A gauge rather than an info metric, whose name has no _info in the plain text format.
         build = GaugeMetricFamily("ingestd_build_info", "The running version.", labels=["version"])
         build.add_metric([self._version], 1)
         yield build
@@ -118,7 +118,7 @@ class StreamCollector(Collector):
 def _feedback(figures: Iterable[StreamFigures]) -> Metric:
     family = CounterMetricFamily(
         "ingestd_feedback_messages",
-        "Messages to the encoder, one for each way they went.",
+        "Messages to the encoder, counted once for each sink.",
         labels=["stream", "type", "result"],
     )
     for figure in figures:
@@ -131,7 +131,7 @@ def _feedback(figures: Iterable[StreamFigures]) -> Metric:
 def _delays(figures: Iterable[StreamFigures]) -> Metric:
     family = HistogramMetricFamily(
         "ingestd_frame_delay_seconds",
-        "From the last byte of an access unit read to its hand-over to WebRTC.",
+        "From reading the last byte of an access unit to submitting it to WebRTC.",
         labels=["stream"],
     )
     for figure in figures:

@@ -1,4 +1,4 @@
-"""The bytes of one stream → what it is. Keeps figures, not pictures: hours of video need no more memory."""
+"""Analyser of one stream: bytes in, a `Report` out; its memory does not grow with the stream."""
 
 from dataclasses import replace
 
@@ -11,21 +11,21 @@ from ingestd.diagnose.compatibility import (
     Issue,
     issues,
 )
+from ingestd.diagnose.explain import explain
 from ingestd.media.access_unit import AccessUnit, Codec, StreamInfo
 from ingestd.media.codecs.h26x import START_CODE, Role, Syntax
 from ingestd.media.codecs.parameter_sets import ParameterSets
 from ingestd.media.demuxer import Demuxer
 from ingestd.media.formats.access_unit_assembler import SYNTAX
 from ingestd.media.formats.annexb import NAL_HEADER_BYTES
-from ingestd.probe.min_max_mean import MinMaxMean
 from ingestd.probe.report_model import Fault, Report, With
-from ingestd.probe.size_series import SizeSeries
+from ingestd.probe.running_statistics import MinMaxMean, SizeSeries
 
 HAVE_PARAMETER_SETS = frozenset({Codec.H264, Codec.H265, Codec.AV1})
 
 
 class Analyser:
-    """Takes what arrives; times are seconds on any rising clock."""
+    """Takes bytes as they arrive; times are seconds on any monotonic clock."""
 
     def __init__(self, *, live: bool) -> None:
         """``live``: bytes come as an encoder writes them, so that their times mean something."""
@@ -134,7 +134,7 @@ class Analyser:
             curve=self._curve.columns,
             pictures_per_column=self._curve.pictures_per_column,
             faults=tuple(self._faults.values()),
-            issues=tuple(self._all_obstacles(codec)),
+            issues=tuple(self._all_issues(codec)),
         )
 
     def _take(self, units: list[AccessUnit]) -> None:
@@ -149,7 +149,7 @@ class Analyser:
 
     def _note_faults(self) -> None:
         for fault in self._demuxer.faults:
-            known = self._faults.get(fault.reason, Fault(fault.reason, 0, str(fault)))
+            known = self._faults.get(fault.reason, Fault(fault.reason, 0, explain(fault)))
             self._faults[fault.reason] = replace(known, count=known.count + 1)
         self._demuxer.faults.clear()
 
@@ -224,7 +224,7 @@ class Analyser:
             return With.EVERY
         return With.FIRST if self._repaired == keyframes - 1 else With.SOME
 
-    def _all_obstacles(self, codec: Codec) -> list[Issue]:
+    def _all_issues(self, codec: Codec) -> list[Issue]:
         """What hides the whole stream first, then what spoils it."""
         found = [H265_NOT_PUBLISHED] if codec is Codec.H265 else []
         if not self._keyframes.count:

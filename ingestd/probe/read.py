@@ -1,4 +1,4 @@
-"""Bytes from a file or a socket into a analyser."""
+"""Reads a file or a socket into the analyser."""
 
 import socket
 import sys
@@ -6,14 +6,14 @@ import time
 from pathlib import Path
 
 from ingestd.config.address import Address
-from ingestd.errors import ConfigError, IngestdError
+from ingestd.errors import ConfigError, StreamError
 from ingestd.probe.analyser import Analyser
 from ingestd.probe.target import Listen
 
 FILE_READ_BYTES = 8 * 1024  # a picture or so, that not much more is taken than was asked for
 SOCKET_READ_BYTES = 64 * 1024  # more than encoders write at once
-# A host that swallows packets is given up sooner than by the system's two minutes.
-DIAL_SECONDS = 5.0
+# The system would wait two minutes for a host that swallows packets.
+DIAL_TIMEOUT_S = 5.0
 # The least that recv() waits: what has arrived already goes before a silence.
 MIN_WAIT_S = 0.001
 
@@ -21,8 +21,8 @@ MIN_WAIT_S = 0.001
 def read_file(path: Path, analyser: Analyser, seconds: float | None) -> None:
     """Read the file, or the first ``seconds`` of it by its timestamps or declared rate.
 
-    Raises ConfigError for a file that cannot be opened, IngestdError for one that is empty or breaks off,
-    BitstreamError for what is no video.
+    Raises ConfigError for a file that cannot be opened, StreamError for one that is empty, BitstreamError for
+    what is no video.
     """
     try:
         file = path.open("rb")
@@ -36,22 +36,19 @@ def read_file(path: Path, analyser: Analyser, seconds: float | None) -> None:
             if seconds is not None and (analyser.seconds or 0.0) >= seconds:
                 return
     if empty:
-        raise IngestdError("the file is empty; expected a recorded stream (ffmpeg: -f h264 FILE)")
+        raise StreamError("empty", "the file is empty", case="file")
     analyser.finish()
 
 
 def connect(target: Address | Listen) -> socket.socket:
-    """Dial the encoder, or wait for it to dial. Raises IngestdError, or ConfigError where nobody can dial."""
+    """Dial the encoder, or wait for it to dial. Raises StreamError, or ConfigError for a port in use."""
     if isinstance(target, Listen):
         return _accept(target)
     try:
-        return socket.create_connection((target.host, target.port), DIAL_SECONDS)
+        return socket.create_connection((target.host, target.port), DIAL_TIMEOUT_S)
     except (OSError, UnicodeError) as error:  # UnicodeError: of a name no host can have
         why = getattr(error, "strerror", None) or str(error)
-        raise IngestdError(
-            f"{why}; expected an encoder that listens there (ffmpeg: -f h264 tcp://0.0.0.0:PORT?listen=1; "
-            "GStreamer: tcpserversink), else let it dial: ingestd probe listen:PORT"
-        ) from None
+        raise StreamError("unreachable", why) from None
 
 
 def _accept(target: Listen) -> socket.socket:
@@ -66,9 +63,9 @@ def _accept(target: Listen) -> socket.socket:
 
 
 def read_socket(connection: socket.socket, analyser: Analyser, seconds: float) -> None:
-    """Read for so many ``seconds``, or until the encoder hangs up.
+    """Read for ``seconds``, or until the encoder hangs up.
 
-    Raises IngestdError where nothing comes, BitstreamError for what is no video.
+    Raises StreamError where nothing comes, BitstreamError for what is no video.
     """
     heard = False
     deadline = time.monotonic() + seconds
@@ -89,7 +86,7 @@ def read_socket(connection: socket.socket, analyser: Analyser, seconds: float) -
         analyser.feed(data, time.monotonic())
     else:
         if not heard:
-            raise IngestdError(f"nothing came in {seconds:g} s; see whether the encoder runs")
+            raise StreamError("silent", f"nothing came in {seconds:g} s")
         if analyser.understood:
             return  # what is half here now is not cut: it goes on without us
     analyser.finish()

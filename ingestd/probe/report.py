@@ -1,19 +1,22 @@
-"""Report → what a person reads in ten seconds, or JSON."""
+"""Report of a probe as text for a terminal, or as JSON."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from textwrap import wrap
 
+from ingestd.diagnose.explain import advice
 from ingestd.media.access_unit import Codec, Format
 from ingestd.probe.report_model import Report, With
-from ingestd.probe.text_plot import plot
+from ingestd.probe.running_statistics import Column
 
 WIDTH_COLUMNS = 80
+PLOT_HEIGHT_LINES = 5
+_BARS = " ▁▂▃▄▅▆▇█"
+_STEPS_PER_LINE = len(_BARS) - 1
 
 _TO_COPY = re.compile("`[^`]+`")
-_BETWEEN_CURES = re.compile(r"; (?![^(]*\))")  # not within parentheses
 _NO_BREAK_SPACE = "\xa0"
 
 _CODECS = {Codec.H264: "H.264", Codec.H265: "H.265", Codec.VP8: "VP8", Codec.VP9: "VP9", Codec.AV1: "AV1"}
@@ -42,8 +45,12 @@ _PARAMETER_SETS = {
 
 
 def as_json(source: str, findings: Report) -> str:
-    """One object: ``source`` and the fields of `Report`."""
-    return json.dumps({"source": source} | asdict(findings), indent=2)
+    """One object: ``source`` and the fields of `Report`; an issue with its ``cure``, in one line."""
+    issues = [
+        {"reason": issue.reason, "seen": issue.seen, "cure": "; ".join(advice(issue)), "hides": issue.hides}
+        for issue in findings.issues
+    ]
+    return json.dumps({"source": source} | asdict(findings) | {"issues": issues}, indent=2)
 
 
 def as_text(source: str, findings: Report) -> str:
@@ -70,7 +77,7 @@ def _facts(findings: Report) -> Iterator[tuple[str, str]]:
         interlaced = ", interlaced" if findings.interlaced else ""
         yield "picture", f"{size}, {findings.chroma_format}, {findings.bit_depth} bits{interlaced}"
     else:
-        yield "picture", "unknown: no header came that says it"
+        yield "picture", "unknown: no headers seen"
     if layers := _layers(findings):
         yield "layers", layers
     if findings.header_changes:
@@ -135,6 +142,23 @@ def _keyframes(findings: Report) -> str:
     return f"{every}{seconds}{before}"
 
 
+def plot(columns: Sequence[Column], top: str) -> list[str]:
+    """Draw them as lines above an axis that marks keyframes; ``top`` says how large the largest is.
+
+    Every picture is seen, however small.
+    """
+    largest = max(column.largest for column in columns)
+    steps = PLOT_HEIGHT_LINES * _STEPS_PER_LINE
+    heights = [max(1, round(column.largest / largest * steps)) for column in columns]
+    lines: list[str] = []
+    for below in range(steps - _STEPS_PER_LINE, -1, -_STEPS_PER_LINE):
+        bars = "".join(_BARS[min(max(height - below, 0), _STEPS_PER_LINE)] for height in heights)
+        label = "" if lines else top
+        lines.append(f"{label:>{len(top)}} │{bars}".rstrip())
+    axis = "".join("▲" if column.keyframe else "─" for column in columns)
+    return [*lines, f"{'0':>{len(top)}} └{axis}"]
+
+
 def _plot(findings: Report) -> list[str]:
     largest = _bytes(max(column.largest for column in findings.curve))
     lines = plot(findings.curve, largest)
@@ -151,7 +175,7 @@ def _verdict(findings: Report) -> list[str]:
     lines = ["WebRTC will not show it:" if hidden else "WebRTC will not show it well:"]
     for issue in findings.issues:
         lines += _hang("  - ", issue.seen)
-        lines += [line for cure in _BETWEEN_CURES.split(issue.cure) for line in _hang("    → ", cure)]
+        lines += [line for cure in advice(issue) for line in _hang("    → ", cure)]
     return lines
 
 

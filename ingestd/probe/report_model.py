@@ -1,11 +1,11 @@
-"""What a probe has found out. The names are those of the JSON, and stay."""
+"""Report of a probe as data; the names of the fields are those of the JSON, and stay."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ingestd.diagnose.compatibility import Issue
 from ingestd.media.access_unit import Codec, Format
-from ingestd.probe.size_series import Column
+from ingestd.probe.running_statistics import Column
 
 
 class With(StrEnum):

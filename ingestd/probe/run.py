@@ -1,22 +1,23 @@
-"""The command: reads what is to be probed, and prints what it is."""
+"""The command `ingestd probe`: reads the target and prints the report."""
 
 from contextlib import closing
 from pathlib import Path
 
-from ingestd.errors import ConfigError, IngestdError
+from ingestd.diagnose.explain import explain
+from ingestd.errors import ConfigError, IngestdError, StreamError
 from ingestd.probe.analyser import Analyser
 from ingestd.probe.read import connect, read_file, read_socket
 from ingestd.probe.report import as_json, as_text
 from ingestd.probe.target import Target, parse_target
 
-SOCKET_SECONDS = 5.0
+SOCKET_S = 5.0
 
 
 def probe(text: str, seconds: float | None, *, json: bool) -> None:
     """Probe the target that ``text`` names, for ``seconds``, and print the report; Ctrl-C ends it sooner.
 
-    By default files are read whole, and sockets for `SOCKET_SECONDS`. Raises ConfigError for a target that
-    there is not, IngestdError where nothing was understood, or what came later was not.
+    By default files are read whole, and sockets for `SOCKET_S` seconds. Raises ConfigError for a target that
+    does not exist, IngestdError where nothing was understood, or what came later was not.
     """
     target = parse_target(text)
     analyser = Analyser(live=not isinstance(target, Path))
@@ -28,17 +29,17 @@ def probe(text: str, seconds: float | None, *, json: bool) -> None:
 
 
 def _read(target: Target, analyser: Analyser, seconds: float | None) -> IngestdError | None:
-    """Return what ended it before its time."""
+    """Return the error that ended it early; its text is whole."""
     try:
         if isinstance(target, Path):
             read_file(target, analyser, seconds)
         else:
             with closing(connect(target)) as connection:
-                read_socket(connection, analyser, seconds or SOCKET_SECONDS)
+                read_socket(connection, analyser, seconds or SOCKET_S)
     except ConfigError as error:
         return error
-    except IngestdError as error:
-        return IngestdError(f"{target}: {error}")
+    except StreamError as error:
+        return IngestdError(f"{target}: {explain(error)}")
     except KeyboardInterrupt:
         pass
     if analyser.understood:

@@ -1,4 +1,4 @@
-"""What is to be probed: a file, standard input, an encoder that is dialled, or one that dials us."""
+"""Target of a probe: a file, standard input, an encoder that we dial, or one that dials us."""
 
 import re
 from dataclasses import dataclass

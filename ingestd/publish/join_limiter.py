@@ -1,22 +1,22 @@
-"""Who may join when many want to: together they would all be late."""
+"""Limits how many rooms are joined at once: all together they would all be late."""
 
 import asyncio
 import os
 from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
-# A join takes some 0.2 s of a core, the server's half included. One that takes longer than this waits for the
-# network, and not for a core.
+# A join takes some 0.2 s of a core, including the server's half. One that takes longer than this waits for
+# the network, not for a core.
 MAX_TURN_S = 0.5
 
-# As many have their turn at once as there are cores. Those are the process's, not one owner's.
+# One turn for each core. Cores belong to the process, not to one owner of rooms.
 _free: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 async def next_turn() -> Callable[[], None]:
-    """Wait for a turn to join; return what ends it. It ends by itself after `MAX_TURN_S` seconds.
+    """Wait for a turn to join; return the function that ends it. It ends by itself after `MAX_TURN_S`.
 
-    Measured with 32 rooms on two cores: half of them show a picture after 4 s, where all at once take 8 s.
+    Measured with 32 rooms on two cores: half of them show a picture after 4 s; joined all at once, after 8 s.
     """
     loop = asyncio.get_running_loop()
     free = _free.setdefault(loop, asyncio.Semaphore(len(os.sched_getaffinity(0))))

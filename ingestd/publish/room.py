@@ -1,14 +1,20 @@
-"""A participant in a room, for as long as the daemon runs: joined, lost and joined again."""
+"""Keeps one participant in one LiveKit room: joins it, notices when it is lost, and joins it again, for ever.
+
+A state of `states.ROOM` says whether the participant is in the room.
+"""
 
 import asyncio
 import contextlib
 import time
 from collections import Counter
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import structlog
 from livekit import rtc
+from livekit.rtc.room import EventTypes
 
 from ingestd.backoff import Backoff
 from ingestd.errors import RoomError
@@ -16,28 +22,15 @@ from ingestd.publish.join_limiter import next_turn
 from ingestd.publish.room_errors import lost, not_joined
 from ingestd.publish.sdk.event_filter import wake_for_own_events
 from ingestd.publish.server_queries import identity_taken_by
-from ingestd.publish.token import mint
+from ingestd.publish.states import ROOM, RoomEvent, RoomState
+from ingestd.publish.token import LIFETIME, mint
 from ingestd.publish.track_keeper import TrackKeeper
 from ingestd.redact import without_credentials
+from ingestd.state_table import after
 from ingestd.tasks import Tasks, outcome
 
 logger = structlog.get_logger("ingestd.publish")
 
-# A server that restarts is back within a second or two; one that is down for long is not hammered.
-FIRST_RETRY_DELAY_S = 0.3
-MAX_RETRY_DELAY_S = 10.0
-# Whoever is thrown out sooner than this waits longer each time.
-SETTLED_S = 30.0
-# An administrator who removes a participant does not want it back at once, and less so each time; to keep it
-# out for good there are other ways.
-REMOVED_RETRY_DELAY_S = 15.0
-MAX_REMOVED_RETRY_DELAY_S = 600.0
-# Between two looks at whether another participant still has our identity.
-IDENTITY_POLL_S = 5.0
-# Tracks that may be taken out before the room is joined anew: till then the SDK keeps threads of each, and
-# what it negotiates grows. Where another track of the same connection would be interrupted, more.
-MAX_WITHDRAWN_TRACKS = 16
-MAX_WITHDRAWN_TRACKS_BESIDE_OTHERS = 64
 # Leaving is polite, not needed; a server that is gone must not hold up our exit.
 LEAVE_TIMEOUT_S = 2.0
 
@@ -56,36 +49,105 @@ class RoomAddress:
         return f"{self.identity}@{self.room}"
 
 
-async def connect(room: rtc.Room, address: RoomAddress, *, hidden: bool | None = None) -> None:
-    """Join. To be run to its end: the SDK goes on when this is cancelled, and if it succeeds ends us.
+@dataclass(frozen=True, slots=True)
+class RoomPolicy:
+    """When a room is joined again."""
 
-    (It panics when nobody is ready for the room's events 10 s after it has joined.) A server that does
-    not answer is tried four times for 5 s each, one that no media gets to four times for 15 s each. Raises
-    RoomError, which says why the room cannot be joined. Other participants do not see one who is ``hidden``.
+    # A server that restarts is back within a second or two; one that is down for long is not hammered.
+    first_retry_delay_s: float = 0.3
+    max_retry_delay_s: float = 10.0
+    # If the room is lost sooner than this after it was joined, the delays go on growing.
+    settled_s: float = 30.0
+    # An administrator who removes a participant does not want it back at once, and less so each time; there
+    # are other ways to keep it out for good.
+    first_removed_retry_delay_s: float = 15.0
+    max_removed_retry_delay_s: float = 600.0
+    # Between two looks at whether another participant still has our identity.
+    identity_poll_s: float = 5.0
+    # Tracks that may be withdrawn before the room is joined again: till then the SDK keeps threads of each,
+    # and what it negotiates grows. More where another track of the same connection would be interrupted.
+    max_withdrawn_tracks: int = 16
+    max_withdrawn_tracks_beside_others: int = 64
+
+
+async def connect(
+    room: rtc.Room, address: RoomAddress, *, hidden: bool | None = None, lifetime: timedelta = LIFETIME
+) -> None:
+    """Join with a token that is valid for ``lifetime``; see `connect_with_token`.
+
+    Other participants do not see one who is ``hidden``.
     """
     a = address
-    token = mint(key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity, hidden=hidden)
+    token = mint(
+        key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity, hidden=hidden, lifetime=lifetime
+    )
+    await connect_with_token(room, a.url, token)
+
+
+async def connect_with_token(room: rtc.Room, url: str, token: str) -> None:
+    """Join. Do not cancel: the SDK goes on, and if it completes the join it aborts the process.
+
+    (It panics where the room's events are not taken 10 s after it has joined.) A server that does not answer
+    is tried four times for 5 s each, one that no media gets to four times for 15 s each. Raises RoomError,
+    which says why the room cannot be joined.
+    """
     try:
-        await room.connect(a.url, token, rtc.RoomOptions(auto_subscribe=False, dynacast=False))
+        await room.connect(url, token, rtc.RoomOptions(auto_subscribe=False, dynacast=False))
     except rtc.ConnectError as error:
-        raise not_joined(a.url, error.message) from None
+        raise not_joined(url, error.message) from None
     wake_for_own_events(room)
 
 
-class RoomConnection:
-    """Keeps one participant in one room and tells its publications when it comes and goes."""
+Connect = Callable[[rtc.Room, RoomAddress], Coroutine[Any, Any, None]]
 
-    def __init__(self, address: RoomAddress, tasks: Tasks) -> None:
+
+class _Membership:
+    """One stay in a room: hears what the SDK tells of it until it ends."""
+
+    def __init__(self, room: rtc.Room) -> None:
+        self.room = room
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()  # with the reason
+        self.withdrawn_tracks = 0
+        self._handlers: list[tuple[EventTypes, Callable[..., None]]] = []
+        self.listen("disconnected", self._disconnected)
+
+    def listen(self, event: EventTypes, handler: Callable[..., None]) -> None:
+        """Have ``handler`` called at the SDK's ``event`` until the end."""
+        self.room.on(event, handler)
+        self._handlers.append((event, handler))
+
+    def end(self, reason: str) -> None:
+        """End the stay; what the SDK tells from now on is not listened to."""
+        while self._handlers:
+            self.room.off(*self._handlers.pop())
+        if not self.ended.done():
+            self.ended.set_result(reason)
+
+    def _disconnected(self, reason: Any) -> None:
+        self.end(rtc.DisconnectReason.Name(reason).lower())
+
+
+class RoomConnection:
+    """Keeps one participant in one room and tells its tracks when it comes and goes."""
+
+    def __init__(
+        self,
+        address: RoomAddress,
+        tasks: Tasks,
+        *,
+        connect: Connect = connect,
+        policy: RoomPolicy = RoomPolicy(),
+    ) -> None:
         self._address = address
         self._tasks = tasks
+        self._connect = connect
+        self._policy = policy
         self._log = logger.bind(room=address.room, identity=address.identity)
         self._tracks: list[TrackKeeper] = []
-        self._room: rtc.Room | None = None
-        self._gone: asyncio.Future[str] | None = None  # will say why the room was lost
+        self._membership: _Membership | None = None  # while joining and joined
         self._task: asyncio.Task[None] | None = None
-        self._joined = False
-        self._forbidden = False  # to publish, though we are in the room
         self._ever_joined = asyncio.Event()
+        self.state = RoomState.OUT
         self.connections: Counter[str] = Counter(joined=0, reconnected=0, lost=0)
         self.problem: str | None = f"room {address.room!r} is not joined"
 
@@ -94,7 +156,7 @@ class RoomConnection:
         self._task = self._tasks.start(f"room {self._address!r}", self._run())
 
     async def joined_once(self) -> None:
-        """Return when the room has been joined, be it lost again since."""
+        """Return when the room has been joined, even if it has been lost since."""
         await self._ever_joined.wait()
 
     async def close(self) -> None:
@@ -102,35 +164,41 @@ class RoomConnection:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self._move(RoomEvent.CLOSED)
 
     def add(self, track: TrackKeeper) -> None:
         """Publish ``track`` here whenever there is a room."""
         self._tracks.append(track)
-        if self._room is not None:
-            track.room_joined(self._room, self.join_anew)
-            if not self._joined:
+        if self._membership is not None and self.state is not RoomState.JOINING:
+            track.room_joined(self._membership.room, self._rejoin)
+            if self.state is not RoomState.JOINED:
                 track.room_interrupted()
 
     def remove(self, track: TrackKeeper) -> None:
-        """Forget ``track``, if it was added; whoever calls this closes it."""
+        """Forget ``track``, if it was added; the caller closes it."""
         if track in self._tracks:
             self._tracks.remove(track)
 
-    def join_anew(self, reason: str) -> None:
-        """Leave the room and join it again.
+    def _rejoin(self, reason: str) -> None:
+        """Leave the room and join it again, as one of the tracks wishes.
 
-        ``reason``: "silent": a track stays so, and publishing it anew was no help; where others get through
-        on the same connection they are not disturbed for it. "unanswered": the server does not listen to us.
+        ``reason``: "silent": a track stays so, and publishing it again did not help; where others get through
+        on the same connection they are not disturbed for it. "unanswered": the server does not answer us.
         """
-        others_get_through = any(track.running for track in self._tracks)
-        if reason == "silent" and others_get_through:
-            return
-        if self._gone is not None and not self._gone.done():
-            self._gone.set_result(reason)
+        if self._membership is not None and not (reason == "silent" and self._others_get_through):
+            self._membership.end(reason)
+
+    @property
+    def _others_get_through(self) -> bool:
+        return any(track.running for track in self._tracks)
+
+    def _move(self, event: RoomEvent) -> None:
+        self.state = after(ROOM, self.state, event)
 
     async def _run(self) -> None:
-        backoff = Backoff(FIRST_RETRY_DELAY_S, MAX_RETRY_DELAY_S)
-        after_removal = Backoff(REMOVED_RETRY_DELAY_S, MAX_REMOVED_RETRY_DELAY_S)
+        policy = self._policy
+        backoff = Backoff(policy.first_retry_delay_s, policy.max_retry_delay_s)
+        after_removal = Backoff(policy.first_removed_retry_delay_s, policy.max_removed_retry_delay_s)
         while True:
             try:
                 await self._stay(backoff)
@@ -141,13 +209,15 @@ class RoomConnection:
                 self.problem = f"room {self._address.room!r} is not joined: {error}"
                 if reason == "duplicate_identity":
                     await self._give_way()
-                delay = (after_removal if reason == "participant_removed" else backoff).next()
-                self._log.warning("room not joined; trying again", error=str(error), seconds=round(delay, 1))
-                await asyncio.sleep(delay)
+                delay_s = (after_removal if reason == "participant_removed" else backoff).next()
+                self._log.warning(
+                    "room not joined; trying again", error=str(error), seconds=round(delay_s, 1)
+                )
+                await asyncio.sleep(delay_s)
 
     async def _give_way(self) -> None:
         """Return when no other participant has our identity; else we would throw each other out for ever."""
-        a, said = self._address, False
+        a = self._address
         while other := await identity_taken_by(
             url=a.url, key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity
         ):
@@ -155,122 +225,118 @@ class RoomConnection:
                 f"room {a.room!r} is not joined: another participant has joined as {other}; waiting until it "
                 "leaves: give one of the two another identity"
             )
-            if not said:
+            if self.state is RoomState.OUT:
+                self._move(RoomEvent.IDENTITY_TAKEN)
                 self._log.error("identity taken by another participant; waiting until it leaves", other=other)
-                said = True
-            await asyncio.sleep(IDENTITY_POLL_S)
+            await asyncio.sleep(self._policy.identity_poll_s)
 
     async def _stay(self, backoff: Backoff) -> None:
+        """Join the room and stay in it for as long as possible. Raises RoomError, which says why it ended."""
         end_turn = await next_turn()
-        room = rtc.Room()
-        gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._gone = gone
-        self._listen(room, gone)
-        connecting = self._tasks.begin(f"connect {self._address!r}", connect(room, self._address))
+        membership = self._membership = _Membership(rtc.Room())
+        self._move(RoomEvent.JOIN)
+        connecting = self._tasks.begin(
+            f"connect {self._address!r}", self._connect(membership.room, self._address)
+        )
         try:
             await outcome(connecting)
             end_turn()
-            self._meet(room)
+            self._joined(membership)
             joined_at = time.monotonic()
-            reason = await gone
-            if time.monotonic() - joined_at > SETTLED_S:
+            reason = await membership.ended
+            if time.monotonic() - joined_at > self._policy.settled_s:
                 backoff.reset()
             raise lost(reason, self._address.identity)
         finally:
-            self._part()
-            leaving = self._tasks.start(f"leave {self._address!r}", _leave(room, connecting))
+            self._left(membership)
+            leaving = self._tasks.start(f"leave {self._address!r}", _leave(membership.room, connecting))
             await asyncio.wait({leaving}, timeout=LEAVE_TIMEOUT_S)
 
-    def _listen(self, room: rtc.Room, gone: "asyncio.Future[str]") -> None:
-        # What the SDK says of a room we have parted from is not about the one we are in, or come to be in.
-        def disconnected(reason: Any) -> None:
-            if not gone.done():
-                gone.set_result(rtc.DisconnectReason.Name(reason).lower())
+    def _joined(self, membership: _Membership) -> None:
+        self._move(RoomEvent.JOINED)
+        self.connections["joined"] += 1
+        self._log.info("room joined", url=without_credentials(self._address.url))
+        self._ever_joined.set()
+        self.problem = None
+        membership.listen("reconnecting", self._interrupted)
+        membership.listen("reconnected", self._resumed)
+        membership.listen("participant_permissions_changed", self._permissions_changed)
+        membership.listen("track_muted", self._muted)
+        membership.listen("track_unmuted", self._muted)
+        membership.listen("local_track_unpublished", self._track_withdrawn)
+        for track in self._tracks:
+            track.room_joined(membership.room, self._rejoin)
 
-        def reconnecting() -> None:
-            if self._room is not room:
-                return
-            self._log.warning("the connection to the room is interrupted; reconnecting")
-            self._joined = False
-            self.problem = f"room {self._address.room!r} is reconnecting"
-            for track in self._tracks:
-                track.room_interrupted()
+    def _left(self, membership: _Membership) -> None:
+        self._move(RoomEvent.LEFT)
+        membership.end("left")
+        self._membership = None
+        self.problem = f"room {self._address.room!r} is not joined"
+        for track in self._tracks:
+            track.room_lost()
 
-        def reconnected() -> None:
-            if self._room is not room or gone.done():
-                return
-            if self._forbidden:
-                # Whether we still are is not said: a server that has restarted does not remember it.
-                gone.set_result("interrupted_while_forbidden")
-                return
-            self._log.info("the connection to the room is back")
-            self.connections["reconnected"] += 1
-            self._joined = True
-            self.problem = None
-            for track in self._tracks:
-                track.room_resumed()
+    # What the SDK tells of the room that the participant is in.
 
-        def permissions_changed(participant: rtc.Participant, permission: Any) -> None:
-            if self._room is not room or participant is not room.local_participant:
-                return
-            if permission.can_publish and self._forbidden and not gone.done():
-                # The server has taken our tracks out.
-                gone.set_result("publish_allowed")
-            elif not permission.can_publish:
-                self._forbid()
+    def _interrupted(self) -> None:
+        self._move(RoomEvent.INTERRUPTED)
+        self._log.warning("room interrupted; reconnecting")
+        self.problem = f"room {self._address.room!r} is reconnecting"
+        for track in self._tracks:
+            track.room_interrupted()
 
-        def muted(participant: rtc.Participant, publication: rtc.TrackPublication) -> None:
-            if self._room is room and participant is room.local_participant:
-                for ours in self._tracks:
-                    ours.mute(publication.sid, publication.muted)
+    def _resumed(self) -> None:
+        if self.state is RoomState.FORBIDDEN:
+            # Whether it still is, is not said: a server that has restarted does not remember it.
+            self._here.end("interrupted_while_forbidden")
+            return
+        self._move(RoomEvent.RESUMED)
+        self._log.info("room reconnected")
+        self.connections["reconnected"] += 1
+        self.problem = None
+        for track in self._tracks:
+            track.room_resumed()
 
-        withdrawn = 0
+    def _permissions_changed(self, participant: rtc.Participant, permission: Any) -> None:
+        if participant.identity != self._address.identity:
+            return
+        if not permission.can_publish:
+            self._forbidden()
+        elif self.state is RoomState.FORBIDDEN:
+            self._here.end("publish_allowed")  # the server has taken our tracks out
 
-        def track_withdrawn(_publication: rtc.LocalTrackPublication) -> None:
-            nonlocal withdrawn
-            withdrawn += 1
-            others_get_through = any(track.running for track in self._tracks)
-            most = MAX_WITHDRAWN_TRACKS_BESIDE_OTHERS if others_get_through else MAX_WITHDRAWN_TRACKS
-            if self._room is room and withdrawn >= most and not gone.done():
-                gone.set_result("renewed")
-
-        room.on("local_track_unpublished", track_withdrawn)
-        room.on("track_muted", muted)
-        room.on("track_unmuted", muted)
-        room.on("participant_permissions_changed", permissions_changed)
-        room.on("disconnected", disconnected)
-        room.on("reconnecting", reconnecting)
-        room.on("reconnected", reconnected)
-
-    def _forbid(self) -> None:
-        """An administrator has taken our right to publish away: what is handed over goes nowhere."""
+    def _forbidden(self) -> None:
+        """An administrator has taken our right to publish away: what is submitted is lost."""
+        self._move(RoomEvent.FORBIDDEN)
         a = self._address
-        self._forbidden, self._joined = True, False
         self.connections["publish_forbidden"] += 1
         self.problem = (
             f"participant {a.identity!r} must not publish in room {a.room!r} any more: the server has taken "
             "the right away (can_publish), and its tracks out; waiting until it is given back"
         )
-        self._log.error("the server has forbidden us to publish; waiting until it allows it again")
+        self._log.error("publishing forbidden by the server; waiting until it is allowed again")
         for track in self._tracks:
             track.room_interrupted()
 
-    def _meet(self, room: rtc.Room) -> None:
-        self.connections["joined"] += 1
-        self._log.info("room joined", url=without_credentials(self._address.url))
-        self._room = room
-        self._joined, self._forbidden = True, False
-        self._ever_joined.set()
-        self.problem = None
-        for track in self._tracks:
-            track.room_joined(room, self.join_anew)
+    def _muted(self, participant: rtc.Participant, publication: rtc.TrackPublication) -> None:
+        if participant.identity == self._address.identity:
+            for track in self._tracks:
+                track.mute(publication.sid, publication.muted)
 
-    def _part(self) -> None:
-        self._room = None
-        self._joined = False
-        self.problem = f"room {self._address.room!r} is not joined"
-        for track in self._tracks:
-            track.room_lost()
+    def _track_withdrawn(self, _publication: rtc.LocalTrackPublication) -> None:
+        here, policy = self._here, self._policy
+        here.withdrawn_tracks += 1
+        most = (
+            policy.max_withdrawn_tracks_beside_others
+            if self._others_get_through
+            else policy.max_withdrawn_tracks
+        )
+        if here.withdrawn_tracks >= most:
+            here.end("renewed")
+
+    @property
+    def _here(self) -> _Membership:
+        assert self._membership is not None, "what the SDK tells is listened to in the room only"
+        return self._membership
 
 
 async def _leave(room: rtc.Room, connecting: asyncio.Task[None]) -> None:

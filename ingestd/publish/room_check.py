@@ -1,4 +1,4 @@
-"""Short visits to rooms, which find out whether they can be joined: ``ingestd check --connect``."""
+"""Check of whether rooms can be joined, by joining each for a moment: ``ingestd check --connect``."""
 
 import asyncio
 import contextlib
@@ -14,8 +14,9 @@ from ingestd.publish.room import LEAVE_TIMEOUT_S, RoomAddress, connect
 async def visit_rooms(config: Config) -> dict[str, RoomError | None]:
     """Join every room of ``config`` and leave it again; return why one cannot be joined, by its name.
 
-    The visitors are hidden and their identities nobody's, so that no participant sees them or is thrown out.
-    All go at once: a server that does not answer keeps each of them waiting (`connect` says how long).
+    The visitors are hidden and their identities random, so that no participant sees them or is thrown out.
+    All join at once: a server that does not answer keeps each of them waiting (`connect_with_token` says how
+    long).
     """
     rooms = list(dict.fromkeys(stream.room for stream in config.streams))
     return dict(zip(rooms, await asyncio.gather(*(_visit(config, room) for room in rooms)), strict=True))

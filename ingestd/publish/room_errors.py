@@ -1,83 +1,47 @@
-"""What keeps us out of a room, as the SDK and the server word it, and as users understand it."""
+"""Classification of what the SDK and the server say when a room cannot be joined, or is lost."""
 
 import re
 
+from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
 from ingestd.redact import without_credentials
 
-# (part of the SDK's text in lower case, reason, what was seen and what to change); the first that fits. Mere
-# numbers would also be found in the tokens and pages that it quotes.
-_CURES = (
-    (
-        "token is not valid yet",
-        "clock",
-        "this machine's clock is ahead of the server's: set both by the same time server (NTP)",
-    ),
-    (
-        "token is expired",
-        "clock",
-        "this machine's clock is behind the server's: set both by the same time server (NTP)",
-    ),
-    (
-        "500 internal server error",
-        "server_failed",
-        "the server fails, and its log says why; where a room is full (max_participants) it answers so, too",
-    ),
-    (
-        "401 unauthorized",
-        "unauthorized",
-        "the server refuses the token: check livekit.api_key and api_secret",
-    ),
-    ("403 forbidden", "forbidden", "the server forbids it: check what the API key may do"),
-    (
-        "room does not exist",
-        "no_such_room",
-        "the room does not exist, and the server makes none by itself: create it, or set room.auto_create",
-    ),
-    ("404 not found", "not_found", "no LiveKit server answers at this URL (livekit.url): check it"),
-    (
-        "wait_pc_connection",
-        "no_media",
-        "the server answers, but WebRTC finds no way to it: let its media ports (rtc.udp_port, rtc.tcp_port) "
-        "through the firewall, and check that the address it gives (rtc.node_ip) can be reached from here",
-    ),
-    ("timed out", "timeout", "the server does not answer: check the URL (livekit.url) and the firewall"),
-    ("timeout", "timeout", "the server does not answer: check the URL (livekit.url) and the firewall"),
-    ("refused", "unreachable", "nothing listens there: check the URL (livekit.url) and that the server runs"),
-    (
-        "unreachable",
-        "unreachable",
-        "there is no way to this address: check the URL (livekit.url) and the network",
-    ),
-    ("lookup", "unresolved", "the host name in the URL (livekit.url) is not known here"),
-    ("dns", "unresolved", "the host name in the URL (livekit.url) is not known here"),
-    ("certificate", "tls", "the server's certificate is not trusted here"),
-    (
-        "corrupt message",
-        "tls",
-        "this port speaks no TLS: write ws:// for wss:// in the URL (livekit.url), or the port that does",
-    ),
-    ("tls", "tls", "TLS failed: ws:// and wss:// in the URL (livekit.url) may be mixed up"),
-    (
-        "reset by peer",
-        "broken_off",
-        "the server broke the connection off: if it speaks TLS, write wss:// in the URL (livekit.url)",
-    ),
+# (part of the SDK's text in lower case, reason, case); the first that fits. Numbers alone would also be found
+# in the tokens and pages that it quotes.
+_REASONS = (
+    ("token is not valid yet", "clock", "ahead"),
+    ("token is expired", "clock", "behind"),
+    ("500 internal server error", "server_failed", ""),
+    ("401 unauthorized", "unauthorized", ""),
+    ("403 forbidden", "forbidden", ""),
+    ("room does not exist", "no_such_room", ""),
+    ("404 not found", "not_found", ""),
+    ("wait_pc_connection", "no_media", ""),
+    ("timed out", "timeout", ""),
+    ("timeout", "timeout", ""),
+    ("refused", "unreachable", "refused"),
+    ("unreachable", "unreachable", "no_route"),
+    ("lookup", "unresolved", ""),
+    ("dns", "unresolved", ""),
+    ("certificate", "tls", "certificate"),
+    ("corrupt message", "tls", "plain"),
+    ("tls", "tls", ""),
+    ("reset by peer", "broken_off", ""),
 )
-# Why the server ended the session; what is not here is said in its own words.
+# Why the session ended, by the server's name or ours; any other is said in its own words.
 _ENDS = {
     "unknown_reason": "the connection broke",
     "participant_removed": "an administrator removed participant {identity!r}",
     "room_deleted": "the room was deleted",
     "server_shutdown": "the server is shutting down",
-    "duplicate_identity": "another participant has joined as {identity!r}: give one of them another identity",
+    "duplicate_identity": "another participant has joined as {identity!r}",
     "unanswered": "the server answers nothing that it is asked there, as one may that was overloaded",
-    "silent": "nothing of a track arrived there, nor after it was published anew",
-    "interrupted_while_forbidden": "it was interrupted while we were forbidden to publish; asking anew",
+    "silent": "nothing of a track arrived there, nor after it was published again",
+    "interrupted_while_forbidden": "it was interrupted while we were forbidden to publish; asking again",
     "publish_allowed": "the right to publish was given back",
     "renewed": "many tracks were taken out of it, and the SDK keeps threads of each until the room is left",
 }
-# Those of the ends that have a count of their own.
+# Those of the ends that have a count each.
 _COUNTED = {
     "participant_removed",
     "room_deleted",
@@ -86,7 +50,7 @@ _COUNTED = {
     "renewed",
     "unanswered",
 }
-# Servers quote the token that they refuse, and those that are none answer with a page.
+# Servers quote the token that they refuse, and web servers answer with a page.
 _TOKEN = re.compile(r"eyJ[\w-]{4,}(\.[\w-]*)*")
 _MAX_QUOTE_LETTERS = 200
 
@@ -97,13 +61,14 @@ def not_joined(url: str, message: str) -> RoomError:
     quote = " ".join(_TOKEN.sub("[token]", message).split())
     if len(quote) > _MAX_QUOTE_LETTERS:
         quote = f"{quote[:_MAX_QUOTE_LETTERS]} …"
-    for part, reason, cure in _CURES:
+    for part, reason, case in _REASONS:
         if part in lower:
-            return RoomError(reason, f"{server}: {cure} ({quote})")
+            return RoomError(reason, f"{server}: {explain_room(reason, case=case)} ({quote})")
     return RoomError("failed", f"{server}: {quote}")
 
 
 def lost(end: str, identity: str) -> RoomError:
     """Return the error for a room that was lost; ``end`` is why, by the SDK's name."""
+    reason = end if end in _COUNTED else "lost"
     why = _ENDS.get(end, end).format(identity=identity)
-    return RoomError(end if end in _COUNTED else "lost", f"the room was lost: {why}")
+    return RoomError(reason, explain_room(reason, f"the room was lost: {why}"))

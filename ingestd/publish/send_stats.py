@@ -1,4 +1,4 @@
-"""WebRTC's own account of what it sends: the only one that can be believed."""
+"""WebRTC's send statistics of a track: the only count of sent pictures that can be believed."""
 
 import asyncio
 import time
@@ -10,8 +10,8 @@ from ingestd.errors import RoomError
 
 # It takes milliseconds; a transport that is being torn down may never answer.
 STATISTICS_TIMEOUT_S = 5.0
-# WebRTC rests for so many times as long as it took to count, or many tracks that begin at once would take the
-# time from each other that they need for that.
+# Between two readings WebRTC rests this many times as long as it took to count. Else many tracks that begin
+# at once would take each other's time for that.
 REST_RATIO = 4
 
 
@@ -27,7 +27,7 @@ class SendStats:
 
 
 async def read(track: rtc.LocalVideoTrack) -> SendStats:
-    """Ask WebRTC about ``track``. Raises RoomError where there is no answer."""
+    """Read the statistics of ``track``. Raises RoomError where WebRTC does not answer."""
     mime_types: dict[str, str] = {}
     codec_id, encoded, sent, target, at_us = "", 0, 0, 0.0, time.time_ns() // 1000
     try:
@@ -51,17 +51,17 @@ async def read(track: rtc.LocalVideoTrack) -> SendStats:
 
 
 class Statistics:
-    """Asks WebRTC about a track again and again, and less often where the machine is busy."""
+    """Reads the statistics of a track repeatedly, less often where the machine is busy."""
 
     def __init__(self, track: rtc.LocalVideoTrack) -> None:
         self._track = track
-        self._took: float | None = None
+        self._took_s: float | None = None  # the last reading
 
-    async def next(self, interval: float) -> SendStats:
-        """Return what WebRTC says, at least ``interval`` seconds after the last time. Raises like `read`."""
-        if self._took is not None:
-            await asyncio.sleep(max(interval, REST_RATIO * self._took))
+    async def next(self, interval_s: float) -> SendStats:
+        """Return a reading, at least ``interval_s`` seconds after the last one. Raises like `read`."""
+        if self._took_s is not None:
+            await asyncio.sleep(max(interval_s, REST_RATIO * self._took_s))
         began = time.monotonic()
         stats = await read(self._track)
-        self._took = time.monotonic() - began
+        self._took_s = time.monotonic() - began
         return stats

@@ -1,15 +1,23 @@
-"""Access tokens, minted from the API key and secret."""
+"""LiveKit access tokens, minted from the API key and secret."""
 
 import warnings
 from datetime import timedelta
 
 from livekit import api
 
-# The server renews the token of a participant who is connected; this one must only outlive the way there.
+# The server renews the token of a participant who is connected; this one is for joining only.
 LIFETIME = timedelta(hours=1)
 
 
-def mint(*, key: str, secret: str, room: str, identity: str, hidden: bool | None = None) -> str:
+def mint(
+    *,
+    key: str,
+    secret: str,
+    room: str,
+    identity: str,
+    hidden: bool | None = None,
+    lifetime: timedelta = LIFETIME,
+) -> str:
     """Return a token that lets ``identity`` join ``room`` and publish there, and nothing else.
 
     Other participants do not see one who is ``hidden``.
@@ -22,8 +30,8 @@ def mint(*, key: str, secret: str, room: str, identity: str, hidden: bool | None
         can_publish_data=False,
         hidden=hidden,
     )
-    token = api.AccessToken(key, secret).with_identity(identity).with_ttl(LIFETIME).with_grants(grants)
+    token = api.AccessToken(key, secret).with_identity(identity).with_ttl(lifetime).with_grants(grants)
     with warnings.catch_warnings():
-        # Of a short secret, which the configuration's own warning has named, at every token.
+        # It would warn of a short secret at every token; the configuration's own warning has done so.
         warnings.simplefilter("ignore", UserWarning)
         return token.to_jwt()

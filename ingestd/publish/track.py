@@ -1,4 +1,4 @@
-"""One publishing of a track: into a room, checked, and out again."""
+"""Publishes a track in a room, checks the negotiated codec, and withdraws the track again."""
 
 import asyncio
 import contextlib
@@ -7,24 +7,25 @@ from typing import Any
 
 from livekit import rtc
 
+from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import Codec, StreamInfo
 from ingestd.publish.send_stats import Statistics
 
-# The SDK waits 10 s for the server's answer to a new track, and says so then. Longer is an SDK that is stuck.
+# The SDK waits 10 s for the server's answer to a new track, and raises then. Longer, and the SDK is stuck.
 PUBLISH_TIMEOUT_S = 15.0
-# Negotiation takes two round trips to the server; longer than this is a server that does not answer.
+# Negotiation takes two round trips to the server. Longer, and the server does not answer.
 NEGOTIATION_TIMEOUT_S = 10.0
 # Between two looks at what was negotiated: each delays the first picture.
 NEGOTIATION_POLL_S = 0.01
-# It takes milliseconds, without the server's answer.
+# It takes milliseconds, as the server's answer is not waited for.
 WITHDRAW_TIMEOUT_S = 2.0
 
-# With any other preference one bandwidth dip stops WebRTC's encoder for good. (The SDK's options are typed by
-# the protocol's enum, its users are given this one.)
+# With any other preference one bandwidth dip stops WebRTC's encoder for good. (The SDK types its options by
+# the protocol's enum and exports this one.)
 SURVIVES_A_DIP: Any = rtc.DegradationPreference.MAINTAIN_FRAMERATE_AND_RESOLUTION
 
-# All that there is: they are fixed when the track is published, and user data may begin with any picture.
+# All of them: they are fixed when the track is published, and user data may begin with any picture.
 FRAME_METADATA = [
     rtc.FrameMetadataFeature.FMF_USER_TIMESTAMP,
     rtc.FrameMetadataFeature.FMF_FRAME_ID,
@@ -72,7 +73,7 @@ class PublishedTrack:
 async def publish(room: rtc.Room, options: TrackOptions, info: StreamInfo) -> PublishedTrack:
     """Publish a track for what ``info`` describes. Raises RoomError, and leaves nothing in the room then.
 
-    To be run to its end: the SDK goes on when this is cancelled, and its track stays behind in the room.
+    Do not cancel: the SDK goes on, and its track stays behind in the room.
     """
     source = rtc.EncodedVideoSource(info.width, info.height)
     track = rtc.LocalVideoTrack.create_video_track(options.name, source)
@@ -129,6 +130,5 @@ async def _check_codec(published: PublishedTrack) -> None:
     if mime_type.lower() != MIME_TYPES[codec]:
         raise RoomError(
             "codec_refused",
-            f"the room negotiated {mime_type} for a stream of {codec}: the server or this machine's SDK "
-            f"does not offer {codec}; allow it in the server's `room.enabled_codecs`, or send another",
+            f"the room negotiated {mime_type} for a stream of {codec}; {explain_room('codec_refused')}",
         )

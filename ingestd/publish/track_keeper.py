@@ -1,11 +1,15 @@
-"""One track in a room: published when the stream is known, published again whenever it was lost."""
+"""Keeps one track published in a room: publishes it, watches it, and publishes it again after a failure.
+
+A state of `states.TRACK` says how far the track has come. What happens outside (the room, the stream, an
+administrator) starts the work over in the state that follows; what the work itself finds out only moves on.
+"""
 
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from livekit import rtc
@@ -13,33 +17,37 @@ from livekit import rtc
 from ingestd.backoff import Backoff
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import FrameMetadata, StreamInfo
-from ingestd.publish.encoder_losses import EncoderLosses
-from ingestd.publish.encoder_stall import EncoderStall
+from ingestd.publish.encoder_watch import EncoderWatch
 from ingestd.publish.send_stats import SendStats, Statistics, read
 from ingestd.publish.server_queries import answers
+from ingestd.publish.states import TRACK, TrackEvent, TrackState
 from ingestd.publish.track import CODECS, PublishedTrack, TrackOptions, publish, withdraw
+from ingestd.state_table import after
 from ingestd.tasks import Tasks, outcome
 
 logger = structlog.get_logger("ingestd.publish")
 
-# Until WebRTC encodes, its statistics are asked often: every wait here delays the first picture.
+# Until WebRTC encodes, its statistics are read often: every wait here delays the first picture.
 STARTING_POLL_S = 0.05
-# WebRTC renews its statistics at most every 50 ms; this is enough for a dashboard, and, with the time after
-# which it counts as silence, to notice within 3 s that WebRTC encodes no more.
+# WebRTC renews its statistics at most every 50 ms. This is enough for a dashboard and, with STALL_S, to
+# notice a stalled encoder within 3 s.
 RUNNING_POLL_S = 0.5
 # Between two tries to publish.
 FIRST_RETRY_DELAY_S = 0.3
 MAX_RETRY_DELAY_S = 10.0
-# Silent again so soon after it was published anew: then it is the connection that carries nothing.
+# Stalled again within this time after it was published again: then the connection carries nothing.
 RELAPSE_S = 10.0
-# What a track may have failed of where the server does not listen to us any more.
+# Why a track may have failed where the server does not answer any more.
 UNANSWERED = ("not_negotiated", "not_published")
+NOT_PUBLISHED = "the track is not published"
 MUTED = (
     "the track was muted in the room; nothing is published until it is unmuted there (the server lets "
     "administrators do so by room.enable_remote_unmute) or ingestd restarted"
 )
 # Taking the track out of the room is polite; a server that does not answer must not hold up our exit.
 CLOSE_TIMEOUT_S = 1.0
+
+Publish = Callable[[rtc.Room, TrackOptions, StreamInfo], Coroutine[Any, Any, PublishedTrack]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +56,13 @@ class Feedback:
 
     keyframe: bool
     bitrate_bps: int | None
-    framerate_fps: float | None
 
     def __bool__(self) -> bool:
         return self.keyframe or self.bitrate_bps is not None
 
 
 class TrackListener(Protocol):
-    """Who wants to know what becomes of a track."""
+    """Is told what becomes of a track."""
 
     def track_opened(self) -> None:
         """The track is negotiated; WebRTC will encode soon."""
@@ -66,7 +73,7 @@ class TrackListener(Protocol):
         ...
 
     def track_closed(self) -> None:
-        """Whatever is handed over from now on is lost."""
+        """What is submitted from now on is lost."""
         ...
 
     def track_lost(self, count: int) -> None:
@@ -74,97 +81,107 @@ class TrackListener(Protocol):
         ...
 
     def track_failed(self, reason: str) -> None:
-        """The track is of no use: it will be published anew or, if ``reason`` is "muted", when it may."""
+        """The track failed and will be published again; if ``reason`` is "muted", when it is unmuted."""
         ...
 
 
 def _stay(_reason: str) -> None:
-    """Where nobody can join anew."""
+    """Where the room cannot be joined again."""
 
 
 class TrackKeeper:
     """A track that outlives rooms: the stream describes it once, the room connection comes and goes."""
 
-    def __init__(self, options: TrackOptions, listener: TrackListener, tasks: Tasks) -> None:
+    def __init__(
+        self,
+        options: TrackOptions,
+        listener: TrackListener,
+        tasks: Tasks,
+        *,
+        publish: Publish = publish,
+        first_retry_delay_s: float = FIRST_RETRY_DELAY_S,
+    ) -> None:
         self._options = options
         self._listener = listener
         self._tasks = tasks
+        self._publish = publish
+        self._first_retry_delay_s = first_retry_delay_s
         self._log = logger.bind(stream=options.stream, track=options.name)
         self._room: rtc.Room | None = None
-        self._join_anew: Callable[[str], None] = _stay
-        self._interrupted = False
-        self._muted = False
+        self._rejoin: Callable[[str], None] = _stay
         self._info: StreamInfo | None = None
-        # The last one begun in this room. Whoever waits for it may be cancelled, it never is while the room
-        # lasts: the next to come waits for it again, and keeps or withdraws the track.
+        # The last one begun in this room. It is not cancelled while the room lasts, even if those who wait
+        # for it are: the next to come waits for it again, and keeps or withdraws the track.
         self._publishing: asyncio.Task[PublishedTrack] | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._source: rtc.EncodedVideoSource | None = None  # while open
-        self._booked = 0  # of the pictures that WebRTC says it has sent on this track's transport
-        self._losses = EncoderLosses()
-        self._silence = EncoderStall(0)
+        self._counted_sent = 0  # of the pictures that WebRTC says it has sent on this track's transport
+        self._watch = EncoderWatch(0)
+        self.state = TrackState.NO_ROOM
         self.frames_sent = 0  # by WebRTC's count, over all the times the track was published
-        self.target_bitrate: float | None = None
-        self.running = False  # WebRTC has encoded since the track was opened, and has not fallen silent
-        self.problem: str | None = "the track is not published"
+        self.target_bitrate: float | None = None  # bit/s
+        self.problem: str | None = NOT_PUBLISHED
 
     @property
     def open(self) -> bool:
-        """Whether pictures handed over now can reach the room."""
-        return self._source is not None
+        """Whether pictures submitted now can reach the room."""
+        return self.state in (TrackState.OPEN, TrackState.RUNNING)
+
+    @property
+    def running(self) -> bool:
+        """Whether WebRTC has encoded since the track was opened, and has not stalled."""
+        return self.state is TrackState.RUNNING
 
     def describe(self, info: StreamInfo) -> None:
-        """Say what will be handed over; publishes, or publishes anew when the codec changed."""
+        """Say what will be submitted; publishes, or publishes again when the codec has changed."""
         changed = self._info is None or self._info.codec != info.codec
         self._info = info
         if changed:
-            self._keep()
+            self._start_over(TrackEvent.DESCRIBED)
 
-    def room_joined(self, room: rtc.Room, join_anew: Callable[[str], None] = _stay) -> None:
-        """There is a room to publish into; ``join_anew`` is told why it is of no use (`RoomConnection`)."""
-        self._room, self._interrupted, self._muted = room, False, False
-        self._join_anew = join_anew
-        self._keep()
+    def room_joined(self, room: rtc.Room, rejoin: Callable[[str], None] = _stay) -> None:
+        """There is a room to publish in; ``rejoin`` is told why to join it again (`RoomConnection`)."""
+        self._move_on(TrackEvent.ROOM_JOINED)
+        self._room, self._rejoin = room, rejoin
+        if self._info is not None:
+            self._start_over(TrackEvent.DESCRIBED)
 
     def room_lost(self) -> None:
         """The room, and the track in it, are gone."""
         self._room = None
-        self._let_go()
+        self._start_over(TrackEvent.ROOM_GONE)
         if self._publishing is not None:
             self._publishing.cancel()
             self._publishing = None
 
     def room_interrupted(self) -> None:
-        """The SDK is reconnecting: the track will be back, what is handed over meanwhile is lost."""
-        self._interrupted = True
-        self._let_go()
+        """The SDK is reconnecting: the track will be back, what is submitted meanwhile is lost."""
+        self._start_over(TrackEvent.INTERRUPTED)
 
     def room_resumed(self) -> None:
         """The SDK has reconnected, and published the track again if it had to."""
-        self._interrupted = False
-        self._keep()
+        self._start_over(TrackEvent.RESUMED)
 
     def mute(self, sid: str, muted: bool) -> None:
-        """The server has muted the track ``sid``, or unmuted it; nothing is done if it is not this one."""
+        """The server has muted the track ``sid``, or unmuted it; does nothing if it is not this one."""
         begun = self._publishing
         if begun is None or not begun.done() or begun.cancelled() or begun.exception() is not None:
             return
         if begun.result().publication.sid != sid or muted == self._muted:
             return
-        self._muted = muted
         if muted:
-            # Published anew it would be seen again, and whoever has muted it does not want that.
+            # Published again it would be seen again, which the administrator who has muted it does not want.
             self._log.warning(MUTED)
             self._listener.track_failed("muted")
-            self._let_go()
+            self._start_over(TrackEvent.MUTED)
         else:
-            self._log.info("the track was unmuted in the room")
-            self._keep()
+            self._log.info("track unmuted in the room")
+            self._start_over(TrackEvent.UNMUTED)
 
     async def close(self) -> None:
         """Take the track out of the room."""
-        self._let_go()
         room, self._room = self._room, None
+        self._start_over(TrackEvent.ROOM_GONE)
         if room is not None:
             withdrawing = self._tasks.start(f"withdraw {self._options.stream}", self._withdraw(room))
             await asyncio.wait({withdrawing}, timeout=CLOSE_TIMEOUT_S)
@@ -178,7 +195,7 @@ class TrackKeeper:
         timestamp_us: int,
         metadata: FrameMetadata,
     ) -> bool:
-        """Give one access unit to WebRTC; False if it said no. True proves nothing: see `frames_sent`."""
+        """Give one access unit to WebRTC; False if rejected. True proves nothing: see `frames_sent`."""
         if self._source is None:
             return False
         frame = rtc.EncodedVideoFrame(
@@ -196,71 +213,73 @@ class TrackKeeper:
                 user_data=metadata.user_data,
             ),
         )
-        now = time.monotonic()
-        self._losses.submitted(now)
-        self._silence.submitted(len(data), keyframe, now)
+        self._watch.submitted(len(data), keyframe, time.monotonic())
         return self._source.capture_frame(frame)
 
     def take_feedback(self) -> Feedback:
         """Return, and forget, what WebRTC has asked for."""
         if self._source is None:
-            return Feedback(False, None, None)
+            return Feedback(False, None)
         feedback = self._source.take_feedback()
         rate = feedback.rate_control
-        return Feedback(
-            feedback.keyframe_requested,
-            rate.target_bitrate_bps if rate else None,
-            rate.framerate_fps if rate else None,
-        )
+        return Feedback(feedback.keyframe_requested, rate.target_bitrate_bps if rate else None)
 
-    def _keep(self) -> None:
-        if self._muted:
-            return
-        self._let_go()
-        if self._room is not None and not self._interrupted and self._info is not None:
-            name = f"keep {self._options.stream} published"
-            self._keeping = self._tasks.start(name, self._keep_published(self._room))
+    @property
+    def _muted(self) -> bool:
+        return self.state in (TrackState.MUTED, TrackState.MUTED_INTERRUPTED)
 
-    def _let_go(self) -> None:
+    def _start_over(self, event: TrackEvent) -> None:
+        """Go on in the state that follows from what happened outside."""
+        self.state = after(TRACK, self.state, event)
         if self._keeping is not None:
             self._keeping.cancel()
             self._keeping = None
         self._close()
+        if self.state is TrackState.IN_ROOM and self._info is not None:
+            self._start_over(TrackEvent.DESCRIBED)
+        elif self.state is TrackState.PUBLISHING:
+            assert self._room is not None
+            name = f"keep {self._options.stream} published"
+            self._keeping = self._tasks.start(name, self._keep_published(self._room))
+
+    def _move_on(self, event: TrackEvent) -> None:
+        """Note what the work has found out."""
+        self.state = after(TRACK, self.state, event)
 
     def _close(self) -> None:
-        self.problem = MUTED if self._muted else "the track is not published"
+        self.problem = MUTED if self._muted else NOT_PUBLISHED
         self.target_bitrate = None
-        self.running = False
         if self._source is not None:
             self._source = None
             self._listener.track_closed()
 
     async def _keep_published(self, room: rtc.Room) -> None:
-        """Have the track in the room and watch it; publish it anew when it is of no use."""
-        backoff = Backoff(FIRST_RETRY_DELAY_S, MAX_RETRY_DELAY_S)
-        silent_before = False
+        """Have the track in the room and follow it; publish it again when it has failed."""
+        backoff = Backoff(self._first_retry_delay_s, MAX_RETRY_DELAY_S)
+        stalled_before = False
         while True:
             begin = time.monotonic()
             try:
-                await self._watch(await self._published(room))
+                await self._follow(await self._published(room))
             except RoomError as error:
-                self._log.error("the track is of no use; publishing it anew", error=str(error))
+                self._log.error("track failed; republishing", error=str(error))
                 reason, problem = error.reason, str(error)
             except Exception as error:
                 # A defect of ours must cost one track some time, not the daemon its life.
-                self._log.exception("the track failed; publishing it anew")
+                self._log.exception("internal error in the track; republishing")
                 reason, problem = "internal", f"{type(error).__name__}: {error}"
+            self._move_on(TrackEvent.FAILED)
             self._close()
             self.problem = problem
             self._listener.track_failed(reason)
             if time.monotonic() - begin > RELAPSE_S:
                 backoff.reset()
-                silent_before = False
-            if reason == "silent" and silent_before:
-                self._join_anew("silent")
+                stalled_before = False
+            if reason == "silent" and stalled_before:
+                self._rejoin("silent")
             elif reason in UNANSWERED and not await answers(room):
-                self._join_anew("unanswered")
-            silent_before = reason == "silent"
+                self._rejoin("unanswered")
+            stalled_before = reason == "silent"
             await self._withdraw(room)
             await asyncio.sleep(backoff.next())
 
@@ -272,8 +291,8 @@ class TrackKeeper:
         if published is not None and published.codec == info.codec:
             return published
         await self._withdraw(room)
-        self._booked = 0
-        publishing = publish(room, self._options, info)
+        self._counted_sent = 0
+        publishing = self._publish(room, self._options, info)
         self._publishing = self._tasks.begin(f"publish {self._options.stream}", publishing)
         published = await outcome(self._publishing)
         size, sid = f"{info.width}x{info.height}", published.publication.sid
@@ -287,40 +306,41 @@ class TrackKeeper:
         try:
             return await outcome(self._publishing)
         except Exception:
-            return None  # raised where it was begun, if anybody still waits there
+            return None  # raised where it was begun, unless that was cancelled
 
     async def _withdraw(self, room: rtc.Room) -> None:
         published = await self._begun()
         if published is not None:
             with contextlib.suppress(RoomError):
-                self._book(await read(published.track))
+                self._count_sent(await read(published.track))
         self._publishing = None
         if published is not None:
             await withdraw(room, published)
 
-    async def _watch(self, published: PublishedTrack) -> None:
+    async def _follow(self, published: PublishedTrack) -> None:
+        """Open the track and tell the listener what becomes of it. Raises RoomError when WebRTC stalls."""
         statistics = Statistics(published.track)
-        before = (await statistics.next(STARTING_POLL_S)).frames_encoded
-        self._losses, self._silence = EncoderLosses(), EncoderStall(before)
+        watch = self._watch = EncoderWatch((await statistics.next(STARTING_POLL_S)).frames_encoded)
         # What was asked for in an earlier life of the track is no sign that WebRTC encodes in this one.
         published.source.take_feedback()
         self._source = published.source
         self.problem = None
+        self._move_on(TrackEvent.OPENED)
         self._listener.track_opened()
         while True:
             stats = await statistics.next(RUNNING_POLL_S if self.running else STARTING_POLL_S)
-            self._book(stats)
+            self._count_sent(stats)
             self.target_bitrate = stats.target_bitrate_bps
-            # A new transport counts from 0 again.
-            if not self.running and stats.frames_encoded and stats.frames_encoded != before:
-                self.running = True
+            report = watch.read(stats, time.monotonic())
+            if watch.running and not self.running:
+                self._move_on(TrackEvent.ENCODING)
                 self._listener.track_running()
-            if self.running and (lost := self._losses.encoded(stats.frames_encoded, stats.at)):
-                self._listener.track_lost(lost)
-            if self._silence.lasts(stats.frames_encoded, stats.target_bitrate_bps, time.monotonic()):
-                raise RoomError("silent", f"WebRTC encodes none of {self._silence.unanswered} pictures")
+            if report.lost:
+                self._listener.track_lost(report.lost)
+            if report.stalled:
+                raise RoomError("silent", f"WebRTC encodes none of {watch.unencoded} pictures")
 
-    def _book(self, stats: SendStats) -> None:
+    def _count_sent(self, stats: SendStats) -> None:
         sent = stats.frames_sent
-        self.frames_sent += sent - self._booked if sent >= self._booked else sent
-        self._booked = sent
+        self.frames_sent += sent - self._counted_sent if sent >= self._counted_sent else sent
+        self._counted_sent = sent

@@ -1,4 +1,4 @@
-"""Dials the encoder, and keeps dialling."""
+"""Dials the encoder of one stream, again whenever the connection fails or ends."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from ingestd.tasks import Tasks
 
 logger = structlog.get_logger("ingestd.source")
 
-# An encoder that restarts is back within seconds; one that is off is asked six times a minute.
+# An encoder that restarts is back within seconds; one that is off is dialled six times a minute.
 FIRST_RETRY_DELAY_S = 0.2
 MAX_RETRY_DELAY_S = 10.0
 # A host that swallows packets is given up sooner than by the system's two minutes.
@@ -21,26 +21,41 @@ DIAL_TIMEOUT_S = 5.0
 
 
 class Dialer:
-    """Holds one connection to the encoder of one stream, for ever."""
+    """Keeps one connection to the encoder at ``address``.
 
-    def __init__(self, address: Address, admission: Admission, stream: str, tasks: Tasks) -> None:
+    ``timeout_s``: a dial that takes longer has failed. ``first_retry_delay_s``: before the second try; it
+    doubles with every failure, up to MAX_RETRY_DELAY_S.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        admission: Admission,
+        stream: str,
+        tasks: Tasks,
+        *,
+        timeout_s: float = DIAL_TIMEOUT_S,
+        first_retry_delay_s: float = FIRST_RETRY_DELAY_S,
+    ) -> None:
         self.address = address
+        self.timeout_s = timeout_s
+        self._first_retry_delay_s = first_retry_delay_s
         self._admission = admission
         self._stream = stream
         self._log = logger.bind(stream=stream, address=str(address))
         self._tasks = tasks
         self._task: asyncio.Task[None] | None = None
-        # A dialled source is open as soon as it dials: whether the encoder answers is its business.
+        # A dialled source is open as soon as it dials, whether or not the encoder answers.
         self.problem: str | None = f"{address} is not dialled"
 
     async def start(self) -> None:
-        """Begin to dial."""
+        """Start dialling."""
         self.problem = None
         self._log.info("dialling the encoder")
         self._task = self._tasks.start(f"dial {self._stream}", self._dial())
 
     async def stop(self, reason: str) -> None:
-        """Hang up for ``reason``."""
+        """Stop dialling, and end the connection for ``reason``."""
         self.problem = f"{self.address} is not dialled"
         if self._task is not None:
             self._task.cancel()
@@ -51,16 +66,16 @@ class Dialer:
                 await self._task
 
     async def _dial(self) -> None:
-        backoff = Backoff(FIRST_RETRY_DELAY_S, MAX_RETRY_DELAY_S)
+        backoff = Backoff(self._first_retry_delay_s, MAX_RETRY_DELAY_S)
         failed_before = False
         while True:
             try:
                 connection = await self._connect()
-            except (OSError, UnicodeError) as error:  # UnicodeError: of a name no host can have
+            except (OSError, UnicodeError) as error:  # UnicodeError: a name that no host can have
                 self._admission.connections["failed"] += 1
                 if not failed_before:
                     why = getattr(error, "strerror", None) or str(error) or "no answer"
-                    self._log.warning("the encoder cannot be reached; dialling on", error=why)
+                    self._log.warning("cannot connect to the encoder; retrying", error=why)
                 failed_before = True
             else:
                 failed_before = False
@@ -73,7 +88,7 @@ class Dialer:
     async def _connect(self) -> EncoderConnection:
         loop, connection = asyncio.get_running_loop(), self._admission.new_connection()
         try:
-            async with asyncio.timeout(DIAL_TIMEOUT_S):
+            async with asyncio.timeout(self.timeout_s):
                 if self.address.scheme == "unix":
                     await loop.create_unix_connection(lambda: connection, self.address.path)
                 else:

@@ -1,4 +1,4 @@
-"""A port, or a socket in the file system, where the encoder dials us."""
+"""Listens on a TCP port or unix socket for the encoder of one stream."""
 
 import asyncio
 import contextlib
@@ -27,13 +27,13 @@ class Listener:
 
     @property
     def problem(self) -> str | None:
-        """Why no encoder can come, in words."""
+        """Why no encoder can connect, in words; None while it listens."""
         return None if self._server is not None else f"{self.address} is not open"
 
     async def start(self) -> None:
         """Listen; ``address`` then has the port the system chose, where 0 was asked for.
 
-        Raises AddressError where nobody can listen.
+        Raises AddressError where the address cannot be listened on.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -48,16 +48,16 @@ class Listener:
                 )
                 port = self._server.sockets[0].getsockname()[1]
                 self.address = Address("tcp", self.address.host, port)
-        except (OSError, UnicodeError) as error:  # UnicodeError: of a name no host can have
+        except (OSError, UnicodeError) as error:  # UnicodeError: a name that no host can have
             why = getattr(error, "strerror", None) or str(error)
             raise AddressError(
                 f"source.listen: {self.address} cannot be listened on: {why}; "
-                "allowed: an address of this machine that nobody else listens on"
+                "allowed: an address of this machine that no other process listens on"
             ) from None
         self._log.info("waiting for the encoder", address=str(self.address))
 
     async def stop(self, reason: str) -> None:
-        """Accept nobody any more, and end the connection that is open for ``reason``."""
+        """Stop listening, and end the open connection for ``reason``."""
         server, self._server = self._server, None
         if server is not None:
             server.close()
@@ -72,12 +72,12 @@ def _remove(path: Path) -> None:
 
 
 def _remove_stale(path: Path) -> None:
-    # A socket nobody accepts on was left by a process that was killed.
+    # A socket on which no process accepts was left by one that was killed.
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.stat().st_mode):
             raise OSError(f"{path} exists and is not a socket")
         with socket.socket(socket.AF_UNIX) as probe:
-            # Where the other's queue is full we would wait for it to accept, and everything with us.
+            # Else we, and every stream with us, would wait while the other's queue is full.
             probe.setblocking(False)
             try:
                 probe.connect(str(path))

@@ -7,8 +7,8 @@ from ingestd.control.messages import (
     KEYFRAME_MESSAGE_INTERVAL_S,
     RATE_MESSAGE_INTERVAL_S,
     Message,
+    OnResult,
     Result,
-    Tell,
 )
 
 
@@ -30,10 +30,10 @@ class Later:
     """A way on which what became of a message shows later."""
 
     def __init__(self) -> None:
-        self.sent: list[tuple[Message, Tell]] = []
+        self.sent: list[tuple[Message, OnResult]] = []
 
-    def send(self, message: Message, tell: Tell) -> None:
-        self.sent.append((message, tell))
+    def send(self, message: Message, on_result: OnResult) -> None:
+        self.sent.append((message, on_result))
 
 
 def counts(channel: BackChannel) -> dict[str, dict[str, int]]:

@@ -29,7 +29,7 @@ def test_never_more_than_two_keyframe_messages_in_any_second(pauses: list[tuple[
         assert sum(at <= other <= at + 1 for other in sent) <= 2
 
 
-def test_a_wish_after_half_a_second_is_heard() -> None:
+def test_a_request_after_half_a_second_is_sent() -> None:
     messages = Messages(30.0)
     assert messages.keyframe(0.0, 0)
     assert not messages.keyframe(0.5, 0)

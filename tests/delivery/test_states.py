@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from ingestd.delivery.delivery import PROBE_INTERVAL_S
-from ingestd.delivery.states import DELIVERY, GATE, NOT_ENCODING, Event, GateEvent, GateState, State, after
+from ingestd.delivery.states import DELIVERY, GATE, NOT_ENCODING, Event, GateEvent, GateState, State
+from ingestd.state_table import after
 from tests.delivery.transcript import Transcript
 
 WITHOUT_CELL = [(state, event) for state in State for event in Event if event not in DELIVERY[state]]

@@ -3,6 +3,7 @@
 import structlog
 
 from ingestd.diagnose.reporter import KEYFRAME_PATIENCE_S, StreamReporter
+from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import AccessUnit
 
 EVENT = "waiting for a keyframe: every picture is dropped"
@@ -58,3 +59,23 @@ def test_recovery_points_without_an_idr_picture_are_spoken_of_until_one_comes() 
         reporter.picture(AccessUnit(b"", keyframe=True, info=None))
     assert [line["event"] for line in lines] == ["viewers wait for an IDR picture"]
     assert reporter.problems == []
+
+
+def test_a_fault_is_logged_with_what_to_change() -> None:
+    with structlog.testing.capture_logs() as lines:
+        reporter = StreamReporter(structlog.get_logger())
+        reporter.fault(BitstreamError("tls", "this is a TLS ClientHello"), peer="10.0.0.7:40112")
+    (line,) = lines
+    assert (line["event"], line["reason"], line["peer"]) == ("fault in the stream", "tls", "10.0.0.7:40112")
+    assert line["error"].startswith("this is a TLS ClientHello; expected plain TCP; connect without TLS")
+
+
+def test_pacing_is_logged_when_it_begins_and_ends() -> None:
+    with structlog.testing.capture_logs() as lines:
+        reporter = StreamReporter(structlog.get_logger())
+        for pace in (None, "timestamps", "timestamps", None, None):
+            reporter.pace(pace)
+    begins, ends = lines
+    assert "faster than real time" in begins["event"]
+    assert (begins["pace"], begins["cure"]) == ("timestamps", "ffmpeg: -re makes it keep the pace by itself")
+    assert ends["event"] == "the encoder is live; pacing ends"

@@ -7,19 +7,19 @@ import statistics
 import time
 from ipaddress import ip_network
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from ingestd.config import Address, SourceConfig, StreamConfig
-from ingestd.publish.room import RoomAddress, RoomConnection
 from ingestd.source.connection import EncoderConnection
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks
+from ingestd.wiring import build_stream
 from tests.media.vectors_h26x import annexb, pps, slice, sps
 from tests.support.link import FAR, Link, Quality, unavailable
-from tests.support.track import Track
-from tests.support.wait import PATIENCE_S
+from tests.support.track import Room, Track
+from tests.support.wait import eventually
 
 FRAME = 1 / 15
 STALL = 0.06
@@ -34,7 +34,7 @@ UNAVAILABLE = unavailable()
 
 
 class WatchedTrack(Track):
-    """Notes when pictures are handed over."""
+    """Notes when pictures are submitted."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -45,23 +45,27 @@ class WatchedTrack(Track):
         return super().submit(data, *arguments, **options)
 
 
-class WatchedStream(Stream):
-    """Notes when bytes arrive."""
+class Watch:
+    """Stands before a stream and notes when bytes arrive."""
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
         self.reads = [(0, 0.0)]  # bytes so far, when
         self.segments: set[int] = set()
 
-    def encoder_data(self, session: EncoderConnection, data: memoryview) -> None:
-        super().encoder_data(session, data)
-        self.reads.append((self.reads[-1][0] + len(data), session.arrived))
-        self.segments.add(session.segment_bytes)
+    def encoder_connected(self, connection: EncoderConnection) -> None:
+        self._stream.encoder_connected(connection)
+
+    def encoder_data(self, connection: EncoderConnection, data: memoryview) -> None:
+        self._stream.encoder_data(connection, data)
+        self.reads.append((self.reads[-1][0] + len(data), connection.arrived))
+        self.segments.add(connection.segment_bytes)
+
+    def encoder_gone(self, connection: EncoderConnection, reason: str, error: str | None) -> None:
+        self._stream.encoder_gone(connection, reason, error)
 
     async def until(self, received: int) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while self.reads[-1][0] < received:  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
+        await eventually(lambda: self.reads[-1][0] >= received, every_s=0.001)
 
 
 def pictures() -> list[bytes]:
@@ -81,16 +85,22 @@ def stalled(number: int) -> bool:
 
 @pytest.mark.alone
 @pytest.mark.skipif(UNAVAILABLE is not None, reason=str(UNAVAILABLE))
-async def test_pictures_cut_by_a_network_leave_whole_and_with_their_last_byte(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("ingestd.pipeline.TrackKeeper", WatchedTrack)
+async def test_pictures_cut_by_a_network_leave_whole_and_with_their_last_byte() -> None:
     failures: list[str] = []
     tasks = Tasks(lambda name, error: failures.append(f"{name}: {error!r}"))
     # Its own source is not opened: that would be in this namespace.
     source = SourceConfig(listen=Address("tcp", "127.0.0.1", 0), allow=(ip_network("0.0.0.0/0"),))
-    room = RoomConnection(RoomAddress("ws://127.0.0.1:1", "key", "secret", "lobby", "cam"), tasks)
-    stream = WatchedStream(StreamConfig(name="cam", room="lobby", source=source), room, tasks)
+    tracks: list[WatchedTrack] = []
+
+    def make_track(*arguments: Any) -> Track:
+        tracks.append(WatchedTrack(*arguments))
+        return tracks[-1]
+
+    config = StreamConfig(name="cam", room="lobby", source=source)
+    stream = build_stream(config, Room(), tasks, make_track=make_track)
+    watch = Watch(stream)
+    stream.admission.attach(watch)
+    [track] = tracks
     loop, sent, ends = asyncio.get_running_loop(), pictures(), [0]
     with Link(MTU) as link:
         link.quality = USUAL
@@ -98,43 +108,39 @@ async def test_pictures_cut_by_a_network_leave_whole_and_with_their_last_byte(
             listener = socket.create_server((FAR, 0))
         with link.near.entered():
             encoder = socket.create_connection(listener.getsockname())
-        server = await loop.create_server(stream._admission.new_connection, sock=listener)
+        server = await loop.create_server(stream.admission.new_connection, sock=listener)
         encoder.setblocking(False)
         for number, data in enumerate(sent):
             due = loop.time() + FRAME
             await loop.sock_sendall(encoder, data)
             if stalled(number):
-                await stream.until(ends[-1] + STALLED_AT)
+                await watch.until(ends[-1] + STALLED_AT)
                 link.held_up = True
                 await asyncio.sleep(STALL)
                 link.held_up = False
             ends.append(ends[-1] + len(data))
-            await stream.until(ends[-1])
-            if number == 0:
-                track = cast(WatchedTrack, stream._pipeline._track)
+            await watch.until(ends[-1])
             if number == 1:
                 track.publish()
             await asyncio.sleep(max(0.0, due - loop.time()))
         encoder.close()
-        async with asyncio.timeout(PATIENCE_S):
-            while stream._admission.current is not None or len(track.taken) < PICTURES:  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
+        await eventually(lambda: stream.admission.current is None and len(track.taken) == PICTURES)
         server.close()
     await tasks.close()
 
     assert track.taken == sent, "each picture once, whole and in order"
     assert not stream.figures().stream_errors
-    assert max(stream.segments) in (FULL_SEGMENT, FULL_SEGMENT - 12)
-    pauses = [longest_pause_inside(stream, *ends[n : n + 2]) for n in range(PICTURES) if stalled(n)]
+    assert max(watch.segments) in (FULL_SEGMENT, FULL_SEGMENT - 12)
+    pauses = [longest_pause_inside(watch, *ends[n : n + 2]) for n in range(PICTURES) if stalled(n)]
     assert statistics.median(pauses) > STALL / 2, "the line was to be held up inside of pictures"
     delays = [
-        submitted - next(at for position, at in stream.reads if position >= end)
+        submitted - next(at for position, at in watch.reads if position >= end)
         for submitted, end in zip(track.times[LEARNING:], ends[LEARNING + 1 :], strict=True)
     ]
     assert statistics.median(delays) < FRAME / 10
     assert failures == []
 
 
-def longest_pause_inside(stream: WatchedStream, begin: int, end: int) -> float:
-    inside = [at for position, at in stream.reads if begin < position <= end]
+def longest_pause_inside(watch: Watch, begin: int, end: int) -> float:
+    inside = [at for position, at in watch.reads if begin < position <= end]
     return max(later - at for at, later in pairwise(inside))

@@ -188,7 +188,7 @@ async def test_requests_that_are_none_are_one_line_without_a_traceback(
         async with get.get("/", headers={"X": "x" * 100_000}) as answer:
             assert answer.status == 400
     (line,) = map(json.loads, capsys.readouterr().err.splitlines())
-    assert (line["level"], line["event"]) == ("warning", "an HTTP request was refused")
+    assert (line["level"], line["event"]) == ("warning", "malformed HTTP request refused")
     assert (line["peer"], line["status"], line["why"]) == ("127.0.0.1", 400, "LineTooLong")
 
 

@@ -1,11 +1,12 @@
 import json
 from dataclasses import fields, replace
 
-from ingestd.diagnose.compatibility import Issue, issues
+from ingestd.diagnose.compatibility import B_FRAMES, Issue, issues
 from ingestd.media.access_unit import Codec, Format, StreamInfo
 from ingestd.probe.analyser import Analyser
-from ingestd.probe.report import WIDTH_COLUMNS, as_json, as_text
+from ingestd.probe.report import WIDTH_COLUMNS, as_json, as_text, plot
 from ingestd.probe.report_model import Report
+from ingestd.probe.running_statistics import Column
 from tests.support.encoded import encode
 
 
@@ -53,14 +54,17 @@ def test_what_is_in_the_way_comes_last_with_its_cure() -> None:
     assert "  keyframes   a single one" in text
 
 
-def test_cures_are_told_apart_but_what_stands_in_parentheses_stays_together() -> None:
+def test_each_tool_has_a_line() -> None:
     found = findings_of(encode("h264", frames=8).container)
-    issue = Issue("x", "seen", "do this (as here; or there), or that; ffmpeg: -x; GStreamer: y (a; b)")
-    verdict = as_text("x", replace(found, issues=(issue,))).splitlines()[-3:]
-    assert verdict == [
-        "    → do this (as here; or there), or that",
-        "    → ffmpeg: -x",
-        "    → GStreamer: y (a; b)",
+    verdict = as_text("x", replace(found, issues=(B_FRAMES,))).splitlines()
+    assert verdict[verdict.index("    → encode without them") :] == [
+        "    → encode without them",
+        "    → x264enc: bframes=0 (or tune=zerolatency)",
+        "    → x265enc: option-string=bframes=0 (or tune=zerolatency)",
+        "    → ffmpeg: -bf 0",
+        "    → nvh264enc, nvh265enc: bframes=0 (or zerolatency=true)",
+        "    → vah264enc, vah265enc: b-frames=0",
+        "    → vaapih264enc, vaapih265enc: max-bframes=0",
     ]
 
 
@@ -74,7 +78,10 @@ def test_fields_and_layers_are_told_and_hide_nothing() -> None:
     assert "  picture     320x240, 4:2:0, 8 bits, interlaced" in lines
     assert "  layers      2 in each picture, 3 temporal" in lines
     assert "WebRTC will not show it well:" in lines
-    assert json.loads(as_json("x", said))["issues"][0]["hides"] is False
+    interlaced, _ = json.loads(as_json("x", said))["issues"]
+    assert (interlaced["reason"], interlaced["hides"]) == ("interlaced", False)
+    assert interlaced["seen"].startswith("the stream is interlaced")
+    assert interlaced["cure"].startswith("encode whole frames; ffmpeg: `-vf yadif`")
 
 
 def test_no_line_is_wider_than_a_terminal() -> None:
@@ -86,7 +93,7 @@ def test_no_line_is_wider_than_a_terminal() -> None:
 def test_options_to_copy_are_not_broken() -> None:
     found = findings_of(encode("vp8", frames=8).container)
     for words in range(8, 24):
-        issue = Issue("profile", "seen", "add " * words + "`-pix_fmt yuv420p`")
+        issue = Issue("profile", "add " * words + "`-pix_fmt yuv420p`", Codec.VP8)
         assert "`-pix_fmt yuv420p`" in as_text("x", replace(found, issues=(issue,)))
 
 
@@ -95,7 +102,7 @@ def test_a_stream_that_says_nothing_of_itself() -> None:
     text = as_text("delta.h264", findings_of(b"".join(units[1:20])))
     assert text.startswith("delta.h264: 19 pictures\n")
     for line in (
-        "  picture     unknown: no header came that says it",
+        "  picture     unknown: no headers seen",
         "  rate        unknown: neither timestamps nor headers say it",
         "  keyframes   none",
         "WebRTC will not show it:",
@@ -113,6 +120,7 @@ def test_writes_are_told_of_sockets_only() -> None:
 def test_faults_are_named_before_the_verdict() -> None:
     text = as_text("cut.ivf", findings_of(encode("vp8", frames=8).container[:-3]))
     assert text.index("\n! IVF: the connection ended after") < text.index("WebRTC will show it.")
+    assert "gst-launch-1.0 -e" in text
 
 
 def test_json_is_one_object_of_the_documented_names() -> None:
@@ -123,3 +131,15 @@ def test_json_is_one_object_of_the_documented_names() -> None:
     assert (said["width"], said["pictures"], said["gop_longest"]) == (320, 30, 10)
     assert said["curve"][10] == {"largest": len(stream.access_units[10]), "keyframe": True}
     assert (said["b_frames"], said["issues"]) == (None, [])
+
+
+def test_keyframes_stand_out_and_are_marked() -> None:
+    columns = [Column(4000, True), *[Column(400, False)] * 3, Column(3600, True), Column(1, False)]
+    assert plot(columns, "4 kB") == [
+        "4 kB │█   ▄",
+        "     │█   █",
+        "     │█   █",
+        "     │█   █",
+        "     │█▄▄▄█▁",
+        "   0 └▲───▲─",
+    ]

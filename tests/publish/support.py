@@ -1,17 +1,19 @@
-"""What the tests of publishing share: a stream's end of a publication, and the server's view of a room."""
+"""What the tests of publishing share: a listener to tracks, SDK calls that are kept, the server's view."""
 
 import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 from livekit import api, rtc
 
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.media.access_unit import Codec, Format, FrameMetadata, StreamInfo
-from ingestd.publish.room import RoomAddress
-from ingestd.publish.track import TrackOptions
+from ingestd.publish.room import RoomAddress, connect
+from ingestd.publish.track import PublishedTrack, TrackOptions, publish
 from ingestd.publish.track_keeper import TrackKeeper
 from ingestd.tasks import Tasks
 from tests.support.encoded import EncodedStream, encode
@@ -62,7 +64,7 @@ async def own_tasks() -> AsyncIterator[Tasks]:
     tasks = Tasks(lambda name, error: failures.append(f"{name}: {error!r}"))
     try:
         yield tasks
-        await eventually(lambda: not tasks._tasks, "end every task", patience_s=5)
+        await eventually(lambda: not tasks.names, "end every task", patience_s=5)
     finally:
         await tasks.close()
     assert failures == []
@@ -90,9 +92,59 @@ async def hand_over_until(
         await asyncio.sleep(0.03)
 
 
-def deafen(publication: TrackKeeper) -> None:
-    """WebRTC takes pictures from now on, and encodes none of them: no track belongs to this source."""
-    publication._source = rtc.EncodedVideoSource(160, 120)
+class Rooms:
+    """Joins rooms as usual, and keeps them."""
+
+    def __init__(self) -> None:
+        self.joined: list[rtc.Room] = []
+
+    async def connect(self, room: rtc.Room, address: RoomAddress) -> None:
+        self.joined.append(room)
+        await connect(room, address)
+
+
+class Source:
+    """Passes everything on to another source, which may be exchanged."""
+
+    def __init__(self, source: rtc.EncodedVideoSource) -> None:
+        self.source = source
+
+    def capture_frame(self, frame: rtc.EncodedVideoFrame) -> bool:
+        return self.source.capture_frame(frame)
+
+    def take_feedback(self) -> Any:
+        return self.source.take_feedback()
+
+
+class Publisher:
+    """Publishes as usual, and keeps what was published."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.published: list[PublishedTrack] = []
+        self._source: Source | None = None
+
+    async def publish(self, room: rtc.Room, options: TrackOptions, info: StreamInfo) -> PublishedTrack:
+        self.begun += 1
+        published = await publish(room, options, info)
+        self.published.append(published)
+        self._source = Source(published.source)
+        return replace(published, source=cast(rtc.EncodedVideoSource, self._source))
+
+    def deafen(self) -> None:
+        """WebRTC takes pictures from now on, and encodes none of them: no track belongs to this source."""
+        assert self._source is not None
+        self._source.source = rtc.EncodedVideoSource(160, 120)
+
+
+def outbound(*, encoded: int = 0, sent: int = 0, target_bps: float = 0.0, codec_id: str = "") -> Any:
+    """An entry of WebRTC's statistics, as the SDK gives it, counted now."""
+    rtp = SimpleNamespace(
+        outbound=SimpleNamespace(frames_encoded=encoded, frames_sent=sent, target_bitrate=target_bps),
+        stream=SimpleNamespace(codec_id=codec_id),
+        rtc=SimpleNamespace(timestamp=time.time_ns() // 1000),
+    )
+    return SimpleNamespace(WhichOneof=lambda _: "outbound_rtp", outbound_rtp=rtp)
 
 
 async def tracks(server: LiveKitServer, room: str) -> dict[str, list[str]]:

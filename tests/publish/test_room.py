@@ -10,15 +10,15 @@ import pytest
 from livekit import api, rtc
 
 from ingestd.devserver.livekit_server import LiveKitServer
-from ingestd.publish import room as publish_room
-from ingestd.publish.room import LEAVE_TIMEOUT_S, RoomAddress, RoomConnection, connect
+from ingestd.publish.room import LEAVE_TIMEOUT_S, RoomAddress, RoomConnection, RoomPolicy, connect
 from ingestd.publish.room_errors import not_joined
 from ingestd.publish.track_keeper import TrackKeeper
 from tests.publish.support import (
     OPTIONS,
+    Publisher,
+    Rooms,
     Stream,
     address,
-    deafen,
     hand_over_until,
     info,
     own_tasks,
@@ -51,8 +51,8 @@ async def test_a_track_that_publishing_anew_does_not_help_has_the_room_joined_an
 ) -> None:
     async with own_tasks() as tasks:
         connection = RoomConnection(address(livekit, room), tasks)
-        stream, other_stream = Stream(), Stream()
-        publication = TrackKeeper(OPTIONS, stream, tasks)
+        stream, other_stream, publisher = Stream(), Stream(), Publisher()
+        publication = TrackKeeper(OPTIONS, stream, tasks, publish=publisher.publish)
         other = TrackKeeper(replace(OPTIONS, stream="other", name="other"), other_stream, tasks)
         connection.add(publication)
         connection.add(other)
@@ -61,7 +61,7 @@ async def test_a_track_that_publishing_anew_does_not_help_has_the_room_joined_an
 
         async def fall_silent(times: int) -> None:
             await eventually(lambda: publication.open, "publish")
-            deafen(publication)
+            publisher.deafen()
             await hand_over_until(publication, video(), lambda: stream.events.count("silent") == times)
 
         await fall_silent(1)
@@ -121,7 +121,7 @@ async def test_a_server_that_hangs_does_not_hold_up_the_end_and_finds_nobody_whe
             assert connection.problem == f"room {room!r} is not joined"
         finally:
             os.kill(own_livekit.pid, signal.SIGCONT)
-        await eventually(lambda: not tasks._tasks, "join and leave")
+        await eventually(lambda: not tasks.names, "join and leave")
         await tracks_become(own_livekit, room, {})
         assert connection.connections["joined"] == 0
 
@@ -137,11 +137,11 @@ async def test_what_the_sdk_says_of_a_room_that_was_left_is_not_listened_to(
     livekit: LiveKitServer, room: str
 ) -> None:
     async with own_tasks() as tasks:
-        connection = RoomConnection(address(livekit, room), tasks)
+        rooms = Rooms()
+        connection = RoomConnection(address(livekit, room), tasks, connect=rooms.connect)
         connection.start()
         await eventually(lambda: connection.problem is None, "join")
-        left = connection._room
-        assert left is not None
+        [left] = rooms.joined
         await connection.close()
         left.emit("reconnecting")
         assert connection.problem == f"room {room!r} is not joined"
@@ -154,16 +154,17 @@ async def test_a_track_that_is_added_during_an_interruption_is_published_after_i
     livekit: LiveKitServer, room: str
 ) -> None:
     async with own_tasks() as tasks:
-        connection = RoomConnection(address(livekit, room), tasks)
+        rooms = Rooms()
+        connection = RoomConnection(address(livekit, room), tasks, connect=rooms.connect)
         connection.start()
         await eventually(lambda: connection.problem is None, "join")
-        assert connection._room is not None
-        connection._room.emit("reconnecting")
+        [joined] = rooms.joined
+        joined.emit("reconnecting")
         publication = TrackKeeper(OPTIONS, Stream(), tasks)
         connection.add(publication)
         publication.describe(info())
-        assert not [task for task in tasks._tasks if task.get_name().startswith("keep")]
-        connection._room.emit("reconnected")
+        assert not [name for name in tasks.names if name.startswith("keep")]
+        joined.emit("reconnected")
         await eventually(lambda: publication.open, "publish")
         connection.remove(publication)
         await publication.close()
@@ -315,12 +316,12 @@ def encoder_threads() -> int:
 
 
 async def test_a_room_that_many_tracks_were_taken_out_of_is_joined_anew_to_free_their_threads(
-    livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch
+    livekit: LiveKitServer, room: str
 ) -> None:
-    monkeypatch.setattr(publish_room, "MAX_WITHDRAWN_TRACKS", 3)
     async with own_tasks() as tasks:
         before = encoder_threads()
-        connection = RoomConnection(address(livekit, room), tasks)
+        policy = RoomPolicy(max_withdrawn_tracks=3)
+        connection = RoomConnection(address(livekit, room), tasks, policy=policy)
         connection.start()
         publication = TrackKeeper(OPTIONS, Stream(), tasks)
         connection.add(publication)

@@ -4,21 +4,22 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 from livekit import api, rtc
 from livekit.api.room_service import RoomService
-from livekit.rtc._proto import room_pb2
 
 from ingestd.backoff import Backoff
 from ingestd.devserver.livekit_server import LiveKitServer
-from ingestd.publish import room as room_module
-from ingestd.publish import token as token_module
-from ingestd.publish.room import RoomConnection
+from ingestd.publish.room import Connect, RoomConnection, RoomPolicy, connect
+from ingestd.publish.token import mint
 from ingestd.publish.track_keeper import TrackKeeper
 from tests.publish.support import (
     OPTIONS,
+    Publisher,
+    Rooms,
     Stream,
     address,
     hand_over_until,
@@ -29,12 +30,17 @@ from tests.publish.support import (
 )
 from tests.support.wait import PATIENCE_S, eventually
 
+USUAL = RoomPolicy()
+
 
 class Joined:
     """A participant with a track that WebRTC encodes."""
 
-    def __init__(self, connection: RoomConnection, publication: TrackKeeper, stream: Stream) -> None:
+    def __init__(
+        self, connection: RoomConnection, publication: TrackKeeper, stream: Stream, publisher: Publisher
+    ) -> None:
         self.connection, self.publication, self.stream = connection, publication, stream
+        self.publisher = publisher
 
     @property
     def counted(self) -> dict[str, int]:
@@ -46,14 +52,17 @@ class Joined:
 
 
 @contextlib.asynccontextmanager
-async def joined(server: LiveKitServer, room: str, identity: str = "cam") -> AsyncIterator[Joined]:
+async def joined(
+    server: LiveKitServer, room: str, *, connect: Connect = connect, policy: RoomPolicy = USUAL
+) -> AsyncIterator[Joined]:
     async with own_tasks() as tasks:
-        connection, stream = RoomConnection(address(server, room, identity), tasks), Stream()
-        publication = TrackKeeper(OPTIONS, stream, tasks)
+        connection = RoomConnection(address(server, room), tasks, connect=connect, policy=policy)
+        stream, publisher = Stream(), Publisher()
+        publication = TrackKeeper(OPTIONS, stream, tasks, publish=publisher.publish)
         connection.add(publication)
         publication.describe(info())
         connection.start()
-        participant = Joined(connection, publication, stream)
+        participant = Joined(connection, publication, stream, publisher)
         await participant.published(1)
         yield participant
         await connection.close()
@@ -71,12 +80,9 @@ async def permit(rooms: RoomService, room: str, *, can_publish: bool) -> None:
     )
 
 
-async def test_who_is_removed_says_so_and_stays_out_for_a_while(
-    livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(room_module, "REMOVED_RETRY_DELAY_S", 3.0)
+async def test_who_is_removed_says_so_and_stays_out_for_a_while(livekit: LiveKitServer, room: str) -> None:
     cam = api.RoomParticipantIdentity(room=room, identity="cam")
-    async with joined(livekit, room) as participant:
+    async with joined(livekit, room, policy=RoomPolicy(first_removed_retry_delay_s=3.0)) as participant:
         await administer(livekit, lambda rooms: rooms.remove_participant(cam))
         await eventually(lambda: "participant_removed" in participant.counted, "notice")
         assert str(participant.connection.problem).endswith("an administrator removed participant 'cam'")
@@ -87,7 +93,8 @@ async def test_who_is_removed_says_so_and_stays_out_for_a_while(
 
 
 def test_removal_is_taken_seriously_and_more_so_each_time() -> None:
-    delays = Backoff(room_module.REMOVED_RETRY_DELAY_S, room_module.MAX_REMOVED_RETRY_DELAY_S)
+    policy = RoomPolicy()
+    delays = Backoff(policy.first_removed_retry_delay_s, policy.max_removed_retry_delay_s)
     first, *_, last = (delays.next() for _ in range(8))
     assert 5 < first < 20 < 200 < last
 
@@ -101,10 +108,9 @@ async def test_a_room_that_is_deleted_is_joined_again(livekit: LiveKitServer, ro
 
 
 async def test_whose_identity_is_taken_says_by_whom_and_waits_until_it_is_free(
-    livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch
+    livekit: LiveKitServer, room: str
 ) -> None:
-    monkeypatch.setattr(room_module, "IDENTITY_POLL_S", 0.2)
-    async with joined(livekit, room) as first:
+    async with joined(livekit, room, policy=RoomPolicy(identity_poll_s=0.2)) as first:
         async with joined(livekit, room) as second:
             await eventually(lambda: "waiting until it leaves" in str(first.connection.problem), "give way")
             assert "another participant has joined as 'cam' (PA_" in str(first.connection.problem)
@@ -134,8 +140,8 @@ async def test_a_track_that_is_muted_stays_so_until_it_is_unmuted(room: str) -> 
     with LiveKitServer(config_overrides={"room": {"enable_remote_unmute": True}}) as server:
         async with joined(server, room) as participant:
             publication, stream = participant.publication, participant.stream
-            assert publication._publishing is not None
-            sid = publication._publishing.result().publication.sid
+            [published] = participant.publisher.published
+            sid = published.publication.sid
             muting = api.MuteRoomTrackRequest(room=room, identity="cam", track_sid=sid, muted=True)
             unmuting = api.MuteRoomTrackRequest(room=room, identity="cam", track_sid=sid, muted=False)
 
@@ -153,18 +159,18 @@ async def test_a_track_that_is_muted_stays_so_until_it_is_unmuted(room: str) -> 
             await administer(server, lambda rooms: rooms.mute_published_track(unmuting))
             await participant.published(2)
             assert stream.events == ["opened", "running", "muted", "closed", "opened", "running"]
-            assert publication._publishing.result().publication.sid == sid
+            assert participant.publisher.published == [published], "the same, not published again"
+            assert published.publication.sid == sid
 
 
 @pytest.mark.parametrize("scenario", ["SIGNAL_RECONNECT", "MIGRATION", "FULL_RECONNECT"])
 async def test_a_track_outlives_migration_and_reconnection(
     livekit: LiveKitServer, room: str, scenario: str
 ) -> None:
-    async with joined(livekit, room) as participant:
-        before = participant.connection._room
-        assert before is not None
-        simulated = getattr(room_pb2, f"SIMULATE_{scenario}")
-        await before.simulate_scenario(simulated)
+    rooms = Rooms()
+    async with joined(livekit, room, connect=rooms.connect) as participant:
+        [before] = rooms.joined
+        await before.simulate_scenario(getattr(rtc.SimulateScenarioKind, f"SIMULATE_{scenario}"))
         await participant.published(2)
         assert participant.connection.problem is None
         await tracks_become(livekit, room, {"cam": ["video/vp8"]})
@@ -185,13 +191,15 @@ async def test_who_is_forbidden_to_publish_asks_again_when_the_server_has_forgot
 
 @pytest.mark.long
 async def test_a_token_that_has_expired_meanwhile_keeps_nobody_from_coming_back(
-    own_livekit: LiveKitServer, room: str, monkeypatch: pytest.MonkeyPatch
+    own_livekit: LiveKitServer, room: str
 ) -> None:
     # Each is good for ten seconds: servers take tokens for a minute longer than these say.
-    monkeypatch.setattr(token_module, "LIFETIME", timedelta(seconds=-50))
+    lifetime = timedelta(seconds=-50)
     there = address(own_livekit, room)
-    async with joined(own_livekit, room) as participant:
-        expired = token_module.mint(key=there.api_key, secret=there.api_secret, room=room, identity="another")
+    async with joined(own_livekit, room, connect=partial(connect, lifetime=lifetime)) as participant:
+        expired = mint(
+            key=there.api_key, secret=there.api_secret, room=room, identity="another", lifetime=lifetime
+        )
         await asyncio.sleep(12.0)
         with pytest.raises(rtc.ConnectError, match="401"):
             await rtc.Room().connect(there.url, expired)

@@ -16,8 +16,8 @@ from ingestd.publish.track_keeper import CLOSE_TIMEOUT_S, TrackKeeper
 from ingestd.tasks import Tasks
 from tests.publish.support import (
     OPTIONS,
+    Publisher,
     Stream,
-    deafen,
     hand_over_until,
     info,
     own_tasks,
@@ -56,8 +56,13 @@ def stream() -> Stream:
 
 
 @pytest.fixture
-async def publication(stream: Stream, tasks: Tasks) -> AsyncIterator[TrackKeeper]:
-    publication = TrackKeeper(OPTIONS, stream, tasks)
+def publisher() -> Publisher:
+    return Publisher()
+
+
+@pytest.fixture
+async def publication(stream: Stream, tasks: Tasks, publisher: Publisher) -> AsyncIterator[TrackKeeper]:
+    publication = TrackKeeper(OPTIONS, stream, tasks, publish=publisher.publish)
     yield publication
     await publication.close()
 
@@ -106,13 +111,18 @@ async def test_what_webrtc_takes_and_does_not_encode_is_told_as_lost(
 
 @pytest.mark.alone
 async def test_a_track_that_falls_silent_is_noticed_within_3_s_and_published_anew(
-    livekit: LiveKitServer, room: str, joined: rtc.Room, publication: TrackKeeper, stream: Stream
+    livekit: LiveKitServer,
+    room: str,
+    joined: rtc.Room,
+    publication: TrackKeeper,
+    stream: Stream,
+    publisher: Publisher,
 ) -> None:
     publication.room_joined(joined)
     publication.describe(info())
     await eventually(lambda: publication.open, "publish")
     await hand_over_until(publication, video(), lambda: publication.running)
-    deafen(publication)
+    publisher.deafen()
     silent_at = time.monotonic()
     await hand_over_until(publication, video(), lambda: "silent" in stream.events)
     assert time.monotonic() - silent_at < 3 + NOISE
@@ -223,13 +233,9 @@ async def test_a_codec_the_server_does_not_offer_is_said_and_tried_again(
 
 
 async def test_a_track_that_was_refused_does_not_stay_until_the_next_try(
-    no_vp9: LiveKitServer,
-    room: str,
-    publication: TrackKeeper,
-    stream: Stream,
-    monkeypatch: pytest.MonkeyPatch,
+    no_vp9: LiveKitServer, room: str, stream: Stream, tasks: Tasks
 ) -> None:
-    monkeypatch.setattr("ingestd.publish.track_keeper.FIRST_RETRY_DELAY_S", 600.0)
+    publication = TrackKeeper(OPTIONS, stream, tasks, first_retry_delay_s=600.0)
     joined = await join(no_vp9, room)
     publication.room_joined(joined)
     publication.describe(info("vp9"))
@@ -258,6 +264,7 @@ async def test_a_track_that_is_being_published_at_the_end_does_not_stay(
     room: str,
     joined: rtc.Room,
     publication: TrackKeeper,
+    tasks: Tasks,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     publication.room_joined(joined)
@@ -266,7 +273,7 @@ async def test_a_track_that_is_being_published_at_the_end_does_not_stay(
     await asyncio.sleep(0)
     await publication.close()
     # What was on its way arrives before this does, and stays.
-    second = TrackKeeper(OPTIONS, Stream(), publication._tasks)
+    second = TrackKeeper(OPTIONS, Stream(), tasks)
     second.room_joined(joined)
     second.describe(info("vp9"))
     await eventually(lambda: second.open, "publish")
@@ -281,17 +288,22 @@ async def test_nothing_is_begun_while_the_sdk_reconnects(
     publication.room_joined(joined)
     publication.room_interrupted()
     publication.describe(info("vp8"))
-    assert not tasks._tasks
+    assert not tasks.names
     publication.room_resumed()
     await eventually(lambda: publication.open, "publish")
 
 
 async def test_an_interruption_while_the_track_is_published_leaves_one_track(
-    livekit: LiveKitServer, room: str, joined: rtc.Room, publication: TrackKeeper, stream: Stream
+    livekit: LiveKitServer,
+    room: str,
+    joined: rtc.Room,
+    publication: TrackKeeper,
+    stream: Stream,
+    publisher: Publisher,
 ) -> None:
     publication.room_joined(joined)
     publication.describe(info("vp8"))
-    await eventually(lambda: publication._publishing, "begin to publish")
+    await eventually(lambda: publisher.begun, "begin to publish")
     publication.room_interrupted()
     publication.room_resumed()
     await eventually(lambda: publication.open, "publish")
@@ -300,25 +312,30 @@ async def test_an_interruption_while_the_track_is_published_leaves_one_track(
 
 
 async def test_the_end_does_not_wait_for_a_server_that_hangs_and_leaves_no_track_when_it_comes_back(
-    own_livekit: LiveKitServer, room: str, publication: TrackKeeper
+    own_livekit: LiveKitServer, room: str, publication: TrackKeeper, publisher: Publisher, tasks: Tasks
 ) -> None:
     joined = await join(own_livekit, room)
     publication.room_joined(joined)
     os.kill(own_livekit.pid, signal.SIGSTOP)
     try:
         publication.describe(info("vp8"))
-        await eventually(lambda: publication._publishing, "begin to publish")
+        await eventually(lambda: publisher.begun, "begin to publish")
         async with asyncio.timeout(CLOSE_TIMEOUT_S + 1):
             await publication.close()
     finally:
         os.kill(own_livekit.pid, signal.SIGCONT)
-    await eventually(lambda: not publication._tasks._tasks, "have published and withdrawn")
+    await eventually(lambda: not tasks.names, "have published and withdrawn")
     await tracks_become(own_livekit, room, {"cam": []})
     await joined.disconnect()
 
 
 async def test_a_codec_that_changes_during_an_interruption_leaves_one_track(
-    livekit: LiveKitServer, room: str, joined: rtc.Room, publication: TrackKeeper, stream: Stream
+    livekit: LiveKitServer,
+    room: str,
+    joined: rtc.Room,
+    publication: TrackKeeper,
+    stream: Stream,
+    tasks: Tasks,
 ) -> None:
     publication.room_joined(joined)
     publication.describe(info("vp8"))
@@ -329,10 +346,10 @@ async def test_a_codec_that_changes_during_an_interruption_leaves_one_track(
     try:
         await eventually(lambda: publication.open, "publish anew")
         await tracks_become(livekit, room, {"cam": ["video/vp9"]})
-        assert len(publication._tasks._tasks) == 1
+        assert len(tasks.names) == 1
         await hand_over_until(publication, video("vp9"), lambda: "running" in stream.events)
     finally:
-        await publication._tasks.close()
+        await tasks.close()
 
 
 async def test_a_track_that_the_sdk_has_published_again_can_be_replaced(

@@ -1,4 +1,4 @@
-"""Both ends of an encoder's line: what the stream is told, and a socket that is the encoder."""
+"""Both ends of an encoder's connection: what the stream is told, and a socket that is the encoder."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from ingestd.config import Address, SourceConfig
-from ingestd.source.admission import Admission
+from ingestd.log_limiter import LogLimiter
+from ingestd.source.admission import MAX_WAIT_S, Admission
 from ingestd.source.connection import MAX_TURN_S, EncoderConnection
 from ingestd.source.listener import Listener
 from tests.support.wait import PATIENCE_S
@@ -112,10 +113,17 @@ class Encoder:
 
 @contextlib.asynccontextmanager
 async def listening(
-    stream: Stream, address: Address = ANY_PORT, **config: Any
+    stream: Stream,
+    address: Address = ANY_PORT,
+    *,
+    max_wait_s: float = MAX_WAIT_S,
+    limiter: LogLimiter | None = None,
+    **config: Any,
 ) -> AsyncIterator[tuple[Listener, Admission]]:
     """A listener for `stream`."""
-    admission = Admission(stream, SourceConfig(listen=address, **config), "cam")
+    source = SourceConfig(listen=address, **config)
+    admission = Admission(source, "cam", max_wait_s=max_wait_s, limiter=limiter)
+    admission.attach(stream)
     listener = Listener(address, admission, "cam")
     await listener.start()
     try:

@@ -1,14 +1,23 @@
-"""Bytes that are slow to take in: the connection gives way to others between slices of one read."""
+"""One connection: how it ends, what waits for its turn, and what is sent back to the encoder."""
 
 import asyncio
+import socket
 import time
 from pathlib import Path
 
 import pytest
 
-from ingestd.config import Address
-from ingestd.source.connection import MAX_TURN_S, SLICE_BYTES, EncoderConnection
+from ingestd.config import Address, SourceConfig
+from ingestd.source.admission import Admission
+from ingestd.source.connection import (
+    MAX_TURN_S,
+    MAX_UNSENT_BYTES,
+    RECEIVE_BUFFER_BYTES,
+    SLICE_BYTES,
+    EncoderConnection,
+)
 from tests.source.line import ANY_PORT, THE_END, Encoder, Slow, Stream, listening
+from tests.support.wait import eventually
 
 DATA = bytes(range(256)) * (2 * SLICE_BYTES // 256) + b"the end"
 
@@ -97,3 +106,310 @@ async def test_a_line_within_the_machine_has_no_segments(scheme: str, tmp_path: 
         await encoder.send(DATA)
         await stream.until(lambda: len(stream.received) == len(DATA))
         assert stream.connections_[0].segment_bytes == 0
+
+
+async def test_what_was_sent_before_the_end_arrives_before_the_end() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await encoder.send(b"x" * 100_000)
+        encoder.hang_up()
+        await stream.until_events(2)
+        assert len(stream.received) == 100_000
+
+
+# Each way a connection ends is told once, with its reason.
+
+
+async def test_an_encoder_that_says_it_has_finished() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        encoder.connection.shutdown(socket.SHUT_WR)
+        assert (await stream.until_events(2))[1] == "gone: the encoder closed the connection"
+        assert (stream.errors, stream.cut) == ([None], [False])
+        assert await encoder.read() == b""
+
+
+async def test_an_encoder_that_has_finished_but_does_not_read() -> None:
+    stream = Stream()
+    async with listening(stream, idle_timeout="0") as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        while stream.connections_[0].send(b"x" * 100_000):
+            pass
+        encoder.connection.shutdown(socket.SHUT_WR)
+        assert (await stream.until_events(2))[1] == "gone: the encoder closed the connection"
+        encoder.hang_up()
+
+
+async def test_an_encoder_that_resets_the_connection() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        encoder.reset()
+        assert (await stream.until_events(2))[1].startswith("gone: the connection broke: ")
+        assert (stream.errors, stream.cut) == (["connection_lost"], [False])
+
+
+async def test_an_encoder_that_falls_silent() -> None:
+    stream = Stream()
+    async with listening(stream, idle_timeout=0.2) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        assert await encoder.read() == b""
+        reason = "gone: the encoder sent nothing for 0.2 s (idle_timeout)"
+        assert (await stream.until_events(2))[1] == reason
+        assert (stream.errors, stream.cut) == (["idle_timeout"], [False])
+
+
+async def test_an_encoder_we_are_too_busy_to_read_is_not_silent() -> None:
+    class Busy(Stream):
+        def encoder_data(self, connection: EncoderConnection, data: memoryview) -> None:
+            begins = not self.received
+            super().encoder_data(connection, data)
+            if begins:
+                encoder.connection.send(b" and wait")
+                time.sleep(0.3)
+
+    stream = Busy()
+    async with listening(stream, idle_timeout=0.2) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await encoder.send(b"keep us busy")
+        await stream.until(lambda: stream.received == b"keep us busy and wait")
+        assert stream.events == ["connected"]
+        encoder.hang_up()
+
+
+async def test_an_encoder_that_goes_on_sending_is_not_silent() -> None:
+    stream, loop = Stream(), asyncio.get_running_loop()
+    async with listening(stream, idle_timeout=0.4) as (listener, admission):
+        encoder = Encoder.dial(listener.address)
+        end = loop.time() + 1.0
+        sent = 0
+        while loop.time() < end:
+            await encoder.send(b"x")
+            sent += 1
+            await stream.until(lambda count=sent: len(stream.received) == count)  # type: ignore[misc]
+        assert stream.events == ["connected"]
+        assert admission.current is not None
+
+
+async def test_without_an_idle_timeout_silence_is_allowed() -> None:
+    stream = Stream()
+    async with listening(stream, idle_timeout="0") as (listener, admission):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        await asyncio.sleep(0.3)
+        assert admission.current is not None
+        encoder.hang_up()
+        await stream.until_events(2)
+
+
+async def test_an_encoder_that_is_cut_off_by_us() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, admission):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        stream.connections_[0].close("bad_header: see above", "bad_header")
+        stream.connections_[0].close("a second reason is not heard")
+        assert await encoder.read() == b""
+        assert (await stream.until_events(2))[1] == "gone: bad_header: see above"
+        assert (stream.errors, stream.cut) == (["bad_header"], [True])
+        assert admission.current is None
+
+
+async def test_closing_when_the_connection_has_ended_is_harmless() -> None:
+    stream = Stream()
+    async with listening(stream, idle_timeout=0.1) as (listener, _):
+        Encoder.dial(listener.address).hang_up()
+        await stream.until_events(2)
+        connection = stream.connections_[0]
+        await connection.wait_closed()
+        connection.close("too late")
+        assert not connection.send(b"too late\n")
+        await asyncio.sleep(0.2)  # until it would have been idle
+        assert len(stream.events) == 2
+
+
+async def test_bytes_that_are_slow_to_read_leave_half_of_the_time_to_others() -> None:
+    stream, data = Slow(), bytes(RECEIVE_BUFFER_BYTES * 10)
+    async with listening(stream, idle_timeout=0.5) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        sending = asyncio.get_running_loop().create_task(encoder.send(data))
+        await stream.until(lambda: len(stream.received) > 0)
+        begun, stream.busy = time.monotonic(), 0.0
+        await stream.until(lambda: len(stream.received) == len(data))
+        assert stream.busy >= 5 * MAX_TURN_S
+        assert time.monotonic() - begun >= 1.8 * stream.busy
+        await sending
+        encoder.hang_up()
+        assert await stream.until_events(2) == ["connected", "gone: the encoder closed the connection"]
+
+
+async def test_an_end_while_we_give_way_is_an_end_like_any_other() -> None:
+    stream = Slow()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await encoder.send(b"slow")
+        await stream.until(lambda: stream.received == b"slow")
+        await listener.stop(THE_END)
+        assert await encoder.read() == b""
+        await asyncio.sleep(3 * MAX_TURN_S)  # until the turn would have ended
+    assert stream.events == ["connected", f"gone: {THE_END}"]
+
+
+async def test_what_waits_in_the_socket_is_known() -> None:
+    stream, loop = Stream(), asyncio.get_running_loop()
+    async with listening(stream) as (listener, admission):
+        assert not admission.new_connection().unread()
+        encoder = Encoder.dial(listener.address)
+        await encoder.send(b"first")
+        await stream.until(lambda: stream.received == b"first")
+        connection = stream.connections_[0]
+        assert not connection.unread()
+        encoder.connection.send(b"second")  # the loop has not turned since
+        deadline = loop.time() + 5
+        while not connection.unread():
+            assert loop.time() < deadline
+        await stream.until(lambda: stream.received == b"firstsecond")
+        assert not connection.unread()
+        encoder.hang_up()
+        await stream.until_events(2)
+        assert not connection.unread()
+
+
+# What we say to the encoder.
+
+
+async def test_lines_reach_the_encoder() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        assert stream.connections_[0].send(b'{"type":"keyframe"}\n')
+        assert await encoder.read() == b'{"type":"keyframe"}\n'
+
+
+async def test_an_encoder_that_never_reads_costs_nothing() -> None:
+    stream, loop = Stream(), asyncio.get_running_loop()
+    async with listening(stream) as (listener, admission):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        connection = stream.connections_[0]
+        line = b"x" * 999 + b"\n"
+        begun, sent = loop.time(), 0
+        while connection.send(line):
+            sent += 1
+            assert sent < 20_000, "it takes more than the kernel's buffers hold"
+            if sent % 100 == 0:
+                await asyncio.sleep(0)
+        assert not connection.send(line)
+        assert connection.unsent_bytes <= MAX_UNSENT_BYTES + len(line)
+        assert loop.time() - begun < 5
+        # It goes on sending, unhindered.
+        await encoder.send(b"picture")
+        await stream.until(lambda: stream.received == b"picture")
+        assert admission.current is connection
+        # Once it reads, it hears us again.
+        await encoder.read()
+
+        async def drain() -> None:
+            while await encoder.read():
+                pass
+
+        draining = loop.create_task(drain())
+        await eventually(lambda: connection.send(b"again\n"))
+        encoder.connection.shutdown(socket.SHUT_WR)
+        await draining
+        await stream.until_events(2)
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "unix"])
+async def test_saying_something_to_an_encoder_that_is_gone_loses_nothing_it_has_sent(
+    scheme: str, tmp_path: Path
+) -> None:
+    class Talkative(Stream):
+        def encoder_data(self, connection: EncoderConnection, data: memoryview) -> None:
+            super().encoder_data(connection, data)
+            for _ in range(3):
+                connection.send(b"line\n")
+
+    stream, data = Talkative(), bytes(RECEIVE_BUFFER_BYTES + 1000)
+    address = ANY_PORT if scheme == "tcp" else Address("unix", path=str(tmp_path / "cam.sock"))
+    async with listening(stream, address) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await encoder.send(data)
+        encoder.hang_up()
+        await stream.until_events(2)
+        assert len(stream.received) == len(data)
+        assert stream.events == ["connected", "gone: the encoder closed the connection"]
+
+
+async def test_an_encoder_that_never_reads_does_not_hold_up_the_end() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        connection = stream.connections_[0]
+        while connection.send(b"x" * 100_000):
+            pass
+        connection.close("enough")
+        await stream.until_events(2)
+        encoder.hang_up()
+    assert stream.events == ["connected", "gone: enough"]
+
+
+async def test_nothing_is_said_on_a_connection_that_was_never_made() -> None:
+    admission = Admission(SourceConfig(listen=ANY_PORT), "cam")
+    connection = admission.new_connection()
+    assert not connection.send(b"hello\n")
+    connection.close("never was")
+
+
+# Reasons not to read.
+
+
+async def test_nothing_is_read_while_the_connection_is_throttled() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, admission):
+        encoder = Encoder.dial(listener.address)
+        await encoder.send(b"before")
+        await stream.until(lambda: stream.received == b"before")
+        admission.throttle(True)
+        assert stream.connections_[0].throttled
+        await encoder.send(b", after")
+        await asyncio.sleep(0.1)
+        assert stream.received == b"before"
+        assert stream.connections_[0].unread()
+        admission.throttle(False)
+        await stream.until(lambda: stream.received == b"before, after")
+
+
+async def test_a_connection_that_yields_is_read_again_only_when_it_is_not_throttled_either() -> None:
+    stream = Slow()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await encoder.send(b"slow")
+        await stream.until(lambda: stream.received == b"slow")
+        connection = stream.connections_[0]
+        connection.throttle(True)
+        await encoder.send(b", more")
+        await asyncio.sleep(4 * MAX_TURN_S)  # until its turn has come
+        assert stream.received == b"slow"
+        connection.throttle(False)
+        await stream.until(lambda: stream.received == b"slow, more")
+
+
+async def test_the_end_of_throttling_does_not_end_the_turn_of_others() -> None:
+    stream = Watching()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        assert encoder.connection.send(DATA) == len(DATA)
+        await stream.until(lambda: len(stream.received) > 0)
+        connection = stream.connections_[0]
+        connection.throttle(True)
+        connection.throttle(False)
+        await encoder.send(b"!")
+        await stream.until(lambda: len(stream.received) == len(DATA) + 1)
+        assert stream.received == DATA + b"!", "what is read next overwrites nothing that waits"

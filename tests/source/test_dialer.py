@@ -6,19 +6,22 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
 
 from ingestd.config import Address, SourceConfig
-from ingestd.source import dialer as module
 from ingestd.source.admission import Admission
 from ingestd.source.connection import EncoderConnection
-from ingestd.source.dialer import Dialer
+from ingestd.source.dialer import DIAL_TIMEOUT_S, Dialer
 from ingestd.tasks import Tasks
 from tests.source.line import THE_END, Encoder, Stream
 from tests.support.ports import free_port
 from tests.support.wait import PATIENCE_S, eventually
+
+# Tests have less patience than users.
+FIRST_RETRY_DELAY_S = 0.02
 
 failures: list[str] = []
 
@@ -28,19 +31,22 @@ def failed(name: str, error: BaseException) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_task_fails(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    # Tests have less patience than users.
-    monkeypatch.setattr(module, "FIRST_RETRY_DELAY_S", 0.02)
+def _no_task_fails() -> Iterator[None]:
     failures.clear()
     yield
     assert failures == []
 
 
 @asynccontextmanager
-async def dialling(stream: Stream, address: Address) -> AsyncIterator[tuple[Dialer, Admission]]:
+async def dialling(
+    stream: Stream, address: Address, *, timeout_s: float = DIAL_TIMEOUT_S, **config: Any
+) -> AsyncIterator[tuple[Dialer, Admission]]:
     tasks = Tasks(failed)
-    admission = Admission(stream, SourceConfig(connect=address), "cam")
-    dialer = Dialer(address, admission, "cam", tasks)
+    admission = Admission(SourceConfig(connect=address, **config), "cam")
+    admission.attach(stream)
+    dialer = Dialer(
+        address, admission, "cam", tasks, timeout_s=timeout_s, first_retry_delay_s=FIRST_RETRY_DELAY_S
+    )
     await dialer.start()
     try:
         yield dialer, admission
@@ -112,14 +118,14 @@ async def test_one_that_hangs_up_at_once_is_dialled_ever_more_seldom() -> None:
                 at.append(loop.time())
                 encoder.hang_up()
             # One delay before each dial but the first, doubled each time, and shortened by up to half.
-            assert at[6] - at[5] >= module.FIRST_RETRY_DELAY_S * 2**5 / 2
+            assert at[6] - at[5] >= FIRST_RETRY_DELAY_S * 2**5 / 2
             encoder = await accept(listening)
             await encoder.send(b"pictures")
             await stream.until(lambda: stream.received == b"pictures")
             begun = loop.time()
             encoder.hang_up()
             await accept(listening)
-            assert loop.time() - begun < module.FIRST_RETRY_DELAY_S * 2**5 / 2
+            assert loop.time() - begun < FIRST_RETRY_DELAY_S * 2**5 / 2
 
 
 async def test_it_holds_one_connection() -> None:
@@ -130,22 +136,18 @@ async def test_it_holds_one_connection() -> None:
             await encoder.send(b"x")
             await stream.until(lambda: stream.received == b"x")
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(10 * module.FIRST_RETRY_DELAY_S):
+                async with asyncio.timeout(10 * FIRST_RETRY_DELAY_S):
                     await asyncio.get_running_loop().sock_accept(listening)
 
 
 async def test_a_silent_encoder_is_left_and_dialled_again() -> None:
     stream, address = Stream(), tcp()
-    tasks = Tasks(failed)
-    admission = Admission(stream, SourceConfig(connect=address, idle_timeout=0.1), "cam")
-    dialer = Dialer(address, admission, "cam", tasks)
     with server(address) as listening:
-        await dialer.start()
-        silent = await accept(listening)
-        assert await silent.read() == b""
-        encoder = await accept(listening)
-        assert stream.errors[0] == "idle_timeout"
-        await dialer.stop(THE_END)
+        async with dialling(stream, address, idle_timeout=0.1):
+            silent = await accept(listening)
+            assert await silent.read() == b""
+            encoder = await accept(listening)
+            assert stream.errors[0] == "idle_timeout"
         assert await encoder.read() == b""
 
 
@@ -173,7 +175,7 @@ async def test_it_stops_while_nobody_answers() -> None:
 
 async def test_a_dialer_that_never_started_can_be_stopped() -> None:
     address = tcp()
-    admission = Admission(Stream(), SourceConfig(connect=address), "cam")
+    admission = Admission(SourceConfig(connect=address), "cam")
     dialer = Dialer(address, admission, "cam", Tasks(failed))
     assert dialer.problem == f"{address} is not dialled"
     await dialer.stop(THE_END)
@@ -199,20 +201,17 @@ async def test_a_host_that_cannot_be_resolved_is_dialled_on(host: str) -> None:
         assert dialer.problem is None
 
 
-async def test_a_dial_that_succeeds_as_it_is_given_up_does_not_keep_the_line(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_dial_that_succeeds_as_it_is_given_up_does_not_keep_the_line() -> None:
     class Busy(Stream):
         def encoder_connected(self, connection: EncoderConnection) -> None:
             super().encoder_connected(connection)
             if len(self.connections_) == 1:
-                time.sleep(2 * module.DIAL_TIMEOUT_S)
-                monkeypatch.setattr(module, "DIAL_TIMEOUT_S", PATIENCE_S)
+                time.sleep(2 * dialer.timeout_s)
+                dialer.timeout_s = PATIENCE_S
 
-    monkeypatch.setattr(module, "DIAL_TIMEOUT_S", 0.4)
     stream, address = Busy(), tcp()
     with server(address) as listening:
-        async with dialling(stream, address):
+        async with dialling(stream, address, timeout_s=0.4) as (dialer, _):
             encoder = await accept(listening)
             if isinstance(asyncio.get_running_loop(), uvloop.Loop):
                 # asyncio's own sees the success before the time is up.
@@ -223,13 +222,12 @@ async def test_a_dial_that_succeeds_as_it_is_given_up_does_not_keep_the_line(
     assert stream.events[:-2] in ([], ["connected", "gone: given up as it was made"])
 
 
-async def test_a_host_that_swallows_packets_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DIAL_TIMEOUT_S", 0.1)
+async def test_a_host_that_swallows_packets_is_given_up() -> None:
     # A listener whose queue is full lets nobody in, and says nothing.
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         port = full.getsockname()[1]
         waiting = [socket.create_connection(("127.0.0.1", port))]
-        async with dialling(Stream(), Address("tcp", "127.0.0.1", port)) as (_, admission):
+        async with dialling(Stream(), Address("tcp", "127.0.0.1", port), timeout_s=0.1) as (_, admission):
             await eventually(lambda: admission.connections["failed"] >= 1)
         for connection in waiting:
             connection.close()

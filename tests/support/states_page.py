@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestd.delivery import states as delivery
+from ingestd.publish import states as publish
 
 PAGE = Path(__file__).parents[2] / "docs" / "states.md"
 HEAD = """# States
@@ -20,6 +21,7 @@ Table = Mapping[Any, Mapping[Any, Any]]  # state → event → state
 TABLES: list[tuple[str, Table]] = [
     ("Delivery: what is submitted to WebRTC (`ingestd/delivery/states.py`)", delivery.DELIVERY),
     ("Gate: what is taken in (`ingestd/delivery/states.py`)", delivery.GATE),
+    *publish.TABLES,
 ]
 
 

@@ -1,27 +1,40 @@
-"""A track that the test plays."""
+"""A room and its tracks that the test plays."""
+
+import time
+from collections import Counter
 
 from ingestd.media.access_unit import FrameMetadata, StreamInfo
 from ingestd.publish.track import TrackOptions
 from ingestd.publish.track_keeper import Feedback, TrackListener
 from ingestd.tasks import Tasks
 
+# Longer than any timer of a pipeline that has nothing left to submit.
+REST_S = 0.2
+
 
 class Track:
-    """Stands in for the publication: what was handed over, and wishes of WebRTC's."""
+    """Stands in for a `TrackKeeper`: what was submitted, and feedback for the encoder."""
 
     def __init__(self, _options: TrackOptions, listener: TrackListener, _tasks: Tasks) -> None:
         self._listener = listener
+        self._used_at = time.monotonic()
         self.info: StreamInfo | None = None
         self.open = self.closed = False
         self.frames_sent = 0
         self.target_bitrate: float | None = None
         self.taken: list[bytes] = []
         self.metadata: list[FrameMetadata] = []
-        self.wishes: list[Feedback] = []
+        self._feedback: list[Feedback] = []
+        self.broken = False  # fails at the next picture
 
     @property
     def problem(self) -> str | None:
         return None if self.open else "the track is not published"
+
+    @property
+    def at_rest(self) -> bool:
+        """No timer of the pipeline will come back to it, and the next picture is submitted at once."""
+        return time.monotonic() - self._used_at > REST_S
 
     def describe(self, info: StreamInfo) -> None:
         if self.info is None or self.info.codec != info.codec:
@@ -30,6 +43,7 @@ class Track:
 
     def publish(self) -> None:
         """The server has taken the track, and WebRTC encodes."""
+        assert self.info is not None, "a track is published once its pictures are described"
         self.open = True
         self._listener.track_opened()
         self._listener.track_running()
@@ -38,17 +52,48 @@ class Track:
         self.lose()
         self.closed = True
 
-    def submit(self, data: bytes, _info: StreamInfo, *, metadata: FrameMetadata, **_: object) -> bool:
+    def submit(self, data: bytes, info: StreamInfo, *, metadata: FrameMetadata, **_: object) -> bool:
+        assert not self.broken, "a defect of ours"
+        assert self.info is not None
+        assert info.codec is self.info.codec
+        self._used_at = time.monotonic()
         self.taken.append(data)
         self.metadata.append(metadata)
         self.frames_sent += 1
         return True
 
     def take_feedback(self) -> Feedback:
-        return self.wishes.pop(0) if self.wishes else Feedback(False, None, None)
+        self._used_at = time.monotonic()
+        return self._feedback.pop(0) if self._feedback else Feedback(False, None)
+
+    def ask(self, *, keyframe: bool = False, bitrate_bps: int | None = None) -> None:
+        """Have WebRTC ask for a keyframe, or for another bitrate."""
+        self._feedback.append(Feedback(keyframe, bitrate_bps))
 
     def lose(self) -> None:
         """The room is gone, and the track with it."""
         if self.open:
             self.open = False
             self._listener.track_closed()
+
+
+class Room:
+    """Stands in for a `RoomConnection` that is joined: which tracks are to be in it."""
+
+    def __init__(self) -> None:
+        self.tracks: list[Track] = []
+        self.connections: Counter[str] = Counter()
+        self.problem: str | None = None
+
+    @property
+    def track(self) -> Track:
+        """The only one."""
+        (track,) = self.tracks
+        return track
+
+    def add(self, track: Track) -> None:
+        self.tracks.append(track)
+
+    def remove(self, track: Track) -> None:
+        if track in self.tracks:
+            self.tracks.remove(track)

@@ -310,9 +310,10 @@ async def _record(track: Any, name: str, sid: str) -> None:
     """Say every picture of one track."""
     from livekit import rtc
 
+    from ingestd.publish.sdk.unbounded_video_stream import UnboundedVideoStream
     from tests.support.encoded import hash_of_i420
 
-    stream = _patient_stream(track)
+    stream = UnboundedVideoStream(track, format=rtc.VideoBufferType.I420)
     async for event in stream:
         frame = event.frame
         assert frame.type == rtc.VideoBufferType.I420
@@ -361,30 +362,6 @@ async def _account(track: Any, sid: str) -> None:
                     nacks=inbound.nack_count,
                     plis=inbound.pli_count,
                 )
-
-
-def _patient_stream(track: Any) -> Any:
-    """A `VideoStream` that drops nothing.
-
-    The SDK's own keeps one undelivered picture in the native library and throws away the rest; its
-    `capacity` concerns only the queue behind that.
-    """
-    from livekit import rtc
-    from livekit.rtc._ffi_client import FfiClient
-    from livekit.rtc._proto import ffi_pb2, video_frame_pb2
-
-    class PatientStream(rtc.VideoStream):
-        def _create_owned_stream(self) -> Any:
-            assert self._track is not None
-            request = ffi_pb2.FfiRequest()
-            request.new_video_stream.track_handle = self._track._ffi_handle.handle
-            request.new_video_stream.type = video_frame_pb2.VideoStreamType.VIDEO_STREAM_NATIVE
-            request.new_video_stream.format = video_frame_pb2.VideoBufferType.I420
-            request.new_video_stream.normalize_stride = True
-            request.new_video_stream.queue_size_frames = 0  # unbounded
-            return FfiClient.instance.request(request).new_video_stream.stream
-
-    return PatientStream(track)
 
 
 def _token(room: str, identity: str) -> str:

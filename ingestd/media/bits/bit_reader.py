@@ -88,6 +88,5 @@ class BitReader:
         """Return the error to raise when a value read cannot be."""
         return BitstreamError(
             f"malformed_{self._structure}",
-            f"{_IN_WORDS[self._structure]} cannot be parsed: {why}; "
-            "the encoder wrote it wrong or bytes were lost on the way",
+            f"{_IN_WORDS[self._structure]} cannot be parsed: {why}",
         )

@@ -111,7 +111,7 @@ class H265Syntax:
         if nuh_temporal_id_plus1 == 0:
             raise BitstreamError(
                 "malformed_nal_header",
-                "an H.265 NAL unit has nuh_temporal_id_plus1 0, which is forbidden; bytes were lost",
+                "an H.265 NAL unit has nuh_temporal_id_plus1 0, which is forbidden",
             )
         role = _ROLES[nal_unit_type]
         return Role.STAYS if nuh_layer_id and role is not Role.UNSPECIFIED else role

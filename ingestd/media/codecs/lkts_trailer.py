@@ -76,6 +76,5 @@ def _number(value: bytes | None) -> int | None:
 def _malformed(why: str) -> BitstreamError:
     return BitstreamError(
         "malformed_trailer",
-        f"an LKTS trailer in SEI user data was left out: {why}; the encoder wrote it wrong, or in an older "
-        "layout",
+        f"an LKTS trailer in SEI user data was left out: {why}",
     )

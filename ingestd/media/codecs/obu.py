@@ -122,8 +122,4 @@ def with_size(obu: bytes) -> bytes:
 
 
 def _malformed(what: str) -> BitstreamError:
-    return BitstreamError(
-        "malformed_av1",
-        f"AV1: {what}; expected a temporal unit of OBUs with sizes "
-        "(GStreamer: av1parse ! video/x-av1,stream-format=obu-stream,alignment=tu)",
-    )
+    return BitstreamError("malformed_av1", f"AV1: {what}")

@@ -84,7 +84,4 @@ class Vp8Frames:
 
 
 def _malformed(what: str) -> BitstreamError:
-    return BitstreamError(
-        "malformed_vp8",
-        f"VP8: {what}; check that only the encoder's frames go into the muxer (ffmpeg: -c:v libvpx -f ivf)",
-    )
+    return BitstreamError("malformed_vp8", f"VP8: {what}")

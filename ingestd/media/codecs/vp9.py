@@ -94,8 +94,7 @@ def superframe_sizes(chunk: bytes) -> list[int]:
     if sum(sizes) > len(chunk) - index_bytes:
         raise BitstreamError(
             "malformed_vp9",
-            f"VP9: a superframe of {len(chunk)} bytes whose index promises frames of {sum(sizes)}; "
-            "the encoder wrote it wrong or bytes were lost on the way",
+            f"VP9: a superframe of {len(chunk)} bytes whose index promises frames of {sum(sizes)}",
         )
     return sizes
 

@@ -33,12 +33,6 @@ MAX_NAL_UNITS_EXAMINED = 256
 # more for each one before that was not plausible: a stream has none of those, noise with start codes many.
 PLAUSIBLE_NAL_UNITS = 3
 
-BYTE_STREAM = (
-    "expected a raw byte stream (ffmpeg: -f h264; GStreamer: h264parse ! "
-    "video/x-h264,stream-format=byte-stream,alignment=au ! tcpclientsink), IVF (-f ivf, avmux_ivf) or, for "
-    "AV1, OBUs (-f obu, av1parse ! video/x-av1,stream-format=obu-stream,alignment=tu)"
-)
-
 _BEGINS_WITH_START_CODE = re.compile(rb"\0*\0\0\x01")
 
 
@@ -166,7 +160,7 @@ def _byte_stream_codec(data: bytes, at_start: bool, last: bool) -> Codec | None:
         if examined == MAX_NAL_UNITS_EXAMINED:
             raise BitstreamError(
                 "not_video",
-                f"{MAX_NAL_UNITS_EXAMINED} start codes, but no H.264 or H.265 behind them; {BYTE_STREAM}",
+                f"{MAX_NAL_UNITS_EXAMINED} start codes, but no H.264 or H.265 behind them",
             )
     if last and at_start:
         # A single slice, large or the last of its kind: take the word of what cannot be the other codec.

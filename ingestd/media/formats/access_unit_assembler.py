@@ -193,8 +193,7 @@ class AccessUnitAssembler:
             if head[0] & 0x80:
                 raise BitstreamError(
                     "malformed_nal_header",
-                    f"a NAL unit begins with 0x{head[0]:02x}, with forbidden_zero_bit set: it was left out; "
-                    "bytes were damaged or lost between the encoder and here",
+                    f"a NAL unit begins with 0x{head[0]:02x}, with forbidden_zero_bit set: it was left out",
                 )
             role = self._role = self._syntax.role(head)
             if role is SLICE:
@@ -264,8 +263,8 @@ class AccessUnitAssembler:
         if index >= MAX_NAL_UNITS:
             raise BitstreamError(
                 "too_large",
-                f"a picture has more than {MAX_NAL_UNITS} NAL units; make fewer slices per picture "
-                "(x264: slices=4; x264enc: option-string=slices=4)",
+                f"a picture has more than {MAX_NAL_UNITS} NAL units",
+                case="slices",
             )
         role = self._role
         self._target.append(Nal(start, end, next_start, role))
@@ -285,11 +284,7 @@ class AccessUnitAssembler:
         if self._nals:
             start = self._nals[0].start
         if end - start > MAX_ACCESS_UNIT_BYTES:
-            raise BitstreamError(
-                "too_large",
-                f"a picture has more than {MAX_ACCESS_UNIT_BYTES >> 20} MiB; a new one was expected before: "
-                "lower the encoder's bitrate, or see whether it still sends start codes",
-            )
+            raise BitstreamError("too_large", f"a picture has more than {MAX_ACCESS_UNIT_BYTES >> 20} MiB")
 
     def complete(self) -> AccessUnit | None:
         """End the access unit here, its last NAL unit being whole; None if there is no picture in it."""
@@ -342,8 +337,7 @@ class AccessUnitAssembler:
         self._recovery_point = guess.recovery_point
         self.fault(
             "torn_picture",
-            "more of a picture came so late that it had been taken for whole; it is published again, whole: "
-            "see what interrupts the connection between the encoder and here",
+            "more of a picture came so late that it had been taken for whole; it is published again, whole",
         )
 
     def _confirm(self) -> None:
@@ -379,7 +373,7 @@ class AccessUnitAssembler:
             self.fault(
                 "skipped_picture",
                 "a leading picture (RASL) was left out, as decoders skip it: it refers to pictures before "
-                "the CRA or BLA picture that the stream begins with; to have none of them: x265: open-gop=0",
+                "the CRA or BLA picture that the stream begins with",
             )
         self._nals, self._held = self._held, []
         if self._in_band:
@@ -403,7 +397,7 @@ class AccessUnitAssembler:
             self.fault(
                 "tiny_keyframe",
                 f"a keyframe of {self.last_size} bytes came without the {added} bytes of its parameter sets, "
-                "more than any real one needs; it is dropped; see what damages the stream",
+                "more than any real one needs; it is dropped",
             )
             return [*self._nals]
         return parts

@@ -63,7 +63,7 @@ class Av1AnnexBReader:
                 BitstreamError(
                     "cut_temporal_unit",
                     f"AV1: the connection closed after {len(self._buffer)} bytes of a temporal unit, left "
-                    "out here; stop the encoder with EOS (gst-launch-1.0 -e) so that it finishes",
+                    "out here",
                 )
             )
         return []
@@ -116,8 +116,8 @@ def _low_overhead(temporal_unit: bytes) -> bytes:
 def _contradiction(what: str) -> BitstreamError:
     return BitstreamError(
         "lost_lengths",
-        f"AV1: {what}: this is no length delimited stream (Annex B) any more; restart the encoder, or send "
-        "OBUs with sizes (GStreamer: av1parse ! video/x-av1,stream-format=obu-stream,alignment=tu)",
+        f"AV1: {what}: this is no length delimited stream (Annex B) any more",
+        case="av1",
     )
 
 

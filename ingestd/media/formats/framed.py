@@ -39,16 +39,13 @@ class FramedReader:
         Raises BitstreamError where it is not one access unit of ``codec``.
         """
         if not data:
-            raise BitstreamError(
-                "empty",
-                f"{codec}: an access unit of no bytes; submit what the encoder returns, and nothing where "
-                "it returns nothing",
-            )
+            raise BitstreamError("empty", f"{codec}: an access unit of no bytes", case="submitted")
         if len(data) > MAX_ACCESS_UNIT_BYTES:
             raise BitstreamError(
                 "too_large",
                 f"{codec}: an access unit of {len(data)} bytes, more than the {MAX_ACCESS_UNIT_BYTES} "
-                "allowed; submit one picture at a time, or lower the encoder's bitrate",
+                "allowed",
+                case="submitted",
             )
         if self._reader is None or codec is not self._codec:
             self._codec, self._reader = codec, self._reader_of(codec)
@@ -88,12 +85,7 @@ class _NalUnits:
         buffer.append(data)
         start_codes = buffer.find_all()
         if not start_codes or data[: start_codes[0] - begin].strip(b"\0"):
-            raise BitstreamError(
-                "no_start_code",
-                f"{self._codec}: an access unit begins {data[:8].hex(' ')}, expected a start code: set the "
-                "encoder to Annex-B, also called byte stream, or put 00 00 00 01 in the place of each NAL "
-                "unit's length (PyAV: BitStreamFilterContext h264_mp4toannexb, hevc_mp4toannexb)",
-            )
+            raise BitstreamError("no_start_code", f"{self._codec}: an access unit begins {data[:8].hex(' ')}")
         for start_code, next_start in pairwise([*start_codes, buffer.end]):
             start = start_code + len(START_CODE_PREFIX)
             end = buffer.trimmed(start, next_start)
@@ -135,15 +127,8 @@ class _TemporalUnits(Av1TemporalUnits):
 
 
 def _several(codec: Codec) -> BitstreamError:
-    return BitstreamError(
-        "several_pictures",
-        f"{codec}: more than one picture in an access unit; submit each by itself, as the encoder returns it",
-    )
+    return BitstreamError("several_pictures", f"{codec}: more than one picture in an access unit")
 
 
 def _no_picture(codec: Codec) -> BitstreamError:
-    return BitstreamError(
-        "no_picture",
-        f"{codec}: an access unit holds at most headers, and no picture; submit headers in front of the "
-        "keyframe that follows them, and see that the codec is the encoder's",
-    )
+    return BitstreamError("no_picture", f"{codec}: an access unit holds at most headers, and no picture")

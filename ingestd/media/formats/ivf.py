@@ -42,20 +42,17 @@ MAX_TIMESTAMP_US = (1 << 63) - 1  # what WebRTC and the SDK keep a time in
 _FILE_HEADER = Struct("<4xHH4sHHII8x")
 _FRAME_HEADER = Struct("<Iq")
 FOURCCS = {b"VP80": Codec.VP8, b"VP90": Codec.VP9, b"AV01": Codec.AV1}
-_H264 = ("h264", "h264")  # ffmpeg's muxer, GStreamer's name
-_H265 = ("hevc", "h265")
 _ANNEXB_FOURCCS = {
-    b"H264": _H264,
-    b"X264": _H264,
-    b"AVC1": _H264,
-    b"H265": _H265,
-    b"X265": _H265,
-    b"HEVC": _H265,
-    b"HVC1": _H265,
-    b"HEV1": _H265,
+    b"H264": Codec.H264,
+    b"X264": Codec.H264,
+    b"AVC1": Codec.H264,
+    b"H265": Codec.H265,
+    b"X265": Codec.H265,
+    b"HEVC": Codec.H265,
+    b"HVC1": Codec.H265,
+    b"HEV1": Codec.H265,
 }
 _ANNEXB = re.compile(rb"\0?\0\0\x01")
-_CURE = "expected IVF (ffmpeg: -f ivf, GStreamer: avmux_ivf)"
 
 
 class _Frames(Protocol):
@@ -147,7 +144,7 @@ class IvfReader:
                 raise BitstreamError(
                     "malformed_header",
                     f"IVF: the file header says that it has {length} bytes, {FILE_HEADER_BYTES} are expected "
-                    f"and {MAX_FILE_HEADER_BYTES} possible: it is damaged, or not from a muxer; {_CURE}",
+                    f"and {MAX_FILE_HEADER_BYTES} possible",
                 )
             if len(header) < length:
                 self._header_bytes = length
@@ -176,8 +173,8 @@ class IvfReader:
         if self._configured not in (None, codec):
             raise BitstreamError(
                 "codec_mismatch",
-                f"IVF: the stream is {codec}, the configuration says codec: {self._configured}; "
-                f"set codec: {codec} (or auto), or change the encoder",
+                f"IVF: the stream is {codec}, the configuration says codec: {self._configured}",
+                case=codec,
             )
         if self._frames is None or codec != self._codec:
             self._codec = codec
@@ -194,13 +191,11 @@ class IvfReader:
                 raise BitstreamError(
                     "not_ivf",
                     f"IVF: neither a file header (DKIF) nor a VP8, VP9 or AV1 keyframe in "
-                    f"{MAX_UNRECOGNISED_BYTES} bytes; {_CURE}, or set format: auto",
+                    f"{MAX_UNRECOGNISED_BYTES} bytes",
                 )
         if not size:
             self.faults.append(
-                BitstreamError(
-                    "empty_frame", f"IVF: a frame of no bytes at pts {pts} is skipped; check the muxer"
-                )
+                BitstreamError("empty_frame", f"IVF: a frame of no bytes at pts {pts} is skipped")
             )
         self._timestamp_us = _microseconds(pts, self._timebase)
         self._frame_bytes = size
@@ -209,11 +204,11 @@ class IvfReader:
     def _too_large(self, size: int) -> BitstreamError:
         if self._frames is None:
             seen = bytes(self._header).hex(" ")
-            return BitstreamError("not_ivf", f"IVF: the stream begins {seen}; {_CURE}, or set format: auto")
+            return BitstreamError("not_ivf", f"IVF: the stream begins {seen}")
         return BitstreamError(
             "too_large",
-            f"IVF: a frame of {size} bytes, more than the {MAX_ACCESS_UNIT_BYTES} allowed; "
-            "bytes were lost or something other than the muxer writes to the connection; connect again",
+            f"IVF: a frame of {size} bytes, more than the {MAX_ACCESS_UNIT_BYTES} allowed",
+            case="ivf",
         )
 
     def _access_unit(self, frame: bytes) -> AccessUnit:
@@ -235,7 +230,9 @@ class IvfReader:
         content, named = _codec_by_content(frame), self._named
         if content is None:
             if _ANNEXB.match(frame):
-                raise _wrong_format("the frames begin with start codes, as those of H.264 and H.265", _H264)
+                raise _wrong_format(
+                    "the frames begin with start codes, as those of H.264 and H.265", Codec.H264
+                )
             if named is not None:
                 self._use(named)
             return
@@ -245,19 +242,14 @@ class IvfReader:
             self.faults.append(
                 BitstreamError(
                     "wrong_fourcc",
-                    f"IVF: the file header says {named}, the frames are {content} and published as such; see "
-                    "what writes the header (ffmpeg: -f ivf, GStreamer: avmux_ivf)",
+                    f"IVF: the file header says {named}, the frames are {content} and published as such",
                 )
             )
         self._use(content)
 
     def _note_cut(self, reason: str, got: int, expected: int, what: str) -> None:
         self.faults.append(
-            BitstreamError(
-                reason,
-                f"IVF: the connection ended after {got} of {expected} bytes of a {what}; "
-                "stop the encoder with SIGINT (ffmpeg) or EOS (gst-launch-1.0 -e) so that it finishes",
-            )
+            BitstreamError(reason, f"IVF: the connection ended after {got} of {expected} bytes of a {what}")
         )
 
 
@@ -306,21 +298,11 @@ def _codec_of(fourcc: bytes) -> Codec:
     name = fourcc.decode("ascii", "backslashreplace")
     if (annexb := _ANNEXB_FOURCCS.get(fourcc.upper())) is not None:
         raise _wrong_format(f"the file header says {name}", annexb)
-    raise BitstreamError(
-        "unknown_codec",
-        f"IVF: the file header says {name}, expected VP80, VP90 or AV01 "
-        "(ffmpeg: -c:v libvpx, libvpx-vp9 or libsvtav1)",
-    )
+    raise BitstreamError("unknown_codec", f"IVF: the file header says {name}")
 
 
-def _wrong_format(seen: str, names: tuple[str, str]) -> BitstreamError:
-    muxer, codec_name = names
-    return BitstreamError(
-        "wrong_format",
-        f"IVF: {seen}, expected VP80, VP90 or AV01; send it as a byte stream "
-        f"(ffmpeg: -f {muxer} instead of -f ivf; GStreamer: {codec_name}parse ! "
-        f"video/x-{codec_name},stream-format=byte-stream,alignment=au and no muxer)",
-    )
+def _wrong_format(seen: str, codec: Codec) -> BitstreamError:
+    return BitstreamError("wrong_format", f"IVF: {seen}", case=codec)
 
 
 def _frames_of(codec: Codec) -> _Frames:

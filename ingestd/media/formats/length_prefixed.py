@@ -62,9 +62,7 @@ class LengthPrefixedReader(NalUnitReader):
                 raise BitstreamError(
                     "lost_lengths",
                     f"a NAL unit of {length} bytes is announced where 1 to {MAX_ACCESS_UNIT_BYTES} are "
-                    "possible: this is no stream of NAL units with lengths any more; restart the encoder, "
-                    "or send start codes (GStreamer: h264parse ! "
-                    "video/x-h264,stream-format=byte-stream; ffmpeg: -bsf:v h264_mp4toannexb -f h264)",
+                    "possible: this is no stream of NAL units with lengths any more",
                 )
             self._start = begin
             self._nal_bytes = length
@@ -94,6 +92,6 @@ class LengthPrefixedReader(NalUnitReader):
             self._assembler.fault(
                 "cut_nal_unit",
                 f"the connection closed after {self._waiting} of {expected} bytes of a NAL unit or its "
-                "length, which were left out; if the encoder was not stopped, see what cut it off",
+                "length, which were left out",
             )
         return not (self._begun and self._assembler.announced_inside)

@@ -110,8 +110,7 @@ class NalUnitReader(ABC):
         if self._assembler.pending:
             self._assembler.fault(
                 "cut_picture",
-                "the connection closed after the headers of a picture and before the picture; if the encoder "
-                "was not stopped, see what cut it off",
+                "the connection closed after the headers of a picture and before the picture",
             )
         return units
 

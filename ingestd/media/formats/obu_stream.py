@@ -17,7 +17,6 @@ from ingestd.media.picture_end.detector import SILENCE_S
 # So many OBUs that do not tell are noise, and would cost time to look at again and again.
 MAX_OBUS_EXAMINED = 256
 TEMPORAL_DELIMITER = b"\x12\x00"  # the whole OBU: its header with obu_has_size_field, and obu_size 0
-_CURE = "GStreamer: av1parse ! video/x-av1,stream-format=obu-stream,alignment=tu; ffmpeg: -f obu, or -f ivf"
 
 
 class ObuStreamReader:
@@ -82,8 +81,7 @@ class ObuStreamReader:
             self.faults.append(
                 BitstreamError(
                     "cut_temporal_unit",
-                    "AV1: the connection closed in the middle of a temporal unit, which was left out; stop "
-                    "the encoder with SIGINT (ffmpeg) or EOS (gst-launch-1.0 -e) so that it finishes",
+                    "AV1: the connection closed in the middle of a temporal unit, which was left out",
                 )
             )
         elif self._has_frame and not self._out:
@@ -98,7 +96,7 @@ class ObuStreamReader:
             raise BitstreamError(
                 "obu_without_size",
                 f"AV1: an OBU of type {obu.obu_type} has no obu_size, which it needs outside a "
-                f"container (5.2); expected OBUs with sizes ({_CURE})",
+                "container (5.2)",
             )
         if obu.obu_type == ObuType.TEMPORAL_DELIMITER and obu.start:
             self._end_temporal_unit(units)
@@ -106,8 +104,8 @@ class ObuStreamReader:
         if obu.end > MAX_ACCESS_UNIT_BYTES:
             raise BitstreamError(
                 "too_large",
-                f"AV1: a temporal unit has more than {MAX_ACCESS_UNIT_BYTES >> 20} MiB; a temporal delimiter "
-                f"was expected before ({_CURE}), or lower the encoder's bitrate",
+                f"AV1: a temporal unit has more than {MAX_ACCESS_UNIT_BYTES >> 20} MiB",
+                case="av1",
             )
         if obu.end > len(self._buffer):
             return False
@@ -155,8 +153,8 @@ class ObuStreamReader:
             BitstreamError(
                 "torn_picture",
                 "AV1: a temporal unit went on behind its shown frame; it is published again, whole, and from "
-                "now on each waits for the next temporal delimiter: write a frame into one OBU_FRAME "
-                "(libaom: num-tile-groups=1), and a delimiter before each (av1parse)",
+                "now on each waits for the next temporal delimiter",
+                case="av1",
             )
         )
 

@@ -1,4 +1,4 @@
-"""Which of the SDK's events wake a room: those that are for it."""
+"""Filter of the SDK's events, so that a room is woken only by those that are for it."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from livekit.rtc._ffi_client import FfiClient
 def wake_for_own_events(room: rtc.Room) -> None:
     """Spare ``room``, which has been joined, what happens in other rooms and what others have asked for.
 
-    The SDK wakes every room of the process for every event, and has each throw away what is not its own.
-    Where N rooms each hear of N participants, and ask for statistics, that is a multiple of N² times.
+    The SDK wakes every room of the process for every event, and each drops what is not its own. Where N rooms
+    each hear of N participants, and ask for statistics, that is a multiple of N² times.
     """
     assert room._ffi_handle is not None, "it has been joined"
     handle = room._ffi_handle.handle
@@ -21,9 +21,9 @@ def wake_for_own_events(room: rtc.Room) -> None:
             case "room_event":
                 return bool(event.room_event.room_handle == handle)
             case "connect" | "disconnect" | "get_stats" | "video_stream_event" | "audio_stream_event":
-                return False  # for whoever has asked, by a subscription of its own
+                return False  # those who have asked have a subscription each
             case _:
-                return True  # whoever has asked waits for it by way of the room
+                return True  # those who have asked wait for it by way of the room
 
     with events._lock:
         events._subscribers[:] = [

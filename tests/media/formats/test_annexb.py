@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingestd.diagnose.explain import explain
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, AccessUnit, Codec
 from ingestd.media.codecs.parameter_sets import ParameterSets
@@ -327,8 +328,9 @@ def test_what_is_left_out_of_a_picture_counts_for_its_size() -> None:
 
 
 def test_a_picture_of_many_tiny_nal_units_is_refused() -> None:
-    with pytest.raises(BitstreamError, match="NAL units; make fewer slices"):
+    with pytest.raises(BitstreamError, match="more than 16384 NAL units") as caught:
         h264_reader().feed(annexb(SPS, PPS, IDR, *[FILLER] * 20_000))
+    assert "make fewer slices per picture; x264: slices=4" in explain(caught.value)
 
 
 # --- anything at all ---

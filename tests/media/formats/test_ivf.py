@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingestd.diagnose.explain import explain
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, AccessUnit, Codec, Format
 from ingestd.media.formats.ivf import MAX_UNRECOGNISED_BYTES, IvfReader, looks_like_headerless_ivf
@@ -260,20 +261,20 @@ def test_a_file_header_of_a_length_that_none_has_is_damage() -> None:
 def test_h264_and_h265_in_ivf_are_refused_with_the_cure(fourcc: bytes, muxer: str) -> None:
     raised = error(file_header(fourcc))
     assert raised.reason == "wrong_format"
-    assert f"{muxer} instead of -f ivf" in str(raised)
+    assert f"{muxer} instead of -f ivf" in explain(raised)
 
 
 def test_an_unknown_fourcc_is_refused_with_what_is_known() -> None:
     raised = error(file_header(b"\x00XY\xff"))
     assert raised.reason == "unknown_codec"
-    assert "libvpx" in str(raised)
+    assert "libvpx" in explain(raised)
 
 
 def test_another_codec_than_configured_is_refused() -> None:
     assert len(read(file_header() + TWO_FRAMES, Codec.VP8)) == 2
     raised = error(file_header() + TWO_FRAMES, Codec.AV1)
     assert raised.reason == "codec_mismatch"
-    assert "codec: vp8" in str(raised)
+    assert "set codec: vp8" in explain(raised)
 
 
 # --- no file header ----------------------------------------------------------------------------------------
@@ -353,7 +354,7 @@ def test_nothing_else_looks_like_headerless_ivf(data: bytes) -> None:
 def test_what_is_no_ivf_at_all_is_refused_at_once() -> None:
     raised = error(b"GET / HTTP/1.1\r\n\r\n")
     assert raised.reason == "not_ivf"
-    assert "-f ivf" in str(raised)
+    assert "-f ivf" in explain(raised)
 
 
 def test_what_is_never_recognised_is_not_gathered_for_ever() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingestd.diagnose.explain import explain
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, AccessUnit, Codec, Format
 from ingestd.media.codecs.parameter_sets import ParameterSets
@@ -163,7 +164,7 @@ def test_a_length_that_cannot_be_ends_the_stream_behind_the_pictures_before_it(l
         reader, units = h264_reader(), list[AccessUnit]()
         with pytest.raises(BitstreamError, match=f"of {length} bytes is announced") as caught:
             feed_into(units, reader, chunks)
-        assert "video/x-h264,stream-format=byte-stream" in str(caught.value)
+        assert "video/x-h264,stream-format=byte-stream" in explain(caught.value)
         assert caught.value.reason == "lost_lengths"
         assert [nals(unit) for unit in units] == [[SPS, PPS, IDR], [P1], [P2]]
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingestd.diagnose.explain import explain
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, AccessUnit, Codec, Format
 from ingestd.media.formats.obu_stream import MAX_OBUS_EXAMINED, ObuStreamReader, looks_like_obu_stream
@@ -180,7 +181,7 @@ def feed_into(units: list[AccessUnit], chunks: Iterable[bytes]) -> None:
 @pytest.mark.parametrize(
     ("damage", "reason", "words"),
     [
-        (b"\x30" + AV1_DELTA[2:] + bytes(20), "obu_without_size", "obu-stream"),
+        (b"\x30" + AV1_DELTA[2:] + bytes(20), "obu_without_size", "type 6 has no obu_size"),
         (b"\xb2" + bytes(20), "malformed_av1", "obu_forbidden_bit"),
         (b"\x32" + b"\xff" * 20, "malformed_av1", "leb128"),
         (b"\x32\xff\xff\xff\x7f" + bytes(20), "too_large", "16 MiB"),
@@ -208,9 +209,10 @@ def test_a_picture_in_tile_groups_comes_out_before_what_is_no_obu() -> None:
 
 def test_a_temporal_unit_that_never_ends_is_refused() -> None:
     padding = b"\x7a\xff\xff\x03" + bytes(65535)
-    with pytest.raises(BitstreamError, match="a temporal delimiter was expected") as caught:
+    with pytest.raises(BitstreamError, match="16 MiB") as caught:
         feed_into([], [KEY, *[padding] * (MAX_ACCESS_UNIT_BYTES // len(padding) + 1)])
     assert caught.value.reason == "too_large"
+    assert "expected a temporal delimiter before that" in explain(caught.value)
 
 
 def test_a_malformed_sequence_header_is_a_fault_and_the_unit_comes_out_as_it_is() -> None:

@@ -1,6 +1,9 @@
 """What the SDK's native part says of itself: it names the server that it turns to."""
 
 import logging
+import os
+import subprocess
+import sys
 
 import pytest
 from livekit import rtc
@@ -27,3 +30,15 @@ async def test_its_lines_come_only_while_they_are_wanted(caplog: pytest.LogCaptu
     # They come in order.
     await eventually(lambda: f"{nobody}/wanted" in caplog.text, "what is wanted")
     assert f"{nobody}/unwanted" not in caplog.text
+
+
+def test_the_environment_is_changed_by_the_call_and_not_by_the_import() -> None:
+    code = (
+        "import os; from ingestd.publish.sdk import native_log; print(os.environ.get('RUST_LOG'));"
+        "native_log.forward(False); print(os.environ.get('RUST_LOG'), flush=True); os._exit(0)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "RUST_LOG"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["None", "off"]

@@ -1,6 +1,6 @@
 import pytest
 
-from ingestd.probe.size_series import MAX_COLUMNS, Column, SizeSeries
+from ingestd.probe.running_statistics import MAX_COLUMNS, Column, MinMaxMean, SizeSeries
 
 
 def curve_of(count: int, gop: int) -> SizeSeries:
@@ -26,3 +26,14 @@ def test_any_number_of_pictures_fits(count: int) -> None:
         Column(1000 + max(numbers), any(number % 250 == 0 for number in numbers))
         for numbers in (range(first, min(first + size, count)) for first in range(0, count, size))
     )
+
+
+def test_nothing_yet() -> None:
+    assert (MinMaxMean().least, MinMaxMean().most, MinMaxMean().mean) == (0, 0, 0.0)
+
+
+def test_the_least_the_most_and_the_mean() -> None:
+    spread = MinMaxMean()
+    for number in (30, 10, 50):
+        spread.add(number)
+    assert (spread.least, spread.most, spread.mean, spread.count) == (10, 50, 30.0, 3)

@@ -1,4 +1,4 @@
-"""Picture sizes over time, in a memory that does not grow with the stream."""
+"""Running statistics of a stream in constant memory: minimum, maximum, mean, and picture sizes over time."""
 
 from dataclasses import dataclass
 
@@ -6,16 +6,38 @@ from dataclasses import dataclass
 MAX_COLUMNS = 64
 
 
+@dataclass(slots=True)
+class MinMaxMean:
+    """Minimum, maximum and mean of the numbers so far; 0 before the first."""
+
+    least: int = 0
+    most: int = 0
+    total: int = 0
+    count: int = 0
+
+    def add(self, number: int) -> None:
+        """Take the next one."""
+        self.least = min(self.least, number) if self.count else number
+        self.most = max(self.most, number)
+        self.total += number
+        self.count += 1
+
+    @property
+    def mean(self) -> float:
+        """Their mean."""
+        return self.total / self.count if self.count else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """Pictures that follow one another."""
+    """A run of pictures in the plot."""
 
-    largest: int  # bytes
-    keyframe: bool  # there is one among them
+    largest: int  # bytes, of the largest picture
+    keyframe: bool  # one of them is a keyframe
 
 
 class SizeSeries:
-    """The pictures so far, in columns of equally many; as they fill up, each two become one."""
+    """Sizes of the pictures so far, in at most `MAX_COLUMNS` columns: full, each two become one."""
 
     def __init__(self) -> None:
         self.pictures_per_column = 1

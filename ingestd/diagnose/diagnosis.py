@@ -1,0 +1,50 @@
+"""Diagnosis: what a reason means, what is expected in its place, and what to change, for each tool."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# What may stand before a cure. "any" is not said: the cure is for every tool, or outside of the encoder.
+TOOLS = (
+    "any",
+    "ffmpeg",
+    "x264",
+    "x265",
+    "libaom",
+    "GStreamer",
+    "x264enc",
+    "x265enc",
+    "vp8enc, vp9enc",
+    "nvh264enc",
+    "nvh264enc, nvh265enc",
+    "vah264enc",
+    "vah264enc, vah265enc",
+    "vaapih264enc",
+    "vaapih264enc, vaapih265enc",
+    "PyAV",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What is known of one reason beyond what was seen."""
+
+    means: str  # a sentence without capital and full stop, for the documentation
+    expected: str = ""  # goes on from "expected "
+    cures: Mapping[str, str] = field(default_factory=dict)  # by tool (`TOOLS`); "{case}": that of the fault
+
+    def advice(self, case: str = "") -> list[str]:
+        """Return what is expected and what to change, one sentence for each tool."""
+        said = [f"expected {self.expected}"] if self.expected else []
+        for tool, cure in self.cures.items():
+            text = cure.replace("{case}", case)
+            said.append(text if tool == "any" else f"{tool}: {text}")
+        return said
+
+
+# By reason, or by "reason.case" where what helps differs from case to case.
+Diagnoses = Mapping[str, Diagnosis]
+
+
+def find(table: Diagnoses, reason: str, case: str = "") -> Diagnosis | None:
+    """Return the entry of the case, else that of the reason."""
+    return table.get(f"{reason}.{case}") or table.get(reason)

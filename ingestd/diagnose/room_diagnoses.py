@@ -1,0 +1,127 @@
+"""The table of all that keeps a participant out of a room, or a track from its viewers: reason → `Diagnosis`.
+
+A new reason of a RoomError is one entry here; a test compares this table with the source.
+"""
+
+from collections.abc import Mapping
+
+from ingestd.diagnose.diagnosis import Diagnoses, Diagnosis
+
+_ONE_CLOCK = {"any": "set both by the same time server (NTP)"}
+_JOINED_AGAIN = "; the room is joined again at once"
+
+_NOT_JOINED: Diagnoses = {
+    "unauthorized": Diagnosis(
+        means="the server refuses the token", cures={"any": "check livekit.api_key and api_secret"}
+    ),
+    "clock.ahead": Diagnosis(means="this machine's clock is ahead of the server's", cures=_ONE_CLOCK),
+    "clock.behind": Diagnosis(means="this machine's clock is behind the server's", cures=_ONE_CLOCK),
+    "server_failed": Diagnosis(
+        means="the server fails, as it also does where a room is full (max_participants)",
+        cures={"any": "its log says why"},
+    ),
+    "forbidden": Diagnosis(means="the server forbids it", cures={"any": "check what the API key may do"}),
+    "not_found": Diagnosis(
+        means="no LiveKit server answers at this URL (livekit.url)", cures={"any": "check it"}
+    ),
+    "no_such_room": Diagnosis(
+        means="the room does not exist, and the server makes none by itself",
+        cures={"any": "create it, or set room.auto_create"},
+    ),
+    "unreachable.refused": Diagnosis(
+        means="nothing listens there", cures={"any": "check the URL (livekit.url) and that the server runs"}
+    ),
+    "unreachable.no_route": Diagnosis(
+        means="there is no way to this address", cures={"any": "check the URL (livekit.url) and the network"}
+    ),
+    "unresolved": Diagnosis(
+        means="the host name in the URL (livekit.url) is not known here",
+        cures={"any": "check it and the name server"},
+    ),
+    "no_media": Diagnosis(
+        means="the server answers, but WebRTC finds no way to it",
+        cures={
+            "any": "let its media ports (rtc.udp_port, rtc.tcp_port) through the firewall, and check that "
+            "the address it gives (rtc.node_ip) can be reached from here"
+        },
+    ),
+    "timeout": Diagnosis(
+        means="the server does not answer", cures={"any": "check the URL (livekit.url) and the firewall"}
+    ),
+    "tls": Diagnosis(
+        means="TLS failed", cures={"any": "ws:// and wss:// in the URL (livekit.url) may be mixed up"}
+    ),
+    "tls.certificate": Diagnosis(means="the server's certificate is not trusted here"),
+    "tls.plain": Diagnosis(
+        means="this port speaks no TLS",
+        cures={"any": "write ws:// for wss:// in the URL (livekit.url), or the port that does"},
+    ),
+    "broken_off": Diagnosis(
+        means="the server broke the connection off",
+        cures={"any": "if it speaks TLS, write wss:// in the URL (livekit.url)"},
+    ),
+    "failed": Diagnosis(means="anything else that kept us out; the text is the SDK's"),
+}
+
+_LOST: Diagnoses = {
+    "server_shutdown": Diagnosis(means=f"the server shut down{_JOINED_AGAIN}"),
+    "room_deleted": Diagnosis(
+        means=f"an administrator deleted the room{_JOINED_AGAIN}, which makes it again"
+    ),
+    "participant_removed": Diagnosis(
+        means="an administrator removed the participant; it comes back after 8 to 15 s, and twice as late "
+        "each time, up to 10 minutes"
+    ),
+    "duplicate_identity": Diagnosis(
+        means="another participant has joined with the same `identity`; the older one waits until the newer "
+        "has left, so that they do not throw each other out for ever",
+        cures={"any": "give one of them another identity"},
+    ),
+    "publish_forbidden": Diagnosis(
+        means="an administrator has taken away the right to publish (`can_publish`), and the server our "
+        "tracks out; ingestd waits in the room until the right is given back, or the connection is "
+        "interrupted: then it joins again"
+    ),
+    "renewed": Diagnosis(
+        means="16 tracks were taken out of the room on one connection, by changes of codec or configuration "
+        "(64 where other tracks share it), and the SDK keeps two threads of each; the room is joined again "
+        "at once, which frees them"
+    ),
+    "unanswered": Diagnosis(
+        means="a track could not be published, and the server answers nothing else on this connection "
+        "either: one "
+        'that is overloaded drops its half of a session ("channel is full" in its log) and keeps the '
+        "connection "
+        f"open{_JOINED_AGAIN}",
+        cures={"any": "give the server more of the machine"},
+    ),
+    "lost": Diagnosis(means="anything else that ended the session; the text says what"),
+}
+
+_TRACK: Diagnoses = {
+    "codec_refused": Diagnosis(
+        means="the server or this machine's SDK does not offer the codec",
+        cures={"any": "allow it in the server's `room.enabled_codecs`, or send another"},
+    ),
+    "not_negotiated": Diagnosis(means="no codec was negotiated in time: the server does not answer"),
+    "not_published": Diagnosis(means="the SDK has not published the track"),
+    "silent": Diagnosis(means="WebRTC takes pictures and encodes none; the track is published again"),
+    "no_statistics": Diagnosis(means="WebRTC does not answer for the track; it is published again"),
+    "muted": Diagnosis(
+        means="an administrator has muted the track: nothing is published",
+        cures={
+            "any": "unmute it in the room, which the server allows with `room.enable_remote_unmute`, or "
+            "restart ingestd"
+        },
+    ),
+}
+
+ROOM_SECTIONS: Mapping[str, Diagnoses] = {
+    "The room is not joined": _NOT_JOINED,
+    "The room is lost": _LOST,
+    "The track in the room": _TRACK,
+}
+
+ROOM_DIAGNOSES: Diagnoses = {
+    reason: diagnosis for section in ROOM_SECTIONS.values() for reason, diagnosis in section.items()
+}

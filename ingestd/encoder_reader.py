@@ -1,0 +1,146 @@
+"""Reads what one encoder sends: bytes to pictures, timers for what silence means, faults that end it."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ingestd.diagnose.explain import explain
+from ingestd.errors import StreamError
+from ingestd.media.access_unit import AccessUnit
+from ingestd.media.demuxer import Demuxer
+from ingestd.pipeline import TrackPipeline
+from ingestd.source.connection import EncoderConnection
+from ingestd.timer import Timer
+
+# No encoder makes this many in 64 KiB; noise does.
+MAX_FAULTS_PER_READ = 100
+# Until bytes that are in the socket have been read.
+READ_DELAY_S = 0.001
+
+
+class EncoderReader:
+    """The encoder at the other end of ``connection``, from `feed` to `end`; its pictures go to ``pipeline``.
+
+    ``detection_timeout_s``: how long bytes may come that show no format. ``log`` names the stream.
+    """
+
+    def __init__(
+        self,
+        connection: EncoderConnection,
+        demuxer: Demuxer,
+        pipeline: TrackPipeline,
+        detection_timeout_s: float,
+        log: Any,
+    ) -> None:
+        self._connection = connection
+        self._demuxer = demuxer
+        self._pipeline = pipeline
+        self._detection_timeout_s = detection_timeout_s
+        self._log = log
+        self._picture_end = Timer(self._end_picture)
+        self._detection_end = Timer(self._end_detection)
+        self._over = False
+        self.understood = False  # a picture with its headers has come
+        self.fault: str | None = None  # for which we ended the connection
+
+    def feed(self, data: memoryview) -> None:
+        """Read ``data``: the pictures that it completes are submitted before this returns."""
+        arrived, segment_bytes = self._connection.arrived, self._connection.segment_bytes
+        self._read(self._demuxer.feed, data, arrived, segment_bytes)
+        self._await_picture_end()
+        self._await_detection()
+
+    def end(self, *, silent: bool) -> None:
+        """Read what is left when the connection has ended, ``silent`` by idle_timeout."""
+        if silent:
+            self._read(self._demuxer.decide, time.monotonic())
+        # Where we ended it, what is missing is no fault of the encoder's.
+        if not self._connection.cut and (self._demuxer.format is not None or not silent):
+            self._read(self._demuxer.eof)
+        self._stop()
+
+    # The end of a picture: the demuxer says when silence may be taken for it.
+
+    def _await_picture_end(self) -> None:
+        quiet_at = self._demuxer.quiet_at
+        if quiet_at is None or self._over:
+            self._picture_end.clear()
+        else:
+            # If that is now, what else has arrived is read first.
+            self._picture_end.set(quiet_at - time.monotonic())
+
+    def _end_picture(self) -> None:
+        if (quiet_at := self._demuxer.quiet_at) is None:
+            return
+        unread = self._connection.unread()
+        if unread and self._connection.throttled:
+            return  # it goes on with what is read next
+        if unread or quiet_at > time.monotonic():
+            # A busy loop comes late to the socket too: what is in it belongs to this picture.
+            self._picture_end.set(READ_DELAY_S)
+        else:
+            self._read(self._demuxer.flush)
+
+    # The end of detection: by then the bytes must have shown what they are.
+
+    def _await_detection(self) -> None:
+        if self._demuxer.undecided_since is None or self._over:
+            self._detection_end.clear()
+        elif not self._detection_end.running:
+            self._detection_end.set(self._detection_timeout_s)
+
+    def _end_detection(self) -> None:
+        if self._connection.unread():
+            self._detection_end.set(READ_DELAY_S)  # a busy loop comes late to the socket too
+        else:
+            self._read(self._demuxer.decide, time.monotonic())
+            self._await_picture_end()
+
+    # From bytes to pictures.
+
+    def _read(self, read: Callable[..., list[AccessUnit]], *arguments: object) -> None:
+        """Receive what ``read`` returns; a stream that cannot be understood ends its connection alone."""
+        if self._over:
+            return
+        try:
+            self._take(read, *arguments)
+        except StreamError as error:
+            self._pipeline.fault(error, peer=self._connection.peer)
+            # In full: the line before is left out where there are many of its kind.
+            self._hang_up(f"{error.reason}: {explain(error)}")
+        except Exception:
+            # A defect of ours must cost one connection of one stream, not the daemon.
+            self._pipeline.errors["internal"] += 1
+            self._log.exception("internal error; closing the connection", peer=self._connection.peer)
+            self._hang_up("internal error")
+
+    def _take(self, read: Callable[..., list[AccessUnit]], *arguments: object) -> None:
+        now, now_us = time.monotonic(), time.time_ns() // 1000
+        access_units = read(*arguments)
+        try:
+            for access_unit in access_units:
+                waited_s = now - (access_unit.arrived or now)
+                self._pipeline.receive(access_unit, now, now_us - round(waited_s * 1e6))
+                self.understood = self.understood or access_unit.info is not None
+            faults, self._demuxer.faults = self._demuxer.faults, []
+            for fault in faults[:MAX_FAULTS_PER_READ]:
+                self._pipeline.fault(fault, peer=self._connection.peer)
+            if len(faults) > MAX_FAULTS_PER_READ:
+                last = explain(faults[-1])
+                raise StreamError(
+                    "too_many_faults",
+                    f"{len(faults)} faults in one read, the last: {last}; this is no stream any more",
+                )
+        finally:
+            if access_units:  # also what came before a fault
+                self._pipeline.pump()
+
+    def _hang_up(self, reason: str) -> None:
+        self.fault = reason
+        self._stop()
+        self._connection.close(reason)
+
+    def _stop(self) -> None:
+        self._over = True
+        self._picture_end.clear()
+        self._detection_end.clear()

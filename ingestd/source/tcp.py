@@ -1,0 +1,57 @@
+"""What Linux knows of a socket beyond asyncio: unread bytes, the peer's end, the size of TCP segments."""
+
+import asyncio
+import fcntl
+import select
+import socket
+import struct
+import termios
+
+# struct tcp_info (linux/tcp.h): tcpi_rcv_mss and tcpi_advmss.
+TCP_INFO = struct.Struct("=20xI60xI")
+# Networks carry at most 9000 bytes or so at once. A greater MSS is that of the machine itself, which sends
+# whole writes as one segment: their ends say nothing of segments.
+MAX_SEGMENT_BYTES = 9000
+
+
+def peer_of(transport: asyncio.BaseTransport) -> tuple[str, str]:
+    """Return the other end's host, and its address as users write it.
+
+    The address is "unix" for a local socket, which has none; both are "" for a peer that was gone before it
+    could be asked for.
+    """
+    address = transport.get_extra_info("peername")
+    if address is None:
+        return "", ""
+    if not isinstance(address, tuple):
+        return "", "unix"
+    host, port = address[:2]
+    return host, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def has_unread_bytes(transport: asyncio.BaseTransport) -> bool:
+    """Whether bytes have arrived that were not read from the socket yet (FIONREAD)."""
+    pending = fcntl.ioctl(_socket(transport).fileno(), termios.FIONREAD, b"\0\0\0\0")
+    return any(pending)
+
+
+def peer_has_finished(transport: asyncio.BaseTransport) -> bool:
+    """Whether the peer has closed the connection or its sending half (POLLRDHUP)."""
+    end = select.poll()
+    end.register(_socket(transport), select.POLLRDHUP)
+    return bool(end.poll(0))
+
+
+def segment_bytes(transport: asyncio.BaseTransport) -> int:
+    """Return how many bytes a full segment has that arrives (TCP_INFO); 0 where that is unknown."""
+    line = _socket(transport)
+    # TLS holds back what has come of a record, and a unix socket has no segments.
+    if line.family == socket.AF_UNIX or transport.get_extra_info("sslcontext") is not None:
+        return 0
+    received, announced = TCP_INFO.unpack(line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO.size))
+    return received if announced <= MAX_SEGMENT_BYTES else 0
+
+
+def _socket(transport: asyncio.BaseTransport) -> socket.socket:
+    connected: socket.socket = transport.get_extra_info("socket")
+    return connected

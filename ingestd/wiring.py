@@ -1,0 +1,94 @@
+"""Builds the parts of a stream and wires them: the only place that knows which class plays which part."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal
+
+import structlog
+
+from ingestd.config import StreamConfig
+from ingestd.control.backchannel import BackChannel, Inline, Sink
+from ingestd.control.webhook import Webhook
+from ingestd.delivery.delivery import Delivery
+from ingestd.diagnose.reporter import StreamReporter
+from ingestd.pipeline import Room, Track, TrackPipeline
+from ingestd.publish.track import TrackOptions
+from ingestd.publish.track_keeper import TrackKeeper, TrackListener
+from ingestd.source.admission import Admission
+from ingestd.source.dialer import Dialer
+from ingestd.source.listener import Listener
+from ingestd.stream import DETECTION_TIMEOUT_S, Stream
+from ingestd.tasks import Tasks
+
+MakeTrack = Callable[[TrackOptions, TrackListener, Tasks], Track]
+MakeReporter = Callable[[Any], StreamReporter]
+
+logger = structlog.get_logger("ingestd.stream")
+
+
+def build_stream(
+    config: StreamConfig,
+    room: Room,
+    tasks: Tasks,
+    *,
+    make_track: MakeTrack = TrackKeeper,
+    make_reporter: MakeReporter = StreamReporter,
+    detection_timeout_s: float = DETECTION_TIMEOUT_S,
+) -> Stream:
+    """Return the stream that ``config`` describes, not started; its track will be in ``room``."""
+    address = config.source.address
+    admission = Admission(config.source, config.name)
+    source = (
+        Listener(address, admission, config.name)
+        if config.source.listen is not None
+        else Dialer(address, admission, config.name, tasks)
+    )
+    webhook = Webhook(config.feedback.webhook, config.name, tasks) if config.feedback.webhook else None
+    sinks: list[Sink] = [Inline(admission.send)] if config.feedback.inline else []
+    sinks += [webhook] if webhook else []
+    pipeline = build_pipeline(
+        TrackOptions(
+            config.name, config.track, config.max_bitrate, config.max_framerate, config.frame_metadata
+        ),
+        Delivery(config.max_backlog, config.replay, config.max_framerate, config.max_bitrate),
+        room,
+        sinks,
+        tasks,
+        logger.bind(stream=config.name),
+        on_defect=partial(admission.hang_up, "internal error"),
+        on_full=admission.throttle,
+        b_frames=config.b_frames,
+        make_track=make_track,
+        make_reporter=make_reporter,
+    )
+    return Stream(config, admission, source, pipeline, room, webhook, detection_timeout_s)
+
+
+def build_pipeline(
+    options: TrackOptions,
+    delivery: Delivery,
+    room: Room,
+    sinks: list[Sink],
+    tasks: Tasks,
+    log: Any,
+    *,
+    on_defect: Callable[[], None],
+    on_full: Callable[[bool], None] = lambda _full: None,
+    b_frames: Literal["warn", "reject"] = "warn",
+    make_track: MakeTrack = TrackKeeper,
+    make_reporter: MakeReporter = StreamReporter,
+) -> TrackPipeline:
+    """Return the way from access units to a track in ``room``, and from WebRTC's feedback to ``sinks``."""
+    return TrackPipeline(
+        options,
+        delivery,
+        room,
+        lambda listener: make_track(options, listener, tasks),
+        BackChannel(sinks, options.max_framerate),
+        make_reporter(log),
+        tasks,
+        log,
+        on_defect=on_defect,
+        on_full=on_full,
+        b_frames=b_frames,
+    )

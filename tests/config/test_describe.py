@@ -1,0 +1,34 @@
+"""A configuration in words."""
+
+from ingestd.config import (
+    describe,
+)
+from tests.config.support import LIVEKIT, Loads, stream
+
+
+def test_the_description_says_what_would_happen(loads: Loads) -> None:
+    text = (
+        LIVEKIT.replace("livekit:", "livekit:\n  url: wss://user:pw@sfu.example/x?access_token=t")
+        + "http: {listen: '[::1]:9464'}\nstreams:\n"
+        + stream("codec: vp9", "feedback: {inline: true, webhook: 'http://u:pw@hook/a?k=pw'}")
+        + stream(
+            "source: {connect: 'tcp://10.0.0.7:1', idle_timeout: 0}",
+            "simulcast: true",
+            "frame_metadata: false",
+            name="roof",
+        )
+    )
+    said = describe(loads(text))
+
+    assert "2 streams to wss://sfu.example/x over 2 room connections" in said
+    assert "on http://[::1]:9464." in said
+    assert "cam: tcp://127.0.0.1:5004 → track cam in room lobby as cam\n" in said
+    assert "the encoder dials ingestd, from loopback and private networks; a second one is refused; " in said
+    assert "vp9, format detected; at most 8Mbps and 60 pictures/s; waits at most 500ms" in said
+    assert "; frame metadata: published\n" in said
+    assert "; frame metadata: none\n" in said
+    assert "requests: on the encoder's connection and to http://hook/a\n" in said
+    assert "ingestd dials the encoder, and redials it; a silent one is kept" in said
+    assert "warning: " in said
+    assert "pw" not in said
+    assert "access_token" not in said

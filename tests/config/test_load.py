@@ -1,0 +1,301 @@
+"""A file and the environment to one configuration: defaults, secrets, all mistakes at once, warnings."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ingestd.config import (
+    PRIVATE_NETWORKS,
+    Address,
+    Config,
+    LiveKitConfig,
+    SourceConfig,
+    StreamConfig,
+    all_keys,
+    describe,
+    load,
+)
+from ingestd.errors import ConfigError
+from tests.config.support import LIVEKIT, ONE_STREAM, SECRET, Complains, Loads, stream
+
+ROOT = Path(__file__).parent.parent.parent
+SECTIONS = ["streams", "livekit", "http", "log", "defaults"]
+WORDS = sorted({key.rpartition(".")[2] for key in all_keys()} | {"source", "feedback", "simulcast", "<<"})
+
+
+def test_the_commented_file_equals_the_defaults() -> None:
+    config = load(ROOT / "config/ingestd.yaml", {})
+
+    assert ["livekit.api_secret" in warning for warning in config.warnings] == [True], "that of a test server"
+    assert config.model_copy(update={"warnings": ()}) == Config(
+        livekit=LiveKitConfig.model_validate({"api_key": "devkey", "api_secret": "secret"}),
+        streams=(
+            StreamConfig(
+                name="front-door",
+                room="lobby",
+                source=SourceConfig(listen=Address("tcp", "127.0.0.1", 5004)),
+            ),
+        ),
+    )
+
+
+def test_a_small_file_is_enough(loads: Loads) -> None:
+    config = loads(LIVEKIT + ONE_STREAM)
+
+    (front_door,) = config.streams
+    assert config.livekit.url == "ws://127.0.0.1:7880"
+    assert config.livekit.api_secret.get_secret_value() == SECRET
+    assert (front_door.identity, front_door.track) == ("front-door", "front-door")
+    assert front_door.source.address == Address("tcp", "127.0.0.1", 5004)
+    assert front_door.source.allow == PRIVATE_NETWORKS
+    assert (front_door.codec, front_door.format) == (None, None)
+    assert config.warnings == ()
+
+
+def test_defaults_go_under_every_stream_and_mappings_are_merged_key_by_key(loads: Loads) -> None:
+    config = loads(
+        LIVEKIT
+        + "defaults: {room: hall, max_bitrate: 1Mbps, source: {idle_timeout: 3s, second_encoder: replace}}\n"
+        + "streams:\n"
+        + "- {name: a, source: {listen: 'tcp://127.0.0.1:1', idle_timeout: 5s}}\n"
+        + "- {name: b, source: {listen: 'tcp://127.0.0.1:2'}, room: attic, max_bitrate: null}\n"
+    )
+
+    a, b = config.streams
+    assert (a.room, a.max_bitrate, a.source.idle_timeout, a.source.second_encoder) == (
+        "hall",
+        10**6,
+        5,
+        "replace",
+    )
+    assert (b.room, b.source.idle_timeout) == ("attic", 3)
+    assert b.max_bitrate == 8_000_000, "null is the built-in default"
+
+
+def test_a_stream_that_dials_overrides_a_default_that_listens(loads: Loads) -> None:
+    config = loads(
+        LIVEKIT
+        + "defaults: {source: {listen: 'tcp://127.0.0.1:1'}}\nstreams:\n"
+        + stream("source: {connect: 'tcp://10.0.0.7:8554'}")
+    )
+
+    assert config.streams[0].source.address == Address("tcp", "10.0.0.7", 8554)
+    assert config.streams[0].source.listen is None
+
+
+def test_a_secret_is_read_from_a_file_beside_the_configuration(loads: Loads, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(SECRET + "\n")
+
+    config = loads("livekit: {api_key: k, api_secret_file: secret}\n" + ONE_STREAM)
+
+    assert config.livekit.api_secret.get_secret_value() == SECRET
+
+
+def test_a_secret_file_that_cannot_be_read(complains: Complains, tmp_path: Path) -> None:
+    text = "livekit:\n  api_key: k\n  api_secret_file: "
+
+    assert complains(text + "none\n" + ONE_STREAM) == [
+        "ingestd.yaml:3: livekit.api_secret_file: 'none' cannot be read: No such file or directory"
+    ]
+    (tmp_path / "empty").write_text("\n")
+    assert complains(text + "empty\n" + ONE_STREAM) == [
+        "ingestd.yaml:3: livekit.api_secret_file: 'empty' is empty, or has spaces around it "
+        "or control characters in it"
+    ]
+
+
+def test_two_secrets_are_one_too_many(complains: Complains) -> None:
+    assert complains(LIVEKIT + "  api_secret_file: x\n" + ONE_STREAM) == [
+        "ingestd.yaml:4: livekit.api_secret_file: api_secret is set as well; allowed: one of them"
+    ]
+
+
+def test_the_secret_is_never_shown(loads: Loads, complains: Complains) -> None:
+    config = loads(LIVEKIT + ONE_STREAM)
+    assert SECRET not in repr(config) + str(config) + describe(config) + config.model_dump_json()
+
+    # `complains` looks for the secret in what is said.
+    complains(f"livekit: {{api_key: k, api_secret: [{SECRET}]}}\n" + ONE_STREAM)
+    complains(f"livekit: {{api_key: k, api_secret: ' {SECRET}'}}\n" + ONE_STREAM)
+    complains(f"livekit: {{api_key: k, api_secrte: {SECRET}}}\n" + ONE_STREAM)
+    complains(f"livekit: {{api_key: k, api_secret: *{SECRET}}}\n" + ONE_STREAM)
+    complains(f"livekit: {{api_key: k, api_secret: !{SECRET} x, y}}: \n" + ONE_STREAM)
+    complains(f"livekit: {{api_key: k, api_secret: x, url: 'ftp://u:{SECRET}@h/?t={SECRET}'}}\n" + ONE_STREAM)
+
+
+def test_all_mistakes_are_listed_each_with_its_line(complains: Complains) -> None:
+    text = """\
+livekit:
+  url: ftp://sfu
+  api_key: 12
+  api_secret: x
+log: {level: loud}
+colour: red
+defaults:
+  max_backlog: 1h
+streams:
+  - name: Front Door
+    rom: lobby
+    listen: tcp://127.0.0.1:5004
+  - name: b
+    room: c
+    source: {codec: h264, listen: "tcp://::1:50"}
+    max_framerate: 0
+    feedback: {inline: perhaps}
+"""
+    assert complains(text) == [
+        "ingestd.yaml:2: livekit.url: 'ftp://sfu' is not usable; "
+        "allowed: ws://HOST or wss://HOST or http://HOST or https://HOST",
+        "ingestd.yaml:3: livekit.api_key: 12 is not text; put it in quotes",
+        "ingestd.yaml:5: log.level: 'loud' is not known; allowed: debug, info, warning or error",
+        "ingestd.yaml:6: colour: is not known; allowed: livekit, http, log, defaults, streams",
+        "ingestd.yaml:8: defaults.max_backlog: '1h' is out of range; allowed: 20ms to 30s",
+        "ingestd.yaml:10: streams[0].name: 'Front Door' is not a stream name; "
+        "allowed: a-z, 0-9, '.', '_' and '-', the first one of a-z, 0-9",
+        "ingestd.yaml:10: streams[0].room: is missing; the room to publish into, e.g. lobby",
+        "ingestd.yaml:10: streams[0].source: is missing; "
+        "write listen: tcp://127.0.0.1:5004 or connect: tcp://HOST:PORT below it",
+        "ingestd.yaml:11: streams[0].rom: is not known; did you mean room?",
+        "ingestd.yaml:12: streams[0].listen: is not known here; it belongs under source",
+        "ingestd.yaml:15: streams[1].source.listen: 'tcp://::1:50' has no host and port; "
+        "put the IPv6 address in brackets, e.g. 127.0.0.1:5004 or [::1]:5004",
+        "ingestd.yaml:15: streams[1].source.codec: is not known here; it belongs to the stream, one level up",
+        "ingestd.yaml:16: streams[1].max_framerate: 0 is out of range; allowed: 1 to 240",
+        "ingestd.yaml:17: streams[1].feedback.inline: 'perhaps' is not known; allowed: true or false",
+    ]
+
+
+def test_streams_that_get_in_each_others_way(complains: Complains) -> None:
+    text = (
+        LIVEKIT
+        + "http: {listen: 127.0.0.1:80}\nstreams:\n"
+        + stream("source: {listen: 'tcp://0.0.0.0:80'}", name="web")
+        + stream(name="a", port=1)
+        + stream("track: a", "identity: a", name="b", port=1)
+        + stream(name="a", room="attic", port=2)
+    )
+    assert complains(text) == [
+        "ingestd.yaml:8: streams[0].source.listen: tcp://0.0.0.0:80 is taken by http.listen; "
+        "allowed: another address",
+        "ingestd.yaml:14: streams[2].track: 'a' in room lobby as a is also published by streams[1] (a); "
+        "allowed: another track, identity or room",
+        "ingestd.yaml:16: streams[2].source.listen: tcp://127.0.0.1:1 is also listened on by streams[1] "
+        "(a); allowed: another address",
+        "ingestd.yaml:17: streams[3].name: 'a' is also the name of streams[1]; allowed: another name",
+    ]
+
+
+def test_a_stream_that_is_there_twice_is_said_once(complains: Complains) -> None:
+    assert complains(LIVEKIT + "streams:\n" + stream() + stream()) == [
+        "ingestd.yaml:8: streams[1]: is the same as streams[0]; allowed: each stream once"
+    ]
+
+
+def test_a_section_that_is_none_is_shown_but_where_it_may_be_a_secret(complains: Complains) -> None:
+    assert complains(LIVEKIT + "log: 5\n" + ONE_STREAM) == [
+        "ingestd.yaml:4: log: 5 is not usable; a mapping is needed, with the keys level, format"
+    ]
+    assert not [line for line in complains(f"livekit: {SECRET}\n" + ONE_STREAM) if SECRET in line]
+
+
+def test_streams_may_share_a_connection_and_any_free_port(loads: Loads) -> None:
+    config = loads(
+        LIVEKIT
+        + "defaults: {identity: robot}\nstreams:\n"
+        + stream(name="left", port=0)
+        + stream(name="right", port=0)
+    )
+    assert {(s.room, s.identity) for s in config.streams} == {("lobby", "robot")}
+
+
+@pytest.mark.parametrize("streams", ["", "streams:\n", "streams: []\n"])
+def test_at_least_one_stream_is_needed(complains: Complains, streams: str) -> None:
+    (line,) = complains(LIVEKIT + streams)
+    assert line.endswith("streams: is missing or empty; at least one stream is needed")
+
+
+@pytest.mark.parametrize(
+    "text", ["livekit: 5\nstreams: 5\n", "livekit: []\nstreams: [5, [], null]\nhttp: x\n1: 2\n? [a]\n: b\n"]
+)
+def test_wrong_shapes_are_said_and_do_not_crash(complains: Complains, text: str) -> None:
+    assert complains(text, INGESTD_STREAMS__0__ROOM="x", INGESTD_LIVEKIT__URL="y")
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.just("tcp://h:1"),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS) | st.text(max_size=5), inner)
+    ),
+    max_leaves=20,
+)
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(
+    root=st.dictionaries(st.sampled_from(SECTIONS), values, min_size=1),
+    stream=values,
+    text=st.text(max_size=9),
+)
+@example(root={"streams": [None]}, stream={}, text="")
+def test_whatever_is_written_is_loaded_or_complained_of(
+    tmp_path_factory: pytest.TempPathFactory, root: dict[str, object], stream: object, text: str
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.yaml"
+    file.write_text(yaml.safe_dump({"streams": [stream], **root}), encoding="utf-8")
+    environ = {
+        f"INGESTD_{section}__0__{key}".upper(): text for section, key in zip(SECTIONS, WORDS, strict=False)
+    }
+    for environment in ({}, environ):
+        with contextlib.suppress(ConfigError):
+            load(file, environment)
+
+
+def test_a_missing_file_and_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.yaml: cannot be read: No such file or directory"):
+        load(tmp_path / "none.yaml", {})
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+        load(tmp_path, {})
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(loads: Loads) -> None:
+    assert loads(b"\xef\xbb\xbf" + (LIVEKIT + ONE_STREAM).encode()).streams
+
+
+def test_what_is_pinned_off_is_taken_when_false_and_warned_of_when_true(loads: Loads, tmp_path: Path) -> None:
+    config = loads(
+        LIVEKIT + "  dynacast: false\n  auto_subscribe: true\nstreams:\n" + stream("simulcast: true"),
+    )
+    assert [warning.replace(f"{tmp_path}/", "") for warning in config.warnings] == [
+        "ingestd.yaml:5: livekit.auto_subscribe: true is ignored: ingestd only publishes",
+        "ingestd.yaml:9: streams[0].simulcast: true is ignored: a pre-encoded stream has one layer, "
+        "and making others would mean decoding it",
+    ]
+
+
+def test_a_short_secret_is_warned_of_where_it_was_set(loads: Loads, tmp_path: Path) -> None:
+    short = "x" * 31
+    (of_the_file,) = loads(LIVEKIT.replace(SECRET, short) + ONE_STREAM).warnings
+    (of_the_environment,) = loads(LIVEKIT + ONE_STREAM, LIVEKIT_API_SECRET=short).warnings
+
+    assert of_the_file.startswith(f"{tmp_path}/ingestd.yaml:3: livekit.api_secret: is shorter than 32 bytes")
+    assert of_the_environment.startswith("environment: LIVEKIT_API_SECRET: is shorter than 32 bytes")
+    assert short not in of_the_file + of_the_environment
+    assert loads(LIVEKIT.replace(SECRET, short + "x") + ONE_STREAM).warnings == ()
+
+
+def test_an_open_door_and_keys_without_use_are_warned_of(loads: Loads) -> None:
+    text = LIVEKIT + "streams:\n"
+    open_door = loads(text + stream("source: {listen: 'tcp://0.0.0.0:5', allow: [0.0.0.0/0]}"))
+    unused = loads(
+        text + stream("source: {connect: 'tcp://h:5', allow: [10.0.0.0/8], second_encoder: replace}")
+    )
+
+    assert "anyone who can reach this port may publish" in open_door.warnings[0]
+    assert [warning.rpartition("source.")[2] for warning in unused.warnings] == [
+        "allow: is ignored: only a TCP listener checks addresses",
+        "second_encoder: is ignored: a dialled source has one encoder",
+    ]

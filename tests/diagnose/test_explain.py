@@ -1,0 +1,41 @@
+from ingestd.diagnose.explain import advice, explain, explain_room, explained
+from ingestd.errors import BitstreamError
+
+
+def test_the_text_is_what_was_seen_what_was_expected_and_what_to_change() -> None:
+    error = BitstreamError("mp4", "this is MP4")
+    assert explain(error) == (
+        "this is MP4; expected the stream without a container; ffmpeg: -f h264 in place of -f mp4; "
+        "GStreamer: leave mp4mux out"
+    )
+    assert advice(error)[0] == "expected the stream without a container"
+
+
+def test_the_case_chooses_the_advice_and_stands_in_it() -> None:
+    assert "-f hevc" in explain(BitstreamError("wrong_format", "seen", case="h265"))
+    assert "-f h264" in explain(BitstreamError("wrong_format", "seen", case="h264"))
+    assert explain(BitstreamError("codec_mismatch", "seen", case="vp9")).startswith(
+        "seen; set codec: vp9 (or"
+    )
+
+
+def test_what_has_no_entry_is_what_was_seen() -> None:
+    assert explain(BitstreamError("unheard_of", "seen")) == "seen"
+    assert explain_room("unheard_of", "seen") == "seen"
+
+
+def test_an_explained_error_has_the_whole_text_once_and_what_was_seen() -> None:
+    error = BitstreamError("empty", "an access unit of no bytes", case="submitted")
+    assert explained(explained(error)) is error
+    assert str(error) == (
+        "an access unit of no bytes; submit what the encoder returns, and nothing where it returns nothing"
+    )
+    assert error.seen == "an access unit of no bytes"
+
+
+def test_a_room_is_explained_by_what_was_seen_or_else_by_what_the_reason_means() -> None:
+    assert explain_room("unauthorized") == (
+        "the server refuses the token: check livekit.api_key and api_secret"
+    )
+    assert explain_room("clock", case="behind").startswith("this machine's clock is behind")
+    assert explain_room("duplicate_identity", "seen") == "seen: give one of them another identity"

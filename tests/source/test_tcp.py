@@ -1,0 +1,74 @@
+"""What the system knows of a socket, asked of real ones."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from ingestd.source import tcp
+from tests.support.wait import eventually
+
+
+class Quiet(asyncio.Protocol):
+    """Reads nothing."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast(asyncio.Transport, transport).pause_reading()
+
+
+@asynccontextmanager
+async def line(family: int, path: Path) -> AsyncIterator[tuple[asyncio.BaseTransport, socket.socket]]:
+    """A transport of ours that is not read, and the socket at its other end."""
+    loop = asyncio.get_running_loop()
+    with socket.socket(family) as listening:
+        listening.bind(str(path) if family == socket.AF_UNIX else ("127.0.0.1", 0))
+        listening.listen()
+        with socket.socket(family) as theirs:
+            theirs.connect(listening.getsockname())
+            ours, _ = listening.accept()
+            ours.setblocking(False)
+            transport, _ = await loop.connect_accepted_socket(Quiet, ours)
+            yield transport, theirs
+            transport.abort()
+
+
+FAMILIES = pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX], ids=["tcp", "unix"])
+
+
+@FAMILIES
+async def test_the_peer_has_a_name(family: int, tmp_path: Path) -> None:
+    async with line(family, tmp_path / "socket") as (transport, theirs):
+        expected = ("", "unix")
+        if family == socket.AF_INET:
+            host, port = theirs.getsockname()
+            expected = host, f"{host}:{port}"
+        assert tcp.peer_of(transport) == expected
+
+
+@FAMILIES
+async def test_bytes_that_were_not_read_are_seen(family: int, tmp_path: Path) -> None:
+    async with line(family, tmp_path / "socket") as (transport, theirs):
+        assert not tcp.has_unread_bytes(transport)
+        theirs.send(b"x")
+        await eventually(lambda: tcp.has_unread_bytes(transport))
+
+
+@FAMILIES
+async def test_the_end_of_the_peer_is_seen_behind_what_it_has_sent(family: int, tmp_path: Path) -> None:
+    async with line(family, tmp_path / "socket") as (transport, theirs):
+        theirs.send(b"x")
+        assert not tcp.peer_has_finished(transport)
+        theirs.shutdown(socket.SHUT_WR)
+        await eventually(lambda: tcp.peer_has_finished(transport))
+        assert tcp.has_unread_bytes(transport)
+
+
+@FAMILIES
+async def test_a_line_within_the_machine_has_no_segments(family: int, tmp_path: Path) -> None:
+    async with line(family, tmp_path / "socket") as (transport, theirs):
+        theirs.send(bytes(100_000))
+        assert tcp.segment_bytes(transport) == 0

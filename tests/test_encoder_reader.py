@@ -1,0 +1,215 @@
+"""What one encoder sends is read: when a picture ends, and whose fault the end of a connection is."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+from typing import cast
+
+import pytest
+import structlog
+
+from ingestd.config import Address, SourceConfig, StreamConfig
+from ingestd.delivery.delivery import Delivery
+from ingestd.encoder_reader import EncoderReader
+from ingestd.media.demuxer import Demuxer
+from ingestd.publish.track import TrackOptions
+from ingestd.source.connection import EncoderConnection
+from ingestd.tasks import Tasks
+from ingestd.wiring import build_pipeline, build_stream
+from tests.support.encoded import encode
+from tests.support.ports import free_port
+from tests.support.track import Room, Track
+from tests.support.wait import eventually
+
+# A sequence parameter set, and nothing of what should follow.
+HEADERS = bytes.fromhex("00000001 6742c00b da0509")
+
+
+class Line:
+    """A stream that no room carries, and its encoders."""
+
+    def __init__(self) -> None:
+        self.failures: list[str] = []
+        tasks = Tasks(lambda name, error: self.failures.append(f"{name}: {error!r}"))
+        source = SourceConfig(listen=Address("tcp", "127.0.0.1", free_port()), second_encoder="replace")
+        self.config = StreamConfig(name="cam", room="lobby", source=source)
+        self.stream = build_stream(self.config, Room(), tasks, make_track=Track)
+
+    @property
+    def errors(self) -> dict[str, int]:
+        return dict(self.stream.figures().stream_errors)
+
+    async def dial(self, data: bytes) -> socket.socket:
+        """Connect, send ``data``, and return when the stream has read it."""
+        read = self.stream.figures().bytes_received + len(data)
+        encoder = socket.create_connection((self.config.source.address.host, self.config.source.address.port))
+        encoder.sendall(data)
+        peer = "{}:{}".format(*encoder.getsockname())
+        await eventually(lambda: self.stream.figures().encoder == peer)
+        await eventually(lambda: self.stream.figures().bytes_received == read)
+        return encoder
+
+
+@pytest.fixture
+async def line() -> AsyncIterator[Line]:
+    line = Line()
+    await line.stream.start()
+    yield line
+    await line.stream.stop("the test is over")
+    assert line.failures == []
+
+
+@pytest.mark.parametrize(("sent", "fault"), [(b"", "empty"), (HEADERS, "cut_header")])
+async def test_an_encoder_that_leaves_too_early_is_at_fault(line: Line, sent: bytes, fault: str) -> None:
+    encoder = await line.dial(sent)
+    encoder.close()
+    await eventually(lambda: line.errors)
+    assert line.errors == {fault: 1}
+
+
+@pytest.mark.parametrize("sent", [b"", HEADERS])
+async def test_an_encoder_that_is_replaced_is_not_at_fault(line: Line, sent: bytes) -> None:
+    first = await line.dial(sent)
+    second = await line.dial(sent)
+    assert line.errors == {}
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize("sent", [b"", HEADERS])
+async def test_an_encoder_that_is_there_when_the_stream_stops_is_not_at_fault(sent: bytes) -> None:
+    line = Line()
+    await line.stream.start()
+    encoder = await line.dial(sent)
+    await line.stream.stop("ingestd is stopping")
+    assert line.errors == {}
+    encoder.close()
+
+
+# Timers, on a connection that the test plays.
+
+
+class Connection:
+    """An encoder's connection, as far as a reader looks."""
+
+    peer = "127.0.0.1:40112"
+    segment_bytes = 0
+    cut = throttled = False
+
+    def __init__(self) -> None:
+        self.more = False  # bytes are in the socket
+        self.asked = 0  # whether there are
+        self.closed: str | None = None
+
+    @property
+    def arrived(self) -> float:
+        return time.monotonic()
+
+    def unread(self) -> bool:
+        self.asked += 1
+        return self.more
+
+    def close(self, reason: str) -> None:
+        self.cut, self.closed = True, reason
+
+
+DETECTION_TIMEOUT_S = 0.1
+VIDEO = encode("h264", frames=4, gop=4, size=(160, 120))
+
+
+class Reading:
+    """A reader and what is around it."""
+
+    def __init__(self) -> None:
+        self.connection = Connection()
+        self.room = Room()
+        self.pipeline = build_pipeline(
+            TrackOptions("cam", "cam", 8_000_000, 60.0, frame_metadata=True),
+            Delivery(0.5),
+            self.room,
+            [],
+            Tasks(lambda name, error: pytest.fail(f"{name}: {error!r}")),
+            structlog.get_logger(),
+            on_defect=lambda: pytest.fail("a defect"),
+            make_track=Track,
+        )
+        self.reader = EncoderReader(
+            cast(EncoderConnection, self.connection),
+            Demuxer(),
+            self.pipeline,
+            DETECTION_TIMEOUT_S,
+            structlog.get_logger(),
+        )
+
+    @property
+    def received(self) -> int:
+        return sum(self.pipeline.figures("lobby").frames_received.values())
+
+    def feed(self, data: bytes) -> None:
+        self.reader.feed(memoryview(data))
+
+
+async def test_a_picture_ends_when_no_more_of_it_comes() -> None:
+    reading = Reading()
+    reading.feed(VIDEO.access_units[0])
+    assert reading.received == 0, "it may go on"
+    await eventually(lambda: reading.received == 1, "take the silence for its end")
+
+
+async def test_a_picture_does_not_end_while_bytes_wait_to_be_read() -> None:
+    reading = Reading()
+    reading.connection.more = True
+    reading.feed(VIDEO.access_units[0])
+    await eventually(lambda: reading.connection.asked > 20, "look again and again")
+    assert reading.received == 0
+    reading.connection.more = False
+    await eventually(lambda: reading.received == 1, "take the silence for its end")
+
+
+async def test_a_picture_of_a_throttled_connection_ends_with_what_is_read_next() -> None:
+    reading = Reading()
+    reading.connection.more = reading.connection.throttled = True
+    reading.feed(VIDEO.access_units[0])
+    await eventually(lambda: reading.connection.asked == 1, "look whether there is more")
+    await asyncio.sleep(0.05)
+    assert (reading.connection.asked, reading.received) == (1, 0)
+    reading.connection.more = reading.connection.throttled = False
+    reading.feed(VIDEO.access_units[1])
+    await eventually(lambda: reading.received == 2, "end both")
+
+
+async def test_bytes_that_show_nothing_end_the_connection_when_all_of_them_were_read() -> None:
+    reading = Reading()
+    reading.connection.more = True
+    reading.feed(b"\x55" * 50)
+    await asyncio.sleep(2 * DETECTION_TIMEOUT_S)
+    assert reading.connection.closed is None
+    reading.connection.more = False
+    await eventually(lambda: reading.connection.closed, "part with it")
+    assert reading.connection.closed is not None
+    assert reading.connection.closed.startswith("not_video: ")
+    assert reading.reader.fault == reading.connection.closed
+    assert not reading.reader.understood
+
+
+@pytest.mark.parametrize("sent", [VIDEO.access_units[0], b"\x55" * 50], ids=["video", "noise"])
+async def test_no_timer_is_left_when_the_connection_has_ended(sent: bytes) -> None:
+    reading = Reading()
+    reading.feed(sent)
+    reading.connection.cut = True
+    reading.reader.end(silent=False)
+    asked = reading.connection.asked
+    await asyncio.sleep(2 * DETECTION_TIMEOUT_S)
+    assert reading.connection.asked == asked
+    assert reading.connection.closed is None
+
+
+async def test_bytes_after_a_fault_are_not_read() -> None:
+    reading = Reading()
+    reading.feed(b"GET / HTTP/1.1\r\n")
+    assert reading.connection.closed is not None
+    reading.feed(VIDEO.container)
+    await asyncio.sleep(0.05)
+    assert (reading.received, reading.connection.asked) == (0, 0)
+    assert reading.pipeline.errors == {"http": 1}

@@ -1,0 +1,47 @@
+"""What is hidden from log lines, errors and pages, and what is not."""
+
+import pytest
+
+from ingestd.redact import hide, redact, without_credentials
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJmcm9udC1kb29yIn0.c2lnbmF0dXJl"
+
+
+def test_a_secret_is_hidden_wherever_it_stands() -> None:
+    hide("hush-hush-of-this-test")
+    assert redact("key=hush-hush-of-this-test, again:hush-hush-of-this-test!") == (
+        "key=[hidden], again:[hidden]!"
+    )
+
+
+def test_a_short_secret_is_not_searched_for_in_every_word() -> None:
+    hide("dev")
+    assert redact("device") == "device"
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        (f"joining with {JWT}", "joining with [hidden]"),
+        (JWT.rpartition(".")[0], "[hidden]"),
+        ("GET /rtc?access_token=opaque&sdk=python", "GET /rtc?access_token=[hidden]&sdk=python"),
+        ("API_SECRET=opaque", "API_SECRET=[hidden]"),
+        ("ws://user:hunter2@sfu/rtc", "ws://[hidden]@sfu/rtc"),
+        ("someone@example.org wrote", "someone@example.org wrote"),
+        ("eye.j.k", "eye.j.k"),
+    ],
+)
+def test_tokens_and_credentials_are_hidden_and_nothing_else(text: str, redacted: str) -> None:
+    assert redact(text) == redacted
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("wss://user:pw@sfu.example:7880/x?access_token=t#f", "wss://sfu.example:7880/x"),
+        ("wss://sfu.example", "wss://sfu.example"),
+        ("wss://a@b@sfu.example/p@q", "wss://sfu.example/p@q"),
+    ],
+)
+def test_a_url_is_shown_without_what_may_be_secret(url: str, shown: str) -> None:
+    assert without_credentials(url) == shown

@@ -156,7 +156,6 @@ def test_h265_after_h264_takes_the_track_away_until_it_can_be_published_again(
             first.wait()
             viewer.wait_for_picture(first.last_hash, timeout=PATIENCE_S)
             assert daemon.metrics().total("ingestd_stream_up") == 1
-            old = viewer.pictures()
         with Encoder(daemon.port(), h265):
             daemon.wait_for_problem("h.265")
             assert daemon.metrics().total("ingestd_stream_up") == 0
@@ -166,7 +165,9 @@ def test_h265_after_h264_takes_the_track_away_until_it_can_be_published_again(
             second.wait()
             viewer.wait_for_picture(second.last_hash, timeout=PATIENCE_S)
             assert daemon.metrics().total("ingestd_stream_up") == 1
-        assert_pictures_match(viewer.pictures()[len(old) :], second.pushed, left_out=viewer.left_out)
+        # The SDK's receiver may be the old track's too, whose stream then shows the new pictures as well.
+        new = [picture for picture in viewer.pictures() if picture.sid == viewer.tracks()[-1].sid]
+        assert_pictures_match(new, second.pushed, left_out=viewer.left_out)
 
 
 def test_b_frames_are_warned_of(run_daemon: RunDaemon, room: str) -> None:

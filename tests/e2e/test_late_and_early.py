@@ -59,6 +59,7 @@ def test_behind_a_long_stall_the_newest_gop_is_shown_and_the_rest_is_counted(
         assert max(latencies(since, encoder.pushed)) < SOON
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("codec", ["h264", pytest.param("vp8", marks=pytest.mark.long)])
 def test_a_file_is_shown_at_its_own_pace_and_whole(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str

@@ -170,12 +170,6 @@ class AccessUnitAssembler:
         """Position of the first byte that may be needed again; None: of none that was taken."""
         return self._guess.nals[0].start if self._guess is not None else self.start
 
-    @property
-    def size(self) -> int:
-        """How many bytes of the stream were collected for the access unit."""
-        nals = self._pending.nals
-        return nals[-1].end - nals[0].start if nals else 0
-
     def is_delimiter(self, head: bytes) -> bool:
         """Whether a NAL unit that begins with `head` ends the access unit before it."""
         try:

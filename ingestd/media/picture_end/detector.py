@@ -77,7 +77,8 @@ class PictureEndDetector:
     def patience(self, *, keyframe: bool, size: int, slices: int, read_log: ReadLog) -> float:
         """Return how many seconds nothing must come before what has arrived is taken for a whole picture.
 
-        From 0, at once, to `SILENCE_S`. ``size`` and ``slices`` are those that have arrived.
+        From 0, at once, to `SILENCE_S`. ``size`` and ``slices`` are those that have arrived;
+        the size says nothing where slices are whole.
         """
         sizes = self._sizes[keyframe]
         if (

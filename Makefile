@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long coverage soak bench bench-bursts bench-media bench-links fuzz lint format lock
+.PHONY: help setup demo test test-long coverage soak bench bench-bursts bench-media bench-picture-end bench-links fuzz lint format lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
@@ -10,7 +10,7 @@ STREAMS ?= 1 4
 ARGS ?=
 
 help: ## list these
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## make .venv from the lock files
 	@scripts/setup dev
@@ -44,6 +44,10 @@ bench-bursts: ## what becomes of pictures that come in bursts; ARGS="--streams 1
 bench-media: ## how fast streams are taken apart, beside PyAV and GStreamer
 	@scripts/setup dev
 	@.venv/bin/python -m bench.media
+
+bench-picture-end: ## torn pictures against delay, without each rule; ARGS="--numbers --write docs/tuning.md"
+	@scripts/setup dev
+	@.venv/bin/python -m bench.picture_end $(ARGS)
 
 bench-links: ## what a viewer sees over a link that is bad for a while; root; ARGS="--only loss --verbose"
 	@scripts/setup dev

@@ -1,0 +1,15 @@
+"""Headers of H.264, H.265, VP8, VP9 and AV1, by the names of the specifications; none knows a format.
+
+h26x                                         what H.264 and H.265 share: Role of a NAL unit, Slice, Syntax
+h264, h265                                   slice headers, and which slices make a picture
+h264_parameter_sets, h265_parameter_sets     VPS, SPS, PPS
+parameter_sets                               keeps them, and puts them before keyframes that lack them
+random_access, picture_order                 where decoding can start; B-frames
+sei, lkts_trailer                            SEI messages; the frame metadata in them
+nal_evidence                                 how far one NAL unit speaks for H.264 or H.265
+vp8, vp9                                     frame headers, superframes
+obu, av1                                     OBUs; sequence and frame headers, temporal units
+
+A new codec: its headers here, `Codec` in ..access_unit, its place in ..formats (ivf, framed, or a Syntax in
+formats.access_unit_assembler.SYNTAX), its sign in ..detection.
+"""

@@ -1,0 +1,8 @@
+"""What the first bytes of a connection are.
+
+format_detector  `detect`: the format and codec of a stream, or that more bytes must come to tell
+foreign_formats  protocols and containers that are sent by mistake, each refused by name
+
+The order of `detect`: IVF by its signature, what is refused, AV1, lengths, start codes, IVF without a header.
+A new format asks there, before whatever its first bytes could be taken for.
+"""

@@ -78,7 +78,7 @@ class LengthPrefixedReader(NalUnitReader):
             return None
         return self._picture_end.patience(
             keyframe=self._assembler.keyframe,
-            size=self._assembler.size,
+            size=0,  # says nothing where slices are whole
             slices=self._assembler.slices,
             read_log=self._read_log,
         )

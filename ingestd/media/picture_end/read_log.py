@@ -1,11 +1,9 @@
-"""Which read brought which byte, when, and whether what was written ended there."""
+"""Log of the latest reads of a connection: which byte came when, and whether what was written ended there."""
 
 from collections import deque
 from typing import NamedTuple
 
-# A large write comes in several reads with hardly a pause between them.
-ONE_WRITE_S = 0.0005
-# An encoder that writes a few bytes at a time must not make the lists grow without end.
+# How many are remembered, the last ones: an encoder may write a few bytes at a time.
 MAX_READS = 64
 # Systems and proxies cut what is written into round pieces: buffers of 1 to 64 KiB, TLS records and,
 # where a proxy passes on what it has read, the segments of TCP in Ethernet.
@@ -16,9 +14,8 @@ ETHERNET_SEGMENT_BYTES = 1448
 class ReadSpan(NamedTuple):
     """How the bytes of one picture came."""
 
-    aligned: bool  # it ended where a read ended
     pieces: int  # in how many pieces it was written before its last
-    pause: float  # longest time between two of them, seconds
+    pause_s: float  # longest time between two of them
 
 
 class ReadLog:
@@ -33,7 +30,7 @@ class ReadLog:
         self.segment_bytes = 0  # of a full segment of TCP on this connection; 0: unknown
         self.position = 0  # behind the last byte that has arrived
         self.now = 0.0  # when that had
-        self._reads: deque[tuple[int, float]] = deque()  # (position behind it, when)
+        self._reads: deque[tuple[int, float]] = deque(maxlen=MAX_READS)  # (position behind it, when)
         self._pieces: deque[tuple[int, float]] = deque(maxlen=MAX_READS)  # (position behind it, until more)
         self._taken = 0  # position behind the last picture taken
         self._writing_from = 0  # behind the last read that ended what was written
@@ -46,7 +43,7 @@ class ReadLog:
             self.now = now
         self.position += size
         reads = self._reads
-        if reads and (now - reads[-1][1] < ONE_WRITE_S or len(reads) == MAX_READS):
+        if reads and now == reads[-1][1]:
             reads[-1] = (self.position, now)
         else:
             reads.append((self.position, now))
@@ -69,8 +66,8 @@ class ReadLog:
         return len(self._pieces)
 
     @property
-    def pause(self) -> float:
-        """The longest time between two of the pieces, seconds."""
+    def pause_s(self) -> float:
+        """The longest time between two of the pieces."""
         return max((pause for _, pause in self._pieces), default=0.0)
 
     @property
@@ -104,14 +101,9 @@ class ReadLog:
             piece_end, pause_after = self._pieces.popleft()
             if piece_end < end:
                 pieces, pause = pieces + 1, max(pause, pause_after)
-        aligned = True
-        while self._reads:
-            position, _ = self._reads[0]
-            if position > next_start:
-                aligned = False
-                break
-            self._reads.popleft()
+        while self._reads and self._reads[0][0] <= next_start:
+            position, _ = self._reads.popleft()
             if position >= end:
                 self._writing_from = max(self._writing_from, position)
                 break
-        return ReadSpan(aligned, pieces, pause)
+        return ReadSpan(pieces, pause)

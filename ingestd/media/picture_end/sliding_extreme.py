@@ -1,4 +1,4 @@
-"""The last so many values of something, and the least or the greatest of them."""
+"""Sliding minimum or maximum: of the last values of something."""
 
 from collections import deque
 from collections.abc import Callable

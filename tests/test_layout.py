@@ -25,7 +25,6 @@ EXCEPTIONS = {
     "media/detection/foreign_formats.py": "not yet",
     "media/detection/format_detector.py": "not yet",
     "media/formats/nal_unit_reader.py": "not yet: tests/media/formats/test_annexb.py",
-    "media/picture_end/read_log.py": "not yet",
     "observe/figures.py": "a dataclass",
     "observe/page.py": "not yet: tests/observe/test_http.py",
     "probe/read.py": "not yet: tests/probe/test_probe.py",

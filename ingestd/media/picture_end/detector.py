@@ -6,6 +6,8 @@ not wait. What is learned is thrown away at the first sign that it was wrong; a 
 like those before it waits for the next. docs/tuning.md says what each of these rules was measured to buy.
 """
 
+import math
+
 from ingestd.media.picture_end.read_log import ReadLog, ReadSpan
 from ingestd.media.picture_end.sliding_extreme import SlidingExtreme
 
@@ -51,6 +53,7 @@ class PictureEndDetector:
             False: SlidingExtreme(REMEMBERED_PICTURES, min),
             True: SlidingExtreme(REMEMBERED_KEYFRAMES, min),
         }
+        self._least = {False: math.inf, True: math.inf}  # what is shorter may be a piece
         self._slices = {False: 1, True: 1}
         self._pauses = SlidingExtreme(REMEMBERED_PICTURES, max)
         self._pieces = SlidingExtreme(REMEMBERED_PICTURES, max)
@@ -58,6 +61,7 @@ class PictureEndDetector:
     def learn(self, *, keyframe: bool, size: int, slices: int, span: ReadSpan) -> None:
         """A picture has ended, or was taken for whole; ``span`` says how it came."""
         self._sizes[keyframe].append(size)
+        self._judge_sizes(keyframe)
         self._slices[keyframe] = slices
         self._pauses.append(span.pause_s)
         self._pieces.append(span.pieces)
@@ -72,6 +76,7 @@ class PictureEndDetector:
         """A picture was taken for whole, and more of it came."""
         if len(self._sizes[keyframe]):
             self._sizes[keyframe].pop()  # that of the piece
+            self._judge_sizes(keyframe)
         self._unlearn(TORN_PROOF_FACTOR)
 
     def patience(self, *, keyframe: bool, size: int, slices: int, read_log: ReadLog) -> float:
@@ -80,22 +85,26 @@ class PictureEndDetector:
         From 0, at once, to `SILENCE_S`. ``size`` and ``slices`` are those that have arrived;
         the size says nothing where slices are whole.
         """
-        sizes = self._sizes[keyframe]
-        if (
-            self._in_a_row < self._proof
-            or len(sizes) < MIN_REMEMBERED_PICTURES
-            or slices < self._slices[keyframe]
-        ):
+        if size < self._least[keyframe] or self._in_a_row < self._proof or slices < self._slices[keyframe]:
             return SILENCE_S
         if self._needs_no_more(slices):
             return 0.0
-        if read_log.cut or (not self._slices_are_whole and size < TOLERANCE_RATIO * sizes.extreme):
+        if read_log.cut:
             return SILENCE_S
         most_pieces = max(read_log.pieces, self._pieces.extreme)
         if not most_pieces:
             return 0.0
         least = STALL_S if most_pieces > FEW_PIECES else MIN_PAUSE_S
         return min(max(least, PAUSE_FACTOR * max(read_log.pause_s, self._pauses.extreme)), SILENCE_S)
+
+    def _judge_sizes(self, keyframe: bool) -> None:
+        sizes = self._sizes[keyframe]
+        if len(sizes) < MIN_REMEMBERED_PICTURES:
+            self._least[keyframe] = math.inf
+        elif self._slices_are_whole:
+            self._least[keyframe] = 0.0
+        else:
+            self._least[keyframe] = TOLERANCE_RATIO * sizes.extreme
 
     def _needs_no_more(self, slices: int) -> bool:
         return self._slices_are_whole and slices == 1

@@ -30,6 +30,7 @@ class ReadLog:
         self.segment_bytes = 0  # of a full segment of TCP on this connection; 0: unknown
         self.position = 0  # behind the last byte that has arrived
         self.now = 0.0  # when that had
+        self.pause_s = 0.0  # the longest time between two of the pieces that were written
         self._reads: deque[tuple[int, float]] = deque(maxlen=MAX_READS)  # (position behind it, when)
         self._pieces: deque[tuple[int, float]] = deque(maxlen=MAX_READS)  # (position behind it, until more)
         self._taken = 0  # position behind the last picture taken
@@ -50,10 +51,12 @@ class ReadLog:
 
     def at(self, position: int) -> float:
         """Return when the byte before ``position`` arrived."""
-        for end, now in self._reads:
-            if end >= position:
-                return now
-        return 0.0
+        arrived = 0.0
+        for end, now in reversed(self._reads):  # it is mostly one of the last
+            if end < position:
+                break
+            arrived = now
+        return arrived
 
     @property
     def cut(self) -> bool:
@@ -64,11 +67,6 @@ class ReadLog:
     def pieces(self) -> int:
         """How many pieces were written before the one that came last."""
         return len(self._pieces)
-
-    @property
-    def pause_s(self) -> float:
-        """The longest time between two of the pieces."""
-        return max((pause for _, pause in self._pieces), default=0.0)
 
     @property
     def _at_round(self) -> bool:
@@ -86,7 +84,9 @@ class ReadLog:
             return
         if not self._at_round:
             if self.position > self._taken:
-                self._pieces.append((self.position, now - self.now))
+                pause_s = now - self.now
+                self._pieces.append((self.position, pause_s))
+                self.pause_s = max(self.pause_s, pause_s)
             self._writing_from = self.position
         self._segments_from = self.position
 
@@ -96,14 +96,15 @@ class ReadLog:
         Zeros may stand between the two, and belong to either.
         """
         self._taken = next_start
-        pieces, pause = 0, 0.0
+        pieces, longest_s = 0, 0.0
         while self._pieces and self._pieces[0][0] <= next_start:
-            piece_end, pause_after = self._pieces.popleft()
+            piece_end, pause_s = self._pieces.popleft()
             if piece_end < end:
-                pieces, pause = pieces + 1, max(pause, pause_after)
+                pieces, longest_s = pieces + 1, max(longest_s, pause_s)
+        self.pause_s = max((pause_s for _, pause_s in self._pieces), default=0.0)
         while self._reads and self._reads[0][0] <= next_start:
             position, _ = self._reads.popleft()
             if position >= end:
                 self._writing_from = max(self._writing_from, position)
                 break
-        return ReadSpan(pieces, pause)
+        return ReadSpan(pieces, longest_s)

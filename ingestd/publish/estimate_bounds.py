@@ -1,8 +1,8 @@
 """Start and maximum of WebRTC's bandwidth estimate, written into an SDP answer.
 
 WebRTC takes both from the format parameters of the codec that the answer chooses (x-google-start-bitrate and
-x-google-max-bitrate, in kbit/s). Without a start it guesses 300 kbit/s. Without a maximum its first probes end
-at 5 Mbit/s; from there the estimate grows by about 8 % a second, and pictures wait meanwhile.
+x-google-max-bitrate, in kbit/s). Without a start it guesses 300 kbit/s. Without a maximum its first probes
+end at 5 Mbit/s; from there the estimate grows by about 8 % a second, and pictures wait meanwhile.
 """
 
 import re

@@ -1,9 +1,9 @@
 """Signalling relay: the SDK joins through loopback, so that we can set the bounds of WebRTC's estimate.
 
-The SDK has no option for it: it makes WebRTC begin at 1 Mbit/s at most, and a stream of 8 Mbit/s is then late by
-more than a second for ten. WebRTC obeys the server's answer, so the relay writes the bounds there (see
-`estimate_bounds`). Everything else passes unchanged: paths, queries, headers, HTTP answers, pings, close codes.
-Media does not come through here.
+The SDK has no option for it: it makes WebRTC begin at 1 Mbit/s at most, and a stream of 8 Mbit/s is then
+late by more than a second for ten seconds. WebRTC obeys the server's answer, so the relay writes the bounds
+there (see `estimate_bounds`). Everything else passes unchanged: paths, queries, headers, HTTP answers, pings,
+close codes. Media does not come through here.
 """
 
 import asyncio

@@ -6,6 +6,7 @@ end at 5 Mbit/s; from there the estimate grows by about 8 % a second, and pictur
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 _VIDEO_CODECS = frozenset({"VP8", "VP9", "AV1", "H264", "H265"})
@@ -20,6 +21,26 @@ class EstimateBounds:
 
     start_bps: int
     max_bps: int
+
+
+# The estimate begins a little above what the stream sends, as little has been measured of a new one.
+START_RATIO = 1.5
+MIN_START_BPS = 1_000_000  # what the SDK begins with
+# WebRTC sends at 1.1 times its estimate: with less room than this pictures wait behind keyframes
+# (docs/webrtc.md).
+MAX_RATIO = 5.0
+
+
+def bounds_for(tracks: Collection[tuple[float, float]]) -> EstimateBounds | None:
+    """Return the bounds for the connection that ``tracks`` share; None where there are none.
+
+    Of each track: what it sends now, and what it sends at most by the configuration, in bit/s.
+    """
+    if not tracks:
+        return None
+    needed = sum(now for now, _ in tracks)
+    most = MAX_RATIO * max(needed, sum(configured for _, configured in tracks))
+    return EstimateBounds(round(min(max(START_RATIO * needed, MIN_START_BPS), most)), round(most))
 
 
 def with_bounds(sdp: str, bounds: EstimateBounds) -> str:

@@ -12,15 +12,12 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import aiohttp
-import structlog
 from aiohttp import WSMsgType, web
 from google.protobuf.message import DecodeError
 from livekit.protocol import rtc
 from yarl import URL
 
 from ingestd.publish.estimate_bounds import EstimateBounds, with_bounds
-
-logger = structlog.get_logger("ingestd.publish")
 
 # The SDK itself gives a server 5 s; what fails here is to fail before.
 DIAL_TIMEOUT_S = 4.5
@@ -34,41 +31,66 @@ _NOT_PASSED_ON = frozenset(
 )
 
 Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
+Bounds = Callable[[], EstimateBounds | None]
 
 
 class Route:
-    """The way to one server, for one participant."""
+    """The way of one participant to its server."""
 
-    def __init__(self, server: URL, bounds: Callable[[], EstimateBounds | None]) -> None:
-        self.server = server
+    def __init__(self, relay: "SignalRelay", server_url: str, bounds: Bounds) -> None:
+        self.server = URL(server_url)
         self.bounds = bounds
-        self.failure: Exception | None = None  # why the server could not be reached from here
         self.path = secrets.token_urlsafe(16)  # other users of this machine do not know it
+        self.reached = False  # a request has come since `open`
+        self.failure: Exception | None = None  # why the server could not be reached since `open`
+        self._relay = relay
+
+    async def open(self) -> str:
+        """Return the URL to join by. Raises OSError where no port can be listened on."""
+        self.reached, self.failure = False, None
+        return f"ws://{await self._relay.listen()}/{self.path}"
+
+    def close(self) -> None:
+        """Pass on no new requests; what is connected stays so until either side ends it."""
+        self._relay.routes.pop(self.path, None)
 
 
 class SignalRelay:
-    """Listens on a free port of 127.0.0.1 and passes on to the servers of its routes."""
+    """Listens on a port of 127.0.0.1 from the first `Route.open` on, and passes on to each route's server."""
 
     def __init__(self) -> None:
-        self._routes: dict[str, Route] = {}
+        self.routes: dict[str, Route] = {}
+        self._lock = asyncio.Lock()
         self._runner: web.AppRunner | None = None
         self._client: aiohttp.ClientSession | None = None
-        self._address = ""
 
-    async def open(self, server_url: str, bounds: Callable[[], EstimateBounds | None]) -> tuple[str, Route]:
-        """Return the URL to join ``server_url`` by, and its route.
+    def route(self, server_url: str, bounds: Bounds) -> Route:
+        """Return a new way to ``server_url``.
 
         ``bounds`` is asked at every answer of the server; where it returns None the answer stays as it is.
-        Raises OSError where no port can be listened on.
         """
-        await self._start()
-        route = Route(URL(server_url), bounds)
-        self._routes[route.path] = route
-        return f"ws://{self._address}/{route.path}", route
+        route = Route(self, server_url, bounds)
+        self.routes[route.path] = route
+        return route
 
-    def forget(self, route: Route) -> None:
-        """Pass on no more requests for ``route``; what is connected stays so until either side ends it."""
-        self._routes.pop(route.path, None)
+    async def listen(self) -> str:
+        """Return the address that this listens on. Raises OSError where no port can be had."""
+        async with self._lock:
+            if self._runner is None:
+                application = web.Application()
+                application.router.add_route("*", "/{route}/{path:.*}", self._handle)
+                runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+                await runner.setup()
+                try:
+                    await web.TCPSite(runner, "127.0.0.1", 0).start()
+                except OSError:
+                    await runner.cleanup()
+                    raise
+                timeout = aiohttp.ClientTimeout(total=None, sock_connect=DIAL_TIMEOUT_S)
+                self._client = aiohttp.ClientSession(timeout=timeout, trust_env=True)
+                self._runner = runner
+        host, port = self._runner.addresses[0][:2]
+        return f"{host}:{port}"
 
     async def close(self) -> None:
         """End every connection."""
@@ -79,35 +101,19 @@ class SignalRelay:
         if runner is not None:
             await runner.cleanup()
 
-    async def _start(self) -> None:
-        if self._runner is not None:
-            return
-        application = web.Application()
-        application.router.add_route("*", "/{route}/{path:.*}", self._handle)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
-        self._client = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=DIAL_TIMEOUT_S), trust_env=True
-        )
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = self._runner.addresses[0][:2]
-        self._address = f"{host}:{port}"
-
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        route = self._routes.get(request.match_info["route"])
+        route = self.routes.get(request.match_info["route"])
         if route is None or self._client is None:
             return web.Response(status=404)
+        route.reached = True
         if route.failure is not None:  # the SDK tries four times: once is enough
             return web.Response(status=502, text=str(route.failure))
-        raw = request.raw_path.split("/", 2)[2]
-        target = URL(f"{str(route.server).rstrip('/')}/{raw}", encoded=True)
-        headers = {
-            name: value for name, value in request.headers.items() if name.lower() not in _NOT_PASSED_ON
-        }
+        path = request.raw_path.split("/", 2)[2]
+        target = URL(f"{str(route.server).rstrip('/')}/{path}", encoded=True)
+        headers = {name: text for name, text in request.headers.items() if name.lower() not in _NOT_PASSED_ON}
         try:
             if request.headers.get("Upgrade", "").lower() == "websocket":
-                return await self._web_socket(self._client, request, route, target, headers)
+                return await _web_socket(self._client, request, target, headers, route.bounds)
             return await _http(self._client, request, target, headers)
         except aiohttp.WSServerHandshakeError as error:
             return web.Response(status=error.status, text=error.message)
@@ -115,34 +121,10 @@ class SignalRelay:
             route.failure = error
             return web.Response(status=502, text=str(error))
 
-    async def _web_socket(
-        self,
-        client: aiohttp.ClientSession,
-        request: web.Request,
-        route: Route,
-        target: URL,
-        headers: dict[str, str],
-    ) -> web.StreamResponse:
-        async with asyncio.timeout(DIAL_TIMEOUT_S):
-            server = await client.ws_connect(
-                target, headers=headers, autoping=False, autoclose=False, max_msg_size=MAX_MESSAGE_BYTES
-            )
-        participant = web.WebSocketResponse(
-            autoping=False, autoclose=False, max_msg_size=MAX_MESSAGE_BYTES, compress=False
-        )
-        try:
-            await participant.prepare(request)
-            async with asyncio.TaskGroup() as both:
-                both.create_task(_pass_on(participant, server))
-                both.create_task(_pass_on(server, participant, lambda data: _bounded(data, route.bounds())))
-        finally:
-            await server.close()
-        return participant
-
 
 async def _http(
     client: aiohttp.ClientSession, request: web.Request, target: URL, headers: dict[str, str]
-) -> web.StreamResponse:
+) -> web.Response:
     scheme = {"ws": "http", "wss": "https"}.get(target.scheme, target.scheme)
     target = URL(f"{scheme}{str(target)[len(target.scheme) :]}", encoded=True)
     async with (
@@ -151,6 +133,26 @@ async def _http(
     ):
         body = await answer.read()
     return web.Response(status=answer.status, body=body, content_type=answer.content_type)
+
+
+async def _web_socket(
+    client: aiohttp.ClientSession, request: web.Request, target: URL, headers: dict[str, str], bounds: Bounds
+) -> web.WebSocketResponse:
+    async with asyncio.timeout(DIAL_TIMEOUT_S):
+        server = await client.ws_connect(
+            target, headers=headers, autoping=False, autoclose=False, max_msg_size=MAX_MESSAGE_BYTES
+        )
+    participant = web.WebSocketResponse(
+        autoping=False, autoclose=False, max_msg_size=MAX_MESSAGE_BYTES, compress=False
+    )
+    try:
+        await participant.prepare(request)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(_pass_on(participant, server))
+            both.create_task(_pass_on(server, participant, lambda data: _bounded(data, bounds)))
+    finally:
+        await server.close()
+    return participant
 
 
 async def _pass_on(
@@ -179,15 +181,13 @@ async def _pass_on(
         await sink.close(code=code, message=reason)
 
 
-def _bounded(data: bytes, bounds: EstimateBounds | None) -> bytes:
-    """Return a message of the server's, its answer to a publisher with ``bounds`` in it."""
-    if bounds is None:
-        return data
+def _bounded(data: bytes, bounds: Bounds) -> bytes:
+    """Return a message of the server's; if it is an answer to a publisher, with ``bounds`` in it."""
     try:
         message = rtc.SignalResponse.FromString(data)
     except DecodeError:
         return data  # the SDK's to complain of
-    if message.WhichOneof("message") != "answer":
+    if message.WhichOneof("message") != "answer" or (set_to := bounds()) is None:
         return data
-    message.answer.sdp = with_bounds(message.answer.sdp, bounds)
+    message.answer.sdp = with_bounds(message.answer.sdp, set_to)
     return message.SerializeToString()

@@ -15,7 +15,6 @@ import pytest
 import yarl
 from aiohttp import WSMsgType, web
 from livekit import rtc
-from livekit.rtc._proto import room_pb2
 
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import RoomError
@@ -120,7 +119,7 @@ async def test_the_estimate_begins_where_the_bounds_say(
     least: float,
     most: float,
 ) -> None:
-    url, _ = await relay.open(livekit.url, lambda: bounds)
+    url = await relay.route(livekit.url, lambda: bounds).open()
     joined = rtc.Room()
     await connect(joined, replace(address(livekit, room), url=url))
     published = await publish(joined, replace(OPTIONS, max_bitrate=40_000_000), info())
@@ -132,13 +131,13 @@ async def test_the_estimate_begins_where_the_bounds_say(
 async def test_what_interrupts_the_signalling_passes_through(
     livekit: LiveKitServer, room: str, relay: SignalRelay, scenario: str
 ) -> None:
-    url, _ = await relay.open(livekit.url, lambda: BOUNDS)
+    url = await relay.route(livekit.url, lambda: BOUNDS).open()
     joined, events = rtc.Room(), []
     joined.on("reconnecting", lambda: events.append("reconnecting"))
     joined.on("reconnected", lambda: events.append("reconnected"))
     await connect(joined, replace(address(livekit, room), url=url))
     await publish(joined, OPTIONS, info())
-    await joined.simulate_scenario(getattr(room_pb2, f"SIMULATE_{scenario}"))
+    await joined.simulate_scenario(getattr(rtc.SimulateScenarioKind, f"SIMULATE_{scenario}"))
     await eventually(lambda: "reconnected" in events, "reconnect")
     await tracks_become(livekit, room, {"cam": ["video/vp8"]})
     await joined.disconnect()
@@ -148,7 +147,8 @@ async def test_a_refused_token_is_told_as_the_server_says_it(
     livekit: LiveKitServer, room: str, relay: SignalRelay
 ) -> None:
     wrong = replace(address(livekit, room), api_secret="x" * 40)
-    url, route = await relay.open(livekit.url, lambda: BOUNDS)
+    route = relay.route(livekit.url, lambda: BOUNDS)
+    url = await route.open()
     said = []
     for where in (wrong, replace(wrong, url=url)):
         with pytest.raises(RoomError) as failed:
@@ -160,7 +160,8 @@ async def test_a_refused_token_is_told_as_the_server_says_it(
 
 
 async def test_a_server_that_is_not_there_is_dialled_once(relay: SignalRelay, room: str) -> None:
-    url, route = await relay.open(f"ws://127.0.0.1:{free_port()}", lambda: BOUNDS)
+    route = relay.route(f"ws://127.0.0.1:{free_port()}", lambda: BOUNDS)
+    url = await route.open()
     with pytest.raises(RoomError):
         await connect(rtc.Room(), RoomAddress(url, "key", "s" * 40, room, "cam"))
     assert isinstance(route.failure, aiohttp.ClientConnectorError)
@@ -174,7 +175,7 @@ async def test_paths_queries_headers_and_answers_pass_through(relay: SignalRelay
         return web.Response(status=418, text="short and stout")
 
     async with serving(answer) as server, aiohttp.ClientSession() as sdk:
-        url, _ = await relay.open(f"ws://{server}/under/a%2Fpath", lambda: BOUNDS)
+        url = await relay.route(f"ws://{server}/under/a%2Fpath", lambda: BOUNDS).open()
         there = yarl.URL(f"{url.replace('ws', 'http', 1)}/rtc/v1/validate?a=%2B&b=c%20d", encoded=True)
         async with sdk.get(there, headers={"Authorization": "Bearer token"}) as said:
             assert (said.status, await said.text()) == (418, "short and stout")
@@ -208,7 +209,7 @@ async def test_messages_pings_and_close_codes_pass_both_ways(relay: SignalRelay)
         return socket
 
     async with serving(answer) as server, aiohttp.ClientSession() as sdk:
-        url, _ = await relay.open(f"ws://{server}", lambda: BOUNDS)
+        url = await relay.route(f"ws://{server}", lambda: BOUNDS).open()
         socket = await sdk.ws_connect(f"{url}/rtc", autoping=False, autoclose=False)
         await socket.ping(b"are you there")
         assert (await socket.receive())[:2] == (WSMsgType.PONG, b"are you there")
@@ -232,7 +233,7 @@ async def test_a_server_that_breaks_off_ends_the_connection_here(relay: SignalRe
         return socket
 
     async with serving(answer) as server, aiohttp.ClientSession() as sdk:
-        url, _ = await relay.open(f"ws://{server}", lambda: BOUNDS)
+        url = await relay.route(f"ws://{server}", lambda: BOUNDS).open()
         socket = await sdk.ws_connect(f"{url}/rtc")
         assert (await socket.receive()).type in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.CLOSING)
 
@@ -245,7 +246,8 @@ async def test_a_certificate_is_checked_against_the_servers_own_name(
 
     tls = self_signed(tmp_path, "another.example")
     async with serving(answer, tls) as server, aiohttp.ClientSession() as sdk:
-        url, route = await relay.open(f"wss://{server}", lambda: BOUNDS)
+        route = relay.route(f"wss://{server}", lambda: BOUNDS)
+        url = await route.open()
         async with sdk.get(f"{url.replace('ws', 'http', 1)}/rtc/validate") as said:
             assert said.status == 502
         assert isinstance(route.failure, aiohttp.ClientConnectorCertificateError)

@@ -19,6 +19,7 @@ from ingestd.media.formats.framed import FramedReader
 from ingestd.observe.figures import StreamFigures
 from ingestd.pipeline import Track
 from ingestd.publish.room import RoomAddress, RoomConnection
+from ingestd.publish.signal_relay import SignalRelay
 from ingestd.publish.track import TrackOptions
 from ingestd.publish.track_keeper import TrackKeeper, TrackListener
 from ingestd.tasks import Tasks, outcome
@@ -87,8 +88,11 @@ class Publication:
         self._name = room
         self._log = logger.bind(stream=track)
         self._tasks = Tasks(self._task_failed)
+        self._relay = SignalRelay()
         secret = config.api_secret.get_secret_value()
-        self._room = RoomConnection(RoomAddress(config.url, api_key, secret, room, identity), self._tasks)
+        self._room = RoomConnection(
+            RoomAddress(config.url, api_key, secret, room, identity), self._tasks, relay=self._relay
+        )
         options = TrackOptions(track, track, config.max_bitrate, config.max_framerate, frame_metadata=True)
         callbacks = _Callbacks(on_keyframe_wanted, on_rate_wanted)
         delivery = Delivery(config.max_backlog, config.replay, config.max_framerate, config.max_bitrate)
@@ -170,6 +174,7 @@ class Publication:
         self._closed = True
         await self._pipeline.close()
         await self._room.close()
+        await self._relay.close()
         await self._tasks.close()
 
     def _make_track(self, options: TrackOptions, listener: TrackListener, tasks: Tasks) -> Track:

@@ -18,6 +18,7 @@ from ingestd.observe.http import HttpServer
 from ingestd.observe.metrics import make_registry
 from ingestd.publish.room import RoomAddress, RoomConnection
 from ingestd.publish.sdk import native_log
+from ingestd.publish.signal_relay import SignalRelay
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks, outcome
 from ingestd.wiring import build_stream
@@ -52,6 +53,7 @@ class App:
         self._make_stream = make_stream
         self._first_retry_delay_s = first_retry_delay_s
         self._streams: dict[str, Stream] = {}
+        self._relay = SignalRelay()
         self._rooms: dict[RoomAddress, RoomConnection] = {}
         self._not_started: dict[str, str] = {}  # by a reload: why, by the stream's name
         self._retrying: asyncio.Task[None] | None = None
@@ -120,7 +122,7 @@ class App:
         }
         await _all(stops)
         await _all({f"room {address!r}": room.close() for address, room in self._rooms.items()})
-        await _all({"http": self._http.stop()})
+        await _all({"http": self._http.stop(), "signalling relay": self._relay.close()})
         await self.tasks.close()
 
     async def _reload(self) -> None:
@@ -185,7 +187,9 @@ class App:
 
     async def _add(self, config: StreamConfig) -> None:
         address = self._room_address(config)
-        room = self._rooms.get(address) or RoomConnection(address, self.tasks)
+        room = self._rooms.get(address) or RoomConnection(
+            address, self.tasks, relay=self._relay if self._config.livekit.signal_relay else None
+        )
         stream = self._make_stream(config, room, self.tasks)
         try:
             await stream.start()

@@ -234,6 +234,10 @@ class TrackPipeline:
         self._delivery.lost(count, time.monotonic())
         self.pump()
 
+    def needed_bitrate(self) -> float:
+        """Bits per second that the stream sends now."""
+        return self._delivery.rates.needed_bitrate(time.monotonic())
+
     def track_failed(self, reason: str) -> None:
         """The track failed."""
         self.errors[reason] += 1

@@ -185,6 +185,7 @@ class LiveKitConfig(Section):
     api_key: Text
     api_secret: Secret
     api_secret_file: Text | None = None  # where api_secret was read from, if from a file
+    signal_relay: bool = True  # the SDK joins through loopback, where WebRTC's estimate is set
 
 
 class HttpConfig(Section):

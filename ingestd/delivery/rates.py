@@ -48,6 +48,13 @@ class Rates:
         self._forget(now)
         return self._bytes * 8 / WINDOW_S
 
+    def needed_bitrate(self, now: float) -> float:
+        """Bits per second since the window's first picture: of a new stream that says more than `bitrate`."""
+        self._forget(now)
+        if not self._arrivals:
+            return 0.0
+        return self._bytes * 8 / max(now - self._arrivals[0][0], MIN_SPAN_S)
+
     def next_keyframe(self, now: float) -> float | None:
         """Return in how many seconds the encoder should send the next keyframe; None: there is no telling."""
         if self._last_keyframe_at is None or self.keyframe_interval is None:

@@ -18,10 +18,12 @@ from livekit.rtc.room import EventTypes
 
 from ingestd.backoff import Backoff
 from ingestd.errors import RoomError
+from ingestd.publish.estimate_bounds import EstimateBounds, bounds_for
 from ingestd.publish.join_limiter import next_turn
 from ingestd.publish.room_errors import lost, not_joined
 from ingestd.publish.sdk.event_filter import wake_for_own_events
 from ingestd.publish.server_queries import identity_taken_by
+from ingestd.publish.signal_relay import Route, SignalRelay
 from ingestd.publish.states import ROOM, RoomEvent, RoomState
 from ingestd.publish.token import LIFETIME, mint
 from ingestd.publish.track_keeper import TrackKeeper
@@ -71,9 +73,14 @@ class RoomPolicy:
 
 
 async def connect(
-    room: rtc.Room, address: RoomAddress, *, hidden: bool | None = None, lifetime: timedelta = LIFETIME
+    room: rtc.Room,
+    address: RoomAddress,
+    route: Route | None = None,
+    *,
+    hidden: bool | None = None,
+    lifetime: timedelta = LIFETIME,
 ) -> None:
-    """Join with a token that is valid for ``lifetime``; see `connect_with_token`.
+    """Join by ``route``, or directly, with a token that is valid for ``lifetime``; see `connect_with_token`.
 
     Other participants do not see one who is ``hidden``.
     """
@@ -81,24 +88,39 @@ async def connect(
     token = mint(
         key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity, hidden=hidden, lifetime=lifetime
     )
-    await connect_with_token(room, a.url, token)
+    if route is None or not await _connect_by(route, room, a.url, token):
+        await connect_with_token(room, a.url, token)
 
 
-async def connect_with_token(room: rtc.Room, url: str, token: str) -> None:
-    """Join. Do not cancel: the SDK goes on, and if it completes the join it aborts the process.
+async def _connect_by(route: Route, room: rtc.Room, url: str, token: str) -> bool:
+    """Join by ``route``; False where that has failed and the server itself has said nothing."""
+    try:
+        await connect_with_token(room, url, token, await route.open())
+    except OSError:
+        return False
+    except RoomError:
+        if route.reached and route.failure is None:
+            raise
+        return False
+    return True
 
-    (It panics where the room's events are not taken 10 s after it has joined.) A server that does not answer
-    is tried four times for 5 s each, one that no media gets to four times for 15 s each. Raises RoomError,
-    which says why the room cannot be joined.
+
+async def connect_with_token(room: rtc.Room, url: str, token: str, by: str | None = None) -> None:
+    """Join the server at ``url``, which is reached ``by`` another URL where one is given.
+
+    Do not cancel: the SDK goes on, and if it completes the join it aborts the process. (It panics where the
+    room's events are not taken 10 s after it has joined.) A server that does not answer is tried four times
+    for 5 s each, one that no media gets to four times for 15 s each. Raises RoomError, which says why the
+    room cannot be joined.
     """
     try:
-        await room.connect(url, token, rtc.RoomOptions(auto_subscribe=False, dynacast=False))
+        await room.connect(by or url, token, rtc.RoomOptions(auto_subscribe=False, dynacast=False))
     except rtc.ConnectError as error:
         raise not_joined(url, error.message) from None
     wake_for_own_events(room)
 
 
-Connect = Callable[[rtc.Room, RoomAddress], Coroutine[Any, Any, None]]
+Connect = Callable[[rtc.Room, RoomAddress, Route | None], Coroutine[Any, Any, None]]
 
 
 class _Membership:
@@ -135,15 +157,18 @@ class RoomConnection:
         address: RoomAddress,
         tasks: Tasks,
         *,
+        relay: SignalRelay | None = None,
         connect: Connect = connect,
         policy: RoomPolicy = RoomPolicy(),
     ) -> None:
+        """``relay``: through which the SDK's signalling goes; None has the SDK join directly."""
         self._address = address
         self._tasks = tasks
         self._connect = connect
         self._policy = policy
         self._log = logger.bind(room=address.room, identity=address.identity)
         self._tracks: list[TrackKeeper] = []
+        self._route = relay.route(address.url, self._estimate_bounds) if relay is not None else None
         self._membership: _Membership | None = None  # while joining and joined
         self._task: asyncio.Task[None] | None = None
         self._ever_joined = asyncio.Event()
@@ -165,6 +190,8 @@ class RoomConnection:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         self._move(RoomEvent.CLOSED)
+        if self._route is not None:
+            self._route.close()
 
     def add(self, track: TrackKeeper) -> None:
         """Publish ``track`` here whenever there is a room."""
@@ -236,7 +263,7 @@ class RoomConnection:
         membership = self._membership = _Membership(rtc.Room())
         self._move(RoomEvent.JOIN)
         connecting = self._tasks.begin(
-            f"connect {self._address!r}", self._connect(membership.room, self._address)
+            f"connect {self._address!r}", self._connect(membership.room, self._address, self._route)
         )
         try:
             await outcome(connecting)
@@ -252,10 +279,18 @@ class RoomConnection:
             leaving = self._tasks.start(f"leave {self._address!r}", _leave(membership.room, connecting))
             await asyncio.wait({leaving}, timeout=LEAVE_TIMEOUT_S)
 
+    def _estimate_bounds(self) -> EstimateBounds | None:
+        return bounds_for([track.bitrates for track in self._tracks])
+
     def _joined(self, membership: _Membership) -> None:
         self._move(RoomEvent.JOINED)
         self.connections["joined"] += 1
         self._log.info("room joined", url=without_credentials(self._address.url))
+        if self._route is not None and (not self._route.reached or self._route.failure is not None):
+            self._log.warning(
+                "room joined without the signalling relay: WebRTC's bandwidth estimate begins at 1 Mbit/s",
+                error=str(self._route.failure or "the SDK does not reach it; is HTTP_PROXY set?"),
+            )
         self._ever_joined.set()
         self.problem = None
         membership.listen("reconnecting", self._interrupted)

@@ -80,6 +80,10 @@ class TrackListener(Protocol):
         """WebRTC took ``count`` pictures and has not encoded them."""
         ...
 
+    def needed_bitrate(self) -> float:
+        """Bits per second that the stream sends now."""
+        ...
+
     def track_failed(self, reason: str) -> None:
         """The track failed and will be published again; if ``reason`` is "muted", when it is unmuted."""
         ...
@@ -131,6 +135,11 @@ class TrackKeeper:
     def running(self) -> bool:
         """Whether WebRTC has encoded since the track was opened, and has not stalled."""
         return self.state is TrackState.RUNNING
+
+    @property
+    def bitrates(self) -> tuple[float, float]:
+        """What the stream sends now, and what the configuration says that it sends at most; bit/s."""
+        return self._listener.needed_bitrate(), self._options.max_bitrate
 
     def describe(self, info: StreamInfo) -> None:
         """Say what will be submitted; publishes, or publishes again when the codec has changed."""

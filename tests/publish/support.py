@@ -13,6 +13,7 @@ from livekit import api, rtc
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.media.access_unit import Codec, Format, FrameMetadata, StreamInfo
 from ingestd.publish.room import RoomAddress, connect
+from ingestd.publish.signal_relay import Route
 from ingestd.publish.track import PublishedTrack, TrackOptions, publish
 from ingestd.publish.track_keeper import TrackKeeper
 from ingestd.tasks import Tasks
@@ -52,6 +53,9 @@ class Stream:
 
     def track_lost(self, count: int) -> None:
         self.lost += count
+
+    def needed_bitrate(self) -> float:
+        return 500_000
 
     def track_failed(self, reason: str) -> None:
         self.events.append(reason)
@@ -98,7 +102,7 @@ class Rooms:
     def __init__(self) -> None:
         self.joined: list[rtc.Room] = []
 
-    async def connect(self, room: rtc.Room, address: RoomAddress) -> None:
+    async def connect(self, room: rtc.Room, address: RoomAddress, _route: Route | None) -> None:
         self.joined.append(room)
         await connect(room, address)
 

@@ -12,6 +12,7 @@ from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import StreamInfo
 from ingestd.publish.room import RoomAddress, RoomConnection, RoomPolicy, connect
+from ingestd.publish.signal_relay import Route
 from ingestd.publish.states import ROOM, TABLES, TRACK, RoomEvent, RoomState, TrackEvent, TrackState
 from ingestd.publish.track import PublishedTrack, TrackOptions
 from ingestd.publish.track_keeper import TrackKeeper
@@ -172,7 +173,7 @@ class PlayedRoom:
         self.other = rtc.Room()
         self.answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def connect(self, room: rtc.Room, _address: RoomAddress) -> None:
+    async def connect(self, room: rtc.Room, _address: RoomAddress, _route: Route | None) -> None:
         self.rooms.append(room)
         await self.answer
 

@@ -1,0 +1,72 @@
+"""Start and maximum of WebRTC's bandwidth estimate, written into an SDP answer.
+
+WebRTC takes both from the format parameters of the codec that the answer chooses (x-google-start-bitrate and
+x-google-max-bitrate, in kbit/s). Without a start it guesses 300 kbit/s. Without a maximum its first probes
+end at 5 Mbit/s; from there the estimate grows by about 8 % a second, and pictures wait meanwhile.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+_VIDEO_CODECS = frozenset({"VP8", "VP9", "AV1", "H264", "H265"})
+_RTPMAP = re.compile(r"a=rtpmap:(\d+) (\w+)/90000")
+_FMTP = re.compile(r"a=fmtp:(\d+) (.*)")
+_START, _MAX = "x-google-start-bitrate", "x-google-max-bitrate"
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateBounds:
+    """Where the estimate begins, and what it never exceeds."""
+
+    start_bps: int
+    max_bps: int
+
+
+# The estimate begins a little above what the stream sends, as little has been measured of a new one.
+START_RATIO = 1.5
+MIN_START_BPS = 1_000_000  # what the SDK begins with
+# WebRTC sends at 1.1 times its estimate: with less room than this pictures wait behind keyframes
+# (docs/webrtc.md).
+MAX_RATIO = 5.0
+
+
+def bounds_for(tracks: Collection[tuple[float, float]]) -> EstimateBounds | None:
+    """Return the bounds for the connection that ``tracks`` share; None where there are none.
+
+    Of each track: what it sends now, and what it sends at most by the configuration, in bit/s.
+    """
+    if not tracks:
+        return None
+    needed = sum(now for now, _ in tracks)
+    most = MAX_RATIO * max(needed, sum(configured for _, configured in tracks))
+    return EstimateBounds(round(min(max(START_RATIO * needed, MIN_START_BPS), most)), round(most))
+
+
+def with_bounds(sdp: str, bounds: EstimateBounds) -> str:
+    """Return ``sdp`` with ``bounds`` in the format parameters of every video codec (RFC 4566 6, a=fmtp).
+
+    What the SDP says of them already is replaced; everything else stays as it is, line ends included.
+    """
+    ours = f"{_START}={bounds.start_bps // 1000};{_MAX}={bounds.max_bps // 1000}"
+    lines: list[str] = []
+    for section in re.split(r"(?m)^(?=m=)", sdp):
+        lines += _video_section(section, ours) if section.startswith("m=video") else [section]
+    return "".join(lines)
+
+
+def _video_section(section: str, ours: str) -> list[str]:
+    lines = section.splitlines(keepends=True)
+    described = {match[1] for line in lines if (match := _FMTP.match(line))}
+    codecs = {match[1] for line in lines if (match := _RTPMAP.match(line)) and match[2] in _VIDEO_CODECS}
+    out: list[str] = []
+    for line in lines:
+        text = line.rstrip("\r\n")
+        end = line[len(text) :]
+        if (match := _FMTP.match(text)) and match[1] in codecs:
+            kept = [p for p in match[2].split(";") if p.strip().partition("=")[0] not in (_START, _MAX)]
+            text = f"a=fmtp:{match[1]} {';'.join([*kept, ours])}"
+        out.append(text + end)
+        if (match := _RTPMAP.match(text)) and match[1] in codecs - described:
+            out.append(f"a=fmtp:{match[1]} {ours}{end}")
+    return out

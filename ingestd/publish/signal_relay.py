@@ -1,0 +1,193 @@
+"""Signalling relay: the SDK joins through loopback, so that we can set the bounds of WebRTC's estimate.
+
+The SDK has no option for it: it makes WebRTC begin at 1 Mbit/s at most, and a stream of 8 Mbit/s is then
+late by more than a second for ten seconds. WebRTC obeys the server's answer, so the relay writes the bounds
+there (see `estimate_bounds`). Everything else passes unchanged: paths, queries, headers, HTTP answers, pings,
+close codes. Media does not come through here.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+
+import aiohttp
+from aiohttp import WSMsgType, web
+from google.protobuf.message import DecodeError
+from livekit.protocol import rtc
+from yarl import URL
+
+from ingestd.publish.estimate_bounds import EstimateBounds, with_bounds
+
+# The SDK itself gives a server 5 s; what fails here is to fail before.
+DIAL_TIMEOUT_S = 4.5
+# What a server says of a room with thousands of participants; more is no signalling.
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+# Headers of one hop only (RFC 9110 7.6.1), and those that the client of the next hop writes itself.
+_NOT_PASSED_ON = frozenset(
+    {"host", "connection", "upgrade", "keep-alive", "te", "trailer", "transfer-encoding", "content-length"}
+    | {"proxy-authorization", "proxy-connection", "sec-websocket-key", "sec-websocket-version"}
+    | {"sec-websocket-extensions", "accept-encoding"}
+)
+
+Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
+Bounds = Callable[[], EstimateBounds | None]
+
+
+class Route:
+    """The way of one participant to its server."""
+
+    def __init__(self, relay: "SignalRelay", server_url: str, bounds: Bounds) -> None:
+        self.server = URL(server_url)
+        self.bounds = bounds
+        self.path = secrets.token_urlsafe(16)  # other users of this machine do not know it
+        self.reached = False  # a request has come since `open`
+        self.failure: Exception | None = None  # why the server could not be reached since `open`
+        self._relay = relay
+
+    async def open(self) -> str:
+        """Return the URL to join by. Raises OSError where no port can be listened on."""
+        self.reached, self.failure = False, None
+        return f"ws://{await self._relay.listen()}/{self.path}"
+
+    def close(self) -> None:
+        """Pass on no new requests; what is connected stays so until either side ends it."""
+        self._relay.routes.pop(self.path, None)
+
+
+class SignalRelay:
+    """Listens on a port of 127.0.0.1 from the first `Route.open` on, and passes on to each route's server."""
+
+    def __init__(self) -> None:
+        self.routes: dict[str, Route] = {}
+        self._lock = asyncio.Lock()
+        self._runner: web.AppRunner | None = None
+        self._client: aiohttp.ClientSession | None = None
+
+    def route(self, server_url: str, bounds: Bounds) -> Route:
+        """Return a new way to ``server_url``.
+
+        ``bounds`` is asked at every answer of the server; where it returns None the answer stays as it is.
+        """
+        route = Route(self, server_url, bounds)
+        self.routes[route.path] = route
+        return route
+
+    async def listen(self) -> str:
+        """Return the address that this listens on. Raises OSError where no port can be had."""
+        async with self._lock:
+            if self._runner is None:
+                application = web.Application()
+                application.router.add_route("*", "/{route}/{path:.*}", self._handle)
+                runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+                await runner.setup()
+                try:
+                    await web.TCPSite(runner, "127.0.0.1", 0).start()
+                except OSError:
+                    await runner.cleanup()
+                    raise
+                timeout = aiohttp.ClientTimeout(total=None, sock_connect=DIAL_TIMEOUT_S)
+                self._client = aiohttp.ClientSession(timeout=timeout, trust_env=True)
+                self._runner = runner
+        host, port = self._runner.addresses[0][:2]
+        return f"{host}:{port}"
+
+    async def close(self) -> None:
+        """End every connection."""
+        runner, client = self._runner, self._client
+        self._runner = self._client = None
+        if client is not None:
+            await client.close()
+        if runner is not None:
+            await runner.cleanup()
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        route = self.routes.get(request.match_info["route"])
+        if route is None or self._client is None:
+            return web.Response(status=404)
+        route.reached = True
+        if route.failure is not None:  # the SDK tries four times: once is enough
+            return web.Response(status=502, text=str(route.failure))
+        path = request.raw_path.split("/", 2)[2]
+        target = URL(f"{str(route.server).rstrip('/')}/{path}", encoded=True)
+        headers = {name: text for name, text in request.headers.items() if name.lower() not in _NOT_PASSED_ON}
+        try:
+            if request.headers.get("Upgrade", "").lower() == "websocket":
+                return await _web_socket(self._client, request, target, headers, route.bounds)
+            return await _http(self._client, request, target, headers)
+        except aiohttp.WSServerHandshakeError as error:
+            return web.Response(status=error.status, text=error.message)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            route.failure = error
+            return web.Response(status=502, text=str(error))
+
+
+async def _http(
+    client: aiohttp.ClientSession, request: web.Request, target: URL, headers: dict[str, str]
+) -> web.Response:
+    scheme = {"ws": "http", "wss": "https"}.get(target.scheme, target.scheme)
+    target = URL(f"{scheme}{str(target)[len(target.scheme) :]}", encoded=True)
+    async with (
+        asyncio.timeout(DIAL_TIMEOUT_S),
+        client.request(request.method, target, headers=headers, data=await request.read()) as answer,
+    ):
+        body = await answer.read()
+    return web.Response(status=answer.status, body=body, content_type=answer.content_type)
+
+
+async def _web_socket(
+    client: aiohttp.ClientSession, request: web.Request, target: URL, headers: dict[str, str], bounds: Bounds
+) -> web.WebSocketResponse:
+    async with asyncio.timeout(DIAL_TIMEOUT_S):
+        server = await client.ws_connect(
+            target, headers=headers, autoping=False, autoclose=False, max_msg_size=MAX_MESSAGE_BYTES
+        )
+    participant = web.WebSocketResponse(
+        autoping=False, autoclose=False, max_msg_size=MAX_MESSAGE_BYTES, compress=False
+    )
+    try:
+        await participant.prepare(request)
+        async with asyncio.TaskGroup() as both:
+            both.create_task(_pass_on(participant, server))
+            both.create_task(_pass_on(server, participant, lambda data: _bounded(data, bounds)))
+    finally:
+        await server.close()
+    return participant
+
+
+async def _pass_on(
+    source: Socket, sink: Socket, rewrite: Callable[[bytes], bytes] = lambda data: data
+) -> None:
+    """Pass on what ``source`` says until it closes, and then close ``sink`` with its code."""
+    code, reason = aiohttp.WSCloseCode.INTERNAL_ERROR.value, b""
+    with suppress(ConnectionError):
+        while True:
+            message = await source.receive()
+            match message.type:
+                case WSMsgType.BINARY:
+                    await sink.send_bytes(rewrite(message.data))
+                case WSMsgType.TEXT:
+                    await sink.send_str(message.data)
+                case WSMsgType.PING:
+                    await sink.ping(message.data)
+                case WSMsgType.PONG:
+                    await sink.pong(message.data)
+                case WSMsgType.CLOSE:
+                    code, reason = message.data, (message.extra or "").encode()
+                    break
+                case _:
+                    break
+    with suppress(ConnectionError):
+        await sink.close(code=code, message=reason)
+
+
+def _bounded(data: bytes, bounds: Bounds) -> bytes:
+    """Return a message of the server's; if it is an answer to a publisher, with ``bounds`` in it."""
+    try:
+        message = rtc.SignalResponse.FromString(data)
+    except DecodeError:
+        return data  # the SDK's to complain of
+    if message.WhichOneof("message") != "answer" or (set_to := bounds()) is None:
+        return data
+    message.answer.sdp = with_bounds(message.answer.sdp, set_to)
+    return message.SerializeToString()

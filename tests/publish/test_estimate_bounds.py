@@ -1,0 +1,60 @@
+"""The bounds of WebRTC's estimate in SDP answers."""
+
+import pytest
+
+from ingestd.publish.estimate_bounds import EstimateBounds, with_bounds
+
+BOUNDS = EstimateBounds(start_bps=4_000_000, max_bps=40_000_000)
+OURS = "x-google-start-bitrate=4000;x-google-max-bitrate=40000"
+
+# What livekit-server 1.13.5 answers a publisher, shortened.
+ANSWER = """\
+v=0
+o=- 6158291 1 IN IP4 127.0.0.1
+m=application 9 UDP/DTLS/SCTP webrtc-datachannel
+a=mid:0
+m=video 9 UDP/TLS/RTP/SAVPF 108 109 98
+a=mid:1
+a=rtpmap:108 H264/90000
+a=rtcp-fb:108 nack pli
+a=fmtp:108 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f;x-google-start-bitrate=1000
+a=rtpmap:109 rtx/90000
+a=fmtp:109 apt=108
+a=rtpmap:98 VP8/90000
+a=recvonly
+m=audio 9 UDP/TLS/RTP/SAVPF 111
+a=rtpmap:111 opus/48000/2
+a=fmtp:111 minptime=10;useinbandfec=1
+"""
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_every_video_codec_gets_the_bounds_and_nothing_else_changes(end: str) -> None:
+    before = ANSWER.replace("\n", end)
+    after = with_bounds(before, BOUNDS)
+    changed = [
+        (old, new)
+        for old, new in zip(
+            before.split(end), after.replace(f"a=fmtp:98 {OURS}{end}", "").split(end), strict=True
+        )
+        if old != new
+    ]
+    assert changed == [
+        (
+            "a=fmtp:108 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
+            ";x-google-start-bitrate=1000",
+            f"a=fmtp:108 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f;{OURS}",
+        )
+    ]
+    assert f"a=rtpmap:98 VP8/90000{end}a=fmtp:98 {OURS}{end}a=recvonly" in after
+
+
+def test_bounds_that_are_there_are_replaced() -> None:
+    once = with_bounds(ANSWER, EstimateBounds(1_000_000, 2_000_000))
+    assert with_bounds(once, BOUNDS) == with_bounds(ANSWER, BOUNDS)
+
+
+def test_an_answer_without_video_stays_as_it_is() -> None:
+    audio = ANSWER[: ANSWER.index("m=video")]
+    assert with_bounds(audio, BOUNDS) == audio
+    assert with_bounds("", BOUNDS) == ""

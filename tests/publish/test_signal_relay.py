@@ -1,0 +1,253 @@
+"""The signalling relay, between the SDK and a real server, and before a server that shows what passes."""
+
+import asyncio
+import contextlib
+import ssl
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import yarl
+from aiohttp import WSMsgType, web
+from livekit import rtc
+
+from ingestd.devserver.livekit_server import LiveKitServer
+from ingestd.errors import RoomError
+from ingestd.publish.estimate_bounds import EstimateBounds
+from ingestd.publish.room import RoomAddress, connect
+from ingestd.publish.send_stats import read
+from ingestd.publish.signal_relay import SignalRelay
+from ingestd.publish.track import PublishedTrack, publish
+from tests.publish.support import OPTIONS, address, info, tracks_become, video
+from tests.sdk.test_sdk_facts import CODECS
+from tests.support.ports import free_port
+from tests.support.wait import eventually
+
+BOUNDS = EstimateBounds(start_bps=20_000_000, max_bps=100_000_000)
+SCENARIOS = ("SIGNAL_RECONNECT", "MIGRATION", "FULL_RECONNECT")
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[SignalRelay]:
+    relay = SignalRelay()
+    yield relay
+    await relay.close()
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    handler: Callable[[web.Request], Any], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
+    """A server that is no LiveKit server; yields its address."""
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    try:
+        yield f"127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def self_signed(directory: Path, name: str) -> ssl.SSLContext:
+    key, certificate = directory / "key.pem", directory / "certificate.pem"
+    subprocess.run(
+        [
+            *(
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                f"/CN={name}",
+            ),
+            *("-addext", f"subjectAltName=DNS:{name}", "-keyout", str(key), "-out", str(certificate)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+async def submit(published: PublishedTrack, seconds: float) -> None:
+    """Hand over pictures for a while, as an encoder would."""
+    stream, end, number = video(), time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        published.source.capture_frame(
+            rtc.EncodedVideoFrame(
+                data=stream.access_units[number % 30],
+                width=160,
+                height=120,
+                codec=CODECS["vp8"],
+                frame_type=rtc.EncodedFrameType.ENCODED_FRAME_KEY
+                if number % 30 == 0
+                else rtc.EncodedFrameType.ENCODED_FRAME_DELTA,
+                timestamp_us=time.monotonic_ns() // 1000,
+            )
+        )
+        number += 1
+        await asyncio.sleep(1 / 30)
+
+
+async def first_target(published: PublishedTrack) -> float:
+    """The first target that WebRTC gives its encoder, bit/s."""
+    for _ in range(50):
+        await submit(published, 0.1)
+        if target := (await read(published.track)).target_bitrate_bps:
+            return target
+    raise AssertionError("WebRTC names no target")
+
+
+@pytest.mark.parametrize(("bounds", "least", "most"), [(BOUNDS, 15e6, 41e6), (None, 1e5, 6e6)])
+async def test_the_estimate_begins_where_the_bounds_say(
+    livekit: LiveKitServer,
+    room: str,
+    relay: SignalRelay,
+    bounds: EstimateBounds | None,
+    least: float,
+    most: float,
+) -> None:
+    url = await relay.route(livekit.url, lambda: bounds).open()
+    joined = rtc.Room()
+    await connect(joined, replace(address(livekit, room), url=url))
+    published = await publish(joined, replace(OPTIONS, max_bitrate=40_000_000), info())
+    assert least < await first_target(published) < most
+    await joined.disconnect()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_what_interrupts_the_signalling_passes_through(
+    livekit: LiveKitServer, room: str, relay: SignalRelay, scenario: str
+) -> None:
+    url = await relay.route(livekit.url, lambda: BOUNDS).open()
+    joined, events = rtc.Room(), []
+    joined.on("reconnecting", lambda: events.append("reconnecting"))
+    joined.on("reconnected", lambda: events.append("reconnected"))
+    await connect(joined, replace(address(livekit, room), url=url))
+    await publish(joined, OPTIONS, info())
+    await joined.simulate_scenario(getattr(rtc.SimulateScenarioKind, f"SIMULATE_{scenario}"))
+    await eventually(lambda: "reconnected" in events, "reconnect")
+    await tracks_become(livekit, room, {"cam": ["video/vp8"]})
+    await joined.disconnect()
+
+
+async def test_a_refused_token_is_told_as_the_server_says_it(
+    livekit: LiveKitServer, room: str, relay: SignalRelay
+) -> None:
+    wrong = replace(address(livekit, room), api_secret="x" * 40)
+    route = relay.route(livekit.url, lambda: BOUNDS)
+    url = await route.open()
+    said = []
+    for where in (wrong, replace(wrong, url=url)):
+        with pytest.raises(RoomError) as failed:
+            await connect(rtc.Room(), where)
+        said.append((failed.value.reason, str(failed.value).partition(": ")[2]))
+    assert said[0] == said[1]
+    assert said[0][0] == "unauthorized"
+    assert route.failure is None
+
+
+async def test_a_server_that_is_not_there_is_dialled_once(relay: SignalRelay, room: str) -> None:
+    route = relay.route(f"ws://127.0.0.1:{free_port()}", lambda: BOUNDS)
+    url = await route.open()
+    with pytest.raises(RoomError):
+        await connect(rtc.Room(), RoomAddress(url, "key", "s" * 40, room, "cam"))
+    assert isinstance(route.failure, aiohttp.ClientConnectorError)
+
+
+async def test_paths_queries_headers_and_answers_pass_through(relay: SignalRelay) -> None:
+    seen: list[tuple[str, str, str | None]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append((request.method, request.raw_path, request.headers.get("Authorization")))
+        return web.Response(status=418, text="short and stout")
+
+    async with serving(answer) as server, aiohttp.ClientSession() as sdk:
+        url = await relay.route(f"ws://{server}/under/a%2Fpath", lambda: BOUNDS).open()
+        there = yarl.URL(f"{url.replace('ws', 'http', 1)}/rtc/v1/validate?a=%2B&b=c%20d", encoded=True)
+        async with sdk.get(there, headers={"Authorization": "Bearer token"}) as said:
+            assert (said.status, await said.text()) == (418, "short and stout")
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="418"):
+            await sdk.ws_connect(yarl.URL(f"{url}/rtc?x=%2F", encoded=True))
+        elsewhere = url.rpartition("/")[0]
+        async with sdk.get(f"{elsewhere.replace('ws', 'http', 1)}/guessed/rtc") as said:
+            assert said.status == 404
+    assert seen == [
+        ("GET", "/under/a%2Fpath/rtc/v1/validate?a=%2B&b=c%20d", "Bearer token"),
+        ("GET", "/under/a%2Fpath/rtc?x=%2F", None),
+    ]
+
+
+async def test_messages_pings_and_close_codes_pass_both_ways(relay: SignalRelay) -> None:
+    heard: list[tuple[WSMsgType, Any]] = []
+
+    async def answer(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(autoping=False, autoclose=False)
+        await socket.prepare(request)
+        while (message := await socket.receive()).type is not WSMsgType.CLOSE:
+            heard.append((message.type, message.data))
+            if message.type is WSMsgType.PING:
+                await socket.pong(message.data)
+            elif message.data == b"leave":
+                await socket.close(code=4001, message=b"room deleted")
+                return socket
+            else:
+                await socket.send_bytes(message.data * 2)
+        heard.append((message.type, message.data))
+        return socket
+
+    async with serving(answer) as server, aiohttp.ClientSession() as sdk:
+        url = await relay.route(f"ws://{server}", lambda: BOUNDS).open()
+        socket = await sdk.ws_connect(f"{url}/rtc", autoping=False, autoclose=False)
+        await socket.ping(b"are you there")
+        assert (await socket.receive())[:2] == (WSMsgType.PONG, b"are you there")
+        await socket.send_bytes(b"\xff no protobuf")
+        assert (await socket.receive()).data == b"\xff no protobuf" * 2
+        await socket.send_bytes(b"leave")
+        assert (await socket.receive())[:3] == (WSMsgType.CLOSE, 4001, "room deleted")
+        await socket.close()
+
+        socket = await sdk.ws_connect(f"{url}/rtc")
+        await socket.close(code=4002)
+        await eventually(lambda: (WSMsgType.CLOSE, 4002) in heard, "hear the close code")
+
+
+async def test_a_server_that_breaks_off_ends_the_connection_here(relay: SignalRelay) -> None:
+    async def answer(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        assert request.transport is not None
+        request.transport.abort()
+        return socket
+
+    async with serving(answer) as server, aiohttp.ClientSession() as sdk:
+        url = await relay.route(f"ws://{server}", lambda: BOUNDS).open()
+        socket = await sdk.ws_connect(f"{url}/rtc")
+        assert (await socket.receive()).type in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.CLOSING)
+
+
+async def test_a_certificate_is_checked_against_the_servers_own_name(
+    relay: SignalRelay, tmp_path: Path
+) -> None:
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(text="reached")
+
+    tls = self_signed(tmp_path, "another.example")
+    async with serving(answer, tls) as server, aiohttp.ClientSession() as sdk:
+        route = relay.route(f"wss://{server}", lambda: BOUNDS)
+        url = await route.open()
+        async with sdk.get(f"{url.replace('ws', 'http', 1)}/rtc/validate") as said:
+            assert said.status == 502
+        assert isinstance(route.failure, aiohttp.ClientConnectorCertificateError)

@@ -17,7 +17,7 @@ from ingestd.observe.figures import StreamFigures
 from ingestd.observe.http import HttpServer
 from ingestd.observe.metrics import make_registry
 from ingestd.publish.room import RoomAddress, RoomConnection
-from ingestd.publish.sdk import native_log
+from ingestd.publish.sdk import h265, native_log
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks, outcome
 
@@ -43,6 +43,7 @@ class App:
         self._retrying: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._failed = False
+        self._h265_refusal: str | None = None
         self._reloading = asyncio.Lock()
         self._http = HttpServer(
             config.http.listen, self, make_registry(self.figures, __version__), __version__
@@ -91,6 +92,7 @@ class App:
             logger.warning(warning)
         address = await self._http.start()
         logger.info("status page", url=f"{address}/", metrics=f"{address}/metrics")
+        self._h265_refusal = (await h265.prepare(self._config.livekit.h265)).refusal
         async with self._reloading:
             for config in self._config.streams:
                 await self._add(config)
@@ -128,6 +130,8 @@ class App:
         native_log.forward(config.log.level == "debug")
         if config.http != old.http:
             logger.warning("http.listen changes with the next restart", now=str(old.http.listen))
+        if config.livekit.h265 != old.livekit.h265:
+            logger.warning("livekit.h265 changes with the next restart", now=old.livekit.h265)
         keep = (
             set() if config.livekit != old.livekit else {s.name for s in config.streams if s in old.streams}
         )
@@ -172,7 +176,7 @@ class App:
     async def _add(self, config: StreamConfig) -> None:
         address = self._room_address(config)
         room = self._rooms.get(address) or RoomConnection(address, self._tasks)
-        stream = Stream(config, room, self._tasks)
+        stream = Stream(config, room, self._tasks, self._h265_refusal)
         try:
             await stream.start()
         except AddressError as error:

@@ -37,9 +37,14 @@ READ_DELAY_S = 0.001
 
 
 class Stream:
-    """Joins what the layers below do for one stream of the configuration."""
+    """Joins what the layers below do for one stream of the configuration.
 
-    def __init__(self, config: StreamConfig, room: RoomConnection, tasks: Tasks) -> None:
+    ``h265_refusal`` says why H.265 is not published, and the cure; None: it is.
+    """
+
+    def __init__(
+        self, config: StreamConfig, room: RoomConnection, tasks: Tasks, h265_refusal: str | None = None
+    ) -> None:
         self.config = config
         self._room = room
         self._log = logger.bind(stream=config.name)
@@ -56,7 +61,12 @@ class Stream:
         sinks: list[Sink] = [Inline(self._send_line)] if config.feedback.inline else []
         sinks += [self._webhook] if self._webhook else []
         options = TrackOptions(
-            config.name, config.track, config.max_bitrate, config.max_framerate, config.frame_metadata
+            config.name,
+            config.track,
+            config.max_bitrate,
+            config.max_framerate,
+            config.frame_metadata,
+            h265_refusal,
         )
         delivery = Delivery(config.max_backlog, config.replay, config.max_framerate, config.max_bitrate)
         self._pipeline = TrackPipeline(

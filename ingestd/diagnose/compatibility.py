@@ -105,10 +105,13 @@ RECOVERY_POINTS = Issue(
     "or let it take part in `feedback`, by which it is asked for one",
 )
 
-H265_NOT_PUBLISHED = Issue(
-    "h265_not_published",
-    "H.265 is understood, but this version cannot publish it",
-    "send H.264 (ffmpeg: -c:v libx264; GStreamer: x264enc), VP8, VP9 or AV1",
+H265_VIEWERS = Issue(
+    "h265_viewers",
+    "the stream is H.265, which a browser decodes over WebRTC only where its machine has a decoder for it, "
+    "and many browsers not even then",
+    "see docs/h265.md for who does; to be seen by all, send H.264 (ffmpeg: -c:v libx264; GStreamer: "
+    "x264enc), VP8, VP9 or AV1",
+    hides=False,
 )
 
 

@@ -152,13 +152,9 @@ class StreamReporter:
             target_bitrate_bps=target_bitrate_bps,
         )
 
-    def h265(self, reason: str) -> None:
-        """The stream has come to be of H.265."""
-        self._log.error(
-            "H.265 is understood, but this version cannot publish it: every picture is dropped; send "
-            "H.264 (ffmpeg: -c:v libx264; GStreamer: x264enc), VP8, VP9 or AV1",
-            reason=reason,
-        )
+    def h265(self, reason: str, refusal: str) -> None:
+        """The stream has come to be of H.265, which is refused."""
+        self._log.error("H.265 cannot be published: every picture is dropped", reason=reason, refusal=refusal)
 
     def _warn_once(self, issue: Issue, event: str) -> None:
         if issue.reason not in self._warned:

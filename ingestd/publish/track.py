@@ -56,6 +56,7 @@ class TrackOptions:
     max_bitrate: int  # bit/s
     max_framerate: float
     frame_metadata: bool  # whether viewers are told what is known of each picture
+    h265_refusal: str | None = None  # why this process does not publish H.265, and the cure; None: it tries
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,5 +131,6 @@ async def _check_codec(published: PublishedTrack) -> None:
         raise RoomError(
             "codec_refused",
             f"the room negotiated {mime_type} for a stream of {codec}: the server or this machine's SDK "
-            f"does not offer {codec}; allow it in the server's `room.enabled_codecs`, or send another",
+            f"does not offer {codec}; allow it in the server's `room.enabled_codecs`, or send another"
+            + (" (livekit.h265, docs/h265.md)" if codec is Codec.H265 else ""),
         )

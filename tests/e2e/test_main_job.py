@@ -28,6 +28,7 @@ SOON = 3.0  # seconds to the first picture; about 1 on an idle machine, and far 
 CODECS: list[Any] = [
     pytest.param("h264", {}, id="h264"),
     pytest.param("h264", {"slices": 4, "aud": True}, id="h264-four-slices-aud"),
+    pytest.param("h265", {}, id="h265"),
     pytest.param("vp8", {}, id="vp8"),
     pytest.param("vp9", {}, id="vp9"),
     pytest.param("av1", {}, id="av1"),
@@ -39,7 +40,8 @@ def test_a_viewer_sees_what_was_pushed_bit_for_bit(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str, options: dict[str, Any]
 ) -> None:
     video = encode(codec, frames=180, gop=60, **options)
-    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+    viewing = Viewer(livekit, room, decodes_h265=codec == "h265")
+    with run_daemon(stream("cam", room)) as daemon, viewing as viewer:
         with Encoder(daemon.port(), video) as encoder:
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)

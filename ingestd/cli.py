@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     probing.set_defaults(command=_probe)
 
     demo = commands.add_parser("demo", help="run the whole path on this machine, with a test picture")
-    demo.add_argument("--codec", default="h264", choices=("h264", "vp8", "vp9", "av1"))
+    demo.add_argument("--codec", default="h264", choices=("h264", "h265", "vp8", "vp9", "av1"))
     demo.add_argument("--seconds", type=float, default=30.0, help="how long; 0: until Ctrl-C")
     demo.set_defaults(command=_demo)
     return parser

@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from ingestd.demo import h265_decoder
 from ingestd.demo.child_process import ChildProcess
 from ingestd.demo.encoder import BITRATE_BPS, CODECS, GOP
 from ingestd.demo.frame_stats import FrameStats
@@ -140,6 +141,8 @@ class Scenario:
     async def _show(
         self, server: LiveKitServer, directory: Path, tasks: Tasks, stack: contextlib.AsyncExitStack
     ) -> None:
+        if self._codec == "h265":
+            h265_decoder.install()  # before the viewer's SDK looks for its decoders
         tasks.start("server", _raise_when_gone(server))
         address = await self._start_daemon(server, directory, tasks, stack)
         first_picture = asyncio.Event()

@@ -34,8 +34,8 @@ SEND_ANOTHER = "or send H.264 (ffmpeg: -c:v libx264; GStreamer: x264enc), VP8, V
 # Where it is set the SDK looks for no decoder.
 NO_DECODER_VARIABLE = "LK_DISABLE_NVDEC"
 COMPILE = (
-    "install a C compiler (Debian: apt-get install gcc) and install ingestd again, in a checkout with "
-    "`make setup`"
+    "install a C compiler (Debian: apt-get install gcc) and have ingestd's Python run "
+    "`python -m ingestd.publish.sdk.h265`"
 )
 
 

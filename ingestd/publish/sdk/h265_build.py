@@ -27,6 +27,8 @@ def are_built(directory: Path = DIRECTORY) -> bool:
 
 def build(directory: Path = DIRECTORY) -> bool:
     """Compile the stand-ins into ``directory``; where that is not possible return False and leave none."""
+    if are_built(directory) and all(_is_newer(directory / name) for name in LIBRARIES):
+        return True
     shutil.rmtree(directory, ignore_errors=True)  # a process that has loaded them keeps them
     if suits_machine():
         directory.mkdir(parents=True)
@@ -34,6 +36,10 @@ def build(directory: Path = DIRECTORY) -> bool:
             return True
         shutil.rmtree(directory)
     return False
+
+
+def _is_newer(library: Path) -> bool:
+    return library.stat().st_mtime_ns > SOURCE.stat().st_mtime_ns
 
 
 def compile_library(source: Path, library: Path) -> bool:

@@ -11,10 +11,10 @@ SDK = "ingestd/publish/sdk"
 TAG = "py3-none-manylinux2014_x86_64"
 
 
-class StandIns(BuildHookInterface):  # type: ignore[type-arg] - hatchling does not say of what
+class StandIns(BuildHookInterface[Any]):
     """Compiles them beside their source; a wheel without them refuses H.265 and says what is missing."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+    def initialize(self, _version: str, build_data: dict[str, Any]) -> None:
         """Do so before the files of the wheel are collected."""
         build = runpy.run_path(str(Path(self.root, SDK, "h265_build.py")))["build"]
         if build():

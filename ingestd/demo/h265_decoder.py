@@ -5,8 +5,6 @@ each access unit to Python. Not for a process that publishes.
 """
 
 import ctypes
-import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from ingestd.errors import IngestdError
+from ingestd.publish.sdk import standard_output
 from ingestd.publish.sdk.h265_build import SOURCE as STANDINS
 from ingestd.publish.sdk.h265_build import compile_library
 
@@ -90,15 +89,12 @@ _decoders = _Decoders()
 def install() -> None:
     """Have the SDK decode H.265 from its first room on. Raises IngestdError where nothing can be compiled.
 
-    What the SDK writes to standard output from now on goes to standard error.
+    What the SDK writes to standard output from now on is discarded; ``sys.stdout`` is another object then.
     """
     with tempfile.TemporaryDirectory(prefix="ingestd-h265-") as directory:
         libraries = [_load(source, Path(directory, name)) for name, source in _LIBRARIES.items()]
     libraries[-1].ingestd_set_decoder(_decoders.hook)
-    sys.stdout.flush()
-    ours = os.dup(1)
-    os.dup2(2, 1)
-    sys.stdout = os.fdopen(ours, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)
+    standard_output.keep_for_python()
 
 
 def _load(source: Path, library: Path) -> ctypes.CDLL:

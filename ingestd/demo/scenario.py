@@ -56,6 +56,8 @@ def tell(codec: str, seconds: float, interrupt: SignalHandling) -> int:
     """Run the demo; return its exit code."""
     if not (math.isfinite(seconds) and seconds >= 0):
         raise ConfigError(f"--seconds {seconds:g}: expected a number of seconds, or 0 for until Ctrl-C")
+    if codec == "h265":
+        h265_decoder.install()  # before the viewer's SDK looks for its decoders
     try:
         code = Scenario(codec, seconds, Screen(), interrupt).run()
     except BrokenPipeError:  # whoever read our output has had enough
@@ -141,8 +143,6 @@ class Scenario:
     async def _show(
         self, server: LiveKitServer, directory: Path, tasks: Tasks, stack: contextlib.AsyncExitStack
     ) -> None:
-        if self._codec == "h265":
-            h265_decoder.install()  # before the viewer's SDK looks for its decoders
         tasks.start("server", _raise_when_gone(server))
         address = await self._start_daemon(server, directory, tasks, stack)
         first_picture = asyncio.Event()

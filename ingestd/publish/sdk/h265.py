@@ -20,7 +20,10 @@ from typing import Literal
 import structlog
 from livekit import rtc
 
-from ingestd.publish.sdk import native_log  # noqa: F401 - or the native part writes to stderr
+from ingestd.publish.sdk import (
+    native_log,  # noqa: F401 - or the native part writes to stderr
+    standard_output,
+)
 from ingestd.publish.sdk.h265_build import DIRECTORY, LIBRARIES, are_built, build, suits_machine
 
 logger = structlog.get_logger("ingestd.publish")
@@ -59,7 +62,7 @@ async def prepare(mode: Mode) -> Decision:
     decision = await _decide(mode)
     if decision.way == "stand-ins":
         load_standins()
-        _keep_standard_output()
+        standard_output.keep_for_python()  # "Nvidia Decoder is supported.", with many a room
     logger.info("H.265", way=decision.way, why=decision.why)
     return decision
 
@@ -142,17 +145,6 @@ def _installed_driver() -> str | None:
             ctypes.CDLL(name)
             return name
     return None
-
-
-def _keep_standard_output() -> None:
-    """Leave standard output to Python: the SDK writes there that it has found a decoder, with many a room."""
-    if sys.__stdout__ is None:  # closed before we began
-        return
-    sys.stdout.flush()
-    ours, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)
-    sys.stdout = os.fdopen(ours, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from ingestd.media.formats.framed import FramedReader
 from ingestd.observe.figures import StreamFigures
 from ingestd.pipeline import TrackPipeline
 from ingestd.publish.room import RoomAddress, RoomConnection
+from ingestd.publish.sdk import h265
 from ingestd.publish.track import TrackOptions
 from ingestd.tasks import Tasks, outcome
 
@@ -167,6 +168,16 @@ class Publication:
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         self._log.critical("internal error", task=name, exc_info=error)
+
+
+async def offer_h265() -> str | None:
+    """Have this process publish H.265 where the SDK does not offer it by itself; return why not, if not.
+
+    To be awaited before the process joins its first room, and not in one that also receives video, or has the
+    SDK encode it: that would then try NVIDIA's encoder and decoder, which are not there. ``sys.stdout`` is
+    replaced. docs/h265.md says what is done.
+    """
+    return (await h265.prepare("auto")).refusal
 
 
 class _Callbacks:

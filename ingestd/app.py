@@ -17,7 +17,7 @@ from ingestd.observe.figures import StreamFigures
 from ingestd.observe.http import HttpServer
 from ingestd.observe.metrics import make_registry
 from ingestd.publish.room import RoomAddress, RoomConnection
-from ingestd.publish.sdk import h265, native_log
+from ingestd.publish.sdk import native_log
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks, outcome
 
@@ -31,9 +31,13 @@ MAX_RETRY_DELAY_S = 15.0
 
 
 class App:
-    """The daemon. ``reload`` reads the configuration again; it may raise ConfigError."""
+    """The daemon.
 
-    def __init__(self, config: Config, reload: Callable[[], Config]) -> None:
+    ``reload`` reads the configuration again; it may raise ConfigError. ``h265_refusal`` says why this process
+    does not publish H.265, and the cure; None: it does.
+    """
+
+    def __init__(self, config: Config, reload: Callable[[], Config], h265_refusal: str | None = None) -> None:
         self._config = config
         self._reload_config = reload
         self._tasks = Tasks(self._task_failed)
@@ -43,7 +47,7 @@ class App:
         self._retrying: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._failed = False
-        self._h265_refusal: str | None = None
+        self._h265_refusal = h265_refusal
         self._reloading = asyncio.Lock()
         self._http = HttpServer(
             config.http.listen, self, make_registry(self.figures, __version__), __version__
@@ -92,7 +96,6 @@ class App:
             logger.warning(warning)
         address = await self._http.start()
         logger.info("status page", url=f"{address}/", metrics=f"{address}/metrics")
-        self._h265_refusal = (await h265.prepare(self._config.livekit.h265)).refusal
         async with self._reloading:
             for config in self._config.streams:
                 await self._add(config)

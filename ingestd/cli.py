@@ -135,12 +135,17 @@ def _run(options: argparse.Namespace) -> int:
 
     # The SDK takes a second to import, which the other commands do without.
     from ingestd.app import App
+    from ingestd.publish.sdk import h265
+
+    async def run() -> int:
+        refusal = (await h265.prepare(config.livekit.h265)).refusal
+        return await App(config, lambda: _load(options.config), refusal).run()
 
     # The loop is not closed, and stays referenced: closing it waits for names that are still looked up, which
     # takes a minute where DNS does not answer. The process is about to leave.
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    return loop.run_until_complete(App(config, lambda: _load(options.config)).run())
+    return loop.run_until_complete(run())
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -40,8 +40,10 @@ def test_a_viewer_sees_what_was_pushed_bit_for_bit(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str, options: dict[str, Any]
 ) -> None:
     video = encode(codec, frames=180, gop=60, **options)
-    viewing = Viewer(livekit, room, decodes_h265=codec == "h265")
-    with run_daemon(stream("cam", room)) as daemon, viewing as viewer:
+    with (
+        run_daemon(stream("cam", room)) as daemon,
+        Viewer(livekit, room, decodes_h265=codec == "h265") as viewer,
+    ):
         with Encoder(daemon.port(), video) as encoder:
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
@@ -60,7 +62,7 @@ def test_a_viewer_sees_what_was_pushed_bit_for_bit(
         assert [event for event in said if not (lost and "lost in WebRTC" in event)] == []
 
 
-@pytest.mark.parametrize("codec", ["h264", "vp8", "av1"])
+@pytest.mark.parametrize("codec", ["h264", pytest.param("h265", marks=pytest.mark.long), "vp8", "av1"])
 @pytest.mark.parametrize(
     "writing",
     [pictures_per_write(5), tiny_writes, split_headers],
@@ -70,7 +72,10 @@ def test_it_does_not_matter_how_the_bytes_are_cut_into_writes(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str, writing: Writing
 ) -> None:
     video = encode(codec, frames=120, fps=20, gop=60, size=(160, 120))
-    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+    with (
+        run_daemon(stream("cam", room)) as daemon,
+        Viewer(livekit, room, decodes_h265=codec == "h265") as viewer,
+    ):
         with Encoder(daemon.port(), video, writing=writing) as encoder:
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
@@ -79,13 +84,16 @@ def test_it_does_not_matter_how_the_bytes_are_cut_into_writes(
         assert daemon.metrics().total("ingestd_frames_submitted_total") == 120
 
 
-@pytest.mark.parametrize("codec", ["h264", "vp8"])
+@pytest.mark.parametrize("codec", ["h264", "h265", "vp8"])
 def test_an_encoder_that_reconnects_goes_on_in_the_same_track(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
 ) -> None:
     before = encode(codec, frames=240, gop=60, seed=1)
     after = encode(codec, frames=120, gop=60, seed=2)
-    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+    with (
+        run_daemon(stream("cam", room)) as daemon,
+        Viewer(livekit, room, decodes_h265=codec == "h265") as viewer,
+    ):
         with Encoder(daemon.port(), before) as first:
             viewer.wait_for_first_picture(timeout=PATIENCE_S)
             first.wait_until_pushed(130)  # in the middle of a GOP
@@ -163,12 +171,15 @@ def test_the_daemon_may_dial_the_encoder(run_daemon: RunDaemon, livekit: LiveKit
         assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
 
 
-@pytest.mark.parametrize("codec", ["h264", "vp8"])
+@pytest.mark.parametrize("codec", ["h264", "h265", "vp8"])
 def test_the_first_picture_comes_long_before_the_second_keyframe(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
 ) -> None:
     video = encode(codec, frames=150, fps=30, gop=30 * GOP_SECONDS)
-    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+    with (
+        run_daemon(stream("cam", room)) as daemon,
+        Viewer(livekit, room, decodes_h265=codec == "h265") as viewer,
+    ):
         with Encoder(daemon.port(), video) as encoder:
             first = viewer.wait_for_first_picture(timeout=GOP_SECONDS)
             encoder.wait()
@@ -178,12 +189,15 @@ def test_the_first_picture_comes_long_before_the_second_keyframe(
         assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
 
 
-@pytest.mark.parametrize("codec", ["h264", "vp8"])
+@pytest.mark.parametrize("codec", ["h264", "h265", "vp8"])
 def test_a_picture_does_not_wait_for_the_next_one(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
 ) -> None:
     video = encode(codec, frames=32, fps=4, gop=4, size=(160, 120))
-    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+    with (
+        run_daemon(stream("cam", room)) as daemon,
+        Viewer(livekit, room, decodes_h265=codec == "h265") as viewer,
+    ):
         with Encoder(daemon.port(), video) as encoder:
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
@@ -192,19 +206,19 @@ def test_a_picture_does_not_wait_for_the_next_one(
         assert median(latencies(viewer.pictures(), encoder.pushed)) < 0.5 / video.fps
 
 
-@pytest.mark.parametrize("codec", ["h264", "vp8"])
+@pytest.mark.parametrize("codec", ["h264", "h265", "vp8"])
 def test_who_joins_in_the_middle_of_a_long_gop_sees_a_picture_soon(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
 ) -> None:
     video = encode(codec, frames=270, fps=30, gop=30 * GOP_SECONDS)
     with (
         run_daemon(stream("cam", room)) as daemon,
-        Viewer(livekit, room, "early") as early,
+        Viewer(livekit, room, "early", decodes_h265=codec == "h265") as early,
         Encoder(daemon.port(), video) as encoder,
     ):
         early.wait_for_first_picture(timeout=PATIENCE_S)
         encoder.wait_until_pushed(90)
-        with Viewer(livekit, room, "late") as late:
+        with Viewer(livekit, room, "late", decodes_h265=codec == "h265") as late:
             first = late.wait_for_first_picture(timeout=GOP_SECONDS)
             subscribed_at = late.tracks()[0].at
             encoder.wait()

@@ -91,9 +91,8 @@ def test_the_example_publishes_h265(livekit: LiveKitServer, room: str) -> None:
     with Viewer(livekit, room, decodes_h265=True) as viewer:
         ended = run(livekit, room, "--codec", "h265", "--seconds", "4")
         assert (ended.returncode, ended.stderr.count("Traceback")) == (0, 0), ended.stderr
-        lines = ended.stdout.splitlines()
-        assert lines[-1].startswith("120 pictures submitted"), ended.stdout
-        assert [line for line in lines if "link carries" not in line] == lines[-1:]
+        assert ended.stdout.splitlines()[-1].startswith("120 pictures submitted"), ended.stdout
+        assert "Nvidia" not in ended.stdout, "the SDK's own line"
         assert [track.mime_type for track in viewer.tracks()] == ["video/H265"]
         assert len(set(viewer.hashes())) > 100
 

@@ -1,0 +1,151 @@
+"""How H.265 is published: what is decided where, and that it is proved before it is relied on."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ingestd.publish.sdk import h265
+from ingestd.publish.sdk.h265 import Mode
+from ingestd.publish.sdk.h265_build import DIRECTORY, LIBRARIES, suits_machine
+
+needs_standins = pytest.mark.skipif(not suits_machine(), reason="the stand-ins are for Linux on x86-64")
+# What a process says that loads the stand-ins, which none of the others here must.
+PREPARE = (
+    "import asyncio, sys; from ingestd.publish.sdk import h265; "
+    "print(asyncio.run(h265.prepare('auto')).way); "
+)
+PROVE = "from ingestd.publish.sdk import h265, h265_proof; "
+WITHOUT_STANDINS = "h265.load_standins = lambda: None; "
+
+
+def python(program: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    leave = "sys.stdout.flush(); __import__('os')._exit(0)" if program.startswith(PREPARE) else ""
+    return subprocess.run(
+        [sys.executable, "-c", program + leave], capture_output=True, text=True, timeout=60, env=environment
+    )
+
+
+@pytest.fixture
+def unproved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Nothing is proved by a process of its own; what it would say can be put in."""
+    failures: list[str] = []
+
+    async def prove(_directory: Path = DIRECTORY) -> str | None:
+        return failures[0] if failures else None
+
+    monkeypatch.setattr(h265, "prove", prove)
+    return failures
+
+
+async def decide(mode: Mode) -> tuple[str, str]:
+    decision = await h265._decide(mode)
+    assert decision.why
+    return decision.way, decision.refusal or ""
+
+
+async def test_off_is_a_refusal_that_names_the_key_and_what_else_to_send() -> None:
+    way, refusal = await decide("off")
+    assert way == "none"
+    assert refusal.startswith("livekit.h265 is off; set it to auto, or send H.264 (ffmpeg: -c:v libx264")
+
+
+async def test_native_leaves_it_to_the_sdk() -> None:
+    assert await decide("native") == ("native", "")
+
+
+@needs_standins
+async def test_auto_uses_the_stand_ins_where_they_are_proved(unproved: list[str]) -> None:
+    assert await decide("auto") == ("stand-ins", "")
+    unproved.append("the SDK does not offer H.265")
+    way, refusal = await decide("auto")
+    assert way == "none"
+    assert "did not publish it in a trial: the SDK does not offer H.265; see docs/h265.md" in refusal
+
+
+async def test_auto_never_uses_them_beside_a_driver(
+    unproved: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(h265, "suits_machine", lambda: True)
+    monkeypatch.setattr(h265, "LIBRARIES", ("libcuda.so.none", "libm.so.6"))
+    assert await decide("auto") == ("native", "")
+
+
+async def test_auto_leaves_other_machines_to_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(h265, "suits_machine", lambda: False)
+    assert await decide("auto") == ("native", "")
+
+
+@needs_standins
+async def test_without_a_compiler_the_refusal_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(h265, "are_built", lambda: False)
+    way, refusal = await decide("auto")
+    assert way == "none"
+    assert "install a C compiler (Debian: apt-get install gcc)" in refusal
+
+
+@needs_standins
+async def test_a_proof_is_remembered_for_the_same_libraries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = tmp_path / "standins"
+    shutil.copytree(DIRECTORY, directory)
+    (directory / "proved").unlink(missing_ok=True)
+    assert await h265.prove(directory) is None
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert await h265.prove(directory) is None
+    with (directory / LIBRARIES[0]).open("ab") as library:
+        library.write(b"\0")
+    assert await h265.prove(directory) == "it ended with status 1"
+
+
+@needs_standins
+async def test_a_proof_that_cannot_be_remembered_counts(tmp_path: Path) -> None:
+    directory = tmp_path / "standins"
+    shutil.copytree(DIRECTORY, directory)
+    (directory / "proved").unlink(missing_ok=True)
+    (directory / "proved").mkdir()  # nobody can write there, not even root
+    assert await h265.prove(directory) is None
+
+
+@needs_standins
+async def test_a_proof_that_does_not_end_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hanging = tmp_path / "python"
+    hanging.write_text("#!/bin/sh\nexec sleep 60\n")
+    hanging.chmod(0o755)
+    shutil.copytree(DIRECTORY, tmp_path / "standins")
+    (tmp_path / "standins" / "proved").unlink(missing_ok=True)
+    monkeypatch.setattr(sys, "executable", str(hanging))
+    monkeypatch.setattr(h265, "PROOF_TIMEOUT_S", 0.2)
+    assert await h265.prove(tmp_path / "standins") == "it did not end"
+
+
+@needs_standins
+def test_the_proof_fails_where_the_sdk_offers_it_for_nothing() -> None:
+    ended = python(PROVE + "h265_proof.main()", LK_DISABLE_NVDEC="1")
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, "the SDK does not offer H.265")
+
+
+@needs_standins
+def test_the_sdk_does_not_offer_it_by_itself() -> None:
+    ended = python(PROVE + WITHOUT_STANDINS + "h265_proof.main()")
+    said = (
+        "this SDK offers H.265 without a hardware encoder: remove the stand-ins, and all that decides on them"
+    )
+    assert ended.returncode == 1, said
+    assert ended.stderr.splitlines()[-1] == "the SDK does not offer H.265", said
+
+
+@needs_standins
+def test_standard_output_is_ours_whatever_the_sdk_finds() -> None:
+    make_a_track = (
+        "from livekit import rtc; "
+        "rtc.LocalVideoTrack.create_video_track('x', rtc.EncodedVideoSource(16, 16)); "
+    )
+    ended = python(PREPARE + make_a_track + "print('ours'); ")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert [line for line in ended.stdout.splitlines() if "H.265" not in line] == ["stand-ins", "ours"]
+    loaded = python(PROVE + "h265.load_standins(); " + make_a_track + "__import__('os')._exit(0)")
+    assert loaded.stdout == "Nvidia Decoder is supported.\n", "else none of this is needed"

@@ -164,7 +164,8 @@ def split(data: bytes, codec: str) -> list[Recorded]:
     is_ivf = codec in FOURCC
     end = IVF_HEADER if is_ivf else 0
     units: list[Recorded] = []
-    with av.open(io.BytesIO(data), "r", format="ivf" if is_ivf else codec) as container:
+    container_format = "ivf" if is_ivf else DECODERS[codec]  # an Annex-B stream is named like its decoder
+    with av.open(io.BytesIO(data), "r", format=container_format) as container:
         for packet in container.demux(video=0):
             if packet.size:  # the last one is empty: it says that the file has ended
                 end += packet.size + (IVF_FRAME_HEADER if is_ivf else 0)

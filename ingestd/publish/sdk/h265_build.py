@@ -5,6 +5,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("h265_standins.c")
@@ -26,16 +27,17 @@ def are_built(directory: Path = DIRECTORY) -> bool:
 
 
 def build(directory: Path = DIRECTORY) -> bool:
-    """Compile the stand-ins into ``directory``; where that is not possible return False and leave none."""
-    if are_built(directory) and all(_is_newer(directory / name) for name in LIBRARIES):
-        return True
-    shutil.rmtree(directory, ignore_errors=True)  # a process that has loaded them keeps them
-    if suits_machine():
-        directory.mkdir(parents=True)
-        if all(compile_library(SOURCE, directory / name) for name in LIBRARIES):
-            return True
-        shutil.rmtree(directory)
-    return False
+    """Compile the stand-ins into ``directory`` if they are older than their source; say if they exist.
+
+    Where nothing can be compiled, what is there stays.
+    """
+    current = are_built(directory) and all(_is_newer(directory / name) for name in LIBRARIES)
+    if suits_machine() and not current:
+        with tempfile.TemporaryDirectory(dir=directory.parent) as new:
+            if all(compile_library(SOURCE, Path(new, name)) for name in LIBRARIES):
+                shutil.rmtree(directory, ignore_errors=True)  # a process that has loaded them keeps them
+                shutil.copytree(new, directory)
+    return are_built(directory)
 
 
 def _is_newer(library: Path) -> bool:

@@ -29,18 +29,24 @@ def test_what_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("compiler", ["no-such-compiler", "false"])
-def test_without_a_compiler_that_works_there_are_none(
+def test_without_a_compiler_that_works_there_are_none_but_those_that_were_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiler: str
 ) -> None:
     monkeypatch.setenv("CC", compiler)
     directory = tmp_path / "standins"
-    directory.mkdir()
-    (directory / LIBRARIES[0]).touch()
     assert not build(directory)
-    assert not directory.exists()
+    assert list(tmp_path.iterdir()) == []
+
+    directory.mkdir()
+    for name in LIBRARIES:
+        (directory / name).touch()
+        os.utime(directory / name, (0, 0))
+    assert build(directory)
+    (directory / LIBRARIES[0]).unlink()
+    assert not build(directory)
 
 
-def test_for_another_machine_there_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_for_another_machine_none_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(h265_build, "suits_machine", lambda: False)
     assert not build(tmp_path / "standins")
-    assert not (tmp_path / "standins").exists()
+    assert list(tmp_path.iterdir()) == []

@@ -116,7 +116,9 @@ def encode(
     if bit_rate is not None:
         encoder.bit_rate = bit_rate
         kbits = bit_rate // 1000
-        hrd, key = ("nal-hrd=cbr", "x264-params") if codec == "h264" else ("hrd=1:strict-cbr=1", "x265-params")
+        hrd, key = (
+            ("nal-hrd=cbr", "x264-params") if codec == "h264" else ("hrd=1:strict-cbr=1", "x265-params")
+        )
         constant = f":{hrd}:vbv-maxrate={kbits}:vbv-bufsize={kbits}:bitrate={kbits}"
         encoder.options = encoder.options | {key: encoder.options[key] + constant}
     if codec == "h264" and not repeat_headers:

@@ -385,6 +385,29 @@ streams:
 
 
 @pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("auto", "auto"),
+        ("native", "native"),
+        ("off", "off"),
+        ("'off'", "off"),
+        ("false", "off"),
+        ("null", "auto"),
+    ],
+)
+def test_how_h265_is_published_is_one_of_three(loads: Loads, written: str, read: str) -> None:
+    livekit = f"livekit: {{api_key: k, api_secret: {SECRET}, h265: {written}}}\n"
+    assert loads(livekit + ONE_STREAM).livekit.h265 == read
+    assert loads(livekit + ONE_STREAM, INGESTD_LIVEKIT__H265="off").livekit.h265 == "off"
+
+
+def test_a_fourth_way_to_publish_h265_is_an_error(complains: Complains) -> None:
+    assert complains(f"livekit: {{api_key: k, api_secret: {SECRET}, h265: on}}\n" + ONE_STREAM) == [
+        "ingestd.yaml:1: livekit.h265: True is not known; allowed: auto, native, off"
+    ]
+
+
+@pytest.mark.parametrize(
     ("line", "complaint"),
     [
         ("max_bitrate: 9kbps", "max_bitrate: '9kbps' is out of range; allowed: 10kbps to 1Gbps"),

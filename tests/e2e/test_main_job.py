@@ -1,5 +1,6 @@
 """The main job: what an encoder pushes is what a viewer sees, bit for bit, and soon."""
 
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -187,6 +188,26 @@ def test_the_first_picture_comes_long_before_the_second_keyframe(
 
         assert first.at - encoder.connected_at < SOON
         assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
+
+
+def test_who_joins_an_h265_stream_that_said_its_parameter_sets_once_sees_it(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    """They are put before every IRAP picture: SEI and what else the encoder has there stays in its place."""
+    encoded = encode("h265", frames=150, fps=30, gop=30, size=(160, 120))
+    first, *rest = encoded.access_units
+    video = replace(encoded, access_units=(first, *map(without_parameter_sets, rest)))
+    with run_daemon(stream("cam", room)) as daemon, Encoder(daemon.port(), video) as encoder:
+        encoder.wait_until_pushed(75)
+        with Viewer(livekit, room, decodes_h265=True) as viewer:
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
+            assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
+
+
+def without_parameter_sets(unit: bytes) -> bytes:
+    """The access unit of H.265 without VPS, SPS and PPS."""
+    nal_units = unit.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1")[1:]
+    return b"".join(b"\0\0\0\1" + nal for nal in nal_units if nal[0] >> 1 & 0x3F not in (32, 33, 34))
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265", "vp8"])

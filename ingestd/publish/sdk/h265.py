@@ -41,7 +41,6 @@ COMPILE = (
     "`python -m ingestd.publish.sdk.h265`"
 )
 
-
 _loaded = False  # the stand-ins, into this process: it cannot tell them from a driver then
 
 
@@ -61,8 +60,11 @@ async def prepare(mode: Mode) -> Decision:
     """
     decision = await _decide(mode)
     if decision.way == "stand-ins":
-        load_standins()
-        standard_output.keep_for_python()  # "Nvidia Decoder is supported.", with many a room
+        try:
+            load_standins()
+            standard_output.keep_for_python()  # "Nvidia Decoder is supported.", with many a room
+        except OSError as error:
+            decision = _not_proved(str(error))
     logger.info("H.265", way=decision.way, why=decision.why)
     return decision
 
@@ -82,10 +84,18 @@ async def _decide(mode: Mode) -> Decision:
             "the stand-ins for a hardware encoder, without which the SDK does not offer it, are not compiled"
         )
         return Decision("none", why, f"{why}; {COMPILE}, {SEND_ANOTHER}")
-    if (error := await prove()) is not None:
-        why = f"with the stand-ins livekit {rtc.__version__} did not publish it in a trial: {error}"
-        return Decision("none", why, f"{why}; see docs/h265.md, {SEND_ANOTHER}")
+    try:
+        error = await prove()
+    except OSError as failure:  # a file that may not be read, a process too many
+        error = str(failure)
+    if error is not None:
+        return _not_proved(error)
     return Decision("stand-ins", "without a hardware encoder: stand-ins answer what the SDK asks one")
+
+
+def _not_proved(error: str) -> Decision:
+    why = f"with the stand-ins livekit {rtc.__version__} did not publish it in a trial: {error}"
+    return Decision("none", why, f"{why}; see docs/h265.md, {SEND_ANOTHER}")
 
 
 def load_standins(directory: Path = DIRECTORY) -> None:
@@ -99,7 +109,8 @@ def load_standins(directory: Path = DIRECTORY) -> None:
 async def prove(directory: Path = DIRECTORY) -> str | None:
     """Have a process of its own publish H.265; return why that failed, None where it did not.
 
-    A success is remembered beside the stand-ins, if we may write there.
+    Raises OSError where the files cannot be read or no process can be started. A success is remembered
+    beside the stand-ins, if we may write there.
     """
     proof, circumstances = directory / "proved", _circumstances(directory)
     with contextlib.suppress(OSError):

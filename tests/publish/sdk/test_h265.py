@@ -111,6 +111,15 @@ async def test_a_proof_that_cannot_be_remembered_counts(tmp_path: Path) -> None:
 
 
 @needs_standins
+async def test_what_the_system_refuses_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(h265, "_circumstances", lambda _: "others")
+    way, refusal = await decide("auto")
+    assert way == "none"
+    assert "did not publish it in a trial: [Errno 2] No such file or directory" in refusal
+
+
+@needs_standins
 async def test_a_proof_that_does_not_end_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hanging = tmp_path / "python"
     hanging.write_text("#!/bin/sh\nexec sleep 60\n")

@@ -6,10 +6,12 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=igno
 WORKDIR /src
 # The same path as in the image and as in systemd/ingestd.service: a virtual environment cannot be moved.
 RUN python -m venv --without-pip /opt/ingestd/.venv
+# For the stand-ins with which H.265 is published (docs/h265.md).
+RUN apt-get update && apt-get install -y --no-install-recommends gcc && rm -rf /var/lib/apt/lists/*
 COPY requirements/runtime.lock requirements/build.lock requirements/
 RUN pip --python /opt/ingestd/.venv/bin/python install --require-hashes -r requirements/runtime.lock
 RUN pip install --require-hashes -r requirements/build.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY ingestd ingestd
 RUN hatchling build -t wheel -d dist \
     && pip --python /opt/ingestd/.venv/bin/python install --no-deps dist/ingestd-*.whl

@@ -17,7 +17,7 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType, VideoFrame
 
-from ingestd import AccessUnit, Codec, ConfigError, Publication
+from ingestd import AccessUnit, Codec, ConfigError, Publication, offer_h265
 from ingestd.publish.sdk import native_log
 
 WIDTH, HEIGHT, FPS = 640, 360, 30
@@ -26,6 +26,10 @@ ENCODERS = {
     Codec.H264: (
         "libx264",
         {"preset": "veryfast", "tune": "zerolatency", "profile": "baseline", "forced-idr": "1"},
+    ),
+    Codec.H265: (
+        "libx265",
+        {"preset": "ultrafast", "tune": "zerolatency", "forced-idr": "1", "x265-params": "log-level=none"},
     ),
     Codec.VP8: ("libvpx", REALTIME),
     Codec.VP9: ("libvpx-vp9", REALTIME),
@@ -72,6 +76,8 @@ def draw(number: int) -> VideoFrame:
 async def push(options: argparse.Namespace) -> None:
     """Push pictures in real time for as long as the command line says."""
     native_log.forward(False)  # the SDK logs two lines per picture, which would cost as much CPU as the rest
+    if options.codec is Codec.H265 and (refusal := await offer_h265()) is not None:
+        print(f"H.265 cannot be published: {refusal}")
     encoder = Encoder(options.codec)
     publication = Publication(
         url=options.url,

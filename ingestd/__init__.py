@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ingestd.errors import ConfigError, IngestdError, StreamError
 
 if TYPE_CHECKING:
-    from ingestd.api import AccessUnit, Publication
+    from ingestd.api import AccessUnit, Publication, offer_h265
     from ingestd.delivery.accounting import Drop
     from ingestd.media.access_unit import Codec
     from ingestd.observe.figures import StreamFigures
@@ -23,6 +23,7 @@ __all__ = [
     "Publication",
     "StreamError",
     "StreamFigures",
+    "offer_h265",
 ]
 __version__ = "0.1.0"
 
@@ -33,6 +34,7 @@ _HOMES = {
     "Drop": "ingestd.delivery.accounting",
     "Publication": "ingestd.api",
     "StreamFigures": "ingestd.observe.figures",
+    "offer_h265": "ingestd.api",
 }
 
 

@@ -19,6 +19,7 @@ from ingestd.media.formats.framed import FramedReader
 from ingestd.observe.figures import StreamFigures
 from ingestd.pipeline import Track
 from ingestd.publish.room import RoomAddress, RoomConnection
+from ingestd.publish.sdk import h265
 from ingestd.publish.signal_relay import SignalRelay
 from ingestd.publish.track import TrackOptions
 from ingestd.publish.track_keeper import TrackKeeper, TrackListener
@@ -182,6 +183,16 @@ class Publication:
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         self._log.critical("internal error", task=name, exc_info=error)
+
+
+async def offer_h265() -> str | None:
+    """Have this process publish H.265 where the SDK does not offer it by itself; return why it cannot.
+
+    Await it before the process joins its first room, and not in a process that also receives video or has
+    the SDK encode it: the SDK would try NVIDIA's encoder and decoder, which are not there. Replaces
+    ``sys.stdout``. docs/h265.md says what is done.
+    """
+    return (await h265.prepare("auto")).refusal
 
 
 class _Callbacks:

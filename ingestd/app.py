@@ -144,6 +144,8 @@ class App:
         native_log.forward(config.log.level == "debug")
         if config.http != old.http:
             logger.warning("http.listen changes at the next restart", now=str(old.http.listen))
+        if config.livekit.h265 != old.livekit.h265:
+            logger.warning("livekit.h265 changes at the next restart", now=old.livekit.h265)
         keep = (
             set() if config.livekit != old.livekit else {s.name for s in config.streams if s in old.streams}
         )

@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     probing.set_defaults(command=_probe)
 
     demo = commands.add_parser("demo", help="run encoder, ingestd, LiveKit server and viewer on this machine")
-    demo.add_argument("--codec", default="h264", choices=("h264", "vp8", "vp9", "av1"))
+    demo.add_argument("--codec", default="h264", choices=("h264", "h265", "vp8", "vp9", "av1"))
     demo.add_argument("--seconds", type=float, default=30.0, help="how long; 0: until Ctrl-C")
     demo.set_defaults(command=_demo)
     return parser
@@ -135,17 +135,25 @@ def _run(options: argparse.Namespace) -> int:
     sys.unraisablehook = logs.log_unraisable
 
     import asyncio
+    from functools import partial
 
     import uvloop
 
     # The SDK takes a second to import, which the other commands do without.
     from ingestd.app import App
+    from ingestd.publish.sdk import h265
+    from ingestd.wiring import build_stream
+
+    async def run() -> int:
+        refusal = (await h265.prepare(config.livekit.h265)).refusal
+        make_stream = partial(build_stream, h265_refusal=refusal)
+        return await App(config, lambda: _load(options.config), make_stream=make_stream).run()
 
     # The loop is not closed, and stays referenced: closing it waits for names that are still looked up, which
     # takes a minute where DNS does not answer. The process is about to leave.
     loop = uvloop.new_event_loop()
     asyncio.set_event_loop(loop)
-    return loop.run_until_complete(App(config, lambda: _load(options.config)).run())
+    return loop.run_until_complete(run())
 
 
 def _check(options: argparse.Namespace) -> int:

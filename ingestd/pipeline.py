@@ -194,7 +194,7 @@ class TrackPipeline:
         if access_unit.corrects:
             self._delivery.correct(access_unit)
             return None
-        if info is not None and info.codec is Codec.H265:
+        if info is not None and self._refusal(info) is not None:
             self._delivery.refuse(access_unit, now)
             return Drop.UNSUPPORTED
         dropped = self._delivery.receive(access_unit, now, arrived_us)
@@ -247,8 +247,8 @@ class TrackPipeline:
     @property
     def problem(self) -> str | None:
         """Why the track is not published, in words; None when it is."""
-        if self._info is not None and self._info.codec is Codec.H265:
-            return "H.265 cannot be published by this version"
+        if self._info is not None and (refusal := self._refusal(self._info)) is not None:
+            return f"H.265 cannot be published: {refusal}"
         return self._track.problem
 
     @property
@@ -294,18 +294,23 @@ class TrackPipeline:
         previous, self._info = self._info, info
         self._reporter.stream(info, previous)
         if info.codec is not self._codec:
-            self._change_codec(info.codec)
-        if info.codec is not Codec.H265:
+            self._change_codec(info)
+        refusal = self._refusal(info)
+        if refusal is None:
             self._track.describe(info)
         elif previous is None or previous.codec is not info.codec:
             reason = "h265_not_published"
             self.errors[reason] += 1
-            self._reporter.h265(reason)
+            self._reporter.h265(reason, refusal)
 
-    def _change_codec(self, codec: Codec) -> None:
-        previous, self._codec = self._codec, codec
+    def _refusal(self, info: StreamInfo) -> str | None:
+        """Why a stream like this is not published, and the cure; None where it is."""
+        return self._options.h265_refusal if info.codec is Codec.H265 else None
+
+    def _change_codec(self, info: StreamInfo) -> None:
+        previous, self._codec = self._codec, info.codec
         self._delivery.new_codec()
-        if codec is Codec.H265 and previous is not None:
+        if previous is not None and self._refusal(info) is not None:
             # Else viewers would look at the last picture before, and the stream would count as up.
             self._withdraw()
 

@@ -31,11 +31,15 @@ def build_stream(
     room: Room,
     tasks: Tasks,
     *,
+    h265_refusal: str | None = None,
     make_track: MakeTrack = TrackKeeper,
     make_reporter: MakeReporter = StreamReporter,
     detection_timeout_s: float = DETECTION_TIMEOUT_S,
 ) -> Stream:
-    """Return the stream that ``config`` describes, not started; its track will be in ``room``."""
+    """Return the stream that ``config`` describes, not started; its track will be in ``room``.
+
+    ``h265_refusal`` says why this process does not publish H.265, and the cure; None: it does.
+    """
     address = config.source.address
     admission = Admission(config.source, config.name)
     source = (
@@ -48,7 +52,12 @@ def build_stream(
     sinks += [webhook] if webhook else []
     pipeline = build_pipeline(
         TrackOptions(
-            config.name, config.track, config.max_bitrate, config.max_framerate, config.frame_metadata
+            config.name,
+            config.track,
+            config.max_bitrate,
+            config.max_framerate,
+            config.frame_metadata,
+            h265_refusal,
         ),
         Delivery(config.max_backlog, config.replay, config.max_framerate, config.max_bitrate),
         room,

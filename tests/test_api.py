@@ -83,9 +83,15 @@ async def test_a_picture_is_with_webrtc_when_submit_returns(cam: PlayedPublicati
     assert cam.track.taken[-1] == delta.data
 
 
+async def test_h265_is_accepted_as_any_other_codec(cam: PlayedPublication) -> None:
+    assert [cam.submit(unit) for unit in access_units(H265)] == 4 * [None]
+    cam.track.publish()
+    await eventually(lambda: not cam.figures().frames_held, "hand over what waited")
+    assert cam.track.taken[-1] == H265.access_units[-1]
+
+
 async def test_what_nobody_could_decode_is_dropped_with_the_reason(cam: PlayedPublication) -> None:
     assert cam.submit(access_units(VIDEO)[1]) is Drop.BEFORE_KEYFRAME
-    assert [cam.submit(unit) for unit in access_units(H265)] == 4 * [Drop.UNSUPPORTED]
     h264 = encode("h264", frames=4, gop=4, size=(160, 120)).access_units
     slice_alone = b"\0\0\1\x65" + h264[0].partition(b"\0\0\1\x65")[2]
     assert cam.submit(AccessUnit(slice_alone, Codec.H264)) is Drop.NO_PARAMETER_SETS

@@ -211,6 +211,17 @@ async def test_another_key_joins_every_room_anew(livekit: LiveKitServer, room: s
         assert daemon.tasks("room") == [f"room one@{room}"]
 
 
+async def test_another_way_to_publish_h265_waits_for_the_next_restart(
+    livekit: LiveKitServer, room: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(format="json")
+    config = configuration(livekit, stream("one", room))
+    off = config.model_copy(update={"livekit": config.livekit.model_copy(update={"h265": "off"})})
+    async with running(config) as daemon:
+        await daemon.reload(off)
+    assert '"event": "livekit.h265 changes at the next restart"' in capsys.readouterr().err
+
+
 async def test_a_bad_configuration_changes_nothing(livekit: LiveKitServer, room: str) -> None:
     one = stream("one", room)
     async with running(configuration(livekit, one)) as daemon:

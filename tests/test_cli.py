@@ -197,7 +197,8 @@ def test_what_python_cannot_raise_is_a_line_of_the_log_too(config: Path) -> None
         timeout=20,
         check=False,
     )
-    (line,) = process.stderr.splitlines()
+    how_h265_is_published, line = process.stderr.splitlines()
+    assert json.loads(how_h265_is_published)["event"] == "H.265"
     assert json.loads(line)["exception"].endswith("AssertionError")
 
 
@@ -215,4 +216,5 @@ def test_the_process_leaves_at_once_when_the_daemon_has_stopped(config: Path) ->
         timeout=20,
         check=False,
     )
-    assert (process.returncode, process.stderr) == (0, "")
+    (line,) = process.stderr.splitlines()
+    assert (process.returncode, json.loads(line)["event"]) == (0, "H.265")

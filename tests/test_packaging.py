@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from ingestd.publish.sdk.h265_build import LIBRARIES, suits_machine
+
 ROOT = Path(__file__).parent.parent
 LOCKS = {name: ROOT / "requirements" / f"{name}.lock" for name in ("runtime", "demo", "build", "dev")}
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -82,7 +84,9 @@ def test_setup_costs_nothing_once_done() -> None:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout whose .venv has a pip that only notes what it is asked for."""
-    for part in ("scripts", "requirements", "ingestd/__init__.py", "pyproject.toml"):
+    sdk = "ingestd/publish/sdk"
+    files = ("ingestd/__init__.py", "pyproject.toml", "hatch_build.py")
+    for part in ("scripts", "requirements", *files, f"{sdk}/h265_build.py", f"{sdk}/h265_standins.c"):
         there = tmp_path / "checkout" / part
         there.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if (ROOT / part).is_dir() else shutil.copy)(ROOT / part, there)
@@ -258,3 +262,29 @@ def test_the_wheel_holds_ingestd_and_nothing_else(tmp_path: Path) -> None:
     }
     assert "ingestd/py.typed" in files
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in files)
+
+
+@pytest.mark.parametrize("compiler", ["cc", "no-such-compiler"])
+def test_the_wheel_holds_the_stand_ins_for_h265_where_there_is_a_compiler(
+    tmp_path: Path, compiler: str
+) -> None:
+    if not suits_machine() or shutil.which("cc") is None:
+        pytest.skip("the stand-ins are for Linux on x86-64, and compiled with cc")
+    source = tmp_path / "source"
+    left_out = shutil.ignore_patterns(".*", "h265_standins", "__pycache__")
+    for part in ("ingestd", "hatch_build.py", "pyproject.toml", "README.md", "LICENSE"):
+        there = source / part
+        there.parent.mkdir(exist_ok=True)
+        if (ROOT / part).is_dir():
+            shutil.copytree(ROOT / part, there, ignore=left_out)
+        else:
+            shutil.copy(ROOT / part, there)
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    environment = {**os.environ, "CC": compiler}
+    subprocess.run(command, cwd=source, check=True, capture_output=True, env=environment)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        found = {Path(name).name for name in archive.namelist() if "/h265_standins/" in name}
+    assert (found, wheel.stem.rpartition("-")[2]) == (
+        (set(LIBRARIES), "manylinux2014_x86_64") if compiler == "cc" else (set(), "any")
+    )

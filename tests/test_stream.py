@@ -129,8 +129,20 @@ def make_reporter() -> type[StreamReporter]:
 
 
 @pytest.fixture
+def h265_refusal() -> str | None:
+    return None
+
+
+refuses_h265 = pytest.mark.parametrize("h265_refusal", ["it is off: send H.264"])
+
+
+@pytest.fixture
 async def stream(
-    tasks: Tasks, room: Room, idle_timeout: str, make_reporter: type[StreamReporter]
+    tasks: Tasks,
+    room: Room,
+    idle_timeout: str,
+    make_reporter: type[StreamReporter],
+    h265_refusal: str | None,
 ) -> AsyncIterator[Stream]:
     source = SourceConfig.model_validate({"listen": "tcp://127.0.0.1:0", "idle_timeout": idle_timeout})
     config = StreamConfig(name="cam", room="lobby", source=source, feedback=FeedbackConfig(inline=True))
@@ -138,6 +150,7 @@ async def stream(
         config,
         room,
         tasks,
+        h265_refusal=h265_refusal,
         make_track=Track,
         make_reporter=make_reporter,
         detection_timeout_s=DETECTION_TIMEOUT_S,
@@ -194,7 +207,8 @@ async def test_a_codec_may_change_within_a_connection(stream: Stream, room: Room
     encoder.leave()
 
 
-async def test_h265_after_h264_takes_the_track_out_of_the_room(stream: Stream, room: Room) -> None:
+@refuses_h265
+async def test_refused_h265_after_h264_takes_the_track_out_of_the_room(stream: Stream, room: Room) -> None:
     encoder = Encoder(stream)
     encoder.send(H264.container)
     old = room.track
@@ -207,7 +221,7 @@ async def test_h265_after_h264_takes_the_track_out_of_the_room(stream: Stream, r
         encoder = Encoder(stream)
         encoder.send(H265.container)
         assert not stream.figures().up
-        assert stream.figures().problems == ("cam: H.265 cannot be published by this version",)
+        assert stream.figures().problems == ("cam: H.265 cannot be published: it is off: send H.264",)
         encoder.leave()
     await eventually(lambda: old.closed, "close the old track")
     assert stream.figures().frames_dropped["unsupported"] == 16
@@ -227,6 +241,19 @@ async def test_h265_after_h264_takes_the_track_out_of_the_room(stream: Stream, r
     encoder.leave()
 
 
+async def test_h265_is_published_as_any_other_codec(stream: Stream, room: Room) -> None:
+    encoder = Encoder(stream)
+    encoder.send(H265.container)
+    room.track.publish()
+    await eventually(lambda: not stream.figures().frames_held, "hand over what waited")
+    assert nal_units(room.track.taken[-7:]) == nal_units(H265.access_units[:7])
+    assert stream.figures().up
+    assert stream.figures().problems == ()
+    assert stream.figures().stream_errors["h265_not_published"] == 0
+    encoder.leave()
+
+
+@refuses_h265
 async def test_a_torn_h265_picture_is_received_once(stream: Stream) -> None:
     encoder = Encoder(stream)
     first, second, third, *_ = H265.access_units
@@ -258,9 +285,13 @@ async def test_what_came_before_a_fault_is_handed_over(stream: Stream, room: Roo
     faulty.leave()
 
 
-@pytest.mark.parametrize(("one", "other"), [(H264, LARGER), (H265, LARGER_H265)], ids=["h264", "h265"])
+@pytest.mark.parametrize(
+    ("one", "other", "h265_refusal"),
+    [(H264, LARGER, None), (H265, LARGER_H265, None), (H265, LARGER_H265, "it is off")],
+    ids=["h264", "h265", "h265-refused"],
+)
 async def test_a_stream_that_changes_with_every_picture_does_not_fill_the_log(
-    stream: Stream, one: EncodedStream, other: EncodedStream
+    stream: Stream, one: EncodedStream, other: EncodedStream, h265_refusal: str | None
 ) -> None:
     with structlog.testing.capture_logs() as lines:
         encoder = Encoder(stream)
@@ -271,7 +302,7 @@ async def test_a_stream_that_changes_with_every_picture_does_not_fill_the_log(
     assert events.count("stream recognised") == 1
     assert events.count("stream changed") == 1
     assert len(events) <= 6
-    assert stream.figures().stream_errors["h265_not_published"] == (one is H265)
+    assert stream.figures().stream_errors["h265_not_published"] == (h265_refusal is not None)
 
 
 def headless(stream: EncodedStream) -> bytes:

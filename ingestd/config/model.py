@@ -119,6 +119,10 @@ def _replay(value: object) -> Replay:
     return Replay(_choice(value, list(Replay)))
 
 
+def _h265(value: object) -> str:
+    return "off" if value is False else _choice(value, ["auto", "native", "off"])  # YAML reads off as False
+
+
 def _choice(value: object, allowed: list[str]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{value!r} is not known; allowed: {', '.join(allowed)}")
@@ -185,6 +189,7 @@ class LiveKitConfig(Section):
     api_key: Text
     api_secret: Secret
     api_secret_file: Text | None = None  # where api_secret was read from, if from a file
+    h265: Annotated[Literal["auto", "native", "off"], BeforeValidator(_h265)] = "auto"  # docs/h265.md
     signal_relay: bool = True  # the SDK joins through loopback, where WebRTC's estimate is set
 
 

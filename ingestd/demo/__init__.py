@@ -4,6 +4,7 @@ scenario           server, daemon, viewer and encoder, in order; figures; summar
 encoder            a process that draws, encodes and pushes 30 pictures per second
 numbered_picture   what it draws: colour bars, the time, the picture's number
 viewer             a subscriber that decodes, by the LiveKit SDK
+h265_decoder       has the SDK decode H.265 by PyAV, for the viewer
 frame_stats        matches what was written with what was seen: delay, rate, losses
 child_process      starts and stops daemon and encoder, and reads their lines
 signals            Ctrl-C and SIGTERM end the run once, and do not break the clean-up off

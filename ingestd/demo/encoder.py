@@ -46,6 +46,16 @@ CODECS = {
         {"preset": "veryfast", "tune": "zerolatency", "profile": "baseline", "x264-params": "scenecut=0"},
         None,
     ),
+    "h265": Codec(
+        "H.265",
+        "libx265",
+        {
+            "preset": "ultrafast",
+            "tune": "zerolatency",
+            "x265-params": "scenecut=0:repeat-headers=1:pools=1:log-level=none",
+        },
+        None,
+    ),
     "vp8": Codec("VP8", "libvpx", _REALTIME, b"VP80"),
     "vp9": Codec("VP9", "libvpx-vp9", _REALTIME | {"row-mt": "1"}, b"VP90"),
     "av1": Codec(

@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from ingestd.demo import h265_decoder
 from ingestd.demo.child_process import ChildProcess
 from ingestd.demo.encoder import BITRATE_BPS, CODECS, GOP_PICTURES
 from ingestd.demo.frame_stats import FrameStats
@@ -54,6 +55,8 @@ def run_scenario(codec: str, seconds: float, interrupt: SignalHandling) -> int:
     """Run the demo; return its exit code."""
     if not (math.isfinite(seconds) and seconds >= 0):
         raise ConfigError(f"--seconds {seconds:g}: expected a number of seconds, or 0 for until Ctrl-C")
+    if codec == "h265":
+        h265_decoder.install()  # before the viewer's SDK looks for its decoders
     try:
         code = Scenario(codec, seconds, Screen(), interrupt).run()
     except BrokenPipeError:  # the reader of our output has left

@@ -39,7 +39,7 @@ LAYERS = _issue("layers", hides=False)
 NO_PARAMETER_SETS = _issue("no_parameter_sets")
 NO_KEYFRAME = _issue("no_keyframe")
 RECOVERY_POINTS = _issue("recovery_points")
-H265_NOT_PUBLISHED = _issue("h265_not_published")
+H265_VIEWERS = _issue("h265_viewers", hides=False)
 
 # WebRTC negotiates level 3.1, and viewers decode what says more all the same: their decoders go by the size
 # of the picture. But hardware is built up to this level and may refuse what says more, whatever its size.

@@ -6,7 +6,6 @@ from typing import Any
 
 from ingestd.diagnose.compatibility import (
     B_FRAMES,
-    H265_NOT_PUBLISHED,
     NO_KEYFRAME,
     NO_PARAMETER_SETS,
     RECOVERY_POINTS,
@@ -140,10 +139,9 @@ class StreamReporter:
             target_bitrate_bps=target_bitrate_bps,
         )
 
-    def h265(self, reason: str) -> None:
-        """Log that the stream is H.265 now, which is not published; ``reason`` is that of its count."""
-        event = "this version cannot publish H.265: every picture is dropped"
-        self._log.error(event, reason=reason, **_fields(H265_NOT_PUBLISHED))
+    def h265(self, reason: str, refusal: str) -> None:
+        """Log that the stream is H.265 now, which is refused; ``reason`` is that of its count."""
+        self._log.error("H.265 cannot be published: every picture is dropped", reason=reason, refusal=refusal)
 
     def _warn_once(self, issue: Issue, event: str) -> None:
         if issue.reason not in self._warned:

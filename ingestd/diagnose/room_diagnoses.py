@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from ingestd.diagnose.diagnosis import Diagnoses, Diagnosis
 
 _ONE_CLOCK = {"any": "set both by the same time server (NTP)"}
+_OR_ANOTHER_CODEC = "or send H.264 (ffmpeg: -c:v libx264; GStreamer: x264enc), VP8, VP9 or AV1"
 _JOINED_AGAIN = "; the room is joined again at once"
 
 _NOT_JOINED: Diagnoses = {
@@ -102,6 +103,27 @@ _TRACK: Diagnoses = {
     "codec_refused": Diagnosis(
         means="the server or this machine's SDK does not offer the codec",
         cures={"any": "allow it in the server's `room.enabled_codecs`, or send another"},
+    ),
+    "codec_refused.h265": Diagnosis(
+        means="the server or this machine's SDK does not offer H.265",
+        cures={
+            "any": "allow it in the server's `room.enabled_codecs`, see livekit.h265 in docs/h265.md, "
+            f"{_OR_ANOTHER_CODEC}"
+        },
+    ),
+    "h265_not_published.off": Diagnosis(
+        means="livekit.h265 is off", cures={"any": f"set it to auto, {_OR_ANOTHER_CODEC}"}
+    ),
+    "h265_not_published.not_compiled": Diagnosis(
+        means="the SDK offers H.265 only with a hardware encoder, and the stand-ins for one are not compiled",
+        cures={
+            "any": "install a C compiler (Debian: apt-get install gcc) and have ingestd's Python run "
+            f"`python -m ingestd.publish.sdk.h265`, {_OR_ANOTHER_CODEC}"
+        },
+    ),
+    "h265_not_published.not_proved": Diagnosis(
+        means="the SDK did not publish H.265 in a trial with the stand-ins for a hardware encoder",
+        cures={"any": f"see docs/h265.md, {_OR_ANOTHER_CODEC}"},
     ),
     "not_negotiated": Diagnosis(means="no codec was negotiated in time: the server does not answer"),
     "not_published": Diagnosis(means="the SDK has not published the track"),

@@ -442,9 +442,14 @@ _VIEWERS: Diagnoses = {
             "vaapih264enc": "keyframe-period=60",
         },
     ),
-    "h265_not_published": Diagnosis(
-        means="H.265 is understood, but this version cannot publish it",
-        cures={"any": "send H.264, VP8, VP9 or AV1", "ffmpeg": "-c:v libx264", "GStreamer": "x264enc"},
+    "h265_viewers": Diagnosis(
+        means="the stream is H.265, which a browser decodes over WebRTC only where its machine has a decoder "
+        "for it, and many browsers not even then",
+        cures={
+            "any": "see docs/h265.md for who does; to be seen by all, send H.264, VP8, VP9 or AV1",
+            "ffmpeg": "-c:v libx264",
+            "GStreamer": "x264enc",
+        },
     ),
     "level": Diagnosis(
         means="the level of H.264 is higher than what hardware decodes, which may refuse the stream",

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ingestd.diagnose.compatibility import (
     B_FRAMES,
-    H265_NOT_PUBLISHED,
+    H265_VIEWERS,
     NO_KEYFRAME,
     NO_PARAMETER_SETS,
     RECOVERY_POINTS,
@@ -226,7 +226,7 @@ class Analyser:
 
     def _all_issues(self, codec: Codec) -> list[Issue]:
         """What hides the whole stream first, then what spoils it."""
-        found = [H265_NOT_PUBLISHED] if codec is Codec.H265 else []
+        found = [H265_VIEWERS] if codec is Codec.H265 else []
         if not self._keyframes.count:
             found.append(NO_KEYFRAME)
         elif self._lacking == self._keyframes.count:

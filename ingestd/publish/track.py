@@ -57,6 +57,7 @@ class TrackOptions:
     max_bitrate: int  # bit/s
     max_framerate: float
     frame_metadata: bool  # whether viewers are told what is known of each picture
+    h265_refusal: str | None = None  # why this process does not publish H.265, and the cure; None: it tries
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,5 +131,6 @@ async def _check_codec(published: PublishedTrack) -> None:
     if mime_type.lower() != MIME_TYPES[codec]:
         raise RoomError(
             "codec_refused",
-            f"the room negotiated {mime_type} for a stream of {codec}; {explain_room('codec_refused')}",
+            f"the room negotiated {mime_type} for a stream of {codec}; "
+            f"{explain_room('codec_refused', case=codec)}",
         )

@@ -71,6 +71,29 @@ def test_a_bad_key_of_a_stream(complains: Complains, line: str, complaint: str) 
     assert complains(LIVEKIT + "streams:\n" + stream(line)) == [f"ingestd.yaml:7: streams[0].{complaint}"]
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("auto", "auto"),
+        ("native", "native"),
+        ("off", "off"),
+        ("'off'", "off"),
+        ("false", "off"),
+        ("null", "auto"),
+    ],
+)
+def test_how_h265_is_published_is_one_of_three(loads: Loads, written: str, read: str) -> None:
+    text = f"{LIVEKIT}  h265: {written}\n{ONE_STREAM}"
+    assert loads(text).livekit.h265 == read
+    assert loads(text, INGESTD_LIVEKIT__H265="off").livekit.h265 == "off"
+
+
+def test_a_fourth_way_to_publish_h265_is_an_error(complains: Complains) -> None:
+    assert complains(f"{LIVEKIT}  h265: on\n{ONE_STREAM}") == [
+        "ingestd.yaml:4: livekit.h265: True is not known; allowed: auto, native, off"
+    ]
+
+
 def test_a_source_is_met_in_exactly_one_way(complains: Complains) -> None:
     both = "source: {listen: 'tcp://127.0.0.1:1', connect: 'tcp://127.0.0.1:2'}"
     assert complains(LIVEKIT + "streams:\n" + stream(both)) == [

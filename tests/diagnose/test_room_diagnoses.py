@@ -5,7 +5,7 @@ from ingestd.publish import room_errors
 from tests.diagnose.source import PACKAGE, modules, reasons, texts
 
 # Counted without an error that is raised.
-COUNTED_ALONE = {"publish_forbidden", "muted"}
+COUNTED_ALONE = {"publish_forbidden", "muted", "h265_not_published"}
 
 
 def test_every_reason_has_an_entry_and_every_entry_a_reason() -> None:
@@ -16,7 +16,9 @@ def test_every_reason_has_an_entry_and_every_entry_a_reason() -> None:
 
 def test_every_case_has_an_entry_and_every_entry_of_a_case_is_told_apart() -> None:
     in_table = {key for key in ROOM_DIAGNOSES if "." in key}
-    assert in_table == {f"{reason}.{case}" for _, reason, case in room_errors._REASONS if case}
+    of_errors = {f"{reason}.{case}" for _, reason, case in room_errors._REASONS if case}
+    of_refusals = {f"h265_not_published.{case}" for case in reasons({"_refused"})}
+    assert in_table == of_errors | of_refusals | {"codec_refused.h265"}
 
 
 def test_reasons_that_are_only_counted_are_in_the_source() -> None:

@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -119,13 +120,16 @@ def test_an_encoder_that_sends_no_keyframe_is_asked_for_one_and_named_everywhere
         assert metrics.total("ingestd_frames_submitted_total") == 0
 
 
-def test_h265_is_understood_and_said_not_to_be_published_yet(
-    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
-) -> None:
+def refusing_h265(livekit: LiveKitServer) -> dict[str, Any]:
+    keys = {"api_key": livekit.api_key, "api_secret": livekit.api_secret}
+    return {"livekit": {"url": livekit.url, **keys, "h265": "off"}}
+
+
+def test_h265_is_refused_where_it_is_off(run_daemon: RunDaemon, livekit: LiveKitServer, room: str) -> None:
     h265 = encode("h265", frames=90, gop=30, size=(160, 120), seed=1)
     h264 = encode("h264", frames=150, gop=60, size=(160, 120), seed=2)
     with (
-        run_daemon(stream("new", room), stream("old", room)) as daemon,
+        run_daemon(stream("new", room), stream("old", room), **refusing_h265(livekit)) as daemon,
         Viewer(livekit, room) as viewer,
         Encoder(daemon.port("old"), h264) as encoder,
     ):
@@ -145,13 +149,14 @@ def test_h265_is_understood_and_said_not_to_be_published_yet(
         assert daemon.problems("old") == []
 
 
-def test_h265_after_h264_takes_the_track_away_until_it_can_be_published_again(
+def test_refused_h265_after_h264_takes_the_track_away_until_it_can_be_published_again(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
     before = encode("h264", frames=90, gop=30, size=(160, 120), seed=1)
     h265 = encode("h265", frames=90, gop=30, size=(160, 120), seed=2)
     after = encode("h264", frames=90, gop=30, size=(160, 120), seed=3)
-    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+    config = refusing_h265(livekit)
+    with run_daemon(stream("cam", room), **config) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port(), before) as first:
             first.wait()
             viewer.wait_for_picture(first.last_hash, timeout=PATIENCE_S)

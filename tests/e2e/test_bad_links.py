@@ -38,3 +38,15 @@ def test_the_full_rate_is_back_soon_after_the_link_is(
     assert course.rate(course.begin - 4, course.begin) > FULL_RATE
     assert course.recovery < RECOVERY
     assert course.rate_after > FULL_RATE
+
+
+@pytest.mark.parametrize(
+    "disturbance", DISTURBANCES[:2], ids=lambda disturbance: disturbance.name.replace(" ", "-")
+)
+def test_so_it_is_with_h265(tmp_path: Path, room: str, disturbance: Disturbance) -> None:
+    course = endure(
+        disturbance, gop_seconds=2, observed=OBSERVED, directory=tmp_path, room=room, codec="h265"
+    )
+    assert course.rate(course.begin - 4, course.begin) > FULL_RATE
+    assert course.recovery < RECOVERY
+    assert course.rate_after > FULL_RATE

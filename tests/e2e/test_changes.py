@@ -63,14 +63,17 @@ def test_another_size_after_a_reconnect_goes_on_in_the_same_track(
 
 @pytest.mark.parametrize(
     "codecs",
-    [("h264", "vp8"), pytest.param(("vp8", "h264"), marks=pytest.mark.long)],
+    [("h264", "h265"), ("h264", "vp8"), pytest.param(("vp8", "h264"), marks=pytest.mark.long)],
     ids="-then-".join,
 )
 def test_another_codec_replaces_the_track(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codecs: tuple[str, str]
 ) -> None:
     videos = [encode(codec, frames=90, gop=30, size=(160, 120)) for codec in codecs]
-    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+    with (
+        run_daemon(stream("cam", room)) as daemon,
+        Viewer(livekit, room, decodes_h265="h265" in codecs) as viewer,
+    ):
         for video in videos:
             begun = len(viewer.pictures())
             with Encoder(daemon.port(), video) as encoder:
@@ -87,11 +90,13 @@ def test_another_codec_replaces_the_track(
 def test_another_codec_on_the_same_connection_is_followed_and_back(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
-    # H.265 cannot be published: each of its pictures is dropped, with its reason, and H.264 goes on.
+    # H.265 is refused: each of its pictures is dropped, with its reason, and H.264 goes on.
+    keys = {"api_key": livekit.api_key, "api_secret": livekit.api_secret}
+    refusing = {"url": livekit.url, **keys, "h265": "off"}
     first, last = (encode("h264", frames=90, gop=30, size=(160, 120), seed=seed) for seed in (1, 2))
     between = encode("h265", frames=30, gop=30, size=(160, 120))
     video = joined(joined(first, between), last)
-    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+    with run_daemon(stream("cam", room), livekit=refusing) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port(), video) as encoder:
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)

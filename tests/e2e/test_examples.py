@@ -88,6 +88,16 @@ async def test_what_the_example_pushes_is_seen_bit_for_bit_and_a_viewer_gets_its
     assert [number for number in range(first, 140) if pushed[number] not in seen] == []
 
 
+def test_the_example_publishes_h265(livekit: LiveKitServer, room: str) -> None:
+    with Viewer(livekit, room, decodes_h265=True) as viewer:
+        ended = run(livekit, room, "--codec", "h265", "--seconds", "4")
+        assert (ended.returncode, ended.stderr.count("Traceback")) == (0, 0), ended.stderr
+        assert ended.stdout.splitlines()[-1].startswith("120 pictures submitted"), ended.stdout
+        assert "Nvidia" not in ended.stdout, "the SDK's own line"
+        assert [track.mime_type for track in viewer.tracks()] == ["video/H265"]
+        assert len(set(viewer.hashes())) > 100
+
+
 def is_keyframe(codec: str, data: bytes) -> bool:
     """By the decoder's word, which starts at nothing else."""
     try:

@@ -3,27 +3,33 @@
 import time
 from dataclasses import replace
 
+import pytest
+
 from ingestd.devserver.livekit_server import LiveKitServer
 from tests.conftest import RunDaemon
 from tests.support.daemon import stream
 from tests.support.encoded import EncodedStream, encode
-from tests.support.lkts import frame_id, sei, trailer, user_data, user_timestamp
+from tests.support.lkts import H264_SEI, H265_PREFIX_SEI, frame_id, sei, trailer, user_data, user_timestamp
 from tests.support.push import Encoder
 from tests.support.viewer import Picture, Viewer
 from tests.support.wait import PATIENCE_S
 
 BEGAN = 1_700_000_000_000_000  # µs; what the encoder's clock says of its first picture
 VIDEO = encode("h264", frames=90, gop=30, size=(160, 120))
+H265 = encode("h265", frames=90, gop=30, size=(160, 120))
 
 Metadata = tuple[int | None, int | None, bytes | None]
 
 
+@pytest.mark.parametrize(
+    ("encoded", "header"), [(VIDEO, H264_SEI), (H265, H265_PREFIX_SEI)], ids=["h264", "h265"]
+)
 def test_an_encoder_tells_viewers_of_its_pictures_in_sei(
-    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, encoded: EncodedStream, header: bytes
 ) -> None:
     told: list[Metadata] = []
     units: list[bytes] = []
-    for number, unit in enumerate(VIDEO.access_units):
+    for number, unit in enumerate(encoded.access_units):
         time_of_it, name, data = BEGAN + number, 1000 + number, b"%03d" % number
         match number % 3:
             case 0:  # with as much data as fits beside the other two
@@ -35,10 +41,13 @@ def test_an_encoder_tells_viewers_of_its_pictures_in_sei(
             case _:  # with as much data as fits
                 elements = [user_data(data.ljust(248, b"."))]
                 told.append((None, None, data.ljust(248, b".")))
-        units.append(b"\0\0\0\1" + sei(trailer(*elements)) + unit)
-    video = replace(VIDEO, access_units=tuple(units))
+        units.append(b"\0\0\0\1" + sei(trailer(*elements), header) + unit)
+    video = replace(encoded, access_units=tuple(units))
 
-    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+    with (
+        run_daemon(stream("cam", room)) as daemon,
+        Viewer(livekit, room, decodes_h265=encoded is H265) as viewer,
+    ):
         seen = push(video, daemon.port(), viewer)
         assert daemon.metrics().total("ingestd_stream_errors_total") == 0
         assert [track.frame_metadata_features for track in viewer.tracks()] == [[0, 1, 2]]

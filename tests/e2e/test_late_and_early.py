@@ -60,13 +60,18 @@ def test_behind_a_long_stall_the_newest_gop_is_shown_and_the_rest_is_counted(
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("codec", ["h264", pytest.param("vp8", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "codec", ["h264", *(pytest.param(codec, marks=pytest.mark.long) for codec in ("h265", "vp8"))]
+)
 def test_a_file_is_shown_at_its_own_pace_and_whole(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
 ) -> None:
     video = encode(codec, frames=210, fps=30, gop=60, size=(160, 120))
     file = video.header + b"".join(video.pieces)
-    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+    with (
+        run_daemon(stream("cam", room)) as daemon,
+        Viewer(livekit, room, decodes_h265=codec == "h265") as viewer,
+    ):
         sender = threading.Thread(target=send, args=(daemon.port(), file), daemon=True)
         sender.start()
         first = viewer.wait_for_first_picture(timeout=PATIENCE_S)

@@ -1,5 +1,6 @@
 """The main job: what an encoder pushes is what a viewer sees, bit for bit, and soon."""
 
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,6 +29,7 @@ SOON = 3.0  # seconds to the first picture; about 1 on an idle machine, and far 
 CODECS: list[Any] = [
     pytest.param("h264", {}, id="h264"),
     pytest.param("h264", {"slices": 4, "aud": True}, id="h264-four-slices-aud"),
+    pytest.param("h265", {}, id="h265"),
     pytest.param("vp8", {}, id="vp8"),
     pytest.param("vp9", {}, id="vp9"),
     pytest.param("av1", {}, id="av1"),
@@ -39,7 +41,10 @@ def test_a_viewer_sees_what_was_pushed_bit_for_bit(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str, options: dict[str, Any]
 ) -> None:
     video = encode(codec, frames=120, gop=40, **options)
-    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+    with (
+        run_daemon(stream("cam", room)) as daemon,
+        Viewer(livekit, room, decodes_h265=codec == "h265") as viewer,
+    ):
         with Encoder(daemon.port(), video) as encoder:
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
@@ -58,7 +63,7 @@ def test_a_viewer_sees_what_was_pushed_bit_for_bit(
         assert [event for event in said if not (lost and "lost in WebRTC" in event)] == []
 
 
-@pytest.mark.parametrize("codec", ["h264", "vp8", "av1"])
+@pytest.mark.parametrize("codec", ["h264", pytest.param("h265", marks=pytest.mark.long), "vp8", "av1"])
 @pytest.mark.parametrize(
     "writing",
     [pictures_per_write(5), tiny_writes, split_headers],
@@ -68,7 +73,10 @@ def test_it_does_not_matter_how_the_bytes_are_cut_into_writes(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str, writing: Writing
 ) -> None:
     video = encode(codec, frames=80, fps=20, gop=40, size=(160, 120))
-    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+    with (
+        run_daemon(stream("cam", room)) as daemon,
+        Viewer(livekit, room, decodes_h265=codec == "h265") as viewer,
+    ):
         with Encoder(daemon.port(), video, writing=writing) as encoder:
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
@@ -77,13 +85,16 @@ def test_it_does_not_matter_how_the_bytes_are_cut_into_writes(
         assert daemon.metrics().total("ingestd_frames_submitted_total") == 80
 
 
-@pytest.mark.parametrize("codec", ["h264", "vp8"])
+@pytest.mark.parametrize("codec", ["h264", "h265", "vp8"])
 def test_an_encoder_that_reconnects_goes_on_in_the_same_track(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
 ) -> None:
     before = encode(codec, frames=150, gop=40, seed=1)
     after = encode(codec, frames=80, gop=40, seed=2)
-    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+    with (
+        run_daemon(stream("cam", room)) as daemon,
+        Viewer(livekit, room, decodes_h265=codec == "h265") as viewer,
+    ):
         with Encoder(daemon.port(), before) as first:
             viewer.wait_for_first_picture(timeout=PATIENCE_S)
             first.wait_until_pushed(70)  # in the middle of a GOP
@@ -162,12 +173,15 @@ def test_the_daemon_may_dial_the_encoder(run_daemon: RunDaemon, livekit: LiveKit
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("codec", ["h264", "vp8"])
+@pytest.mark.parametrize("codec", ["h264", "h265", "vp8"])
 def test_the_first_picture_comes_long_before_the_second_keyframe(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
 ) -> None:
     video = encode(codec, frames=120, fps=30, gop=30 * GOP_SECONDS)
-    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+    with (
+        run_daemon(stream("cam", room)) as daemon,
+        Viewer(livekit, room, decodes_h265=codec == "h265") as viewer,
+    ):
         with Encoder(daemon.port(), video) as encoder:
             first = viewer.wait_for_first_picture(timeout=GOP_SECONDS)
             encoder.wait()
@@ -177,13 +191,36 @@ def test_the_first_picture_comes_long_before_the_second_keyframe(
         assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
 
 
+def test_who_joins_an_h265_stream_that_said_its_parameter_sets_once_sees_it(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    """They are put before every IRAP picture: SEI and what else the encoder has there stays in its place."""
+    encoded = encode("h265", frames=150, fps=30, gop=30, size=(160, 120))
+    first, *rest = encoded.access_units
+    video = replace(encoded, access_units=(first, *map(without_parameter_sets, rest)))
+    with run_daemon(stream("cam", room)) as daemon, Encoder(daemon.port(), video) as encoder:
+        encoder.wait_until_pushed(75)
+        with Viewer(livekit, room, decodes_h265=True) as viewer:
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
+            assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
+
+
+def without_parameter_sets(unit: bytes) -> bytes:
+    """The access unit of H.265 without VPS, SPS and PPS."""
+    nal_units = unit.replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1")[1:]
+    return b"".join(b"\0\0\0\1" + nal for nal in nal_units if nal[0] >> 1 & 0x3F not in (32, 33, 34))
+
+
 @pytest.mark.alone
-@pytest.mark.parametrize("codec", ["h264", "vp8"])
+@pytest.mark.parametrize("codec", ["h264", "h265", "vp8"])
 def test_a_picture_does_not_wait_for_the_next_one(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
 ) -> None:
     video = encode(codec, frames=24, fps=4, gop=4, size=(160, 120))
-    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+    with (
+        run_daemon(stream("cam", room)) as daemon,
+        Viewer(livekit, room, decodes_h265=codec == "h265") as viewer,
+    ):
         with Encoder(daemon.port(), video) as encoder:
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
@@ -193,19 +230,19 @@ def test_a_picture_does_not_wait_for_the_next_one(
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("codec", ["h264", "vp8"])
+@pytest.mark.parametrize("codec", ["h264", "h265", "vp8"])
 def test_who_joins_in_the_middle_of_a_long_gop_sees_a_picture_soon(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
 ) -> None:
     video = encode(codec, frames=240, fps=30, gop=30 * GOP_SECONDS)
     with (
         run_daemon(stream("cam", room)) as daemon,
-        Viewer(livekit, room, "early") as early,
+        Viewer(livekit, room, "early", decodes_h265=codec == "h265") as early,
         Encoder(daemon.port(), video) as encoder,
     ):
         early.wait_for_first_picture(timeout=PATIENCE_S)
         encoder.wait_until_pushed(60)
-        with Viewer(livekit, room, "late") as late:
+        with Viewer(livekit, room, "late", decodes_h265=codec == "h265") as late:
             first = late.wait_for_first_picture(timeout=GOP_SECONDS)
             subscribed_at = late.tracks()[0].at
             encoder.wait()

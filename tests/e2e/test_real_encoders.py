@@ -32,6 +32,14 @@ ENCODERS = {
         + "! video/x-h264,stream-format=byte-stream,profile=constrained-baseline"
         + GST_SINK,
     ),
+    "gstreamer-h265": (
+        "h265",
+        GST_SOURCE
+        + GST_RAW
+        + "x265enc tune=zerolatency speed-preset=ultrafast bitrate=800 key-int-max=60 "
+        + "option-string=scenecut=0:pools=1 ! video/x-h265,stream-format=byte-stream,profile=main"
+        + GST_SINK,
+    ),
     "gstreamer-vp8": (
         "vp8",
         GST_SOURCE
@@ -42,6 +50,12 @@ ENCODERS = {
     "ffmpeg-h264": (
         "h264",
         FFMPEG + "-c:v libx264 -preset ultrafast -tune zerolatency -g 40 -f h264 tcp://127.0.0.1:{port}",
+    ),
+    "ffmpeg-h265": (
+        "h265",
+        FFMPEG
+        + "-c:v libx265 -preset ultrafast -tune zerolatency -x265-params keyint=60:scenecut=0:log-level=none "
+        + "-f hevc tcp://127.0.0.1:{port}",
     ),
     "ffmpeg-av1": (
         "av1",
@@ -77,7 +91,7 @@ def test_a_real_encoder_is_seen_bit_for_bit(
 ) -> None:
     with (
         run_daemon(stream("cam", room)) as daemon,
-        Viewer(livekit, room) as viewer,
+        Viewer(livekit, room, decodes_h265=codec == "h265") as viewer,
         RecordingProxy(daemon.port()) as proxy,
         running(command.format(port=proxy.port)) as encoder,
     ):

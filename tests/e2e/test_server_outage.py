@@ -18,13 +18,21 @@ RECOVERY = 45.0  # the SDKs of daemon and viewer each wait several seconds betwe
 
 
 @pytest.mark.parametrize(
-    "outage", [pytest.param(4.0, id="4s"), pytest.param(40.0, id="40s", marks=pytest.mark.long)]
+    ("codec", "outage"),
+    [
+        pytest.param("h264", 4.0, id="4s"),
+        pytest.param("h265", 4.0, id="h265-4s"),
+        pytest.param("h264", 40.0, id="40s", marks=pytest.mark.long),
+    ],
 )
 def test_pictures_come_back_after_the_server_was_gone(
-    own_livekit: LiveKitServer, tmp_path: Path, room: str, outage: float
+    own_livekit: LiveKitServer, tmp_path: Path, room: str, codec: str, outage: float
 ) -> None:
-    video = encode("h264", frames=15 * 160, fps=15, gop=30, size=(160, 120))
-    with Daemon(own_livekit, tmp_path, stream("cam", room)) as daemon, Viewer(own_livekit, room) as viewer:
+    video = encode(codec, frames=15 * 160, fps=15, gop=30, size=(160, 120))
+    with (
+        Daemon(own_livekit, tmp_path, stream("cam", room)) as daemon,
+        Viewer(own_livekit, room, decodes_h265=codec == "h265") as viewer,
+    ):
         with Encoder(daemon.port(), video) as encoder:
             viewer.wait_for_first_picture(timeout=PATIENCE_S)
             viewer.wait_for_pictures(45, timeout=PATIENCE_S)

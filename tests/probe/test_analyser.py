@@ -133,9 +133,9 @@ def test_no_b_frames_and_nothing_in_the_way() -> None:
     assert (found.b_frames, found.issues) == (0, ())
 
 
-def test_h265_is_said_not_to_be_published() -> None:
+def test_h265_is_said_to_be_seen_by_few_browsers() -> None:
     found = survey_of(encode("h265", frames=8).container)
-    assert [issue.reason for issue in found.issues] == ["h265_not_published"]
+    assert [issue.reason for issue in found.issues] == ["h265_viewers"]
 
 
 @pytest.mark.parametrize(

@@ -104,9 +104,10 @@ def endure(
     observed: float,
     directory: Path,
     room: str,
+    codec: str = "h264",
 ) -> Course:
     """Push a stream, disturb the link, and look on for `observed` seconds after that."""
-    video = encode("h264", frames=FPS * VIDEO_SECONDS, fps=FPS, gop=FPS * gop_seconds, bit_rate=BIT_RATE)
+    video = encode(codec, frames=FPS * VIDEO_SECONDS, fps=FPS, gop=FPS * gop_seconds, bit_rate=BIT_RATE)
     addresses = {
         "bind_addresses": ["127.0.0.1", FAR],
         "room": {"playout_delay": {"enabled": True, "min": 0, "max": 1}},
@@ -116,7 +117,7 @@ def endure(
         link = stack.enter_context(Link())
         with link.far.entered():
             server = stack.enter_context(LiveKitServer(node_ip=FAR, config_overrides=addresses))
-            viewer = stack.enter_context(Viewer(server, room))
+            viewer = stack.enter_context(Viewer(server, room, decodes_h265=codec == "h265"))
         reached = Reached(f"ws://{FAR}:{server.port}", server.api_key, server.api_secret)
         stack.enter_context(link.near.entered())
         source = {"listen": f"unix://{socket}"}

@@ -116,8 +116,11 @@ def encode(
     if bit_rate is not None:
         encoder.bit_rate = bit_rate
         kbits = bit_rate // 1000
-        constant = f":nal-hrd=cbr:vbv-maxrate={kbits}:vbv-bufsize={kbits}:bitrate={kbits}"
-        encoder.options = encoder.options | {"x264-params": encoder.options["x264-params"] + constant}
+        hrd, key = (
+            ("nal-hrd=cbr", "x264-params") if codec == "h264" else ("hrd=1:strict-cbr=1", "x265-params")
+        )
+        constant = f":{hrd}:vbv-maxrate={kbits}:vbv-bufsize={kbits}:bitrate={kbits}"
+        encoder.options = encoder.options | {key: encoder.options[key] + constant}
     if codec == "h264" and not repeat_headers:
         encoder.flags |= Flags.global_header
 
@@ -164,7 +167,8 @@ def split(data: bytes, codec: str) -> list[Recorded]:
     is_ivf = codec in FOURCC
     end = IVF_HEADER if is_ivf else 0
     units: list[Recorded] = []
-    with av.open(io.BytesIO(data), "r", format="ivf" if is_ivf else codec) as container:
+    container_format = "ivf" if is_ivf else DECODERS[codec]  # an Annex-B stream is named like its decoder
+    with av.open(io.BytesIO(data), "r", format=container_format) as container:
         for packet in container.demux(video=0):
             if packet.size:  # the last one is empty: it says that the file has ended
                 end += packet.size + (IVF_FRAME_HEADER if is_ivf else 0)

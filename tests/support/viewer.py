@@ -70,6 +70,7 @@ class Viewer:
     server: Server
     room: str
     identity: str = "viewer"
+    decodes_h265: bool = False  # by PyAV (ingestd.demo.h265_decoder), as the SDK has no decoder for it
     _pictures: list[Picture] = field(default_factory=list, init=False)
     _tracks: list[SeenTrack] = field(default_factory=list, init=False)
     _joined: int = field(default=0, init=False)
@@ -80,7 +81,10 @@ class Viewer:
     def __enter__(self) -> Self:
         """Start it; it is in the room when this returns."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.viewer", self.server.url, self.room, self.identity],
+            [
+                *(sys.executable, "-m", "tests.support.viewer", self.server.url, self.room, self.identity),
+                *(["decodes-h265"] if self.decodes_h265 else []),
+            ],
             cwd=Path(__file__).parents[2],
             env={
                 **os.environ,
@@ -374,6 +378,10 @@ def _token(room: str, identity: str) -> str:
 if __name__ == "__main__":
     with contextlib.suppress(PermissionError):  # root may: who looks late misses pictures
         os.nice(-10)
+    if "decodes-h265" in sys.argv[4:]:
+        from ingestd.demo import h265_decoder
+
+        h265_decoder.install()
     asyncio.run(watch(*sys.argv[1:4]))
     # The SDK's threads call into Python as long as they live; one that does so while the interpreter goes
     # away is unwound through Rust, which aborts the process.

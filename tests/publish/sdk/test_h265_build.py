@@ -1,0 +1,52 @@
+"""Compiling the stand-ins: where it is possible, and only when it is needed."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ingestd.publish.sdk import h265_build
+from ingestd.publish.sdk.h265_build import LIBRARIES, are_built, build, suits_machine
+
+needs_compiler = pytest.mark.skipif(not suits_machine(), reason="the stand-ins are for Linux on x86-64")
+
+
+@needs_compiler
+def test_what_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
+    directory = tmp_path / "standins"
+    assert not are_built(directory)
+    assert build(directory)
+    assert are_built(directory)
+    first = {name: (directory / name).stat().st_ino for name in LIBRARIES}
+    (directory / "proved").touch()
+    assert build(directory)
+    assert {name: (directory / name).stat().st_ino for name in LIBRARIES} == first
+
+    os.utime(directory / LIBRARIES[0], (0, 0))  # older than the source
+    assert build(directory)
+    assert (directory / LIBRARIES[0]).stat().st_mtime > 0
+    assert not (directory / "proved").exists(), "it was proved of other libraries"
+
+
+@pytest.mark.parametrize("compiler", ["no-such-compiler", "false"])
+def test_without_a_compiler_that_works_there_are_none_but_those_that_were_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiler: str
+) -> None:
+    monkeypatch.setenv("CC", compiler)
+    directory = tmp_path / "standins"
+    assert not build(directory)
+    assert list(tmp_path.iterdir()) == []
+
+    directory.mkdir()
+    for name in LIBRARIES:
+        (directory / name).touch()
+        os.utime(directory / name, (0, 0))
+    assert build(directory)
+    (directory / LIBRARIES[0]).unlink()
+    assert not build(directory)
+
+
+def test_for_another_machine_none_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(h265_build, "suits_machine", lambda: False)
+    assert not build(tmp_path / "standins")
+    assert list(tmp_path.iterdir()) == []

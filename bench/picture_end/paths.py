@@ -10,7 +10,7 @@ from bench.picture_end.sources import Source, Write
 ETHERNET_MSS = 1448
 TUNNEL_MSS = 1348
 TLS_RECORD_BYTES = 16384  # RFC 8446 5.1
-STALL_S = (0.02, 0.2)
+PAUSE_RANGE_S = (0.02, 0.2)
 STALL_EVERY_S = 0.3
 CUT_EVERY_S = 10.0
 
@@ -56,7 +56,7 @@ def link(bits_per_second: float, mss: int, *, stalls: bool = False) -> Stage:
     """TCP: full segments as long as there is enough to send, the rest as soon as it is written."""
 
     def stage(writes: Sequence[Write], rng: random.Random) -> list[Write]:
-        pauses = _Pauses(times(STALL_EVERY_S, STALL_S, writes[-1].at, rng) if stalls else [])
+        pauses = _Pauses(times(STALL_EVERY_S, PAUSE_RANGE_S, writes[-1].at, rng) if stalls else [])
         arrivals = []
         now, queued, index = 0.0, 0, 0
         while index < len(writes) or queued:
@@ -122,7 +122,7 @@ def tls(below: Stage) -> Stage:
 
 def held_up(writes: Sequence[Write], rng: random.Random) -> list[Write]:
     """The encoder's process has to wait between two writes, as another has the processor."""
-    pauses = _Pauses(times(CUT_EVERY_S, STALL_S, writes[-1].at, rng))
+    pauses = _Pauses(times(CUT_EVERY_S, PAUSE_RANGE_S, writes[-1].at, rng))
     return [Write(pauses.after(at), size) for at, size in writes]
 
 
@@ -136,7 +136,7 @@ def cut_once(source: Source, rng: random.Random) -> list[Write]:
         begin = end - size
         if begin < cut < end:
             arrivals.append(Write(at, cut - begin))
-            late = at + rng.uniform(*STALL_S)
+            late = at + rng.uniform(*PAUSE_RANGE_S)
             arrivals.append(Write(late, end - cut))
         else:
             arrivals.append(Write(max(at, late), size))
@@ -145,7 +145,7 @@ def cut_once(source: Source, rng: random.Random) -> list[Write]:
 
 def cut_anywhere(writes: Sequence[Write], rng: random.Random) -> list[Write]:
     """What carries the bytes pauses at any of them, as tunnels and full buffers of any size do."""
-    cuts = [(at, end - at) for at, end in times(CUT_EVERY_S, STALL_S, writes[-1].at, rng)]
+    cuts = [(at, end - at) for at, end in times(CUT_EVERY_S, PAUSE_RANGE_S, writes[-1].at, rng)]
     cut, late = [], 0.0
     for at, size in writes:
         late = max(late, at)

@@ -74,7 +74,7 @@ OFF = (
     Rule("pieces are forgotten", _without(PictureEndDetector, learn=_learn_no_pieces)),
     Rule("`PAUSE_FACTOR` 0", _without(detector, PAUSE_FACTOR=0)),
     Rule("`MIN_PAUSE_S` 0", _without(detector, MIN_PAUSE_S=0.0)),
-    Rule("`FEW_PIECES` endless: no `STALL_S`", _without(detector, FEW_PIECES=_NEVER)),
+    Rule("`FEW_PIECES` endless: no `WRITER_STALL_S`", _without(detector, FEW_PIECES=_NEVER)),
 )
 NUMBERS = tuple(
     Rule(f"`{name}` {number}", _without(owner, **{name: number}))
@@ -88,7 +88,7 @@ NUMBERS = tuple(
         (detector, "MIN_PAUSE_S", (0.002, 0.008)),
         (detector, "PAUSE_FACTOR", (2, 8)),
         (detector, "FEW_PIECES", (4, 16)),
-        (detector, "STALL_S", (0.05, 0.2)),
+        (detector, "WRITER_STALL_S", (0.05, 0.2)),
         (read_log, "ROUND_BYTES", (512, 4096)),
     )
     for number in numbers

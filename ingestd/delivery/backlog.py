@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import replace
 
-from ingestd.delivery.gop import MAX_GOP_BYTES, MAX_GOP_PICTURES
+from ingestd.delivery.gop import HELD_LIMITS, HeldLimits
 from ingestd.delivery.picture import Picture
 from ingestd.media.access_unit import AccessUnit
 
@@ -11,7 +11,8 @@ from ingestd.media.access_unit import AccessUnit
 class Backlog:
     """A queue that knows how much memory it takes; its user looks at `used_ratio` after every `append`."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: HeldLimits = HELD_LIMITS) -> None:
+        self._limits = limits
         self._pictures: deque[Picture] = deque()
         self._bytes = 0
 
@@ -29,9 +30,14 @@ class Backlog:
         return self._pictures[-1]
 
     @property
+    def bytes(self) -> int:
+        """The size of all pictures that wait."""
+        return self._bytes
+
+    @property
     def used_ratio(self) -> float:
         """How much of what may be held is in use; above 1 it is too much."""
-        return max(self._bytes / MAX_GOP_BYTES, len(self._pictures) / MAX_GOP_PICTURES)
+        return self._limits.used_ratio(self._bytes, len(self._pictures))
 
     def append(self, picture: Picture) -> None:
         """Put ``picture`` behind the others."""

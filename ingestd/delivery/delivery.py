@@ -7,7 +7,7 @@ next keyframe.
 """
 
 from ingestd.delivery.accounting import Drop
-from ingestd.delivery.gop import Gop
+from ingestd.delivery.gop import HELD_LIMITS, Gop, HeldLimits
 from ingestd.delivery.intake import Intake
 from ingestd.delivery.keyframe_response import KeyframeResponse
 from ingestd.delivery.pacer import Pacer
@@ -39,13 +39,14 @@ class Delivery:
         replay: Replay = Replay.ALWAYS,
         max_framerate: float = 60.0,
         max_bitrate: float = 8e6,
+        held_limits: HeldLimits = HELD_LIMITS,
     ) -> None:
-        self._intake = Intake(max_backlog, max_framerate)
+        self._intake = Intake(max_backlog, max_framerate, held_limits)
         self._queue = self._intake.queue
         self.accounting = self._intake.accounting
         self.rates = self._intake.rates
         self._state = State.NO_TRACK
-        self._gop = Gop()
+        self._gop = Gop(held_limits)
         self._replays = Replays(replay, max_bitrate)
         self._keyframe_response = KeyframeResponse()
         self._pacer = Pacer()
@@ -67,6 +68,11 @@ class Delivery:
     def held(self) -> int:
         """How many received pictures have not been submitted yet."""
         return len(self._queue)
+
+    @property
+    def held_bytes(self) -> int:
+        """The size of all pictures in memory: those not submitted yet, and the GOP held for a replay."""
+        return self._queue.bytes + self._gop.bytes
 
     @property
     def pace(self) -> str | None:

@@ -1,20 +1,33 @@
 """The group of pictures (GOP): those submitted since the last keyframe, held for a replay."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ingestd.delivery.picture import Picture
 from ingestd.media.access_unit import AccessUnit
 
-# A 10 s GOP at 25 Mbit/s. Beyond it a viewer has to wait for the next keyframe.
-MAX_GOP_BYTES = 32 * 1024 * 1024
-# 20 s at 60 pictures per second: longer than any GOP meant for live viewing.
-MAX_GOP_PICTURES = 1200
+
+@dataclass(frozen=True)
+class HeldLimits:
+    """How much the GOP may hold; the backlog may hold as much again."""
+
+    # A 10 s GOP at 25 Mbit/s. Beyond it a viewer has to wait for the next keyframe.
+    max_bytes: int = 32 * 1024 * 1024
+    # 20 s at 60 pictures per second: longer than any GOP meant for live viewing.
+    max_pictures: int = 1200
+
+    def used_ratio(self, size_bytes: int, pictures: int) -> float:
+        """How much of what may be held these take; above 1 it is too much."""
+        return max(size_bytes / self.max_bytes, pictures / self.max_pictures)
+
+
+HELD_LIMITS = HeldLimits()
 
 
 class Gop:
     """A keyframe and every picture submitted since, in order; empty when that became too much to hold."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: HeldLimits = HELD_LIMITS) -> None:
+        self._limits = limits
         self._pictures: list[Picture] = []
         self._bytes = 0
 
@@ -37,7 +50,7 @@ class Gop:
             return
         self._pictures.append(picture)
         self._bytes += len(picture.access_unit.data)
-        if self._bytes > MAX_GOP_BYTES or len(self._pictures) > MAX_GOP_PICTURES:
+        if self._limits.used_ratio(self._bytes, len(self._pictures)) > 1:
             self.clear()
 
     def replace_last(self, access_unit: AccessUnit) -> None:

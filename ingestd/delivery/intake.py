@@ -4,6 +4,7 @@ from ingestd.delivery.accounting import Accounting, Drop
 from ingestd.delivery.backlog import Backlog
 from ingestd.delivery.capture_clock import CaptureClock
 from ingestd.delivery.frame_interval import FrameInterval
+from ingestd.delivery.gop import HELD_LIMITS, HeldLimits
 from ingestd.delivery.input_pacing import InputPacing
 from ingestd.delivery.picture import Picture
 from ingestd.delivery.rates import Rates
@@ -48,11 +49,13 @@ class Intake:
     ``max_backlog``, in seconds, and ``max_framerate``, in pictures/s, are those of the configuration.
     """
 
-    def __init__(self, max_backlog: float, max_framerate: float) -> None:
+    def __init__(
+        self, max_backlog: float, max_framerate: float, held_limits: HeldLimits = HELD_LIMITS
+    ) -> None:
         self.accounting = Accounting()
         self.rates = Rates()
         self.gate = Gate()
-        self.queue = Backlog()
+        self.queue = Backlog(held_limits)
         self.pacing = InputPacing(max_framerate)
         self._max_backlog = max_backlog
         self._interval = FrameInterval()

@@ -28,7 +28,7 @@ from ingestd.tasks import Tasks
 ROOM = "demo"
 READY_TIMEOUT_S = 30.0  # ingestd takes one; a busy machine may need a while
 FIRST_PICTURE_TIMEOUT_S = 45.0  # one or two, unless the machine is very busy
-STALL_S = 10.0  # five keyframes: nothing that mends itself takes as long
+NEXT_PICTURE_TIMEOUT_S = 10.0  # five keyframes: nothing that mends itself takes as long
 REFRESH_INTERVAL_S = 0.5
 
 # The viewer shows each picture as soon as it is decoded: WebRTC's wait against jitter is not measured.
@@ -232,8 +232,8 @@ class Scenario:
         while (now := time.monotonic()) < until:
             await asyncio.sleep(min(REFRESH_INTERVAL_S, until - now))
             now = time.monotonic()
-            if now - self._stats.last_seen > STALL_S:
-                raise IngestdError(f"no picture for {STALL_S:g} s")
+            if now - self._stats.last_seen > NEXT_PICTURE_TIMEOUT_S:
+                raise IngestdError(f"no picture for {NEXT_PICTURE_TIMEOUT_S:g} s")
             live = self._stats.live(now)
             self._screen.live(
                 f"{live.fps:4.1f} pictures/s   {live.bitrate_bps / 1e6:4.2f} Mbit/s   "

@@ -16,6 +16,8 @@ from ingestd.errors import IngestdError
 VERSION = "1.13.5"  # newer tags carry `replace` lines, which `go install` refuses
 GO_PACKAGE = f"github.com/livekit/livekit-server/cmd/server@v{VERSION}"
 
+GO_DIRECTORY = Path("/usr/local/go/bin")  # where Go's installation guide puts it; not always on PATH
+
 ENVIRONMENT_VARIABLE = "INGESTD_LIVEKIT_SERVER"
 
 _BUILD_USUALLY_S = 90  # two cores, nothing cached, good network
@@ -47,15 +49,15 @@ def find_server() -> Path | None:
     return cached if _is_executable(cached) else None
 
 
-def find_or_build_server(progress: Callable[[str], None] = say) -> Path:
+def find_or_build_server(progress: Callable[[str], None] = say, go_directory: Path = GO_DIRECTORY) -> Path:
     """Return the path of a LiveKit server, building one into the cache when there is none.
 
-    ``progress`` gets a line every few seconds while it builds. Raises ServerError if there is no server and
-    no Go, or the build fails.
+    ``progress`` gets a line every few seconds while it builds; Go is the one on PATH, or in ``go_directory``.
+    Raises ServerError if there is no server and no Go, or the build fails.
     """
     if found := find_server():
         return found
-    if (go := _find_go()) is None:
+    if (go := _find_go(go_directory)) is None:
         raise ServerError(
             f"no LiveKit server here and no Go to build one. Do one of these:\n"
             f"  - put a release binary of livekit-server {VERSION} on PATH\n"
@@ -83,8 +85,8 @@ def _cache_directory() -> Path:
     return (Path(root) if os.path.isabs(root) else Path.home() / ".cache") / "ingestd"
 
 
-def _find_go() -> Path | None:
-    found = shutil.which("go") or shutil.which("/usr/local/go/bin/go")
+def _find_go(directory: Path) -> Path | None:
+    found = shutil.which("go") or shutil.which(directory / "go")
     return Path(found) if found else None
 
 

@@ -24,11 +24,16 @@ class PortPair:
         self._token = token
 
     @classmethod
-    def reserve(cls) -> Self:
-        """Choose a free pair. Raises ServerError where none is found."""
-        choice = secrets.SystemRandom()  # not `random`, which tests seed: all would choose the same
+    def reserve(cls, ports: range | None = None) -> Self:
+        """Choose a free pair; ``ports`` are those to choose the first from.
+
+        Raises ServerError where none is found.
+        """
+        if ports is None:
+            ports = _private_ports()
+        system_random = secrets.SystemRandom()  # not `random`, which tests seed: all would choose the same
         for _ in range(_PORT_ATTEMPTS):
-            first = choice.randrange(*_private_ports(), 2)
+            first = system_random.choice(ports)
             token = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             try:
                 token.bind(f"\0ingestd-livekit-server-{first}")
@@ -45,13 +50,13 @@ class PortPair:
         self._token.close()
 
 
-def _private_ports() -> tuple[int, int]:
+def _private_ports() -> range:
     try:
         low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     except (OSError, ValueError, IndexError):
         low = 32768
     stop = low if low >= 12000 else 65534  # the range was widened downwards: compete with it
-    return (10000, stop - stop % 2)
+    return range(10000, stop - stop % 2, 2)
 
 
 def _all_free(first: int) -> bool:

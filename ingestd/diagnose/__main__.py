@@ -4,4 +4,5 @@ import sys
 
 from ingestd.diagnose.docs_page import docs_page
 
-sys.stdout.write(docs_page())
+if __name__ == "__main__":
+    sys.stdout.write(docs_page())

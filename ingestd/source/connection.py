@@ -16,7 +16,7 @@ SLICE_BYTES = 16 * 1024
 # Asking the system for the size of segments costs as much as a small picture.
 SEGMENT_SIZE_POLL_S = 0.5
 # A connection that used the loop for longer than this yields for as long: at most half of the loop is its.
-MAX_TURN_S = 0.01
+MAX_READ_TURN_S = 0.01
 # The metric label of a connection that we ended because the encoder was silent.
 IDLE_TIMEOUT = "idle_timeout"
 # An encoder that does not read must cost nothing: with more than this unsent, messages to it are dropped.
@@ -194,7 +194,7 @@ class EncoderConnection(asyncio.BufferedProtocol):
     def _loop(self) -> asyncio.AbstractEventLoop:
         return self._closed.get_loop()
 
-    def _pass_on(self, max_turn_s: float = MAX_TURN_S) -> None:
+    def _pass_on(self, max_turn_s: float = MAX_READ_TURN_S) -> None:
         """Pass on what is unread; what is left after ``max_turn_s`` waits for as long as that took."""
         began = time.monotonic()
         while self._unread and self._handler is not None:

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from ingestd.delivery import backlog, gop
 from ingestd.delivery.accounting import Drop
 from ingestd.delivery.delivery import ONE_WRITE_S, PAUSE_S, PROBE_INTERVAL_S
 from ingestd.delivery.frame_interval import MAX_JITTER_S
+from ingestd.delivery.gop import HeldLimits
 from ingestd.delivery.intake import MAX_BURST_PICTURES
 from ingestd.delivery.pacer import HURRIED_SPACING_S, LONG_QUEUE_PICTURES, MIN_SPACING_S, RELAXED_SPACING_S
 from ingestd.delivery.replays import (
@@ -443,9 +443,8 @@ def test_requests_without_a_running_track_are_not_remembered() -> None:
     assert script.drain(10) == ""
 
 
-def test_a_gop_too_large_to_hold_is_not_handed_over_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gop, "MAX_GOP_PICTURES", 3)
-    script = Transcript.running("K1 d2 d3 d4 d5")
+def test_a_gop_too_large_to_hold_is_not_handed_over_again() -> None:
+    script = Transcript.running("K1 d2 d3 d4 d5", held_limits=HeldLimits(max_pictures=3))
     script.ask_for_keyframe()
     assert script.drain(10) == ""
     script.receive("K6")
@@ -454,11 +453,8 @@ def test_a_gop_too_large_to_hold_is_not_handed_over_again(monkeypatch: pytest.Mo
     assert script.drain(10) == "(K6)"
 
 
-def test_a_new_track_begins_with_a_keyframe_where_the_gop_was_too_large_to_hold(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(gop, "MAX_GOP_PICTURES", 3)
-    script = Transcript.running("K1 d2 d3 d4 d5")
+def test_a_new_track_begins_with_a_keyframe_where_the_gop_was_too_large_to_hold() -> None:
+    script = Transcript.running("K1 d2 d3 d4 d5", held_limits=HeldLimits(max_pictures=3))
     script.delivery.closed()
     script.receive("d6")
     script.open()
@@ -470,11 +466,8 @@ def test_a_new_track_begins_with_a_keyframe_where_the_gop_was_too_large_to_hold(
     assert script.drain() == "d9"
 
 
-def test_a_keyframe_that_waits_opens_a_new_track_where_the_gop_was_too_large_to_hold(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(gop, "MAX_GOP_PICTURES", 3)
-    script = Transcript.running("K1 d2 d3 d4 d5")
+def test_a_keyframe_that_waits_opens_a_new_track_where_the_gop_was_too_large_to_hold() -> None:
+    script = Transcript.running("K1 d2 d3 d4 d5", held_limits=HeldLimits(max_pictures=3))
     script.receive("d6 K7 d8")
     script.delivery.closed()
     script.open()
@@ -484,9 +477,8 @@ def test_a_keyframe_that_waits_opens_a_new_track_where_the_gop_was_too_large_to_
     assert script.dropped() == {"queue_full": 1}
 
 
-def test_a_gop_of_too_many_bytes_is_not_handed_over_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gop, "MAX_GOP_BYTES", 6)
-    script = Transcript.running("K1 d2 d3")
+def test_a_gop_of_too_many_bytes_is_not_handed_over_again() -> None:
+    script = Transcript.running("K1 d2 d3", held_limits=HeldLimits(max_bytes=6))
     script.ask_for_keyframe()
     assert script.drain() == "(K1) (d2) (d3)"
     script.receive("d4")
@@ -629,20 +621,16 @@ def test_who_writes_thirty_pictures_at_a_time_loses_none(framerate: int) -> None
     assert script.dropped() == {}
 
 
-def test_too_many_waiting_pictures_are_dropped_up_to_the_next_keyframe(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(backlog, "MAX_GOP_PICTURES", 3)
-    script = Transcript()
+def test_too_many_waiting_pictures_are_dropped_up_to_the_next_keyframe() -> None:
+    script = Transcript(held_limits=HeldLimits(max_pictures=3))
     assert script.receive("K1 d2 d3 d4 d5") == [None, None, None, Drop.QUEUE_FULL, Drop.QUEUE_FULL]
     assert script.delivery.held == 0
     assert script.dropped() == {"queue_full": 5}
     assert script.receive("K6") == [None]
 
 
-def test_too_many_waiting_bytes_are_dropped_up_to_the_next_keyframe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backlog, "MAX_GOP_BYTES", 1000)
-    script = Transcript()
+def test_too_many_waiting_bytes_are_dropped_up_to_the_next_keyframe() -> None:
+    script = Transcript(held_limits=HeldLimits(max_bytes=1000))
 
     def receive(name: str, size: int) -> Drop | None:
         return script.delivery.receive(access_unit(name, size), script.now, 0)
@@ -656,9 +644,8 @@ def test_too_many_waiting_bytes_are_dropped_up_to_the_next_keyframe(monkeypatch:
     assert script.dropped() == {"queue_full": 4}
 
 
-def test_bytes_that_were_handed_over_or_shed_no_longer_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backlog, "MAX_GOP_BYTES", 1000)
-    script = Transcript.running("K1", max_backlog=0.5)
+def test_bytes_that_were_handed_over_or_shed_no_longer_count() -> None:
+    script = Transcript.running("K1", max_backlog=0.5, held_limits=HeldLimits(max_bytes=1000))
 
     def receive(name: str, size: int) -> Drop | None:
         return script.delivery.receive(access_unit(name, size), script.now, 0)
@@ -703,29 +690,24 @@ def test_the_rest_of_a_picture_that_was_dropped_goes_with_it() -> None:
     assert script.drain() == "(K1) (d2)"
 
 
-def test_a_picture_too_large_when_whole_is_dropped_up_to_the_next_keyframe(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(backlog, "MAX_GOP_BYTES", 1000)
-    script = Transcript()
+def test_a_picture_too_large_when_whole_is_dropped_up_to_the_next_keyframe() -> None:
+    script = Transcript(held_limits=HeldLimits(max_bytes=1000))
     script.receive("K1 d2")
     script.delivery.correct(access_unit("d2", 1000))
     assert script.dropped() == {"queue_full": 2}
     assert script.receive("d3") == [Drop.QUEUE_FULL]
 
 
-def test_a_gop_too_large_when_whole_is_not_handed_over_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gop, "MAX_GOP_BYTES", 1000)
-    script = Transcript.running("K1 d2")
+def test_a_gop_too_large_when_whole_is_not_handed_over_again() -> None:
+    script = Transcript.running("K1 d2", held_limits=HeldLimits(max_bytes=1000))
     script.delivery.correct(access_unit("d2", 1000))
     assert script.drain(10) == ""
     assert script.receive("d3 K4") == [Drop.AFTER_LOSS, None]
     assert script.drain() == "K4"
 
 
-def test_a_gop_too_large_when_whole_leaves_nothing_to_try(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gop, "MAX_GOP_BYTES", 1000)
-    script = Transcript.running("K1 d2")
+def test_a_gop_too_large_when_whole_leaves_nothing_to_try() -> None:
+    script = Transcript.running("K1 d2", held_limits=HeldLimits(max_bytes=1000))
     script.delivery.closed()
     script.open()
     script.delivery.correct(access_unit("d2", 1000))

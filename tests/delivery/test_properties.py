@@ -9,10 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from ingestd.delivery import backlog, gop
 from ingestd.delivery.accounting import Drop
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.frame_interval import MAX_JITTER_S
+from ingestd.delivery.gop import HeldLimits
 from ingestd.delivery.pacer import MIN_SPACING_S
 from ingestd.delivery.picture import Submission
 from ingestd.delivery.replays import Replay
@@ -21,8 +21,7 @@ from ingestd.media.access_unit import AccessUnit, Codec
 from tests.delivery.transcript import INFO
 
 # Small, so that they are reached.
-MOST_BYTES = 1000
-MOST_PICTURES = 12
+LIMITS = HeldLimits(max_bytes=1000, max_pictures=12)
 SIZES = [1, 50, 300, 700]
 MAX_BACKLOG = 0.1
 
@@ -34,11 +33,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.limits = pytest.MonkeyPatch()
-        for module in (gop, backlog):
-            self.limits.setattr(module, "MAX_GOP_BYTES", MOST_BYTES)
-            self.limits.setattr(module, "MAX_GOP_PICTURES", MOST_PICTURES)
-        self.delivery = Delivery(MAX_BACKLOG)
+        self.delivery = Delivery(MAX_BACKLOG, held_limits=LIMITS)
         self.now = 1000.0
         self.published = False
         self.tried = False  # something was handed over since the track was opened
@@ -52,14 +47,11 @@ class AnyOrder(RuleBasedStateMachine):
         self.stamp = 0
         self.ended = float("-inf")  # of the last hand-over
 
-    def teardown(self) -> None:
-        self.limits.undo()
-
     # What happens.
 
     @initialize(replay=st.sampled_from(Replay))
     def begin(self, replay: Replay) -> None:
-        self.delivery = Delivery(MAX_BACKLOG, replay)
+        self.delivery = Delivery(MAX_BACKLOG, replay, held_limits=LIMITS)
 
     @rule(seconds=durations)
     def time_passes(self, seconds: float) -> None:
@@ -81,7 +73,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.correct(size)
 
     @precondition(lambda self: self.units and max(self.units) == len(self.heads) - 1)
-    @rule(size=st.sampled_from([*SIZES, MOST_BYTES + 1]))
+    @rule(size=st.sampled_from([*SIZES, LIMITS.max_bytes + 1]))
     def correct(self, size: int) -> None:
         number = len(self.heads) - 1
         self.units[number] = replace(self.units[number], data=b"!" * size, corrects=True)
@@ -136,7 +128,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.receive(True, 1)
         self.take_all_that_is_due(1)
 
-    @rule(count=st.integers(5, 2 * MOST_PICTURES))
+    @rule(count=st.integers(5, 2 * LIMITS.max_pictures))
     def receive_burst(self, count: int) -> None:
         for _ in range(count):
             self.receive(False, 1)
@@ -227,7 +219,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.decoded = None
         self.ended = self.now
 
-    @rule(limit=st.integers(1, 3 * MOST_PICTURES))
+    @rule(limit=st.integers(1, 3 * LIMITS.max_pictures))
     def take_all_that_is_due(self, limit: int) -> None:
         for _ in range(limit):
             if (due := self.delivery.due()) is None:
@@ -276,11 +268,8 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def memory_is_bounded(self) -> None:
-        queue, held = self.delivery._intake.queue, self.delivery._gop
-        assert len(queue) <= MOST_PICTURES
-        assert len(held) <= MOST_PICTURES
-        assert queue._bytes == sum(len(p.access_unit.data) for p in queue._pictures) <= MOST_BYTES
-        assert held.bytes == sum(len(held[i].access_unit.data) for i in range(len(held))) <= MOST_BYTES
+        assert self.delivery.held <= LIMITS.max_pictures
+        assert 0 <= self.delivery.held_bytes <= 2 * LIMITS.max_bytes  # what waits, and the GOP
 
     @invariant()
     def what_waits_on_a_running_track_is_due(self) -> None:
@@ -315,7 +304,7 @@ COURSES: dict[Event, Callable[[AnyOrder], None]] = {
     Event.REPLAY_WANTED: AnyOrder.keyframe_requested,
     Event.PICTURE_MISSING: lambda machine: machine.correct(50),
     Event.REPLAY_BEGUN: lambda machine: machine.take_all_that_is_due(1),
-    Event.REPLAY_ENDED: lambda machine: machine.take_all_that_is_due(MOST_PICTURES),
+    Event.REPLAY_ENDED: lambda machine: machine.take_all_that_is_due(LIMITS.max_pictures),
     Event.KEYFRAME: AnyOrder.keyframe_in_time,
 }
 SPECIAL_COURSES: dict[tuple[State, Event], Callable[[AnyOrder], None]] = {
@@ -347,5 +336,5 @@ def test_every_cell_of_the_state_table_is_reached(
     monkeypatch.setitem(DELIVERY, state, row)
     SPECIAL_COURSES.get((state, event), COURSES[event])(machine)
     assert event in row.used
-    machine.take_all_that_is_due(MOST_PICTURES)
+    machine.take_all_that_is_due(LIMITS.max_pictures)
     machine.books_balance()

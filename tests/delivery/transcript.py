@@ -4,6 +4,7 @@ from typing import Any
 
 from ingestd.delivery.accounting import Drop
 from ingestd.delivery.delivery import Delivery
+from ingestd.delivery.gop import HELD_LIMITS, HeldLimits
 from ingestd.delivery.replays import Replay
 from ingestd.media.access_unit import AccessUnit, Codec, Format, StreamInfo
 
@@ -21,9 +22,13 @@ class Transcript:
     """Events go in by name, what is handed over comes out by name."""
 
     def __init__(
-        self, max_backlog: float = 0.5, replay: Replay = Replay.ALWAYS, max_framerate: float = 60.0
+        self,
+        max_backlog: float = 0.5,
+        replay: Replay = Replay.ALWAYS,
+        max_framerate: float = 60.0,
+        held_limits: HeldLimits = HELD_LIMITS,
     ) -> None:
-        self.delivery = Delivery(max_backlog, replay, max_framerate)
+        self.delivery = Delivery(max_backlog, replay, max_framerate, held_limits=held_limits)
         self.now = 1000.0
         self.rejecting = False
         self.handed_over_at: list[float] = []

@@ -1,10 +1,8 @@
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
-from ingestd.devserver import livekit_binary
 from ingestd.devserver.livekit_binary import ServerError, find_or_build_server, find_server
 
 
@@ -23,7 +21,6 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """No server, no Go, nothing cached; programs put into the directory returned are on PATH."""
     monkeypatch.delenv("INGESTD_LIVEKIT_SERVER", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(livekit_binary, "_find_go", lambda: shutil.which("go"))
     programs = tmp_path / "bin"
     programs.mkdir()
     monkeypatch.setenv("PATH", str(programs))
@@ -32,7 +29,7 @@ def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def test_with_no_server_and_no_go_it_says_what_to_do(bare_machine: Path) -> None:
     with pytest.raises(ServerError) as refusal:
-        find_or_build_server()
+        find_or_build_server(go_directory=bare_machine)
     for way in ("on PATH", "set INGESTD_LIVEKIT_SERVER", "install Go 1.26"):
         assert way in str(refusal.value)
 

@@ -12,9 +12,9 @@ from typing import Any, Self
 from ingestd.config import Address, SourceConfig
 from ingestd.log_limiter import LogLimiter
 from ingestd.source.admission import MAX_WAIT_S, Admission
-from ingestd.source.connection import MAX_TURN_S, EncoderConnection
+from ingestd.source.connection import MAX_READ_TURN_S, EncoderConnection
 from ingestd.source.listener import Listener
-from tests.support.wait import PATIENCE_S
+from tests.support.wait import PATIENCE_S, eventually
 
 THE_END = "ingestd is stopping"
 ANY_PORT = Address("tcp", "127.0.0.1", 0)
@@ -29,7 +29,6 @@ class Stream:
     connections_: list[EncoderConnection] = field(default_factory=list)
     errors: list[str | None] = field(default_factory=list)
     cut: list[bool] = field(default_factory=list)
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def encoder_connected(self, connection: EncoderConnection) -> None:
         self.connections_.append(connection)
@@ -38,7 +37,6 @@ class Stream:
     def encoder_data(self, connection: EncoderConnection, data: memoryview) -> None:
         assert connection is self.connections_[-1], "data of an encoder that is gone"
         self.received += data
-        self.say()
 
     def encoder_gone(self, connection: EncoderConnection, reason: str, error: str | None) -> None:
         assert connection in self.connections_, "gone before it came"
@@ -48,13 +46,9 @@ class Stream:
 
     def say(self, *events: str) -> None:
         self.events += events
-        self._news.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while not condition():
-                self._news.clear()
-                await self._news.wait()
+        await eventually(condition)
 
     async def until_events(self, count: int) -> list[str]:
         await self.until(lambda: len(self.events) >= count)
@@ -69,7 +63,7 @@ class Slow(Stream):
 
     def encoder_data(self, connection: EncoderConnection, data: memoryview) -> None:
         begun = time.monotonic()
-        time.sleep(2 * MAX_TURN_S)
+        time.sleep(2 * MAX_READ_TURN_S)
         self.busy += time.monotonic() - begun
         super().encoder_data(connection, data)
 

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 from ingestd.log_limiter import LogLimiter
 from ingestd.source.admission import MAX_WAIT_S, MAX_WAITING_ENCODERS, Admission
 from ingestd.source.connection import (
-    MAX_TURN_S,
+    MAX_READ_TURN_S,
     RECEIVE_BUFFER_BYTES,
 )
 from tests.source.line import THE_END, Encoder, Slow, Stream, listening
@@ -65,7 +65,7 @@ async def test_an_encoder_that_comes_back_before_the_end_of_its_old_connection_w
 
 async def test_an_encoder_that_comes_back_waits_for_all_that_it_sent_before() -> None:
     stream = Slow()
-    async with listening(stream, max_wait_s=MAX_TURN_S / 10) as (listener, _):
+    async with listening(stream, max_wait_s=MAX_READ_TURN_S / 10) as (listener, _):
         encoder = Encoder.dial(listener.address)
         await encoder.send(b"before, ")
         await stream.until(lambda: stream.received == b"before, ")

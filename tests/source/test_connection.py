@@ -10,14 +10,14 @@ import pytest
 from ingestd.config import Address, SourceConfig
 from ingestd.source.admission import Admission
 from ingestd.source.connection import (
-    MAX_TURN_S,
+    MAX_READ_TURN_S,
     MAX_UNSENT_BYTES,
     RECEIVE_BUFFER_BYTES,
     SLICE_BYTES,
     EncoderConnection,
 )
 from tests.source.line import ANY_PORT, THE_END, Encoder, Slow, Stream, listening
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_S, eventually
 
 DATA = bytes(range(256)) * (2 * SLICE_BYTES // 256) + b"the end"
 
@@ -58,7 +58,7 @@ async def test_others_get_their_turns_between_the_slices_of_one_read() -> None:
         assert stream.slices == [SLICE_BYTES] * 2 + [7]
         assert len(set(stream.turn_of_slice)) == 3, "two slices in one turn"
         assert len(set(stream.arrived)) == 1
-        assert stream.arrived[0] <= time.monotonic() - 5 * MAX_TURN_S
+        assert stream.arrived[0] <= time.monotonic() - 5 * MAX_READ_TURN_S
 
 
 async def test_what_waits_for_its_turn_comes_before_the_end() -> None:
@@ -92,7 +92,7 @@ async def test_nothing_is_passed_on_after_we_have_ended_the_connection() -> None
         await stream.until(lambda: len(stream.received) > 0)
         taken = len(stream.received)
         await listener.stop(THE_END)
-        await asyncio.sleep(3 * MAX_TURN_S)  # until the turn would have come
+        await asyncio.sleep(3 * MAX_READ_TURN_S)  # until the turn would have come
         assert len(stream.received) == taken < len(DATA)
         assert stream.events == ["connected", f"gone: {THE_END}"]
 
@@ -240,7 +240,7 @@ async def test_bytes_that_are_slow_to_read_leave_half_of_the_time_to_others() ->
         await stream.until(lambda: len(stream.received) > 0)
         begun, stream.busy = time.monotonic(), 0.0
         await stream.until(lambda: len(stream.received) == len(data))
-        assert stream.busy >= 5 * MAX_TURN_S
+        assert stream.busy >= 5 * MAX_READ_TURN_S
         assert time.monotonic() - begun >= 1.8 * stream.busy
         await sending
         encoder.hang_up()
@@ -255,12 +255,12 @@ async def test_an_end_while_we_give_way_is_an_end_like_any_other() -> None:
         await stream.until(lambda: stream.received == b"slow")
         await listener.stop(THE_END)
         assert await encoder.read() == b""
-        await asyncio.sleep(3 * MAX_TURN_S)  # until the turn would have ended
+        await asyncio.sleep(3 * MAX_READ_TURN_S)  # until the turn would have ended
     assert stream.events == ["connected", f"gone: {THE_END}"]
 
 
 async def test_what_waits_in_the_socket_is_known() -> None:
-    stream, loop = Stream(), asyncio.get_running_loop()
+    stream = Stream()
     async with listening(stream) as (listener, admission):
         assert not admission.new_connection().unread()
         encoder = Encoder.dial(listener.address)
@@ -268,10 +268,10 @@ async def test_what_waits_in_the_socket_is_known() -> None:
         await stream.until(lambda: stream.received == b"first")
         connection = stream.connections_[0]
         assert not connection.unread()
-        encoder.connection.send(b"second")  # the loop has not turned since
-        deadline = loop.time() + 5
-        while not connection.unread():
-            assert loop.time() < deadline
+        encoder.connection.send(b"second")
+        deadline = time.monotonic() + PATIENCE_S
+        while not connection.unread():  # not `eventually`: it turns the loop, which reads
+            assert time.monotonic() < deadline
         await stream.until(lambda: stream.received == b"firstsecond")
         assert not connection.unread()
         encoder.hang_up()
@@ -395,7 +395,7 @@ async def test_a_connection_that_yields_is_read_again_only_when_it_is_not_thrott
         connection = stream.connections_[0]
         connection.throttle(True)
         await encoder.send(b", more")
-        await asyncio.sleep(4 * MAX_TURN_S)  # until its turn has come
+        await asyncio.sleep(4 * MAX_READ_TURN_S)  # until its turn has come
         assert stream.received == b"slow"
         connection.throttle(False)
         await stream.until(lambda: stream.received == b"slow, more")

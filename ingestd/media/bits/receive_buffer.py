@@ -27,7 +27,7 @@ class ReceiveBuffer:
         self._search = re.compile(re.escape(pattern)).search
         self._overlap = len(pattern) - 1
         self._data = bytearray()
-        self._searched = 0  # every match that begins before this position has been returned
+        self.searched = 0  # every match that begins before this position has been returned
         self.start = 0  # of the bytes kept
         self.end = 0  # behind the last byte that has arrived
 
@@ -42,12 +42,12 @@ class ReceiveBuffer:
         By a regular expression, as CPython's takes half the time of its bytearray.find.
         """
         found = []
-        first = self._searched - self.start  # below 0, which is as good as 0, where that has been let go
+        first = self.searched - self.start  # below 0, which is as good as 0, where that has been let go
         while (match := self._search(self._data, first)) is not None:
             found.append(self.start + match.start())
             first = match.end()
         # The pattern may have begun in the last bytes and end in the next chunk.
-        self._searched = self.end - self._overlap
+        self.searched = self.end - self._overlap
         return found
 
     def read(self, start: int, end: int) -> bytes:

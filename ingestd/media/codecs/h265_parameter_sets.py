@@ -11,7 +11,7 @@ from ingestd.media.codecs.parameter_sets import Kind, ParameterSet, SequenceSet,
 _MAX_SAMPLES_PER_SIDE = 16888  # level 6.2, A.4.1: Sqrt(MaxLumaPs * 8)
 _EXTENDED_SAR = 255  # Table E.1
 
-_PROFILES = {
+_PROFILE_NAMES = {
     1: "Main",
     2: "Main 10",
     3: "Main Still Picture",
@@ -78,7 +78,7 @@ def _profile_tier_level(r: BitReader, max_sub_layers_minus1: int) -> _ProfileTie
     if general_profile_idc == 4 or (general_profile_idc == 0 and compatibility[4]):
         profile = _format_range_profile(constraints)
     else:
-        profile = _PROFILES.get(general_profile_idc, "")
+        profile = _PROFILE_NAMES.get(general_profile_idc, "")
     major, minor = divmod(general_level_idc, 30)
     level = f"{major}.{minor // 3}" if minor else str(major)
     # Both flags: each picture says in its pic_struct which it is, and most are frames.

@@ -28,7 +28,7 @@ class ObuType(IntEnum):
 KNOWN_OBU_TYPES = frozenset(ObuType)
 # What a frame is made of; between two temporal delimiters there is at least one of these.
 FRAME_DATA = frozenset({ObuType.FRAME, ObuType.FRAME_HEADER, ObuType.TILE_GROUP})
-_LONGEST_HEADER = 2 + MAX_LEB128_BYTES  # obu_header() with its extension, obu_size
+_LONGEST_HEADER_BYTES = 2 + MAX_LEB128_BYTES  # obu_header() with its extension, obu_size
 
 
 class Obu(NamedTuple):
@@ -58,7 +58,7 @@ def arrived_obu(data: bytes | bytearray, position: int) -> Obu | None:
     try:
         return read_obu(data, position)
     except BitstreamError:
-        if len(data) - position >= _LONGEST_HEADER:
+        if len(data) - position >= _LONGEST_HEADER_BYTES:
             raise
         return None
 

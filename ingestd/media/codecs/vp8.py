@@ -5,7 +5,7 @@ from typing import NamedTuple
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import AccessUnit, Codec, Format, StreamInfo
 
-START_CODE = b"\x9d\x01\x2a"
+KEY_FRAME_START_CODE = b"\x9d\x01\x2a"  # "start_code" (9.1)
 FRAME_TAG_BYTES = 3
 KEY_FRAME_HEADER_BYTES = 10
 MAX_VERSION = 3  # 9.1: "other values are reserved for future use"
@@ -51,7 +51,7 @@ def starts_key_frame(data: bytes) -> bool:
     return (
         len(data) >= KEY_FRAME_HEADER_BYTES
         and not data[0] & 1
-        and data[3:6] == START_CODE
+        and data[3:6] == KEY_FRAME_START_CODE
         and int.from_bytes(data[6:8], "little") & 0x3FFF > 0
         and int.from_bytes(data[8:10], "little") & 0x3FFF > 0
     )

@@ -32,9 +32,9 @@ MAX_UNRECOGNISED_BYTES = 16 * 1024 * 1024
 RECOGNISABLE_BYTES = 64
 
 # A timebase of 1/fps is a frame rate; 1/1000 and 1/90000 are clocks. No camera sends more than 240/s.
-MAX_FRAME_RATE = 240
+MAX_FPS = 240
 # Anything coarser or finer than this is no clock for video, but damage.
-MAX_TICK_SECONDS = 10
+MAX_TICK_S = 10
 MAX_TICKS_PER_SECOND = 1_000_000_000
 AV_NOPTS_VALUE = -(1 << 63)  # how ffmpeg says that it does not know
 MAX_TIMESTAMP_US = (1 << 63) - 1  # what WebRTC and the SDK keep a time in
@@ -314,14 +314,14 @@ def _frames_of(codec: Codec) -> _Frames:
 
 
 def _is_clock(rate: int, scale: int) -> bool:
-    return 0 < scale <= rate * MAX_TICK_SECONDS and rate <= scale * MAX_TICKS_PER_SECOND
+    return 0 < scale <= rate * MAX_TICK_S and rate <= scale * MAX_TICKS_PER_SECOND
 
 
 def _frame_rate(timebase: tuple[int, int] | None) -> float | None:
     if timebase is None:
         return None
     rate, scale = timebase
-    return rate / scale if scale <= rate <= scale * MAX_FRAME_RATE else None
+    return rate / scale if scale <= rate <= scale * MAX_FPS else None
 
 
 def _microseconds(pts: int, timebase: tuple[int, int] | None) -> int | None:

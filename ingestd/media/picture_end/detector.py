@@ -32,9 +32,9 @@ MIN_PAUSE_S = 0.004
 PAUSE_FACTOR = 4
 # A picture in more pieces than this is written by something that does not care where pictures end, and a
 # stall may fall anywhere into it. Networks and busy machines mostly keep a writer waiting for less than
-# `STALL_S`, and the next picture comes sooner.
+# `WRITER_STALL_S`, and the next picture comes sooner.
 FEW_PIECES = 8
-STALL_S = 0.1
+WRITER_STALL_S = 0.1
 
 
 class PictureEndDetector:
@@ -94,7 +94,7 @@ class PictureEndDetector:
         most_pieces = max(read_log.pieces, self._pieces.extreme)
         if not most_pieces:
             return 0.0
-        least = STALL_S if most_pieces > FEW_PIECES else MIN_PAUSE_S
+        least = WRITER_STALL_S if most_pieces > FEW_PIECES else MIN_PAUSE_S
         return min(max(least, PAUSE_FACTOR * max(read_log.pause_s, self._pauses.extreme)), SILENCE_S)
 
     def _judge_sizes(self, keyframe: bool) -> None:

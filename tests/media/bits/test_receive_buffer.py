@@ -1,6 +1,7 @@
 from typing import NamedTuple
 
 from ingestd.media.bits.receive_buffer import ReceiveBuffer
+from tests.support.memory import most_memory
 
 
 class Piece(NamedTuple):
@@ -56,12 +57,12 @@ def test_bytes_are_searched_once() -> None:
     for _ in range(10):
         buffer.append(b"x" * 100)
         assert buffer.find_all() == []
-        assert buffer._searched == buffer.end - 2  # the pattern may have begun there
+        assert buffer.searched == buffer.end - 2  # the pattern may have begun there
 
 
 def test_what_was_released_is_let_go() -> None:
     buffer = ReceiveBuffer(b"\0\0\1")
-    for _ in range(1000):
-        buffer.append(b"x" * 1000 + b"\0\0\1")
-        buffer.release(buffer.find_all()[-1] + 3)
-        assert len(buffer._data) == 0
+    with most_memory(10_000):
+        for _ in range(1000):
+            buffer.append(b"x" * 1000 + b"\0\0\1")
+            buffer.release(buffer.find_all()[-1] + 3)

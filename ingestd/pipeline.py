@@ -105,7 +105,7 @@ class TrackPipeline:
 
     ``make_track`` makes a track that tells the pipeline what becomes of it. ``log`` is a structlog logger
     that names the stream. ``on_full`` is told when `full` changes, and ``on_defect`` of an exception while
-    pictures are submitted, which is a defect of ours and is logged.
+    pictures are submitted or feedback is taken, which is a defect of ours and is logged.
     """
 
     def __init__(
@@ -326,16 +326,19 @@ class TrackPipeline:
 
     def pump(self) -> None:
         """Submit all that is due, and come back when more will be."""
-        try:
-            self._submit_due()
-        except Exception:
-            # Else no timer would ever come back here.
-            self.errors["internal"] += 1
-            self._log.exception("internal error while submitting pictures")
-            self._on_defect()
+        self._guard(self._submit_due)
         if (full := self.full) != self._said_full:
             self._said_full = full
             self._on_full(full)
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception:
+            # Else no timer would ever come back here.
+            self.errors["internal"] += 1
+            self._log.exception("internal error between pictures and WebRTC")
+            self._on_defect()
 
     def _submit_due(self) -> None:
         self._submit_timer.clear()
@@ -378,7 +381,7 @@ class TrackPipeline:
     # From WebRTC to the encoder.
 
     def _feedback_due(self) -> None:
-        self._take_feedback()
+        self._guard(self._take_feedback)
         self.pump()
 
     def _take_feedback(self) -> None:

@@ -154,6 +154,15 @@ async def test_a_defect_while_submitting_is_said_and_the_next_picture_tried(play
     assert played.defects == 1
 
 
+async def test_a_defect_while_feedback_is_taken_behind_the_pictures_is_said(played: Played) -> None:
+    played.submit(KEYFRAME)
+    played.room.track.publish()
+    await eventually(lambda: played.room.track.taken == [KEYFRAME], "submit it")
+    played.room.track.feedback_broken = True
+    await eventually(lambda: played.defects == 1, "say so")
+    assert played.pipeline.errors["internal"] == 1
+
+
 async def test_a_keyframe_request_of_webrtc_is_passed_on_though_no_picture_comes(played: Played) -> None:
     played.submit(KEYFRAME)
     played.room.track.publish()

@@ -96,6 +96,10 @@ _LOST: Diagnoses = {
         f"open{_JOINED_AGAIN}",
         cures={"any": "give the server more of the machine"},
     ),
+    "internal": Diagnosis(
+        means=f"a defect of ingestd: the log has the details{_JOINED_AGAIN}",
+        cures={"any": "report it with the lines of the log"},
+    ),
     "lost": Diagnosis(means="anything else that ended the session; the text says what"),
 }
 

@@ -15,9 +15,9 @@ SETTLED_S = 0.01
 READINGS = 3
 # Bounds memory where no statistics are read; seconds of submissions at the highest rate.
 MAX_RECENT_PICTURES = 4096
-# Stalled: more than STALL_PICTURES were submitted, the first of them over STALL_S ago, and none is encoded.
-# A stream may pause for any time, and a busy machine be a little late.
-STALL_S = 2.25
+# Stalled: more than STALL_PICTURES were submitted, the first of them over ENCODER_STALL_S ago, and none is
+# encoded. A stream may pause for any time, and a busy machine be a little late.
+ENCODER_STALL_S = 2.25
 STALL_PICTURES = 5
 # WebRTC believes the link carries less than this part of what it is given: then it has left out a picture and
 # holds back all that follow up to a keyframe. Only a keyframe that is not encoded either is a sign then.
@@ -91,10 +91,13 @@ class EncoderWatch:
 
     def _has_stalled(self, stats: SendStats, now: float) -> bool:
         since_s = now - self._unencoded_since
-        if self.unencoded <= STALL_PICTURES or since_s <= STALL_S:
+        if self.unencoded <= STALL_PICTURES or since_s <= ENCODER_STALL_S:
             return False
         submitted_bps = self._unencoded_bytes * 8 / since_s
         target_bps = stats.target_bitrate_bps
         if target_bps is not None and target_bps < HOLDS_BACK_TARGET_RATIO * submitted_bps:
-            return self._unencoded_keyframe_at is not None and now - self._unencoded_keyframe_at > STALL_S
+            return (
+                self._unencoded_keyframe_at is not None
+                and now - self._unencoded_keyframe_at > ENCODER_STALL_S
+            )
         return True

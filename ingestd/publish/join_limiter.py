@@ -7,14 +7,14 @@ from weakref import WeakKeyDictionary
 
 # A join takes some 0.2 s of a core, including the server's half. One that takes longer than this waits for
 # the network, not for a core.
-MAX_TURN_S = 0.5
+MAX_JOIN_TURN_S = 0.5
 
 # One turn for each core. Cores belong to the process, not to one owner of rooms.
 _free: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 async def next_turn() -> Callable[[], None]:
-    """Wait for a turn to join; return the function that ends it. It ends by itself after `MAX_TURN_S`.
+    """Wait for a turn to join; return the function that ends it. It ends by itself after `MAX_JOIN_TURN_S`.
 
     Measured with 32 rooms on two cores: half of them show a picture after 4 s; joined all at once, after 8 s.
     """
@@ -29,5 +29,5 @@ async def next_turn() -> Callable[[], None]:
             mine = False
             free.release()
 
-    loop.call_later(MAX_TURN_S, end)
+    loop.call_later(MAX_JOIN_TURN_S, end)
     return end

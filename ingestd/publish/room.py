@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import wraps
 from typing import Any
 
 import structlog
@@ -17,6 +18,7 @@ from livekit import rtc
 from livekit.rtc.room import EventTypes
 
 from ingestd.backoff import Backoff
+from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
 from ingestd.publish.estimate_bounds import EstimateBounds, bounds_for
 from ingestd.publish.join_limiter import next_turn
@@ -64,6 +66,8 @@ class RoomPolicy:
     # are other ways to keep it out for good.
     first_removed_retry_delay_s: float = 15.0
     max_removed_retry_delay_s: float = 600.0
+    # The server may throw us out for another participant before it lists that one.
+    identity_settles_s: float = 0.5
     # Between two looks at whether another participant still has our identity.
     identity_poll_s: float = 5.0
     # Tracks that may be withdrawn before the room is joined again: till then the SDK keeps threads of each,
@@ -126,17 +130,28 @@ Connect = Callable[[rtc.Room, RoomAddress, Route | None], Coroutine[Any, Any, No
 class _Membership:
     """One stay in a room: hears what the SDK tells of it until it ends."""
 
-    def __init__(self, room: rtc.Room) -> None:
+    def __init__(self, room: rtc.Room, log: Any) -> None:
         self.room = room
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()  # with the reason
         self.withdrawn_tracks = 0
+        self._log = log
         self._handlers: list[tuple[EventTypes, Callable[..., None]]] = []
         self.listen("disconnected", self._disconnected)
 
     def listen(self, event: EventTypes, handler: Callable[..., None]) -> None:
-        """Have ``handler`` called at the SDK's ``event`` until the end."""
-        self.room.on(event, handler)
-        self._handlers.append((event, handler))
+        """Have ``handler`` called at the SDK's ``event`` until the end; what it raises ends the stay."""
+
+        @wraps(handler)  # the SDK gives it as many arguments as its signature has
+        def guarded(*arguments: Any) -> None:
+            try:
+                handler(*arguments)
+            except Exception:
+                # The SDK would drop it, and our state would no longer be that of the room.
+                self._log.exception("internal error in the room; joining again", sdk_event=event)
+                self.end("internal")
+
+        self.room.on(event, guarded)
+        self._handlers.append((event, guarded))
 
     def end(self, reason: str) -> None:
         """End the stay; what the SDK tells from now on is not listened to."""
@@ -229,28 +244,31 @@ class RoomConnection:
         while True:
             try:
                 await self._stay(backoff)
+            except RoomError as error:
+                reason, problem = error.reason, str(error)
             except Exception as error:
-                # Whatever the SDK raises must not be the daemon's end: a room is joined again, for ever.
-                reason = error.reason if isinstance(error, RoomError) else "failed"
-                self.connections[reason] += 1
-                self.problem = f"room {self._address.room!r} is not joined: {error}"
-                if reason == "duplicate_identity":
-                    await self._give_way()
-                delay_s = (after_removal if reason == "participant_removed" else backoff).next()
-                self._log.warning(
-                    "room not joined; trying again", error=str(error), seconds=round(delay_s, 1)
-                )
-                await asyncio.sleep(delay_s)
+                # A defect of ours must cost one room some time, not the daemon its life.
+                self._log.exception("internal error in the room; joining again")
+                reason, problem = "internal", f"{type(error).__name__}: {error}"
+            self.connections[reason] += 1
+            self.problem = f"room {self._address.room!r} is not joined: {problem}"
+            if reason == "duplicate_identity":
+                await self._give_way()
+            delay_s = (after_removal if reason == "participant_removed" else backoff).next()
+            self._log.warning("room not joined; trying again", error=problem, retry_in_s=round(delay_s, 1))
+            await asyncio.sleep(delay_s)
 
     async def _give_way(self) -> None:
         """Return when no other participant has our identity; else we would throw each other out for ever."""
         a = self._address
+        await asyncio.sleep(self._policy.identity_settles_s)
         while other := await identity_taken_by(
             url=a.url, key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity
         ):
-            self.problem = (
+            self.problem = explain_room(
+                "duplicate_identity",
                 f"room {a.room!r} is not joined: another participant has joined as {other}; waiting until it "
-                "leaves: give one of the two another identity"
+                "leaves",
             )
             if self.state is RoomState.OUT:
                 self._move(RoomEvent.IDENTITY_TAKEN)
@@ -260,7 +278,7 @@ class RoomConnection:
     async def _stay(self, backoff: Backoff) -> None:
         """Join the room and stay in it for as long as possible. Raises RoomError, which says why it ended."""
         end_turn = await next_turn()
-        membership = self._membership = _Membership(rtc.Room())
+        membership = self._membership = _Membership(rtc.Room(), self._log)
         self._move(RoomEvent.JOIN)
         connecting = self._tasks.begin(
             f"connect {self._address!r}", self._connect(membership.room, self._address, self._route)
@@ -344,10 +362,7 @@ class RoomConnection:
         self._move(RoomEvent.FORBIDDEN)
         a = self._address
         self.connections["publish_forbidden"] += 1
-        self.problem = (
-            f"participant {a.identity!r} must not publish in room {a.room!r} any more: the server has taken "
-            "the right away (can_publish), and its tracks out; waiting until it is given back"
-        )
+        self.problem = f"{a.identity!r} in room {a.room!r}: {explain_room('publish_forbidden')}"
         self._log.error("publishing forbidden by the server; waiting until it is allowed again")
         for track in self._tracks:
             track.room_interrupted()

@@ -39,6 +39,7 @@ _ENDS = {
     "silent": "nothing of a track arrived there, nor after it was published again",
     "interrupted_while_forbidden": "it was interrupted while we were forbidden to publish; asking again",
     "publish_allowed": "the right to publish was given back",
+    "internal": "a defect of ingestd; the log has the details",
     "renewed": "many tracks were taken out of it, and the SDK keeps threads of each until the room is left",
 }
 # Those of the ends that have a count each.
@@ -49,6 +50,7 @@ _COUNTED = {
     "duplicate_identity",
     "renewed",
     "unanswered",
+    "internal",
 }
 # Servers quote the token that they refuse, and web servers answer with a page.
 _TOKEN = re.compile(r"eyJ[\w-]{4,}(\.[\w-]*)*")

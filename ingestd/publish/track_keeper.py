@@ -15,6 +15,7 @@ import structlog
 from livekit import rtc
 
 from ingestd.backoff import Backoff
+from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import FrameMetadata, StreamInfo
 from ingestd.publish.encoder_watch import EncoderWatch
@@ -29,8 +30,8 @@ logger = structlog.get_logger("ingestd.publish")
 
 # Until WebRTC encodes, its statistics are read often: every wait here delays the first picture.
 STARTING_POLL_S = 0.05
-# WebRTC renews its statistics at most every 50 ms. This is enough for a dashboard and, with STALL_S, to
-# notice a stalled encoder within 3 s.
+# WebRTC renews its statistics at most every 50 ms. This is enough for a dashboard and, with ENCODER_STALL_S,
+# to notice a stalled encoder within 3 s.
 RUNNING_POLL_S = 0.5
 # Between two tries to publish.
 FIRST_RETRY_DELAY_S = 0.3
@@ -40,10 +41,7 @@ RELAPSE_S = 10.0
 # Why a track may have failed where the server does not answer any more.
 UNANSWERED = ("not_negotiated", "not_published")
 NOT_PUBLISHED = "the track is not published"
-MUTED = (
-    "the track was muted in the room; nothing is published until it is unmuted there (the server lets "
-    "administrators do so by room.enable_remote_unmute) or ingestd restarted"
-)
+MUTED = explain_room("muted", "the track was muted in the room; nothing is published")
 # Taking the track out of the room is polite; a server that does not answer must not hold up our exit.
 CLOSE_TIMEOUT_S = 1.0
 

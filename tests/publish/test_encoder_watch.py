@@ -3,11 +3,11 @@
 import pytest
 
 from ingestd.publish.encoder_watch import (
+    ENCODER_STALL_S,
     HOLDS_BACK_TARGET_RATIO,
     MAX_RECENT_PICTURES,
     READINGS,
     STALL_PICTURES,
-    STALL_S,
     EncoderReport,
     EncoderWatch,
 )
@@ -116,8 +116,8 @@ def stalled(watch: EncoderWatch, encoded: int, now: float, target_bps: float | N
 def test_pictures_go_in_and_none_is_encoded() -> None:
     watch = EncoderWatch(100)
     submit(watch, 0.0, 90)
-    assert not stalled(watch, 100, STALL_S - 0.01)
-    assert stalled(watch, 100, STALL_S + 0.01)
+    assert not stalled(watch, 100, ENCODER_STALL_S - 0.01)
+    assert stalled(watch, 100, ENCODER_STALL_S + 0.01)
     assert watch.unencoded == 90
 
 
@@ -126,8 +126,8 @@ def test_a_stall_begins_behind_the_last_picture_that_was_encoded() -> None:
     now = submit(watch, 0.0, 60)
     assert not stalled(watch, 60, now)
     submit(watch, now, 60)
-    assert not stalled(watch, 60, now + STALL_S - 0.01)
-    assert stalled(watch, 60, now + STALL_S + 0.01)
+    assert not stalled(watch, 60, now + ENCODER_STALL_S - 0.01)
+    assert stalled(watch, 60, now + ENCODER_STALL_S + 0.01)
 
 
 def test_a_stream_that_pauses_is_not_taken_for_a_track_that_is_silent() -> None:
@@ -163,6 +163,6 @@ def test_on_a_link_too_slow_only_a_keyframe_tells_since_webrtc_holds_back_what_f
     assert not stalled(watch, 0, now, 0.99 * HOLDS_BACK_TARGET_RATIO * given_bps)
     assert stalled(watch, 0, now, 1.01 * HOLDS_BACK_TARGET_RATIO * given_bps)
     submit(watch, now, 90, keyframe=True)
-    assert not stalled(watch, 0, now + STALL_S - 0.01, SLOW_BPS)
-    assert stalled(watch, 0, now + STALL_S + 0.01, SLOW_BPS)
+    assert not stalled(watch, 0, now + ENCODER_STALL_S - 0.01, SLOW_BPS)
+    assert stalled(watch, 0, now + ENCODER_STALL_S + 0.01, SLOW_BPS)
     assert stalled(watch, 0, now, None)

@@ -127,7 +127,7 @@ async def test_who_loses_the_right_to_publish_says_so_and_waits_until_it_is_back
     async with joined(livekit, room) as participant:
         await administer(livekit, lambda rooms: permit(rooms, room, can_publish=False))
         await eventually(lambda: not participant.publication.open, "stop publishing")
-        assert "the right away (can_publish)" in str(participant.connection.problem)
+        assert "the right to publish (`can_publish`)" in str(participant.connection.problem)
         assert participant.counted == {"joined": 1, "publish_forbidden": 1}
         await tracks_become(livekit, room, {"cam": []})
         await administer(livekit, lambda rooms: permit(rooms, room, can_publish=True))

@@ -165,8 +165,15 @@ async def test_what_cannot_happen_to_a_track_leaves_it_as_it_was() -> None:
 class PlayedRoom:
     """A room connection to which any event may happen; only who has its identity is asked of a server."""
 
-    def __init__(self, tasks: Tasks, address: RoomAddress, retry_delay_s: float = 60.0) -> None:
-        policy = RoomPolicy(first_retry_delay_s=retry_delay_s, max_retry_delay_s=60.0, identity_poll_s=0.05)
+    def __init__(
+        self, tasks: Tasks, address: RoomAddress, retry_delay_s: float = 60.0, identity_settles_s: float = 0.0
+    ) -> None:
+        policy = RoomPolicy(
+            first_retry_delay_s=retry_delay_s,
+            max_retry_delay_s=60.0,
+            identity_settles_s=identity_settles_s,
+            identity_poll_s=0.05,
+        )
         self.connection = RoomConnection(address, tasks, connect=self.connect, policy=policy)
         self.address = address
         self.rooms: list[rtc.Room] = []
@@ -249,6 +256,69 @@ async def test_a_room_connection_does_what_its_table_says(
         assert (played.connection.problem is None) == (played.connection.state is RoomState.JOINED)
         await played.close()
         assert played.connection.state is RoomState.OUT
+
+
+async def test_a_rival_that_the_server_lists_late_is_given_way_to(livekit: LiveKitServer, room: str) -> None:
+    async with own_tasks() as tasks:
+        played = PlayedRoom(tasks, address(livekit, room), identity_settles_s=2.0)
+        for step in JOINED:
+            await played.happen(step)
+        played.rooms[-1].emit("disconnected", rtc.DisconnectReason.DUPLICATE_IDENTITY)
+        await played.become(RoomState.OUT)
+        await asyncio.sleep(0.3)  # in which it would have looked
+        await connect(played.other, played.address)
+        await played.become(RoomState.WAITING_FOR_IDENTITY)
+        await played.close()
+
+
+class DefectiveTrack(TrackKeeper):
+    """Fails once in what the room tells it."""
+
+    def __init__(self, tasks: Tasks, fails: RoomEvent) -> None:
+        super().__init__(OPTIONS, Stream(), tasks)
+        self._fails: RoomEvent | None = fails
+
+    def _fail(self, event: RoomEvent) -> None:
+        if event is self._fails:
+            self._fails = None
+            raise AssertionError("a defect of ours")
+
+    def room_joined(self, room: rtc.Room, rejoin: Any = None) -> None:
+        self._fail(RoomEvent.JOINED)
+        super().room_joined(room, rejoin)
+
+    def room_interrupted(self) -> None:
+        self._fail(RoomEvent.INTERRUPTED)
+        self._fail(RoomEvent.FORBIDDEN)
+        super().room_interrupted()
+
+    def room_resumed(self) -> None:
+        self._fail(RoomEvent.RESUMED)
+        super().room_resumed()
+
+
+@pytest.mark.parametrize(
+    "event", [RoomEvent.JOINED, RoomEvent.INTERRUPTED, RoomEvent.FORBIDDEN, RoomEvent.RESUMED]
+)
+async def test_a_defect_in_what_the_room_tells_is_logged_and_the_room_joined_again(
+    livekit: LiveKitServer, room: str, capsys: pytest.CaptureFixture[str], event: RoomEvent
+) -> None:
+    async with own_tasks() as tasks:
+        played = PlayedRoom(tasks, address(livekit, room), retry_delay_s=0.1)
+        played.connection.add(DefectiveTrack(tasks, event))
+        await played.happen(RoomEvent.JOIN)
+        played.answer.set_result(None)
+        if event is not RoomEvent.JOINED:
+            await played.become(RoomState.JOINED)
+            await played.happen(event)
+        await eventually(lambda: played.connection.connections["internal"] == 1, "count it")
+        assert played.connection.problem is not None
+        await eventually(lambda: len(played.rooms) == 2, "join again")
+        await played.become(RoomState.JOINED)
+        await played.close()
+    said = capsys.readouterr().out
+    assert "internal error in the room; joining again" in said
+    assert "Traceback" in said
 
 
 async def test_what_ends_a_stay_without_the_right_to_publish(livekit: LiveKitServer, room: str) -> None:

@@ -26,6 +26,7 @@ class Track:
         self.metadata: list[FrameMetadata] = []
         self._feedback: list[Feedback] = []
         self.broken = False  # fails at the next picture
+        self.feedback_broken = False  # fails when asked for feedback
 
     @property
     def problem(self) -> str | None:
@@ -63,6 +64,7 @@ class Track:
         return True
 
     def take_feedback(self) -> Feedback:
+        assert not self.feedback_broken, "a defect of ours"
         self._used_at = time.monotonic()
         return self._feedback.pop(0) if self._feedback else Feedback(False, None)
 

@@ -77,7 +77,7 @@ def test_access_units_are_the_encoders_packets_and_the_parsers(encoder: str, par
     stream = b"".join(packets)
     units = read_in_every_chunking(annexb_reader(encoder), stream)
 
-    parsed = [recorded.data for recorded in split(stream, "h264" if encoder == "libx264" else "hevc")]
+    parsed = [recorded.data for recorded in split(stream, "h264" if encoder == "libx264" else "h265")]
     assert [long_start_codes(data) for data in parsed] == [long_start_codes(data) for data in packets]
     assert len(units) == len(packets)
     for unit, packet in zip(units, packets, strict=True):

@@ -1,4 +1,4 @@
-"""Builds the parts of a stream and wires them: the only place that knows which class plays which part."""
+"""Builds the parts of a stream and of a pipeline, and wires them: which class plays which part is said here."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,8 +15,8 @@ from ingestd.pipeline import Room, Track, TrackPipeline
 from ingestd.publish.track import TrackOptions
 from ingestd.publish.track_keeper import TrackKeeper, TrackListener
 from ingestd.source.admission import Admission
-from ingestd.source.dialer import Dialer
-from ingestd.source.listener import Listener
+from ingestd.source.socket_dialer import Dialer
+from ingestd.source.socket_listener import Listener
 from ingestd.stream import DETECTION_TIMEOUT_S, Stream
 from ingestd.tasks import Tasks
 

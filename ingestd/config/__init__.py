@@ -3,18 +3,19 @@
 load         file and environment to a Config, or all mistakes at once; warnings
 document     YAML to values and the line of each
 environment  INGESTD_… and LIVEKIT_… variables over these
-model        every key with type, default and limit: a new key begins here
+schema       every key with type, default and limit: a new key begins here
 address      tcp://, unix:// and networks
-keys         all keys, derived from model; hints for unknown ones
+key_tree     all keys, derived from schema; hints for unknown ones
 describe     a Config in words (ingestd check)
 publication  the keys of `ingestd.Publication`
 """
 
 from ingestd.config.address import PRIVATE_NETWORKS, Address, Network
 from ingestd.config.describe import describe
-from ingestd.config.keys import all_keys
+from ingestd.config.key_tree import all_keys
 from ingestd.config.load import load
-from ingestd.config.model import (
+from ingestd.config.publication import PublicationConfig, publication
+from ingestd.config.schema import (
     Config,
     FeedbackConfig,
     HttpConfig,
@@ -23,7 +24,6 @@ from ingestd.config.model import (
     SourceConfig,
     StreamConfig,
 )
-from ingestd.config.publication import PublicationConfig, publication
 
 __all__ = [
     "PRIVATE_NETWORKS",

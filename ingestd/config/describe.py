@@ -1,7 +1,7 @@
 """Describes a configuration in words, as ``ingestd check`` prints it."""
 
 from ingestd.config.address import PRIVATE_NETWORKS
-from ingestd.config.model import Config, SourceConfig, StreamConfig
+from ingestd.config.schema import Config, SourceConfig, StreamConfig
 from ingestd.delivery.replays import Replay
 from ingestd.redact import without_credentials
 from ingestd.units import format_bitrate, format_duration

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from ingestd.config.document import Document, Located, Origin, Path
-from ingestd.config.keys import PINNED, ROOT, SECTIONS, STREAM, Keys
+from ingestd.config.key_tree import PINNED, ROOT, SECTIONS, STREAM, Keys
 
 # Read by the demo only.
 _NOT_OURS = frozenset({"INGESTD_LIVEKIT_SERVER"})

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from ingestd.config.document import Document, Located, Origin, parse
 from ingestd.config.document import Path as KeyPath
 from ingestd.config.environment import apply
-from ingestd.config.keys import PINNED, ROOT, SECTIONS, STREAM, Keys, unknown
-from ingestd.config.model import (
+from ingestd.config.key_tree import PINNED, ROOT, SECTIONS, STREAM, Keys, unknown
+from ingestd.config.schema import (
     Config,
     HttpConfig,
     LiveKitConfig,

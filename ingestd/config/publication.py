@@ -2,7 +2,7 @@
 
 from pydantic import ValidationError
 
-from ingestd.config.model import (
+from ingestd.config.schema import (
     BacklogSeconds,
     Bitrate,
     Framerate,

@@ -10,7 +10,7 @@ delivery             the entrance, and the only module that knows all others: de
     input_pacing     when it is due, where the input is faster than real time (a file)
     rates            frame rate, bitrate, keyframe interval
   gop, replays       the pictures since the last keyframe, and when they are submitted once more
-  keyframe_response  how soon the encoder answers a request: a replay waits as long
+  encoder_response  how soon the encoder answers a request: a replay waits as long
   pacer, timestamps  the spacing and the capture timestamps that WebRTC needs
   picture            Picture and Submission, which pass through all of it
 

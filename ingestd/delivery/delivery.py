@@ -7,9 +7,9 @@ next keyframe.
 """
 
 from ingestd.delivery.accounting import Drop
+from ingestd.delivery.encoder_response import EncoderResponse
 from ingestd.delivery.gop import HELD_LIMITS, Gop, HeldLimits
 from ingestd.delivery.intake import Intake
-from ingestd.delivery.keyframe_response import KeyframeResponse
 from ingestd.delivery.pacer import Pacer
 from ingestd.delivery.picture import Picture, Submission
 from ingestd.delivery.replays import Replay, Replays
@@ -48,7 +48,7 @@ class Delivery:
         self._state = State.NO_TRACK
         self._gop = Gop(held_limits)
         self._replays = Replays(replay, max_bitrate)
-        self._keyframe_response = KeyframeResponse()
+        self._encoder_response = EncoderResponse()
         self._pacer = Pacer()
         self._timestamps = Timestamps()
         self._next_probe_at = 0.0
@@ -97,7 +97,7 @@ class Delivery:
         """
         if access_unit.keyframe:
             in_turn = self.rates.keyframe_due(access_unit.arrived or now)
-            self._keyframe_response.keyframe(now, in_turn=in_turn)
+            self._encoder_response.keyframe(now, in_turn=in_turn)
         received = self._intake.receive(access_unit, now, arrived_us)
         if isinstance(received, Drop):
             return received
@@ -123,7 +123,7 @@ class Delivery:
     def new_encoder(self) -> None:
         """Another encoder is connected: what it sends refers to nothing that came before."""
         self._intake.new_encoder()
-        self._keyframe_response = KeyframeResponse()
+        self._encoder_response = EncoderResponse()
 
     def picture_lost(self) -> None:
         """A picture never came: what refers to it is dropped, up to the next keyframe."""
@@ -173,9 +173,9 @@ class Delivery:
         ``encoder_asked``: so is the encoder. One that has answered before is given the time to.
         """
         if encoder_asked:
-            self._keyframe_response.asked(now)
+            self._encoder_response.asked(now)
         if self._state is State.LIVE:
-            self._replays.request(now, self._keyframe_response.patience if encoder_asked else 0.0)
+            self._replays.request(now, self._encoder_response.patience if encoder_asked else 0.0)
         self._advance(Event.REPLAY_WANTED)
         # Requests during a replay are answered by it, or by its beginning once more.
         if self._state in REPLAYING and self._replays.missed(now) and self._replay_does_good(now):

@@ -6,7 +6,7 @@ import math
 import time
 from typing import Protocol, cast
 
-from ingestd.source import tcp
+from ingestd.source import socket_state
 
 # Most pictures in one read.
 RECEIVE_BUFFER_BYTES = 64 * 1024
@@ -87,7 +87,7 @@ class EncoderConnection(asyncio.BufferedProtocol):
         """The socket is open."""
         # uvloop's transports do not inherit from asyncio's.
         self._transport = cast(asyncio.Transport, transport)
-        self.host, self.peer = tcp.peer_of(transport)
+        self.host, self.peer = socket_state.peer_of(transport)
         self._gatekeeper.connection_made(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the buffer has one size
@@ -100,7 +100,7 @@ class EncoderConnection(asyncio.BufferedProtocol):
         self._last_data_at = self._loop.time()
         self.arrived = time.monotonic()
         if self.arrived >= self._segment_bytes_until and self._transport is not None:
-            self.segment_bytes = tcp.segment_bytes(self._transport)
+            self.segment_bytes = socket_state.segment_bytes(self._transport)
             self._segment_bytes_until = self.arrived + SEGMENT_SIZE_POLL_S
         self._unread = self._buffer[:nbytes]
         if self._handler is None:
@@ -166,12 +166,12 @@ class EncoderConnection(asyncio.BufferedProtocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return False
-        return bool(self._unread) or tcp.has_unread_bytes(transport)
+        return bool(self._unread) or socket_state.has_unread_bytes(transport)
 
     def finished(self) -> bool:
         """Whether the encoder will send no more; what it has sent may not have been passed on yet."""
         transport = self._transport
-        return transport is None or transport.is_closing() or tcp.peer_has_finished(transport)
+        return transport is None or transport.is_closing() or socket_state.peer_has_finished(transport)
 
     async def wait_closed(self) -> None:
         """Return when the gatekeeper has heard of the end."""

@@ -4,7 +4,7 @@ from pydantic import SecretStr
 
 from ingestd.config import Config
 from ingestd.config.address import Address
-from ingestd.config.model import LiveKitConfig, SourceConfig, StreamConfig
+from ingestd.config.schema import LiveKitConfig, SourceConfig, StreamConfig
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.publish.room_check import visit_rooms
 from tests.publish.support import tracks_become

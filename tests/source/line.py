@@ -13,7 +13,7 @@ from ingestd.config import Address, SourceConfig
 from ingestd.log_limiter import LogLimiter
 from ingestd.source.admission import MAX_WAIT_S, Admission
 from ingestd.source.connection import MAX_READ_TURN_S, EncoderConnection
-from ingestd.source.listener import Listener
+from ingestd.source.socket_listener import Listener
 from tests.support.wait import PATIENCE_S, eventually
 
 THE_END = "ingestd is stopping"

@@ -1,4 +1,4 @@
-"""The receive buffer: bytes stay where they arrived until the picture they belong to is taken in one copy."""
+"""The receive buffer: bytes stay in it until the picture that they belong to is taken in one copy."""
 
 import re
 from collections.abc import Sequence

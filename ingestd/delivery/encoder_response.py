@@ -7,7 +7,7 @@ ALLOWANCE_RATIO = 1.5
 PICTURE_ALLOWANCE_S = 0.05
 
 
-class KeyframeResponse:
+class EncoderResponse:
     """What became of the requests; every ``now`` is seconds on the monotonic clock."""
 
     def __init__(self) -> None:

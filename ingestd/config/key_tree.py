@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from ingestd.config.model import HttpConfig, LiveKitConfig, LogConfig, StreamConfig
+from ingestd.config.schema import HttpConfig, LiveKitConfig, LogConfig, StreamConfig
 
 # A key is a leaf (None) or a mapping of further keys.
 Keys = Mapping[str, Any]

@@ -2,23 +2,23 @@
 
 import pytest
 
-from ingestd.delivery.keyframe_response import (
+from ingestd.delivery.encoder_response import (
     ALLOWANCE_RATIO,
     MAX_ANSWER_S,
     PICTURE_ALLOWANCE_S,
-    KeyframeResponse,
+    EncoderResponse,
 )
 
 
 def test_one_that_was_never_asked_is_not_waited_for() -> None:
-    answers = KeyframeResponse()
+    answers = EncoderResponse()
     assert answers.patience == 0
     answers.keyframe(1.0, in_turn=False)
     assert answers.patience == 0
 
 
 def test_one_that_has_answered_is_given_a_little_longer_than_it_took() -> None:
-    answers = KeyframeResponse()
+    answers = EncoderResponse()
     answers.asked(1.0)
     answers.asked(1.02)  # again, before the answer could be there
     assert answers.patience == 0
@@ -27,7 +27,7 @@ def test_one_that_has_answered_is_given_a_little_longer_than_it_took() -> None:
 
 
 def test_a_keyframe_that_was_due_is_no_answer_nor_is_one_that_comes_long_after() -> None:
-    answers = KeyframeResponse()
+    answers = EncoderResponse()
     answers.asked(1.0)
     answers.keyframe(1.1, in_turn=True)
     assert answers.patience == 0
@@ -37,7 +37,7 @@ def test_a_keyframe_that_was_due_is_no_answer_nor_is_one_that_comes_long_after()
 
 
 def test_one_that_lets_a_request_pass_is_not_waited_for_any_more() -> None:
-    answers = KeyframeResponse()
+    answers = EncoderResponse()
     answers.asked(1.0)
     answers.keyframe(1.1, in_turn=False)
     answers.asked(2.0)

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from ingestd.source import tcp
+from ingestd.source import socket_state
 from tests.support.wait import eventually
 
 
@@ -46,29 +46,29 @@ async def test_the_peer_has_a_name(family: int, tmp_path: Path) -> None:
         if family == socket.AF_INET:
             host, port = theirs.getsockname()
             expected = host, f"{host}:{port}"
-        assert tcp.peer_of(transport) == expected
+        assert socket_state.peer_of(transport) == expected
 
 
 @FAMILIES
 async def test_bytes_that_were_not_read_are_seen(family: int, tmp_path: Path) -> None:
     async with line(family, tmp_path / "socket") as (transport, theirs):
-        assert not tcp.has_unread_bytes(transport)
+        assert not socket_state.has_unread_bytes(transport)
         theirs.send(b"x")
-        await eventually(lambda: tcp.has_unread_bytes(transport))
+        await eventually(lambda: socket_state.has_unread_bytes(transport))
 
 
 @FAMILIES
 async def test_the_end_of_the_peer_is_seen_behind_what_it_has_sent(family: int, tmp_path: Path) -> None:
     async with line(family, tmp_path / "socket") as (transport, theirs):
         theirs.send(b"x")
-        assert not tcp.peer_has_finished(transport)
+        assert not socket_state.peer_has_finished(transport)
         theirs.shutdown(socket.SHUT_WR)
-        await eventually(lambda: tcp.peer_has_finished(transport))
-        assert tcp.has_unread_bytes(transport)
+        await eventually(lambda: socket_state.peer_has_finished(transport))
+        assert socket_state.has_unread_bytes(transport)
 
 
 @FAMILIES
 async def test_a_line_within_the_machine_has_no_segments(family: int, tmp_path: Path) -> None:
     async with line(family, tmp_path / "socket") as (transport, theirs):
         theirs.send(bytes(100_000))
-        assert tcp.segment_bytes(transport) == 0
+        assert socket_state.segment_bytes(transport) == 0

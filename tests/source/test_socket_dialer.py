@@ -14,7 +14,7 @@ import uvloop
 from ingestd.config import Address, SourceConfig
 from ingestd.source.admission import Admission
 from ingestd.source.connection import EncoderConnection
-from ingestd.source.dialer import DIAL_TIMEOUT_S, Dialer
+from ingestd.source.socket_dialer import DIAL_TIMEOUT_S, Dialer
 from ingestd.tasks import Tasks
 from tests.source.line import THE_END, Encoder, Stream
 from tests.support.ports import free_port

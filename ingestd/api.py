@@ -1,4 +1,4 @@
-"""The Python API: an application publishes access units of its own, with the guarantees of the daemon."""
+"""The Python API: an application publishes its access units, with the guarantees of the daemon."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Builds the parts of a stream and of a pipeline, and wires them: which class plays which part is said here."""
+"""Builds the parts of a stream and of a pipeline, and wires them: says which class plays which part."""
 
 from collections.abc import Callable
 from functools import partial

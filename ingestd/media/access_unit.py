@@ -6,7 +6,7 @@ from enum import StrEnum
 # An intra picture of 8K video stays below 8 MiB at any rate an encoder would send live; twice that is damage.
 MAX_ACCESS_UNIT_BYTES = 16 * 1024 * 1024
 
-# What is put before a keyframe that lacks it may have so many times its size. Real ones stay below 16, and a
+# What is put before a keyframe that lacks it has at most this many times its size. Real ones stay below 16; a
 # read of nothing but slice headers would otherwise grow thousandfold.
 MAX_ADDED_PER_BYTE = 64
 
@@ -74,7 +74,7 @@ class AccessUnit:
     arrived: float | None = field(default=None, compare=False)
     corrects: bool = False  # it is the access unit before, which came out before all of it had arrived
     reordered: bool = False  # H.264, H.265: it is to be shown before one that was sent earlier
-    lacks_parameter_sets: bool = False  # a keyframe whose SPS or PPS was never seen: nobody can decode it
+    lacks_parameter_sets: bool = False  # a keyframe whose SPS or PPS was never seen: no viewer can decode it
     metadata: FrameMetadata | None = None  # H.264, H.265: of the LKTS trailer that came with it
     recovery_point: bool = False  # H.264, H.265: a keyframe that is neither IDR nor IRAP picture
     repaired: bool = False  # a keyframe that came without parameter sets (AV1: sequence header), here put in

@@ -23,12 +23,12 @@ Source = Callable[[], Iterable[StreamFigures]]
 _COUNTERS: Mapping[str, tuple[str, Callable[[StreamFigures], float]]] = {
     "bytes_received": ("Bytes read from the encoder.", lambda f: f.bytes_received),
     "frames_submitted": (
-        "Access units submitted to WebRTC, each counted once.",
+        "Pictures (access units) submitted to WebRTC, each counted once.",
         lambda f: f.frames_submitted,
     ),
-    "frames_replayed": ("Access units submitted to WebRTC again.", lambda f: f.frames_replayed),
-    "frames_sent": ("Frames that left, by WebRTC's own count.", lambda f: f.frames_sent),
-    "frames_lost": ("Access units that WebRTC took and never encoded.", lambda f: f.frames_lost),
+    "frames_replayed": ("Pictures submitted to WebRTC again.", lambda f: f.frames_replayed),
+    "frames_sent": ("Pictures that left, by WebRTC's own count.", lambda f: f.frames_sent),
+    "frames_lost": ("Pictures that WebRTC took and never encoded.", lambda f: f.frames_lost),
     "frozen_seconds": (
         "Seconds of pictures dropped or lost since viewers saw the first one.",
         lambda f: f.frozen,
@@ -37,8 +37,8 @@ _COUNTERS: Mapping[str, tuple[str, Callable[[StreamFigures], float]]] = {
 }
 # Series with one counter per stream and value of a second label.
 _LABELLED: Mapping[str, tuple[str, str, Callable[[StreamFigures], Mapping[str, int]]]] = {
-    "frames_received": ("Access units found in the stream.", "type", lambda f: f.frames_received),
-    "frames_dropped": ("Access units that were not submitted.", "reason", lambda f: f.frames_dropped),
+    "frames_received": ("Pictures found in the stream.", "type", lambda f: f.frames_received),
+    "frames_dropped": ("Pictures that were not submitted.", "reason", lambda f: f.frames_dropped),
     "stream_errors": (
         "Faults of the encoder's stream, and of its track in the room.",
         "reason",
@@ -54,12 +54,12 @@ _LABELLED: Mapping[str, tuple[str, str, Callable[[StreamFigures], Mapping[str, i
 # A gauge that is not known (None) is left out, as 0 would be a lie.
 _GAUGES: Mapping[str, tuple[str, Callable[[StreamFigures], float | None]]] = {
     "stream_up": ("1 when an encoder is connected and the track is published.", lambda f: float(f.up)),
-    "frames_held": ("Access units received and neither submitted nor dropped yet.", lambda f: f.frames_held),
+    "frames_held": ("Pictures received and neither submitted nor dropped yet.", lambda f: f.frames_held),
     "keyframe_interval_seconds": (
         "Between the last two keyframes received.",
         lambda f: f.keyframe_interval,
     ),
-    "frame_rate": ("Access units per second over the last seconds.", lambda f: f.frame_rate),
+    "frame_rate": ("Pictures per second over the last seconds.", lambda f: f.frame_rate),
     "bitrate_bps": ("Bits per second over the last seconds.", lambda f: f.bitrate_bps),
     "target_bitrate_bps": ("What WebRTC thinks the link carries.", lambda f: f.target_bitrate_bps),
     "backlog_seconds": ("How long the oldest picture that waits has waited.", lambda f: f.backlog),

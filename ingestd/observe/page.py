@@ -76,7 +76,7 @@ a { color: inherit; }
 """
 
 # The page is made in one place only, here: the script asks for it again and takes over what changed.
-# It is parsed as a document of its own, in which nothing runs.
+# It is parsed as a separate document, in which nothing runs.
 _SCRIPT = """
 const lost = document.getElementById("lost");
 async function refresh() {

@@ -201,7 +201,7 @@ class H264Syntax:
         header = parse_slice_header(head, self._sets)
         at_origin = header.first_mb_in_slice == 0 and header.colour_plane_id == 0
         # Encoders that make nothing but IDR pictures often leave idr_pic_id as it was, against 7.4.3:
-        # macroblock 0 a second time is a picture of its own all the same.
+        # macroblock 0 a second time is a separate picture all the same.
         again = at_origin and self._origin_seen and header.redundant_pic_cnt == 0
         begins = self._last is None or again or is_new_picture(self._last, header)
         second_field = False

@@ -91,7 +91,7 @@ class H265Syntax:
     """The rules of 7.4.2.4 that sort NAL units into pictures."""
 
     codec = Codec.H265
-    awaits_second_field = False  # with field_seq_flag each field is a picture of its own
+    awaits_second_field = False  # with field_seq_flag each field is a separate picture
 
     def __init__(self, sets: ParameterSets) -> None:
         self._sets = sets

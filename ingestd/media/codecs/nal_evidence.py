@@ -56,7 +56,7 @@ def _examine_h264(nal: bytes, *, whole: bool) -> Evidence:
                 return Evidence.POSSIBLE if len(nal) == 2 and nal[1] & 0x1F == 0x10 else Evidence.NO
             case 6 | 7 | 8 | 12:
                 return Evidence.POSSIBLE if len(nal) > 1 else Evidence.NO
-            case 0 | 2 | 3 | 4:  # private, or data partitions, which nobody sends and H.265 looks like
+            case 0 | 2 | 3 | 4:  # private, or data partitions, which no encoder sends and H.265 looks like
                 return Evidence.NO
         return Evidence.NEUTRAL
     except (BitstreamError, IndexError):

@@ -2,7 +2,7 @@
 
 IDR and IRAP pictures are, and viewers in browsers begin at nothing else: libwebrtc takes a picture of H.264
 for a keyframe by its IDR slice alone, and discards all that comes before one. But an encoder with intra
-refresh, or with open GOPs, may send a single IDR picture or, to whoever joins later, none; it marks where a
+refresh, or with open GOPs, may send a single IDR picture or, to a late viewer, none; it marks where a
 decoder can start, with damage at most for the recovery_frame_cnt pictures after, by recovery point SEI. If
 such a place were no keyframe either, nothing of that stream would ever be published, and nothing again after
 a picture was dropped. So a recovery point is a keyframe where no IDR or IRAP picture is: viewers that decode

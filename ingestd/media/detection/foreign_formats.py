@@ -6,7 +6,7 @@ from ingestd.errors import BitstreamError
 
 _TS_PACKET_BYTES = 188  # ITU-T H.222.0 2.4.3.2
 TS_PACKETS_SEEN = 4
-# In so many bytes MPEG-TS shows itself wherever it was joined.
+# In this many bytes MPEG-TS shows itself wherever it was joined.
 TS_DETECTABLE_BYTES = _TS_PACKET_BYTES * (TS_PACKETS_SEEN + 1)
 
 # (pattern of the first bytes, reason, what this is)

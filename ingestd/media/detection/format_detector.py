@@ -27,9 +27,9 @@ from ingestd.media.formats.obu_stream import looks_like_obu_stream
 
 # A stream says what it is in its first few hundred bytes; joined inside a large picture, behind it.
 DETECTION_LIMIT_BYTES = 256 * 1024
-# So many NAL units without a sign of a stream are noise, and would cost time to look at again and again.
+# This many NAL units without a sign of a stream are noise, and would cost time to look at again and again.
 MAX_NAL_UNITS_EXAMINED = 256
-# Without parameter sets so many plausible NAL units in a row, a slice among them, are a stream; and as many
+# Without parameter sets this many plausible NAL units in a row, a slice among them, are a stream; and as many
 # more for each one before that was not plausible: a stream has none of those, noise with start codes many.
 PLAUSIBLE_NAL_UNITS = 3
 

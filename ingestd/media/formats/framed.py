@@ -24,7 +24,7 @@ class FramedReader:
 
     H.264 and H.265: NAL units with start codes. VP8 and VP9: one frame, or one VP9 superframe. AV1: one
     temporal unit of OBUs with sizes. ``faults`` collects what was wrong in access units that came out all
-    the same; whoever reads it empties it.
+    the same; the reader empties it.
     """
 
     def __init__(self) -> None:

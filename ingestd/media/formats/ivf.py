@@ -20,7 +20,7 @@ from ingestd.media.codecs.vp9 import starts_key_frame as starts_vp9_key_frame
 SIGNATURE = b"DKIF"
 FILE_HEADER_BYTES = 32
 FRAME_HEADER_BYTES = 12
-# Nobody writes more than 32; a length that is damage must not swallow the first pictures.
+# No muxer writes more than 32; a length that is damage must not swallow the first pictures.
 MAX_FILE_HEADER_BYTES = 1024
 # GStreamer's avmux_ivf on a socket: at the end it "seeks" to byte 24 and appends what belongs there instead.
 TRAILER_BYTES = 8

@@ -14,7 +14,7 @@ from ingestd.media.codecs.av1 import Av1TemporalUnits, parse_frame_header, parse
 from ingestd.media.codecs.obu import FRAME_DATA, KNOWN_OBU_TYPES, Obu, ObuType, arrived_obu
 from ingestd.media.picture_end.detector import SILENCE_S
 
-# So many OBUs that do not tell are noise, and would cost time to look at again and again.
+# This many OBUs that do not tell are noise, and would cost time to look at again and again.
 MAX_OBUS_EXAMINED = 256
 TEMPORAL_DELIMITER = b"\x12\x00"  # the whole OBU: its header with obu_has_size_field, and obu_size 0
 

@@ -13,8 +13,8 @@ from ingestd.media.picture_end.sliding_extreme import SlidingExtreme
 
 # The encoder has paused: no network keeps part of a picture back for so long and then delivers the rest.
 SILENCE_S = 0.5
-# So many pictures in a row must have come without a pause inside before the end of one is guessed; more after
-# a pause, many more after a guess that was wrong; as few as at first again when that is long ago.
+# This many pictures in a row must have come without a pause inside before the end of one is guessed; more
+# after a pause, many more after a guess that was wrong; as few as at first again when that is long ago.
 FIRST_PROOF_PICTURES = 8
 PAUSE_PROOF_FACTOR = 2
 TORN_PROOF_FACTOR = 16

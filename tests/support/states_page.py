@@ -13,8 +13,8 @@ HEAD = """# States
 
 Written by `python -m tests.support.states_page` from the tables in the code; a test holds it up to date.
 In the tables, · is an event that leaves the state as it is, and an empty cell one that cannot happen there:
-that would be a defect, is logged as `internal error`, and leaves the state as it is. The diagrams show the
-rest.
+that would be a defect, and is logged as `internal error`. Delivery and track stay in their state; a room is
+left and joined again. The diagrams show the rest.
 """
 
 Table = Mapping[Any, Mapping[Any, Any]]  # state → event → state

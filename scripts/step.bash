@@ -7,7 +7,7 @@ step() {
     shift
     printf '%s …\n' "$what"
     log=$(mktemp)
-    # In the background, so that we can speak meanwhile; such a job ignores Ctrl-C, so we pass it on.
+    # In the background, so that we can report progress; such a job ignores Ctrl-C, so we pass it on.
     "$@" >"$log" 2>&1 </dev/null &
     local job=$!
     # shellcheck disable=SC2064

@@ -1,11 +1,13 @@
 """Names in the documents are names in the code: metrics, keys, targets of make, commands and options."""
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
 import pytest
+import yaml
 from prometheus_client import generate_latest
 from pydantic import BaseModel
 
@@ -93,6 +95,83 @@ def test_every_key_in_the_tables_is_a_key_and_every_key_is_there() -> None:
 def test_every_key_named_is_a_key(text: str) -> None:
     named = written(rf"(?<![\w./-])((?:{'|'.join(SECTIONS)})\.[a-z_]+)(?![\w(/])", text)
     assert named - TOP_KEYS - STREAM_KEYS == set()
+
+
+def keys_in(section: object, path: str = "") -> Iterator[str]:
+    """The paths of all keys in a YAML document; those of streams begin with `streams` or `defaults`."""
+    if isinstance(section, list):
+        for entry in section:
+            yield from keys_in(entry, path)
+    elif isinstance(section, dict):
+        for name, value in section.items():
+            below = f"{path}.{name}" if path else str(name)
+            yield below
+            yield from keys_in(value, below)
+
+
+def unknown_keys(text: str) -> set[str]:
+    """The keys in the YAML blocks of a document that are none of ours; a block for Prometheus is left out."""
+    unknown = set()
+    for block in re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        content = yaml.safe_load(block)
+        if "scrape_configs" in content:
+            continue
+        for key in keys_in(content):
+            section, _, below = key.partition(".")
+            known = STREAM_KEYS if below and section in ("defaults", "streams") else TOP_KEYS
+            if (below if known is STREAM_KEYS else key) not in known:
+                unknown.add(key)
+    return unknown
+
+
+@EVERY_DOCUMENT
+def test_every_key_in_a_yaml_block_is_a_key(text: str) -> None:
+    assert unknown_keys(text) == set()
+
+
+def test_a_key_in_a_yaml_block_that_is_none_is_found() -> None:
+    block = "```yaml\nhttp: {liste: x}\nstreams:\n  - max_backlogs: 1\n    source: {dail: x}\n```\n"
+    assert unknown_keys(block) == {"http.liste", "streams.max_backlogs", "streams.source.dail"}
+
+
+# Names of LiveKit and WebRTC, and of a fixture of the tests.
+FOREIGN_NAMES = {
+    "can_publish",
+    "capture_frame",
+    "media_sections_requirement",
+    "packets_sent",
+    "run_daemon",
+    "total_packet_send_delay",
+    "user_data",
+    "user_timestamp",
+}
+
+
+def names_in_the_code() -> set[str]:
+    """Reasons, fields of messages and other strings of one word; functions; no attributes or arguments."""
+    names = set()
+    for path in (ROOT / "ingestd").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                names.add(node.value)
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                names.add(node.name)
+    return names
+
+
+LAST_PARTS = {key.split(".")[-1] for key in TOP_KEYS | STREAM_KEYS}
+KNOWN_WORDS = LAST_PARTS | names_in_the_code() | FOREIGN_NAMES
+
+
+def lone_words(text: str) -> set[str]:
+    """Inline code that is one word in snake_case, as a key without its section is written."""
+    prose = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", prose))
+
+
+@EVERY_DOCUMENT
+def test_every_lone_word_is_a_key_or_another_name_of_ours(text: str) -> None:
+    assert {word for word in lone_words(text) if not word.startswith("ingestd_")} - KNOWN_WORDS == set()
 
 
 @EVERY_DOCUMENT

@@ -85,7 +85,7 @@ def listens(pid: int, port: int) -> bool:
                 _, local, _, state, *rest = line.split()
                 if state == listening and int(local.rpartition(":")[2], 16) == port:
                     sockets.add(f"socket:[{rest[5]}]")
-    with contextlib.suppress(OSError):  # it left meanwhile
+    with contextlib.suppress(OSError):  # it may have ended since
         for descriptor in os.scandir(f"/proc/{pid}/fd"):
             with contextlib.suppress(FileNotFoundError):
                 if os.readlink(descriptor.path) in sockets:

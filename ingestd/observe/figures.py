@@ -33,9 +33,9 @@ class StreamFigures:
     keyframe_requests: int
     feedback_messages: Mapping[str, Mapping[str, int]]  # to the encoder, by type and result
     keyframe_interval: float | None  # seconds between the last two keyframes received
-    frame_rate: float  # access units per second, over the last seconds
+    frame_rate: float  # pictures per second, over the last seconds
     bitrate_bps: float
     target_bitrate_bps: float | None  # WebRTC's estimate of what the link carries
     backlog: float  # seconds the oldest picture that waits has waited
-    frame_delay: Histogram = field(repr=False)  # last byte read → handed to WebRTC
+    frame_delay: Histogram = field(repr=False)  # last byte read → submitted to WebRTC
     problems: tuple[str, ...] = ()  # what is wrong, in words, also while it is up

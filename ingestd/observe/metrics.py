@@ -131,7 +131,7 @@ def _feedback(figures: Iterable[StreamFigures]) -> Metric:
 def _delays(figures: Iterable[StreamFigures]) -> Metric:
     family = HistogramMetricFamily(
         "ingestd_frame_delay_seconds",
-        "From reading the last byte of an access unit to submitting it to WebRTC.",
+        "From reading the last byte of a picture to submitting it to WebRTC.",
         labels=["stream"],
     )
     for figure in figures:

@@ -22,8 +22,8 @@ _PAGE = Template("""<!doctype html>
 <main id="live">
 $summary
 <div class="wide"><table>
-<thead><tr><th>Stream</th><th>State</th><th>Picture</th><th class="n">Frames/s</th><th class="n">Bitrate</th>
-<th class="n">Delay</th><th class="n">Sent</th><th>Dropped</th></tr></thead>
+<thead><tr><th>Stream</th><th>State</th><th>Picture</th><th class="n">Pictures/s</th>
+<th class="n">Bitrate</th><th class="n">Delay</th><th class="n">Sent</th><th>Dropped</th></tr></thead>
 <tbody>
 $rows
 </tbody>

@@ -162,7 +162,7 @@ class TrackKeeper:
             self._publishing = None
 
     def room_interrupted(self) -> None:
-        """The SDK is reconnecting: the track will be back, what is submitted meanwhile is lost."""
+        """The SDK is reconnecting: the track will be back; what is submitted until then is lost."""
         self._start_over(TrackEvent.INTERRUPTED)
 
     def room_resumed(self) -> None:

@@ -14,7 +14,7 @@ logger = structlog.get_logger("ingestd.source")
 # An encoder that restarts may be back before we have read the end of its old connection. That end is already
 # here or, lost on the way, sent again after 200 ms (TCP's retransmission); a second encoder can wait as long.
 MAX_WAIT_S = 0.3
-# One is enough for an encoder that restarts, and one for another that tries meanwhile; each costs a buffer.
+# One is enough for an encoder that restarts, and one for another that tries then; each costs a buffer.
 MAX_WAITING_ENCODERS = 4
 
 

@@ -85,7 +85,7 @@ class AccessUnitAssembler:
 
     What may open an access unit is held back until the next slice tells on which side of the boundary it
     stands: SEI between the slices of a picture is forbidden, and sent. The two fields of an interlaced
-    frame are coded pictures of their own, and access units by the letter of H.264; here they make one,
+    frame are two coded pictures, and two access units by the letter of H.264; here they make one,
     because WebRTC knows frames only. NAL unit types left to private use are left out: their numbers mean
     packetisation in RTP.
 

@@ -1,7 +1,7 @@
 """AV1 length delimited bitstream format (AV1 specification Annex B) → temporal units.
 
 temporal_unit( temporal_unit_size ), in it frame_unit( frame_unit_size ), in it obu_length and the OBU, which
-needs no size of its own. WebRTC takes OBUs with sizes, as IVF carries them: that is how they come out.
+needs no obu_size. WebRTC takes OBUs with sizes, as IVF carries them: that is how they come out.
 """
 
 from ingestd.errors import BitstreamError
@@ -17,7 +17,7 @@ from ingestd.media.codecs.obu import (
     with_size,
 )
 
-# OBU_TEMPORAL_DELIMITER behind its obu_length, without and with an obu_size of its own.
+# OBU_TEMPORAL_DELIMITER behind its obu_length, without and with an obu_size.
 _TEMPORAL_DELIMITERS = (b"\x01\x10", b"\x02\x12\x00")
 
 

@@ -17,6 +17,7 @@ IN_FLIGHT = 1.0  # seconds before the server dies whose pictures may die with it
 RECOVERY = 45.0  # the SDKs of application and viewer each wait several seconds between their attempts
 
 
+@pytest.mark.alone  # every picture is to be seen
 @pytest.mark.parametrize("codec", ["h264", "vp8", "vp9", "av1"])
 def test_a_viewer_sees_what_was_submitted_bit_for_bit_and_also_before_the_room_was_joined(
     livekit: LiveKitServer, room: str, codec: str

@@ -9,7 +9,7 @@ from ingestd.media.codecs.vp9 import (
     Vp9Frames,
     parse_uncompressed_header,
     starts_key_frame,
-    superframe_sizes,
+    superframe_sizes_bytes,
 )
 from tests.media.vectors_ivf import (
     VP9_INTRA_ONLY,

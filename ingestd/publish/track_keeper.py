@@ -326,7 +326,7 @@ class TrackKeeper:
 
     async def _follow(self, published: PublishedTrack) -> None:
         """Open the track and tell the listener what becomes of it. Raises RoomError when WebRTC stalls."""
-        statistics = Statistics(published.track)
+        statistics = Statistics(published.track, self._room)
         watch = self._watch = EncoderWatch((await statistics.next(STARTING_POLL_S)).frames_encoded)
         # What was asked for in an earlier life of the track is no sign that WebRTC encodes in this one.
         published.source.take_feedback()

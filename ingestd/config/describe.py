@@ -31,6 +31,9 @@ _REPLAYS = {
 }
 
 
+_FRAME_METADATA = {None: "published where every viewer can play it", True: "published", False: "none"}
+
+
 def _stream(stream: StreamConfig) -> str:
     codec = stream.codec or "any codec"
     form = f"format {stream.format}" if stream.format else "format detected"
@@ -46,7 +49,7 @@ def _stream(stream: StreamConfig) -> str:
             f"  {codec}, {form}; at most {format_bitrate(stream.max_bitrate)} and {stream.max_framerate:g} "
             f"pictures/s; waits at most {format_duration(stream.max_backlog)}; B-frames: {stream.b_frames}; "
             f"GOP replayed: {_REPLAYS[stream.replay]}; "
-            f"frame metadata: {'published' if stream.frame_metadata else 'none'}",
+            f"frame metadata: {_FRAME_METADATA[stream.frame_metadata]}",
             f"  keyframe and rate requests: {' and '.join(back) or 'none'}",
         ]
     )

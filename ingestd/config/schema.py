@@ -123,6 +123,13 @@ def _h265(value: object) -> str:
     return "off" if value is False else _choice(value, ["auto", "native", "off"])  # YAML reads off as False
 
 
+def _frame_metadata(value: object) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    words = {"auto": None, "true": True, "false": False}  # the environment has no other way to say true
+    return words[_choice(value, list(words))]
+
+
 def _choice(value: object, allowed: list[str]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{value!r} is not known; allowed: {', '.join(allowed)}")
@@ -271,7 +278,10 @@ class StreamConfig(Section):
     max_backlog: BacklogSeconds = 0.5
     replay: ReplayPolicy = Replay.ALWAYS  # when the pictures since the last keyframe are replayed
     b_frames: Literal["warn", "reject"] = "warn"
-    frame_metadata: bool = True  # tell viewers what is known of each picture
+    # Whether viewers are told what is known of each picture; None: where that does no harm.
+    frame_metadata: Annotated[bool | None, BeforeValidator(_frame_metadata)] = Field(
+        default=None, validate_default=False
+    )
     feedback: FeedbackConfig = FeedbackConfig()
 
     @model_validator(mode="after")

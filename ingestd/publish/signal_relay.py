@@ -43,6 +43,7 @@ class Route:
         self.path = secrets.token_urlsafe(16)  # other users of this machine do not know it
         self.reached = False  # a request has come since `open`
         self.failure: Exception | None = None  # why the server could not be reached since `open`
+        self.server_protocol: int | None = None  # version, once a server has said it
         self._relay = relay
 
     async def open(self) -> str:
@@ -113,7 +114,7 @@ class SignalRelay:
         headers = {name: text for name, text in request.headers.items() if name.lower() not in _NOT_PASSED_ON}
         try:
             if request.headers.get("Upgrade", "").lower() == "websocket":
-                return await _web_socket(self._client, request, target, headers, route.bounds)
+                return await _web_socket(self._client, request, target, headers, route)
             return await _http(self._client, request, target, headers)
         except aiohttp.WSServerHandshakeError as error:
             return web.Response(status=error.status, text=error.message)
@@ -136,7 +137,7 @@ async def _http(
 
 
 async def _web_socket(
-    client: aiohttp.ClientSession, request: web.Request, target: URL, headers: dict[str, str], bounds: Bounds
+    client: aiohttp.ClientSession, request: web.Request, target: URL, headers: dict[str, str], route: Route
 ) -> web.WebSocketResponse:
     async with asyncio.timeout(DIAL_TIMEOUT_S):
         server = await client.ws_connect(
@@ -149,7 +150,7 @@ async def _web_socket(
         await participant.prepare(request)
         async with asyncio.TaskGroup() as both:
             both.create_task(_pass_on(participant, server))
-            both.create_task(_pass_on(server, participant, lambda data: _bounded(data, bounds)))
+            both.create_task(_pass_on(server, participant, lambda data: _read_and_bounded(data, route)))
     finally:
         await server.close()
     return participant
@@ -181,13 +182,18 @@ async def _pass_on(
         await sink.close(code=code, message=reason)
 
 
-def _bounded(data: bytes, bounds: Bounds) -> bytes:
-    """Return a message of the server's; if it is an answer to a publisher, with ``bounds`` in it."""
+def _read_and_bounded(data: bytes, route: Route) -> bytes:
+    """Return a message of the server's; if it is an answer to a publisher, with the route's bounds in it."""
     try:
         message = rtc.SignalResponse.FromString(data)
     except DecodeError:
         return data  # the SDK's to complain of
-    if message.WhichOneof("message") != "answer" or (set_to := bounds()) is None:
-        return data
-    message.answer.sdp = with_bounds(message.answer.sdp, set_to)
-    return message.SerializeToString()
+    match message.WhichOneof("message"):
+        case "join":
+            route.server_protocol = message.join.server_info.protocol
+        case "reconnect":
+            route.server_protocol = message.reconnect.server_info.protocol
+        case "answer" if (bounds := route.bounds()) is not None:
+            message.answer.sdp = with_bounds(message.answer.sdp, bounds)
+            return message.SerializeToString()
+    return data

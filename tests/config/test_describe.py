@@ -25,7 +25,7 @@ def test_the_description_says_what_would_happen(loads: Loads) -> None:
     assert "cam: tcp://127.0.0.1:5004 → track cam in room lobby as cam\n" in said
     assert "the encoder dials ingestd, from loopback and private networks; a second one is refused; " in said
     assert "vp9, format detected; at most 8Mbps and 60 pictures/s; waits at most 500ms" in said
-    assert "; frame metadata: published\n" in said
+    assert "; frame metadata: published where every viewer can play it\n" in said
     assert "; frame metadata: none\n" in said
     assert "requests: on the encoder's connection and to http://hook/a\n" in said
     assert "ingestd dials the encoder, and redials it; a silent one is kept" in said

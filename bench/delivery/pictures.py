@@ -1,4 +1,4 @@
-"""What all contestants carry: H.264 or H.265 of one slice per picture, no two alike, named as the viewer does."""
+"""What all contestants carry: one slice per picture, no two alike, as the viewer names them."""
 
 import zlib
 from fractions import Fraction

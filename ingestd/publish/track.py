@@ -32,9 +32,9 @@ FRAME_METADATA = [
     rtc.FrameMetadataFeature.FMF_USER_DATA,
 ]
 
-# Metadata travels behind the data of a picture. A viewer who knows nothing of it is spared it by a server that
-# speaks this protocol version (livekit-server 1.10.1). Left in place, these codecs play all the same; VP9
-# does not, and H.265 has not been tried in any browser.
+# Metadata travels behind the data of a picture. A server that speaks this protocol version (livekit-server
+# 1.10.1) takes it off for viewers who do not know it. Left in place, these codecs play all the same; VP9 does
+# not, and H.265 has not been tried in any browser.
 STRIPPING_PROTOCOL = 17
 UNHARMED_BY_METADATA = {Codec.H264, Codec.VP8, Codec.AV1}
 
@@ -78,7 +78,7 @@ class PublishedTrack:
 
 
 def sends_metadata(options: TrackOptions, codec: Codec, server_protocol: int | None) -> bool:
-    """Whether metadata goes with pictures of ``codec`` to a server of this protocol version, None: unknown."""
+    """Whether metadata goes with ``codec`` to a server of this protocol version (None: unknown)."""
     if options.frame_metadata is not None:
         return options.frame_metadata
     return codec in UNHARMED_BY_METADATA or (server_protocol or 0) >= STRIPPING_PROTOCOL

@@ -120,8 +120,8 @@ def main() -> None:
         build()
     except OSError as error:
         sys.exit(
-            f"error: the stand-ins for H.265 cannot be written beside {DIRECTORY}: {error.strerror}; run this "
-            "as a user who may write there, before the installation is made read-only"
+            f"error: the stand-ins for H.265 cannot be written beside {DIRECTORY}: {error.strerror}; "
+            "run this as a user who may write there, before the installation is made read-only"
         )
     decision = asyncio.run(_decide("auto"))
     print(f"H.265: {decision.way}; {decision.refusal or decision.why}")  # noqa: T201 - the output of set-up

@@ -43,6 +43,17 @@ def bounds_for(tracks: Collection[tuple[float, float]]) -> EstimateBounds | None
     return EstimateBounds(round(min(max(START_RATIO * needed_bps, MIN_START_BPS), most_bps)), round(most_bps))
 
 
+def corrected(begun: EstimateBounds | None, wanted: EstimateBounds) -> EstimateBounds:
+    """Return the bounds for a connection when a track joins it that has ``begun`` with others, None: not yet.
+
+    A new start would have WebRTC begin its estimate again, and throw away what waits in its pacer. It probes
+    by itself for what a new track needs, up to the maximum.
+    """
+    if begun is None:
+        return wanted
+    return EstimateBounds(begun.start_bps, max(begun.start_bps, wanted.max_bps))
+
+
 def with_bounds(sdp: str, bounds: EstimateBounds) -> str:
     """Return ``sdp`` with ``bounds`` in the format parameters of every video codec (RFC 4566 6, a=fmtp).
 

@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from livekit.protocol import rtc
 from yarl import URL
 
-from ingestd.publish.estimate_bounds import EstimateBounds, with_bounds
+from ingestd.publish.estimate_bounds import EstimateBounds, corrected, with_bounds
 
 # The SDK itself gives a server 5 s; what fails here is to fail before.
 DIAL_TIMEOUT_S = 4.5
@@ -44,6 +44,7 @@ class Route:
         self.reached = False  # a request has come since `open`
         self.failure: Exception | None = None  # why the server could not be reached since `open`
         self.server_protocol: int | None = None  # version, once a server has said it
+        self.begun: EstimateBounds | None = None  # what WebRTC's estimate has begun with since the last join
         self._relay = relay
 
     async def open(self) -> str:
@@ -190,10 +191,12 @@ def _read_and_bounded(data: bytes, route: Route) -> bytes:
         return data  # the SDK's to complain of
     match message.WhichOneof("message"):
         case "join":
-            route.server_protocol = message.join.server_info.protocol
+            route.server_protocol, route.begun = message.join.server_info.protocol, None
         case "reconnect":
             route.server_protocol = message.reconnect.server_info.protocol
         case "answer" if (bounds := route.bounds()) is not None:
+            bounds = corrected(route.begun, bounds)
+            route.begun = route.begun or bounds
             message.answer.sdp = with_bounds(message.answer.sdp, bounds)
             return message.SerializeToString()
     return data

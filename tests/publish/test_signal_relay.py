@@ -31,6 +31,7 @@ from tests.support.ports import free_port
 from tests.support.wait import eventually
 
 BOUNDS = EstimateBounds(start_bps=20_000_000, max_bps=100_000_000)
+ANSWER = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 98\r\na=rtpmap:98 VP8/90000\r\n"
 SCENARIOS = ("SIGNAL_RECONNECT", "MIGRATION", "FULL_RECONNECT")
 
 
@@ -283,3 +284,25 @@ async def test_the_protocol_version_is_that_of_the_server_joined_last(relay: Sig
             async with sdk.ws_connect(f"{await route.open()}/rtc") as socket:
                 await socket.receive_bytes()
             assert route.server_protocol == version
+
+
+async def test_the_start_is_that_of_the_first_answer_after_a_join(relay: SignalRelay) -> None:
+    async def answer(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        joined = signalling.SignalResponse(join=signalling.JoinResponse())
+        answered = signalling.SignalResponse(answer=signalling.SessionDescription(sdp=ANSWER, type="answer"))
+        for message in (joined, answered, answered, joined, answered):
+            await socket.send_bytes(message.SerializeToString())
+        return socket
+
+    wanted = iter([1, 2, 3])
+    async with serving(answer) as server, aiohttp.ClientSession() as sdk:
+        route = relay.route(f"ws://{server}", lambda: EstimateBounds(n := next(wanted) * 1_000_000, 10 * n))
+        async with sdk.ws_connect(f"{await route.open()}/rtc") as socket:
+            messages = [signalling.SignalResponse.FromString(await socket.receive_bytes()) for _ in range(5)]
+    said = [m.answer.sdp.partition("google-")[2].strip() for m in messages if m.HasField("answer")]
+    assert said == [
+        f"start-bitrate={start}000;x-google-max-bitrate={most}000"
+        for start, most in ((1, 10), (1, 20), (3, 30))
+    ]

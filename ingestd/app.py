@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -42,7 +42,7 @@ class App:
     def __init__(
         self,
         config: Config,
-        reload: Callable[[], Config],
+        reload: Callable[[], Awaitable[Config]],
         *,
         make_stream: Callable[[StreamConfig, RoomConnection, Tasks], Stream] = build_stream,
         first_retry_delay_s: float = FIRST_RETRY_DELAY_S,
@@ -59,7 +59,9 @@ class App:
         self._retrying: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._failed = False
-        self._reloading = asyncio.Lock()
+        self._reloads_to_begin = 0
+        self._reading = asyncio.Lock()  # the configuration, and applying it: in the order of the signals
+        self._reloading = asyncio.Lock()  # while streams and rooms are changed
         self._http = HttpServer(
             config.http.listen, self, make_registry(self.figures, __version__), __version__
         )
@@ -70,7 +72,7 @@ class App:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: self.tasks.start("reload", self._reload()) and None)
+        loop.add_signal_handler(signal.SIGHUP, self._want_reload)
         try:
             await self._start_until_stopped()
         finally:
@@ -125,17 +127,24 @@ class App:
         await _all({"http": self._http.stop(), "signalling relay": self._relay.close()})
         await self.tasks.close()
 
+    def _want_reload(self) -> None:
+        # One that has yet to begin will read what the file says by then.
+        if self._reloads_to_begin == 0:
+            self._reloads_to_begin += 1
+            self.tasks.start("reload", self._reload())
+
     async def _reload(self) -> None:
-        async with self._reloading:
-            if self._stopping.is_set():
-                return
+        async with self._reading:
+            self._reloads_to_begin -= 1
             try:
-                config = self._reload_config()
+                config = await self._reload_config()
             except ConfigError as error:
                 logger.error("reload failed; keeping the current configuration", error=str(error))
                 return
-            await self._apply(config)
-            logger.info("configuration reloaded", streams=len(self._streams))
+            async with self._reloading:
+                if not self._stopping.is_set():
+                    await self._apply(config)
+                    logger.info("configuration reloaded", streams=len(self._streams))
 
     async def _apply(self, config: Config) -> None:
         """Stop what is gone or changed, start what is new, and leave everything else alone."""
@@ -146,9 +155,8 @@ class App:
             logger.warning("http.listen changes at the next restart", now=str(old.http.listen))
         if config.livekit.h265 != old.livekit.h265:
             logger.warning("livekit.h265 changes at the next restart", now=old.livekit.h265)
-        keep = (
-            set() if config.livekit != old.livekit else {s.name for s in config.streams if s in old.streams}
-        )
+        unchanged = set(config.streams).intersection(old.streams) if config.livekit == old.livekit else ()
+        keep = {stream.name for stream in unchanged}
         names = {stream.name for stream in config.streams}
         for name in [name for name in self._streams if name not in keep]:
             why = "the stream's configuration changed" if name in names else "the stream was removed"

@@ -90,7 +90,7 @@ class Daemon:
         self.app = App(config, self._read, **parts)
         self.code: asyncio.Task[int] | None = None
 
-    def _read(self) -> Config:
+    async def _read(self) -> Config:
         self.reloads += 1
         if isinstance(self.config, ConfigError):
             raise self.config
@@ -329,6 +329,18 @@ async def test_a_reload_during_the_start_waits_for_it(livekit: LiveKitServer, ro
         if not daemon.code.done():
             await daemon.stop()
         daemon.code.exception()
+
+
+async def test_signals_that_come_while_one_is_obeyed_are_obeyed_once(
+    livekit: LiveKitServer, room: str
+) -> None:
+    one = stream("one", room)
+    async with running(configuration(livekit, one)) as daemon:
+        for _ in range(50):
+            os.kill(os.getpid(), signal.SIGHUP)
+            await asyncio.sleep(0)
+        await eventually(lambda: daemon.reloads and not daemon.tasks("reload"), "reload")
+        assert daemon.reloads < 50
 
 
 async def test_a_stop_during_a_reload_closes_what_the_reload_opened(

@@ -1,6 +1,7 @@
 """The configuration: the only reader of its file and of the environment; all else is handed a `Config`.
 
 load         file and environment to a Config, or all mistakes at once; warnings
+load_in_child  the same beside the loop, for a reload
 document     YAML to values and the line of each
 environment  INGESTD_… and LIVEKIT_… variables over these
 schema       every key with type, default and limit: a new key begins here
@@ -14,6 +15,7 @@ from ingestd.config.address import PRIVATE_NETWORKS, Address, Network
 from ingestd.config.describe import describe
 from ingestd.config.key_tree import all_keys
 from ingestd.config.load import load
+from ingestd.config.load_in_child import load_in_child
 from ingestd.config.publication import PublicationConfig, publication
 from ingestd.config.schema import (
     Config,
@@ -40,5 +42,6 @@ __all__ = [
     "all_keys",
     "describe",
     "load",
+    "load_in_child",
     "publication",
 ]

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from ingestd.redact import redact
+from ingestd.redact import printable, redact
 
 _LEVELS = {
     "debug": logging.DEBUG,
@@ -160,4 +160,4 @@ def _redacted(value: Any, depth: int) -> Any:
         return {str(key): _redacted(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple) and depth < _MAX_DEPTH:
         return [_redacted(item, depth + 1) for item in value]
-    return redact(str(value))
+    return printable(redact(str(value)))

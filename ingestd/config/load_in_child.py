@@ -1,4 +1,4 @@
-"""Loads the configuration in a child process: the loop that carries pictures neither waits nor shares its core.
+"""Loads the configuration in a child process, so that the loop that carries pictures does not wait.
 
 `python -m ingestd.config.load_in_child PATH` writes a pickle to standard output: a `Config`, or the text of
 what is wrong.

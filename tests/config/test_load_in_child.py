@@ -48,14 +48,13 @@ async def test_a_child_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     os.mkfifo(path)  # which is opened when somebody writes
     with pytest.raises(ConfigError, match=r"not read within 0.5 s; make it smaller"):
         await load_in_child(path, os.environ, timeout_s=0.5)
-    with pytest.raises(OSError):
-        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))  # ENXIO: no process has it open
+    assert children() == []
 
 
 async def test_a_child_that_is_killed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "ingestd.yaml"
     os.mkfifo(path)
-    reading = asyncio.create_task(load_in_child(path, os.environ))
+    reading = asyncio.get_running_loop().create_task(load_in_child(path, os.environ))
     await eventually(children, "start the child")
     os.kill(children()[-1], signal.SIGKILL)
     with pytest.raises(ConfigError, match=r"the process that read it ended with status -9"):

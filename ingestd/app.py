@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from ingestd import __version__
+from ingestd import __version__, descriptors
 from ingestd.backoff import Backoff
 from ingestd.config import Config, StreamConfig
 from ingestd.errors import AddressError, ConfigError
@@ -107,6 +107,8 @@ class App:
     async def _start(self) -> None:
         for warning in self._config.warnings:
             logger.warning(warning)
+        descriptors.raise_limit()
+        self._warn_of_shortage()
         address = await self._http.start()
         logger.info("status page", url=f"{address}/", metrics=f"{address}/metrics")
         async with self._reloading:
@@ -169,6 +171,7 @@ class App:
         if self._retrying is not None:
             self._retrying.cancel()  # it waits: while it works it holds the lock that is ours now
         self._not_started.clear()
+        self._warn_of_shortage()
         await self._add_missing()
         if self._not_started:
             self._retrying = self.tasks.start("retry", self._retry())
@@ -210,6 +213,11 @@ class App:
         if address not in self._rooms:
             self._rooms[address] = room
             room.start()
+
+    def _warn_of_shortage(self) -> None:
+        rooms, streams = self._config.rooms, len(self._config.streams)
+        if (shortage := descriptors.shortage(rooms, streams, descriptors.limit())) is not None:
+            logger.warning(shortage)
 
     def _room_address(self, stream: StreamConfig) -> RoomAddress:
         livekit = self._config.livekit

@@ -152,7 +152,7 @@ def _run(options: argparse.Namespace) -> int:
 
     # The SDK takes a second to import, which the other commands do without.
     from ingestd.app import App
-    from ingestd.config import load_in_child
+    from ingestd.config.load_in_child import load_in_child
     from ingestd.publish.sdk import h265
     from ingestd.wiring import build_stream
 

@@ -15,7 +15,6 @@ from ingestd.config.address import PRIVATE_NETWORKS, Address, Network
 from ingestd.config.describe import describe
 from ingestd.config.key_tree import all_keys
 from ingestd.config.load import load
-from ingestd.config.load_in_child import load_in_child
 from ingestd.config.publication import PublicationConfig, publication
 from ingestd.config.schema import (
     Config,
@@ -42,6 +41,5 @@ __all__ = [
     "all_keys",
     "describe",
     "load",
-    "load_in_child",
     "publication",
 ]

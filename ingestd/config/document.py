@@ -138,7 +138,7 @@ def _check_events(text: str, file: str) -> None:
             depth -= 1
         if depth > _MAX_DEPTH:
             raise ConfigError(
-                f"{file}:{_position(event)}: nested more than {_MAX_DEPTH} levels deep; a configuration has five"
+                f"{file}:{_position(event)}: nested more than {_MAX_DEPTH} levels deep; five are known"
             )
 
 

@@ -294,3 +294,8 @@ class Config(Section):
     log: LogConfig = LogConfig()
     streams: tuple[StreamConfig, ...]
     warnings: tuple[str, ...] = ()  # what was written and has no effect, or is risky
+
+    @property
+    def rooms(self) -> int:
+        """How many rooms are joined; streams of one room and identity share a connection."""
+        return len({(stream.room, stream.identity) for stream in self.streams})

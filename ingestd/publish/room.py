@@ -17,6 +17,7 @@ import structlog
 from livekit import rtc
 from livekit.rtc.room import EventTypes
 
+from ingestd import descriptors
 from ingestd.backoff import Backoff
 from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
@@ -117,10 +118,13 @@ async def connect_with_token(room: rtc.Room, url: str, token: str, by: str | Non
     for 5 s each, one that no media gets to four times for 15 s each. Raises RoomError, which says why the
     room cannot be joined.
     """
-    try:
-        await room.connect(by or url, token, rtc.RoomOptions(auto_subscribe=False, dynacast=False))
-    except rtc.ConnectError as error:
-        raise not_joined(url, error.message) from None
+    with descriptors.promised(descriptors.WHILE_JOINING) as kept:
+        if not kept:
+            raise RoomError("no_descriptors", explain_room("no_descriptors"))
+        try:
+            await room.connect(by or url, token, rtc.RoomOptions(auto_subscribe=False, dynacast=False))
+        except rtc.ConnectError as error:
+            raise not_joined(url, error.message) from None
     wake_for_own_events(room)
 
 

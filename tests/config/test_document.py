@@ -15,7 +15,7 @@ from tests.config.support import LIVEKIT, ONE_STREAM, Complains
         ("a: b: c\n", "ingestd.yaml:1:5: not valid YAML: mapping values are not allowed in this context"),
         ("a: 1\nb: \x01\n", "ingestd.yaml:2:4: control characters are not allowed"),
         (b"a: 1\nb: \xff\n", "ingestd.yaml:2: byte 0xff is not UTF-8; save it as UTF-8"),
-        ("[" * 100_000, "ingestd.yaml:1:21: nested more than 20 levels deep; a configuration has five"),
+        ("[" * 100_000, "ingestd.yaml:1:21: nested more than 20 levels deep; five are known"),
         ("a: " + "[" * 50 + "]" * 50, "ingestd.yaml:1:23: nested more than 20 levels deep"),
         ("{a: " * 100_000, "ingestd.yaml:1:81: nested more than 20 levels deep"),
         ("#" * (1 << 20) + "#", "ingestd.yaml: is larger than 1 MiB"),

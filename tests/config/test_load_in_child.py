@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ingestd.config import load, load_in_child
+from ingestd.config import load
+from ingestd.config.load_in_child import load_in_child
 from ingestd.errors import ConfigError
 from tests.config.support import LIVEKIT, ONE_STREAM
 from tests.support.wait import eventually
@@ -62,5 +63,7 @@ async def test_a_child_that_is_killed_is_said(tmp_path: Path, monkeypatch: pytes
 
 
 def children() -> list[int]:
+    """The processes that read a configuration for this one."""
     me = os.getpid()
-    return [int(pid) for pid in Path(f"/proc/{me}/task/{me}/children").read_text().split()]
+    pids = [int(pid) for pid in Path(f"/proc/{me}/task/{me}/children").read_text().split()]
+    return [pid for pid in pids if b"load_in_child" in Path(f"/proc/{pid}/cmdline").read_bytes()]

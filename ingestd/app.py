@@ -15,6 +15,7 @@ from ingestd.errors import AddressError, ConfigError
 from ingestd.observe import logs
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.http import HttpServer
+from ingestd.observe.loss_log import LOOK_INTERVAL_S, LossLog
 from ingestd.observe.metrics import make_registry
 from ingestd.publish.room import RoomAddress, RoomConnection
 from ingestd.publish.sdk import native_log
@@ -81,6 +82,7 @@ class App:
                 async with asyncio.timeout(STOP_TIMEOUT_S):
                     await self._stop()
         logger.info("stopped")
+        logs.say_left_out(all=True)
         return 1 if self._failed else 0
 
     def figures(self) -> Iterable[StreamFigures]:
@@ -104,11 +106,23 @@ class App:
             starting.cancel()
             await asyncio.wait({starting})
 
+    async def _keep_log(self) -> None:
+        """Say what no other line says, and what was left out."""
+        losses = LossLog(self.figures)
+        try:
+            while True:
+                await asyncio.sleep(LOOK_INTERVAL_S)
+                losses.look()
+                logs.say_left_out()
+        finally:
+            losses.look()
+
     async def _start(self) -> None:
         for warning in self._config.warnings:
             logger.warning(warning)
         descriptors.raise_limit()
         self._warn_of_shortage()
+        self.tasks.start("keep the log", self._keep_log())
         address = await self._http.start()
         logger.info("status page", url=f"{address}/", metrics=f"{address}/metrics")
         async with self._reloading:

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 import pytest
@@ -452,3 +454,31 @@ async def test_a_task_that_fails_ends_the_daemon_with_1(livekit: LiveKitServer, 
         assert daemon.code is not None
         async with asyncio.timeout(5):
             assert await daemon.code == 1
+
+
+@pytest.mark.parametrize("interval_s", [0.05, 60.0], ids=["while it runs", "at the end"])
+async def test_pictures_that_were_dropped_are_said(
+    livekit: LiveKitServer,
+    room: str,
+    interval_s: float,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Dropping(Played):
+        def figures(self) -> StreamFigures:
+            return replace(super().figures(), frames_dropped={"backlog": 7})
+
+    lines: list[dict[str, Any]] = []
+
+    def said() -> list[int]:
+        lines.extend(map(json.loads, capsys.readouterr().err.splitlines()))
+        return [line["backlog"] for line in lines if line["event"] == "pictures dropped"]
+
+    monkeypatch.setattr("ingestd.app.LOOK_INTERVAL_S", interval_s)
+    logs.configure(format="json")
+    make: Any = Dropping.make
+    async with running(configuration(livekit, stream("cam", room)), make_stream=make) as daemon:
+        if interval_s < 1:
+            await eventually(lambda: said() == [7], "say it")
+        assert await daemon.stop() == 0
+    assert said() == [7]

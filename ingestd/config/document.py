@@ -13,6 +13,10 @@ Path = tuple[str | int, ...]
 
 # Ours has five levels; a recursive reader must stop somewhere.
 _MAX_DEPTH = 20
+# What five thousand streams write in 1 MiB is a third of that many keys and values.
+_MAX_SCALARS = 200_000
+# No number or date is longer, and reading one in base 60 (1:30:00) takes time that grows with its square.
+_MAX_NUMBER_CHARACTERS = 64
 # Who has made more mistakes has given us something else to read.
 _MAX_PROBLEMS = 100
 # libyaml reads 1 MiB in a fraction of a second, PyYAML's Python in minutes. Not every build of PyYAML has it.
@@ -123,8 +127,8 @@ def parse(text: str, file: str) -> Document:
 
 
 def _check_events(text: str, file: str) -> None:
-    """Refuse, before anything is composed, what makes reading it take long: aliases, and depth."""
-    depth = 0
+    """Refuse, before anything is composed, what makes reading it take long: aliases, depth, masses."""
+    depth = scalars = 0
     for event in yaml.parse(text, _Loader):
         if isinstance(event, yaml.AliasEvent):
             # Its name is not shown: an unquoted secret may begin with an asterisk.
@@ -132,6 +136,9 @@ def _check_events(text: str, file: str) -> None:
                 f"{file}:{_position(event)}: an alias (*name) is not read; put a value that "
                 "begins with * in quotes, and what streams share under defaults"
             )
+        scalars += isinstance(event, yaml.ScalarEvent)
+        if scalars > _MAX_SCALARS:
+            raise ConfigError(f"{file}:{_position(event)}: more than {_MAX_SCALARS} keys and values")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -158,6 +165,8 @@ def _value(document: Document, node: yaml.Node, path: Path) -> Any:
             Located(_value(document, item, (*path, index)), _origin(document, item, (*path, index)))
             for index, item in enumerate(node.value)
         ]
+    if len(node.value) > _MAX_NUMBER_CHARACTERS:
+        return str(node.value)
     try:
         return _SCALARS.construct_object(node)
     except (yaml.YAMLError, ValueError):

@@ -71,7 +71,11 @@ class HttpServer:
         app.router.add_get("/api/streams", self._streams)
         # An access log would bury the lines that matter under those of scrapes.
         runner = web.AppRunner(
-            app, access_log=None, logger=_ServerLog(server_logger), shutdown_timeout=SHUTDOWN_TIMEOUT_S
+            app,
+            access_log=None,
+            logger=_ServerLog(server_logger),
+            shutdown_timeout=SHUTDOWN_TIMEOUT_S,
+            lingering_time=0,  # no request of ours has a body: none is read to its end, or unpacked
         )
         await runner.setup()
         assert runner.server is not None
@@ -146,6 +150,10 @@ class _ServerLog(logging.LoggerAdapter[logging.Logger]):
     def __init__(self, to: logging.Logger) -> None:
         super().__init__(to)
         self._limiter = LogLimiter(MALFORMED_REQUEST_LOG_INTERVAL_S)
+
+    def debug(self, msg: object, *args: object, exc_info: Any = None, **more: Any) -> None:  # noqa: ARG002
+        """Log in one line what a client did: where in aiohttp it was noticed helps no one."""
+        super().debug(msg, *args, **more)
 
     def exception(self, msg: object, *args: object, exc_info: Any = True, **more: Any) -> None:
         """Log an exception while a request was read or answered."""

@@ -13,6 +13,9 @@ from typing import cast
 # Scrapes, probes and a page per viewer take milliseconds; over a slow link a page takes seconds.
 MAX_CONNECTION_S = 10.0
 MAX_CONNECTIONS = 64
+# A request has no body, and aiohttp takes no line of more than 8 KiB. Many in one go, or line ends for ever,
+# would take the time of the loop.
+MAX_REQUEST_BYTES = 16 * 1024
 RESET = struct.pack("ii", 1, 0)  # struct linger of socket(7): on, for 0 seconds
 
 
@@ -62,6 +65,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._end: asyncio.TimerHandle | None = None
         self._handler: asyncio.Protocol | None = None
+        self._received_bytes = 0
 
     def abort(self) -> None:
         self._connections.remove(self)
@@ -78,10 +82,14 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         assert self._transport is not None
+        wanted = data[: max(0, MAX_REQUEST_BYTES - self._received_bytes)]
+        self._received_bytes += len(data)
+        if self._received_bytes > MAX_REQUEST_BYTES:
+            self._transport.pause_reading()  # what has come is answered, or its time ends
         if self._handler is None:
             self._handler = self._connections.make_handler()
             self._handler.connection_made(self._transport)
-        self._handler.data_received(data)
+        self._handler.data_received(wanted)
 
     def eof_received(self) -> bool | None:
         return self._handler.eof_received() if self._handler is not None else None

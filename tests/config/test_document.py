@@ -18,6 +18,7 @@ from tests.config.support import LIVEKIT, ONE_STREAM, Complains
         ("[" * 100_000, "ingestd.yaml:1:21: nested more than 20 levels deep; five are known"),
         ("a: " + "[" * 50 + "]" * 50, "ingestd.yaml:1:23: nested more than 20 levels deep"),
         ("{a: " * 100_000, "ingestd.yaml:1:81: nested more than 20 levels deep"),
+        ("a: [" + "a," * 200_000 + "]", "ingestd.yaml:1:400003: more than 200000 keys and values"),
         ("#" * (1 << 20) + "#", "ingestd.yaml: is larger than 1 MiB"),
     ],
 )  # fmt: skip
@@ -43,3 +44,10 @@ def test_a_hundred_mistakes_are_enough(complains: Complains) -> None:
     lines = complains(LIVEKIT + "".join(f"key{number}: 1\n" for number in range(50_000)) + ONE_STREAM)
     assert lines[0] == ("ingestd.yaml:4: key0: is not known; allowed: livekit, http, log, defaults, streams")
     assert lines[100:] == ["These are 100; the rest is not read."]
+
+
+@pytest.mark.parametrize("end", ["", ".5"])
+def test_an_endless_number_in_base_60_is_taken_as_text(complains: Complains, end: str) -> None:
+    assert complains("a: 1" + ":1" * 450_000 + end + "\n" + LIVEKIT + ONE_STREAM) == [
+        "ingestd.yaml:1: a: is not known; allowed: livekit, http, log, defaults, streams"
+    ]

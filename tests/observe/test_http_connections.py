@@ -79,6 +79,24 @@ def cut_off(client: socket.socket) -> bool:
     return error != 0
 
 
+@pytest.mark.parametrize("sent", [b"\r\n", REQUEST[:-2] + b"X: y\r\n" * 9, b"POST / HTTP/1.1\r\n\r\n", b"a"])
+async def test_no_more_is_read_of_a_request_than_one_can_have(sent: bytes) -> None:
+    async with serving(max_connection_s=1.0) as port:
+        client = dial(port)
+        client.setblocking(True)
+        client.settimeout(5)
+
+        def send_until_the_end() -> int:
+            total = 0
+            with contextlib.suppress(ConnectionError):
+                while total < len(LARGE):
+                    total += client.send(sent * 10_000)
+            return total
+
+        assert await asyncio.to_thread(send_until_the_end) < len(LARGE)
+        client.close()
+
+
 async def test_one_that_asks_is_answered_beside_many_that_do_not() -> None:
     async with serving(max_connections=10) as port:
         clients = [dial(port, sent) for sent in (b"", b"G", REQUEST[:-2]) for _ in range(20)]

@@ -63,6 +63,14 @@ def test_a_bad_configuration_is_named_by_file_line_key_and_value(
     assert SECRET not in said.err
 
 
+def test_a_terminal_does_not_obey_what_a_configuration_holds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "bad.yaml", **{"\x1b[2Jkey": 1})
+    assert main(["check", "--config", str(path)]) == 2
+    assert "\\x1b[2Jkey: is not known" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["check", "run"])
 def test_a_configuration_that_is_not_there(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -1,5 +1,6 @@
 """The web server on a real port: what each path answers, and that nothing from outside becomes markup."""
 
+import asyncio
 import json
 import logging
 import re
@@ -190,6 +191,30 @@ async def test_requests_that_are_none_are_one_line_without_a_traceback(
     (line,) = map(json.loads, capsys.readouterr().err.splitlines())
     assert (line["level"], line["event"]) == ("warning", "malformed HTTP request refused")
     assert (line["peer"], line["status"], line["why"]) == ("127.0.0.1", 400, "LineTooLong")
+
+
+async def test_a_body_that_is_not_what_it_says_is_not_read(
+    get: aiohttp.ClientSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(format="json")
+    async with get.post("/", data=b"none", headers={"Content-Encoding": "gzip"}) as answer:
+        assert answer.status == 405
+    assert capsys.readouterr().err == ""
+
+
+async def test_tls_to_our_port_is_no_traceback_at_debug_level_either(
+    get: aiohttp.ClientSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure("debug", "json")
+    assert get._base_url is not None
+    reader, writer = await asyncio.open_connection(get._base_url.host, get._base_url.port)
+    writer.write(b"\x16\x03\x01" * 100)
+    assert b"HTTPS traffic on an HTTP port" in await reader.read()
+    writer.close()
+
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert "Error handling request from 127.0.0.1" in [line["event"] for line in lines]
+    assert all("exception" not in line for line in lines)
 
 
 async def test_a_defect_of_ours_keeps_its_traceback(

@@ -2,10 +2,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from ingestd.devserver.process import dying_with_us, end, spawn, tail
+from tests.support.wait import wait_until
 
 
 def gone(pid: int) -> bool:
@@ -18,18 +18,13 @@ def gone(pid: int) -> bool:
 
 def begins(pid: int, program: str) -> None:
     """Wait until it has become this program."""
-    deadline = time.monotonic() + 5
-    while not Path(f"/proc/{pid}/cmdline").read_bytes().startswith(program.encode()):
-        assert time.monotonic() < deadline, f"process {pid} has not become {program}"
-        time.sleep(0.02)
+    command = Path(f"/proc/{pid}/cmdline")
+    wait_until(lambda: command.read_bytes().startswith(program.encode()), f"become {program}", 5)
 
 
 def dies(pid: int) -> None:
     """Wait for its end."""
-    deadline = time.monotonic() + 5
-    while not gone(pid):
-        assert time.monotonic() < deadline, f"process {pid} lives"
-        time.sleep(0.02)
+    wait_until(lambda: gone(pid), "die", 5)
 
 
 def test_a_process_dies_with_a_parent_that_was_killed() -> None:
@@ -65,13 +60,10 @@ def test_no_signal_of_the_terminal_reaches_it_and_its_children_end_with_it(tmp_p
     log = tmp_path / "log"
     with log.open("wb") as output:
         process = spawn(["/bin/sh", "-c", "sleep 60 & echo $!; wait"], output, os.environ)
-    deadline = time.monotonic() + 5
-    while not log.read_text().endswith("\n"):
-        assert time.monotonic() < deadline, "it did not begin"
-        time.sleep(0.02)
+    wait_until(lambda: log.read_text().endswith("\n"), "begin", 5)
     assert os.getsid(process.pid) == process.pid
     end(process)
-    end(process)  # none of our business any more
+    end(process)  # it has ended: nothing to do
     assert process.returncode == -signal.SIGKILL
     dies(int(log.read_text()))
 

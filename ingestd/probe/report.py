@@ -177,7 +177,7 @@ def _verdict(findings: Report) -> list[str]:
 
 def _hang(head: str, text: str) -> list[str]:
     """``text`` behind ``head``, its further lines below the first."""
-    # What stands in backticks is to be copied, and wrap() breaks lines at no other than the plain space.
+    # What stands in backticks is for copying, and wrap() breaks lines at no other than the plain space.
     whole = _TO_COPY.sub(lambda code: code[0].replace(" ", _NO_BREAK_SPACE), text)
     lines = wrap(
         whole,

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ingestd.devserver.process import dying_with_us, end, spawn, tail
+from ingestd.devserver.process import end, spawn, tail
 from tests.support.wait import wait_until
 
 
@@ -46,14 +46,6 @@ def test_a_process_dies_with_a_parent_that_was_killed() -> None:
         begins(pid, "/bin/sleep")
         parent.send_signal(signal.SIGKILL)
     dies(pid)
-
-
-def test_a_process_whose_parent_is_gone_already_does_not_begin(tmp_path: Path) -> None:
-    began = tmp_path / "began"
-    command = dying_with_us(["/bin/touch", str(began)])
-    command[command.index(str(os.getpid()))] = "1"  # as if we had died and init were its parent
-    assert subprocess.run(command).returncode == 1
-    assert not began.exists()
 
 
 def test_no_signal_of_the_terminal_reaches_it_and_its_children_end_with_it(tmp_path: Path) -> None:

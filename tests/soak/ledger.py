@@ -9,8 +9,8 @@ LAPS = 3
 RECENT = 4096  # pictures; minutes
 # A connection that ends in the middle of a picture may leave one that nobody pushed on the screen, until the
 # next connection's pictures have come through.
-BEFORE_THE_END = 1.0
-AFTER_THE_NEXT = 5.0
+BEFORE_THE_END_S = 1.0
+AFTER_THE_NEXT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,14 @@ class Ledger:
             self._recent.append(entry)
             self._by_hash.setdefault(name, deque(maxlen=LAPS)).append(entry)
             if self._spoilt_from is not None:
-                self._spoilt.append((self._spoilt_from, at + AFTER_THE_NEXT))
+                self._spoilt.append((self._spoilt_from, at + AFTER_THE_NEXT_S))
                 self._spoilt_from = None
 
     def spoil(self, at: float) -> None:
         """The connection has ended, or will, in the middle of a picture or worse."""
         with self._lock:
             if self._spoilt_from is None:
-                self._spoilt_from = at - BEFORE_THE_END
+                self._spoilt_from = at - BEFORE_THE_END_S
 
     def find(self, name: str, at: float) -> Entry | None:
         """The last picture of that hash that had been pushed by then."""

@@ -28,8 +28,6 @@ LIVE_CREDIT_S = 0.25
 LATE_S = 0.1
 # Seconds of pictures that are read ahead: an encoder that begins with a whole GOP is then seen to be live.
 READ_AHEAD_S = 12.0
-# What `InputPacing.pace` says where the stream says nothing.
-GUESSED_PACE = "max_framerate, as it declares no rate"
 # Reading goes on when this part of it is left.
 RESUME_READING_RATIO = 0.9
 
@@ -79,7 +77,7 @@ class InputPacing:
         elif declared_s:
             self.pace = f"the {1 / declared_s:g} pictures/s that it declares"
         else:
-            self.pace = GUESSED_PACE
+            self.pace = "max_framerate, as it declares no rate"
         self._last_due_at = max(self._last_due_at + step_s, now - self._behind_s)
         return self._last_due_at
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ingestd.delivery.input_pacing import GUESSED_PACE
 from ingestd.diagnose.compatibility import (
     B_FRAMES,
     NO_KEYFRAME,
@@ -26,7 +25,7 @@ _FASTER_THAN_REAL_TIME = Issue(
 )
 _PACE_GUESSED = Issue(
     "faster_than_real_time",
-    "it sends faster than real time and declares no frame rate: viewers see it slow or fast",
+    "it sends faster than real time and states no frame rate: viewers see it slow or fast",
     case="guessed",
     hides=False,
 )
@@ -41,7 +40,7 @@ class StreamReporter:
     def __init__(self, log: Any) -> None:
         self._log = log
         self._limited = LogLimiter()
-        self._pace: str | None = None
+        self._paced = False
         self.new_encoder()
 
     def new_encoder(self) -> None:
@@ -51,6 +50,7 @@ class StreamReporter:
         self._b_frames = False
         self._b_frames_since_keyframe = False
         self._lacks_parameter_sets = False
+        self._states_rate = True  # by timestamps or headers, as far as is known
         self._recovery_point = False  # the last keyframe is one, and no IDR picture
         self._without_keyframe_since: float | None = None
         self._no_keyframe: Issue | None = None
@@ -67,7 +67,7 @@ class StreamReporter:
             found.append(RECOVERY_POINTS)
         if self._no_keyframe is not None:
             found.append(self._no_keyframe)
-        if self._pace == GUESSED_PACE:
+        if self._paced and not self._states_rate:
             found.append(_PACE_GUESSED)
         return [explain(issue) for issue in found]
 
@@ -96,6 +96,8 @@ class StreamReporter:
 
     def picture(self, access_unit: AccessUnit) -> None:
         """Take note of a picture: out of order (B-frames), or a keyframe that viewers cannot start at."""
+        info = access_unit.info
+        self._states_rate = access_unit.timestamp_us is not None or bool(info and info.frame_rate_fps)
         if access_unit.keyframe and not access_unit.corrects:
             # After a whole GOP without B-frames the encoder makes none.
             self._b_frames, self._b_frames_since_keyframe = self._b_frames_since_keyframe, False
@@ -111,12 +113,12 @@ class StreamReporter:
 
     def pace(self, pace: str | None) -> None:
         """Take note that the encoder is faster than real time, and paced by ``pace``; None: it is not."""
-        if pace is not None and self._pace is None:
-            issue = _PACE_GUESSED if pace == GUESSED_PACE else _FASTER_THAN_REAL_TIME
+        if pace is not None and not self._paced:
+            issue = _FASTER_THAN_REAL_TIME if self._states_rate else _PACE_GUESSED
             self._log.info("the encoder sends faster than real time and is paced", pace=pace, **fields(issue))
-        elif pace is None and self._pace is not None:
+        elif pace is None and self._paced:
             self._log.info("the encoder is live; pacing ends")
-        self._pace = pace
+        self._paced = pace is not None
 
     def waits_for_keyframe(self, waits: bool, now: float, *, asked: bool) -> None:
         """Take note of each picture, at ``now`` in seconds: whether it was dropped for want of a keyframe.

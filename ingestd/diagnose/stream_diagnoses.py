@@ -510,9 +510,12 @@ _VIEWERS: Diagnoses = {
         cures={"ffmpeg": "-re makes it keep the pace by itself"},
     ),
     "faster_than_real_time.guessed": Diagnosis(
-        means="the encoder sends faster than real time and declares no frame rate: it is paced to "
-        "max_framerate, and viewers see it slow or fast",
-        cures={"any": "set max_framerate to its rate", "ffmpeg": "-re makes it keep the pace by itself"},
+        means="the encoder sends faster than real time and states no frame rate: it is paced to a guess, and "
+        "viewers see it slow or fast",
+        cures={
+            "any": "make it write its frame rate into the headers",
+            "ffmpeg": "-re makes it keep the pace by itself",
+        },
     ),
     **{
         f"chroma_format.{codec}": Diagnosis("viewers do not decode this chroma format", "4:2:0", cures)

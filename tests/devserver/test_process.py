@@ -9,7 +9,7 @@ from tests.support.wait import wait_until
 
 
 def gone(pid: int) -> bool:
-    """Whether a process has ended, whoever has yet to take note of it."""
+    """Whether a process has ended, also where its parent has not waited for it."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except FileNotFoundError:

@@ -2,7 +2,6 @@
 
 import structlog
 
-from ingestd.delivery.input_pacing import GUESSED_PACE
 from ingestd.diagnose.reporter import KEYFRAME_PATIENCE_S, StreamReporter
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import AccessUnit
@@ -89,17 +88,22 @@ def test_a_keyframe_without_parameter_sets_is_reported_once_and_is_a_problem_unt
 def test_input_paced_by_a_guess_is_a_problem_and_a_file_that_says_its_rate_is_none() -> None:
     with structlog.testing.capture_logs() as lines:
         reporter = StreamReporter(structlog.get_logger())
+        reporter.picture(AccessUnit(b"", keyframe=True, info=None, timestamp_us=0))
         reporter.pace("its timestamps")
         assert reporter.problems == []
         reporter.pace(None)
-        reporter.pace(GUESSED_PACE)
+        reporter.picture(AccessUnit(b"", keyframe=True, info=None))
+        reporter.pace("a guess")
         (problem,) = reporter.problems
-        assert "declares no frame rate: viewers see it slow or fast; set max_framerate" in problem
+        assert "states no frame rate: viewers see it slow or fast; make it write its frame rate" in problem
+        reporter.new_encoder()
+        assert reporter.problems == [], "the next one is not blamed"
+        reporter.picture(AccessUnit(b"", keyframe=True, info=None))
         reporter.pace(None)
         assert reporter.problems == []
     assert [line["cure"] for line in lines if "cure" in line] == [
         "ffmpeg: -re makes it keep the pace by itself",
-        "set max_framerate to its rate; ffmpeg: -re makes it keep the pace by itself",
+        "make it write its frame rate into the headers; ffmpeg: -re makes it keep the pace by itself",
     ]
 
 

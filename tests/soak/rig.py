@@ -18,7 +18,7 @@ LAP_PICTURES = 300  # 20 s, longer than any picture is under way
 GOP_PICTURES = 30
 SIZE = (160, 120)
 
-# The stream whose configuration is changed, and who therefore starts anew.
+# The stream whose configuration is changed, and which therefore starts again.
 CHANGING = "h264-changing"
 
 

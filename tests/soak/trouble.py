@@ -89,7 +89,7 @@ class Storm:
             link.stall(0.0)
 
     def end(self) -> None:
-        """Leave nobody behind."""
+        """Leave no process behind."""
         self.calm()
 
     def look(self, accounted: Mapping[str, int]) -> None:

@@ -61,7 +61,7 @@ def unavailable() -> str | None:
 
 
 class Namespace:
-    """A network of its own, with nothing but loopback, until it is closed."""
+    """A separate network, with nothing but loopback, until it is closed."""
 
     def __init__(self) -> None:
         ours = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
@@ -84,7 +84,7 @@ class Namespace:
             os.close(before)
 
     def close(self) -> None:
-        """Forget it: it is gone when nobody is in it any more."""
+        """Forget it: it is gone when no process is in it any more."""
         os.close(self._descriptor)
 
 
@@ -166,7 +166,7 @@ class _Direction:
 
 def _end(namespace: Namespace, address: str, peer: str, mtu: int) -> int:
     with namespace.entered():
-        # An IPv6 address of its own would take seconds to be ready, and change the candidates meanwhile.
+        # Its own IPv6 address would take seconds to be ready, and change the candidates until then.
         Path("/proc/sys/net/ipv6/conf/all/disable_ipv6").write_text("1")
         descriptor = _tun()
         for command in (

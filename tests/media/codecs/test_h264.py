@@ -261,7 +261,7 @@ def test_the_second_field_of_a_frame_is_not_behind_its_first() -> None:
     assert not any(reordered(*FIELD_SETS, slice(idr=True, field=0), *frames))
 
 
-def test_an_idr_picture_begins_the_order_anew() -> None:
+def test_an_idr_picture_begins_the_order_again() -> None:
     b = slice(frame_num=1, poc_lsb=2, slice_type=6)
     assert reordered(*SETS, IDR, slice(frame_num=1, poc_lsb=6), slice(idr=True, idr_pic_id=1), b) == [
         False, False, False, False,

@@ -79,10 +79,6 @@ _8_BIT_4_2_0: Mapping[Codec, Mapping[str, str]] = {
         "`! video/x-raw,format=NV12`",
         "ffmpeg": "add `-pix_fmt yuv420p -profile:v main`",
     },
-    Codec.VP8: {
-        "GStreamer": "add `! video/x-raw,format=I420` before vp8enc",
-        "ffmpeg": "add `-pix_fmt yuv420p`",
-    },
     Codec.VP9: {
         "GStreamer": "add `! video/x-vp9,profile=(string)0` after vp9enc, or "
         "`! video/x-raw,format=I420` before it",
@@ -518,12 +514,11 @@ _VIEWERS: Diagnoses = {
         },
     ),
     **{
-        f"chroma_format.{codec}": Diagnosis("viewers do not decode this chroma format", "4:2:0", cures)
+        f"{reason}.{codec}": Diagnosis(
+            "viewers do not decode this chroma format, or this bit depth", "4:2:0 of 8 bits per sample", cures
+        )
         for codec, cures in _8_BIT_4_2_0.items()
-    },
-    **{
-        f"bit_depth.{codec}": Diagnosis("viewers do not decode this bit depth", "8 bits per sample", cures)
-        for codec, cures in _8_BIT_4_2_0.items()
+        for reason in ("chroma_format", "bit_depth")
     },
     **{
         f"profile.{codec}": Diagnosis(

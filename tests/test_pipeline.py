@@ -25,7 +25,7 @@ from tests.support.wait import eventually
 VIDEO = encode("vp8", frames=8, gop=4, size=(160, 120))
 WITH_B_FRAMES = encode("h264", frames=8, gop=8, bframes=2, profile="main", size=(160, 120), seed=4)
 KEYFRAME, DELTA, *_ = VIDEO.access_units
-MAX_FRAMERATE_FPS = 25.0
+MAX_FRAMERATE = 25.0
 
 
 class Sink:
@@ -54,8 +54,8 @@ class Played:
         self._framed = FramedReader()
         self.tasks = Tasks(lambda name, error: self.failures.append(f"{name}: {error!r}"))
         self.pipeline: TrackPipeline = build_pipeline(
-            TrackOptions("cam", "cam", 8_000_000, MAX_FRAMERATE_FPS, frame_metadata=True),
-            Delivery(0.5, max_framerate_fps=MAX_FRAMERATE_FPS),
+            TrackOptions("cam", "cam", 8_000_000, MAX_FRAMERATE, frame_metadata=True),
+            Delivery(0.5, max_framerate_fps=MAX_FRAMERATE),
             self.room,
             [self.sink],
             self.tasks,

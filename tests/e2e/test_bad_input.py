@@ -77,7 +77,7 @@ def test_bad_input_is_counted_and_said_and_the_next_encoder_is_served(
         assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
 
 
-def test_a_stream_without_parameter_sets_is_held_back_and_said_once(
+def test_a_stream_without_parameter_sets_is_dropped_and_said_once(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
     headless = encode("h264", frames=120, gop=30, size=(160, 120), repeat_headers=False, seed=1)

@@ -46,7 +46,7 @@ def _complain(error: IngestdError) -> None:
 def entry() -> NoReturn:
     """Run the command line as a process, and exit."""
     # Until the app or the demo listens to signals there is nothing to clean up. An exception instead could be
-    # swallowed by whatever is being imported.
+    # swallowed by the module that is being imported.
     signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(DONE))
     try:
         code = main()

@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 import ingestd
-from ingestd import demo
 from ingestd.cli import main
 
 SECRET = "a-secret-that-no-output-may-hold"
@@ -133,7 +132,8 @@ def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
 def test_the_demo_without_its_extra_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(demo, "find_spec", lambda _name: None)
+    for module in ("av", "numpy"):
+        monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
     assert main(["demo"]) == 1
     assert capsys.readouterr().err == (
         "ingestd: the demo also needs av and numpy: pip install 'ingestd[demo]', "

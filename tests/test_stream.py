@@ -331,11 +331,11 @@ async def test_b_frames_are_a_problem_until_a_gop_has_none(stream: Stream, room:
     assert stream.figures().problems == (), "nobody sends them"
 
 
-async def test_a_keyframe_held_back_is_a_problem_until_one_is_whole(stream: Stream, room: Room) -> None:
+async def test_keyframes_without_parameter_sets_are_a_problem(stream: Stream, room: Room) -> None:
     encoder = Encoder(stream)
     encoder.send(headless(H264) * 3)
     problem = stream.figures().problems[-1]
-    assert problem.startswith("cam: the stream has shown no SPS and PPS")
+    assert problem.startswith("cam: no parameter sets came: keyframes are dropped")
     assert "config-interval=-1" in problem
     encoder.send(H264.container)
     room.track.publish()
@@ -369,7 +369,7 @@ async def test_what_viewers_cannot_decode_is_a_problem_until_it_changes(stream: 
     encoder.send(extended + b"".join(H264.access_units[1:4]))
     room.track.publish()
     (problem,) = stream.figures().problems
-    assert problem.startswith("cam: H264 Extended: viewers decode")
+    assert problem.startswith("cam: H.264 Extended: a profile that viewers do not decode")
     assert "ffmpeg: add `-pix_fmt yuv420p -profile:v high`" in problem
     assert stream.problems == []
     encoder.send(H264.container)

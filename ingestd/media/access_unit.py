@@ -1,5 +1,6 @@
 """What the demuxer hands on: one coded picture, and what is known of the stream it belongs to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -19,6 +20,15 @@ class Codec(StrEnum):
     VP8 = "vp8"
     VP9 = "vp9"
     AV1 = "av1"
+
+
+CODEC_NAMES: Mapping[str, str] = {
+    Codec.H264: "H.264",
+    Codec.H265: "H.265",
+    Codec.VP8: "VP8",
+    Codec.VP9: "VP9",
+    Codec.AV1: "AV1",
+}
 
 
 class Format(StrEnum):

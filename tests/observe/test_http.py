@@ -122,7 +122,7 @@ async def test_the_page_tells_of_each_stream(get: aiohttp.ClientSession, daemon:
     for words in (
         "front-door",
         "up",
-        "H264 1280x720",
+        "H.264 1280x720",
         "30.0",
         "1.50 Mbit/s",
         "5.5 ms",
@@ -147,8 +147,8 @@ async def test_no_name_becomes_markup(get: aiohttp.ClientSession, daemon: Daemon
         page = await answer.text()
 
     assert len(re.findall("<script", page, re.IGNORECASE)) == 1, "our own"
-    # Seven texts but the codec, which is shown in capitals; a problem each of stream and daemon; a reason.
-    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;") == 9
+    # Seven texts, a problem each of stream and daemon; a reason.
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;") == 10
 
 
 async def test_the_page_runs_only_its_own_script(get: aiohttp.ClientSession) -> None:

@@ -1,4 +1,4 @@
-"""What a log line looks like, whoever wrote it, and what never stands in one."""
+"""What a log line looks like, from any library, and what never stands in one."""
 
 import io
 import json

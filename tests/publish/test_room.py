@@ -30,7 +30,7 @@ from tests.support.ports import free_port
 from tests.support.wait import eventually
 
 # The SDK's own attempts, before it gives up and says so.
-UNTIL_THE_SDK_GIVES_UP = 60.0
+UNTIL_THE_SDK_GIVES_UP_S = 60.0
 
 
 async def test_a_room_is_joined_and_left(livekit: LiveKitServer, room: str) -> None:
@@ -229,7 +229,7 @@ async def test_a_server_that_restarts_finds_us_and_the_track_again(
         assert not publication.open
 
         own_livekit.start()
-        await eventually(lambda: publication.open, "publish again", patience_s=UNTIL_THE_SDK_GIVES_UP)
+        await eventually(lambda: publication.open, "publish again", patience_s=UNTIL_THE_SDK_GIVES_UP_S)
         await hand_over_until(publication, pictures, lambda: stream.events.count("running") == 2)
         assert connection.problem is None
         assert connection.connections["joined"] + connection.connections["reconnected"] >= 2

@@ -9,8 +9,10 @@ import structlog
 from ingestd.config import StreamConfig
 from ingestd.control.webhook import Webhook
 from ingestd.encoder_reader import EncoderReader
+from ingestd.loop_share import LoopAccount
 from ingestd.media.codecs.parameter_sets import ParameterSets
 from ingestd.media.demuxer import Demuxer
+from ingestd.media.formats.step import MAX_ITEMS_PER_STEP
 from ingestd.observe.figures import StreamFigures
 from ingestd.pipeline import Room, TrackPipeline
 from ingestd.source.admission import Admission
@@ -43,7 +45,7 @@ class Stream:
     """Joins the parts of one stream, which `build_stream` makes; what goes wrong in it stays in it.
 
     ``admission`` hears from ``source`` of encoders and is attached to this stream. ``webhook`` is closed with
-    the stream; the pipeline's back-channel posts to it.
+    the stream; the pipeline's back-channel posts to it. ``account`` pays for the time that reading costs.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Stream:
         source: Source,
         pipeline: TrackPipeline,
         room: Room,
+        account: LoopAccount,
         webhook: Webhook | None = None,
         detection_timeout_s: float = DETECTION_TIMEOUT_S,
     ) -> None:
@@ -61,6 +64,7 @@ class Stream:
         self._source = source
         self._pipeline = pipeline
         self._room = room
+        self._account = account
         self._webhook = webhook
         self._detection_timeout_s = config.source.idle_timeout or detection_timeout_s
         self._log = logger.bind(stream=config.name)
@@ -88,10 +92,13 @@ class Stream:
         """An encoder is on the line."""
         self._log.info("encoder connected", peer=connection.peer)
         demuxer = Demuxer(
-            codec=self.config.codec, format=self.config.format, parameter_sets=self._parameter_sets
+            codec=self.config.codec,
+            format=self.config.format,
+            parameter_sets=self._parameter_sets,
+            max_items=MAX_ITEMS_PER_STEP,
         )
         self._reader = EncoderReader(
-            connection, demuxer, self._pipeline, self._detection_timeout_s, self._log
+            connection, demuxer, self._pipeline, self._account, self._detection_timeout_s, self._log
         )
         self._pipeline.new_encoder()
 

@@ -12,7 +12,9 @@ import structlog
 from ingestd.config import Address, SourceConfig, StreamConfig
 from ingestd.delivery.delivery import Delivery
 from ingestd.encoder_reader import EncoderReader
+from ingestd.loop_share import LoopShare
 from ingestd.media.demuxer import Demuxer
+from ingestd.media.formats.step import MAX_ITEMS_PER_STEP
 from ingestd.publish.track import TrackOptions
 from ingestd.source.connection import EncoderConnection
 from ingestd.tasks import Tasks
@@ -101,6 +103,7 @@ class Connection:
         self.more = False  # bytes are in the socket
         self.asked = 0  # whether there are
         self.closed: str | None = None
+        self.held: list[bool] = []
 
     @property
     def arrived(self) -> float:
@@ -109,6 +112,9 @@ class Connection:
     def unread(self) -> bool:
         self.asked += 1
         return self.more
+
+    def hold(self, held: bool) -> None:
+        self.held.append(held)
 
     def close(self, reason: str) -> None:
         self.cut, self.closed = True, reason
@@ -123,6 +129,7 @@ class Reading:
 
     def __init__(self) -> None:
         self.connection = Connection()
+        self.account = LoopShare().account()
         self.room = Room()
         self.pipeline = build_pipeline(
             TrackOptions("cam", "cam", 8_000_000, 60.0, frame_metadata=True),
@@ -136,8 +143,9 @@ class Reading:
         )
         self.reader = EncoderReader(
             cast(EncoderConnection, self.connection),
-            Demuxer(),
+            Demuxer(max_items=MAX_ITEMS_PER_STEP),
             self.pipeline,
+            self.account,
             DETECTION_TIMEOUT_S,
             structlog.get_logger(),
         )

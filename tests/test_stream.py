@@ -277,7 +277,7 @@ async def test_what_came_before_a_fault_is_handed_over(stream: Stream, room: Roo
 
     faulty = Encoder(stream)
     faulty.send(H264.container + NOISE)
-    assert stream.figures().stream_errors["too_many_faults"] == 1
+    await eventually(lambda: stream.figures().stream_errors["too_many_faults"] == 1)
     assert faulty.transport.closing
     assert room.track.taken, "at once, as ever"
     await eventually(lambda: not stream.figures().frames_held, "hand over what came before the fault")

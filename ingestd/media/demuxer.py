@@ -5,6 +5,7 @@ from typing import Protocol
 
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import AccessUnit, Codec, Format
+from ingestd.media.codecs.codec_changes import CodecChanges
 from ingestd.media.codecs.parameter_sets import ParameterSets
 from ingestd.media.detection.format_detector import (
     DETECTION_LIMIT_BYTES,
@@ -19,21 +20,28 @@ from ingestd.media.formats.ivf import IvfReader
 from ingestd.media.formats.length_prefixed import LengthPrefixedReader
 from ingestd.media.formats.nal_unit_reader import CodecChanged
 from ingestd.media.formats.obu_stream import ObuStreamReader
+from ingestd.media.formats.step import NO_LIMIT
 from ingestd.media.picture_end.read_log import ReadLog
+
+# How much of what was kept until the format was known is read in one step.
+KEPT_BYTES_PER_STEP = 16 * 1024
 
 
 class Reader(Protocol):
     """What every format's reader offers."""
 
     faults: list[BitstreamError]
+    behind: bool  # not all that has arrived was read: the next `feed`, of no bytes perhaps, goes on
 
     @property
     def quiet_at(self) -> float | None:
         """When `flush` is due if nothing more arrives."""
         ...
 
-    def feed(self, data: bytes | bytearray | memoryview, now: float) -> list[AccessUnit]:
-        """Take what has arrived at ``now``."""
+    def feed(
+        self, data: bytes | bytearray | memoryview, now: float, max_items: int = ...
+    ) -> list[AccessUnit]:
+        """Take what has arrived at ``now``, and read at most ``max_items`` of it (`formats.step`)."""
         ...
 
     def flush(self) -> list[AccessUnit]:
@@ -46,7 +54,11 @@ class Reader(Protocol):
 
 
 class Demuxer:
-    """Turns the bytes of one connection into access units; recognises what they are."""
+    """Turns the bytes of one connection into access units; recognises what they are.
+
+    ``max_items``: how much one call reads at most (`formats.step`). Where that leaves something, `behind` is
+    True, and `feed` is to be called with no bytes until it is not. Without it, each call reads all there is.
+    """
 
     def __init__(
         self,
@@ -54,6 +66,7 @@ class Demuxer:
         codec: Codec | None = None,
         format: Format | None = None,
         parameter_sets: ParameterSets | None = None,
+        max_items: int = NO_LIMIT,
     ) -> None:
         self.faults: list[BitstreamError] = []
         self.codec: Codec | None = None
@@ -62,9 +75,12 @@ class Demuxer:
         self._configured_codec = codec
         self._configured_format = format
         self._parameter_sets = parameter_sets if parameter_sets is not None else ParameterSets()
+        self.behind = False
+        self._max_items = max_items
+        self._changes = CodecChanges()
         self._reader: Reader | None = None
         self._fatal: BitstreamError | None = None  # once what came before it has been returned
-        self._unrecognised = bytearray()
+        self._kept = bytearray()  # what the reader has not been given yet, as it was not known or is behind
         self._examined = 0
         self._read_log = ReadLog()
 
@@ -84,29 +100,32 @@ class Demuxer:
         """
         self._read_log.segment_bytes = segment_bytes
         if self._reader is not None:
-            return self._read(self._reader.feed, data, now)
+            return self._read_on(data, now)
         if self.undecided_since is None and data:
             self.undecided_since = now
-        self._unrecognised += data
-        while (length := _next_length(self._examined)) <= min(len(self._unrecognised), DETECTION_LIMIT_BYTES):
+        self._kept += data
+        while (length := _next_length(self._examined)) <= min(len(self._kept), DETECTION_LIMIT_BYTES):
             self._examined = length
-            found = detect(bytes(self._unrecognised[:length]))
+            found = detect(bytes(self._kept[:length]))
             if found is None and length == DETECTION_LIMIT_BYTES:
                 found = self._last_resort(length)
             if found is not None:
-                return self._start(found, now)
+                self._start(found)
+                return self._read_on(b"", now)
         return []
 
     def eof(self) -> list[AccessUnit]:
         """Take the end of the connection."""
         units: list[AccessUnit] = []
         if self._reader is None:
-            if not self._unrecognised:
+            if not self._kept:
                 raise BitstreamError("empty", "the connection closed without sending a byte")
-            found = detect(bytes(self._unrecognised), final=True)
-            units = self._start(found or self._last_resort(len(self._unrecognised)), 0.0)
-        assert self._reader is not None
+            found = detect(bytes(self._kept), final=True)
+            self._start(found or self._last_resort(len(self._kept)))
         try:
+            while self._kept or self.behind:
+                units += self._read_on(b"", self._read_log.now)
+            assert self._reader is not None
             return units + self._read(self._reader.eof)
         except BitstreamError as error:
             if not units:
@@ -118,18 +137,47 @@ class Demuxer:
         """Make do with what has come until ``now``: who trickles noise would be waited for without end."""
         if self.undecided_since is None:
             return []
-        found = detect(bytes(self._unrecognised), final=True) or self._configured()
+        found = detect(bytes(self._kept), final=True) or self._configured()
         if found is None:
             raise BitstreamError(
                 "not_video",
-                f"{len(self._unrecognised)} bytes in {now - self.undecided_since:.3g} s hold no video that "
+                f"{len(self._kept)} bytes in {now - self.undecided_since:.3g} s hold no video that "
                 f"is known here; they begin {self._seen}",
             )
-        return self._start(found, now)
+        self._start(found)
+        return self._read_on(b"", now)
 
     def flush(self) -> list[AccessUnit]:
         """Take the silence until `quiet_at` as the end of the picture."""
         return self._read(self._reader.flush) if self._reader is not None else []
+
+    def _read_on(self, data: bytes | bytearray | memoryview, now: float) -> list[AccessUnit]:
+        """Give the reader what was kept and ``data``, or as much of it as one call reads."""
+        units: list[AccessUnit] = []
+        while True:
+            try:
+                units += self._read_step(data, now)
+            except BitstreamError as error:
+                self.behind = False
+                self._kept.clear()
+                if not units:
+                    raise
+                self._fatal = error
+            if not self.behind or self._max_items != NO_LIMIT:
+                return units
+            data = b""
+
+    def _read_step(self, data: bytes | bytearray | memoryview, now: float) -> list[AccessUnit]:
+        assert self._reader is not None
+        if self._kept or self._reader.behind:
+            self._kept += data
+            data = b""
+            if not self._reader.behind:
+                data = bytes(self._kept[:KEPT_BYTES_PER_STEP])
+                del self._kept[:KEPT_BYTES_PER_STEP]
+        units = self._read(self._reader.feed, data, now, self._max_items)
+        self.behind = self._fatal is None and (self._reader.behind or bool(self._kept))
+        return units
 
     def _read(self, read: Callable[..., list[AccessUnit]], *arguments: object) -> list[AccessUnit]:
         assert self._reader is not None
@@ -157,22 +205,22 @@ class Demuxer:
         self._note_faults(self._reader)
         now = self._read_log.now
         self._read_log = ReadLog()
-        self._unrecognised += change.rest
+        self._kept[:0] = change.rest
         try:
-            return change.units + self._start(Detected(self.format, change.codec), now)
+            assert self.codec is not None
+            self._changes.add(self.codec, change.codec, now)
+            self._start(Detected(self.format, change.codec))
         except BitstreamError as error:
             if not change.units:
                 raise
             self._fatal = error
-            return change.units
+        return change.units
 
     def _last_resort(self, length: int) -> Detected:
         """Decide when nothing more may be waited for."""
         if (configured := self._configured()) is not None:
             return configured
-        begun = begins_with_start_code(self._unrecognised) or IVF_SIGNATURE.startswith(
-            bytes(self._unrecognised[:4])
-        )
+        begun = begins_with_start_code(self._kept) or IVF_SIGNATURE.startswith(bytes(self._kept[:4]))
         if begun and length < DETECTION_LIMIT_BYTES:
             raise BitstreamError(
                 "cut_header",
@@ -186,7 +234,7 @@ class Demuxer:
 
     @property
     def _seen(self) -> str:
-        return bytes(self._unrecognised[:16]).hex(" ")
+        return bytes(self._kept[:16]).hex(" ")
 
     def _configured(self) -> Detected | None:
         """What the configuration says of bytes that do not tell."""
@@ -196,7 +244,8 @@ class Demuxer:
             return Detected(Format.LENGTH_PREFIXED, self._configured_codec)
         return None
 
-    def _start(self, found: Detected, now: float) -> list[AccessUnit]:
+    def _start(self, found: Detected) -> None:
+        """Have what was kept, and what comes, read as ``found``."""
         format, codec = found.format, found.codec
         if self._configured_format not in (None, format):
             raise BitstreamError(
@@ -213,9 +262,6 @@ class Demuxer:
         self.format, self.codec = format, codec
         self.undecided_since = None
         self._reader = self._reader_of(found)
-        data = bytes(self._unrecognised)
-        self._unrecognised.clear()
-        return self._read(self._reader.feed, data, now)
 
     def _reader_of(self, found: Detected) -> Reader:
         if found.format is Format.IVF:

@@ -89,7 +89,7 @@ class EncoderReader:
     def _read_step(self, data: memoryview | bytes) -> float:
         """Read one step; return how many seconds nothing more may be read."""
         began_s = time.thread_time()
-        self._read(self._demuxer.feed, data, self._connection.arrived, self._connection.segment_bytes)
+        self._read(self._demuxer.feed, data, self._connection.arrived_at, self._connection.segment_bytes)
         rest_s = self._account.charge(time.monotonic(), time.thread_time() - began_s, len(data))
         if rest_s and not self._over and self._account.exhausting:
             self._fail(
@@ -155,7 +155,7 @@ class EncoderReader:
         access_units = read(*arguments)
         try:
             for access_unit in access_units:
-                waited_s = now - (access_unit.arrived or now)
+                waited_s = now - (access_unit.arrived_at or now)
                 self._pipeline.receive(access_unit, now, now_us - round(waited_s * 1e6))
                 self.understood = self.understood or access_unit.info is not None
             faults, self._demuxer.faults = self._demuxer.faults, []

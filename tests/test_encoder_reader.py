@@ -106,7 +106,7 @@ class Connection:
         self.held: list[bool] = []
 
     @property
-    def arrived(self) -> float:
+    def arrived_at(self) -> float:
         return time.monotonic()
 
     def unread(self) -> bool:

@@ -16,7 +16,7 @@ from ingestd.timer import Timer
 # No encoder makes this many in 64 KiB; noise does.
 MAX_FAULTS_PER_READ = 100
 # A turn on the event loop, in CPU time: what is left to read behind it waits until others have had theirs.
-MAX_TURN_S = 0.005
+MAX_TURN_S = 0.002
 # Until bytes that are in the socket have been read.
 READ_DELAY_S = 0.001
 

@@ -11,7 +11,7 @@ PLAIN_S_PER_BYTE = 40e-9
 # What its pictures cost beside that, as a share of the loop: 60 pictures a second of 0.5 ms each.
 PLAIN_RATIO = 0.03
 # A stream may begin with what an encoder has kept, and a GOP may come at once.
-MAX_OWED_UNNOTICED_S = 0.1
+MAX_OWED_UNNOTICED_S = 0.05
 # More is forgotten, so that a stream that has come to its senses is plain again within 40 s.
 MAX_OWED_S = 1.0
 HEAVY_RATIO = 0.5

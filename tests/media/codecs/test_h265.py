@@ -11,6 +11,8 @@ from tests.media.vectors_h26x import (
     H265_SEI,
     H265_SUFFIX_SEI,
     START,
+    BitWriter,
+    _profile_tier_level,
     annexb,
     h265_header,
     h265_pps,
@@ -268,3 +270,17 @@ def test_a_stream_of_fields_and_one_of_layers_say_so() -> None:
         (unit,) = read_in_every_chunking(lambda: AnnexBReader(Codec.H265, ParameterSets()), stream)
         assert unit.info is not None
         assert (unit.info.layers, unit.info.reorder_depth) == (layers, 0)
+
+
+def test_reference_picture_sets_that_grow_with_each_end_what_is_read_of_an_sps() -> None:
+    w = BitWriter().u(4, 0).u(3, 0).u(1, 1)
+    _profile_tier_level(w, 1, 0, 93)
+    w.ue(0, 1, 320, 240).u(1, 0).ue(0, 0, 4).u(1, 1).ue(4, 0, 0).ue(0, 3, 0, 3, 0, 0).u(1, 0).u(2, 0).u(1, 0)
+    w.ue(2).ue(16, 1)  # 17 pictures in the first of two sets
+    for _ in range(17):
+        w.ue(0).u(1, 1)
+    w.u(1, 1).u(1, 0).ue(0).u(2 * 18, 0)
+    w.u(1, 0).u(2, 0).u(1, 1)  # vui_parameters_present_flag
+    w.u(2, 0).u(1, 0).u(1, 0).u(1, 0).u(1, 0).u(1, 1).u(2, 0).u(1, 1).u(32, 1).u(32, 30)
+    sps = parse_sps(w.nal(h265_header(33)))
+    assert (sps.width, sps.reorder_depth, sps.frame_rate_fps) == (320, 0, None)

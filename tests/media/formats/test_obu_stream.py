@@ -287,3 +287,21 @@ def test_the_beginning_of_a_stream_that_is_all_there_is() -> None:
     assert looks_like_obu_stream(DELTA, last=True) is True
     for beginning in (b"\x12", AV1_DELIMITER, AV1_DELIMITER + AV1_DELTA[:-1]):
         assert looks_like_obu_stream(beginning, last=True) is False
+
+
+# --- more than any real stream has --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("obu", [AV1_DELIMITER, b"\x7a\x00", AV1_SEQUENCE_HEADER, b"\x32\x01\x30"])
+def test_obus_without_end_are_refused(obu: bytes) -> None:
+    units: list[AccessUnit] = []
+    with pytest.raises(BitstreamError, match="more than 1024 OBUs") as caught:
+        feed_into(units, [KEY, AV1_DELIMITER + obu * 2000, obu, obu])
+    assert caught.value.reason == "too_large"
+    assert data(units)[:1] == [KEY]
+
+
+def test_each_temporal_unit_may_have_as_many() -> None:
+    unit = AV1_DELIMITER + b"\x7a\x00" * 900 + AV1_DELTA
+    reader = ObuStreamReader()
+    assert len(reader.feed(KEY + unit * 3) + reader.eof()) == 4

@@ -10,6 +10,7 @@ from ingestd.config import StreamConfig
 from ingestd.control.webhook import Webhook
 from ingestd.encoder_reader import EncoderReader
 from ingestd.loop_share import LoopAccount
+from ingestd.media.codecs.codec_changes import CodecChanges
 from ingestd.media.codecs.parameter_sets import ParameterSets
 from ingestd.media.demuxer import Demuxer
 from ingestd.media.formats.step import MAX_ITEMS_PER_STEP
@@ -69,6 +70,7 @@ class Stream:
         self._detection_timeout_s = config.source.idle_timeout or detection_timeout_s
         self._log = logger.bind(stream=config.name)
         self._parameter_sets = ParameterSets()
+        self._codec_changes = CodecChanges()
         self._reader: EncoderReader | None = None  # of the encoder on the line
         self._bytes_received = 0
         self._last_fault: str | None = None  # that ended a connection; until an encoder is understood
@@ -95,6 +97,7 @@ class Stream:
             codec=self.config.codec,
             format=self.config.format,
             parameter_sets=self._parameter_sets,
+            codec_changes=self._codec_changes,
             max_items=MAX_ITEMS_PER_STEP,
         )
         self._reader = EncoderReader(

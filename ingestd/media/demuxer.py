@@ -56,6 +56,7 @@ class Reader(Protocol):
 class Demuxer:
     """Turns the bytes of one connection into access units; recognises what they are.
 
+    ``parameter_sets`` and ``codec_changes`` are those of the stream, whose connections may be several.
     ``max_items``: how much one call reads at most (`formats.step`). Where that leaves something, `behind` is
     True, and `feed` is to be called with no bytes until it is not. Without it, each call reads all there is.
     """
@@ -66,6 +67,7 @@ class Demuxer:
         codec: Codec | None = None,
         format: Format | None = None,
         parameter_sets: ParameterSets | None = None,
+        codec_changes: CodecChanges | None = None,
         max_items: int = NO_LIMIT,
     ) -> None:
         self.faults: list[BitstreamError] = []
@@ -77,7 +79,8 @@ class Demuxer:
         self._parameter_sets = parameter_sets if parameter_sets is not None else ParameterSets()
         self.behind = False
         self._max_items = max_items
-        self._changes = CodecChanges()
+        self._changes = codec_changes if codec_changes is not None else CodecChanges()
+        self._now = 0.0
         self._reader: Reader | None = None
         self._fatal: BitstreamError | None = None  # once what came before it has been returned
         self._kept = bytearray()  # what the reader has not been given yet, as it was not known or is behind
@@ -98,6 +101,7 @@ class Demuxer:
         one, more of a picture may be on its way. What comes with one read may be fed in parts: they have the
         same ``now``.
         """
+        self._now = now
         self._read_log.segment_bytes = segment_bytes
         if self._reader is not None:
             return self._read_on(data, now)
@@ -126,7 +130,7 @@ class Demuxer:
             self._start(found or self._last_resort(len(self._kept)))
         try:
             while self._kept or self.behind:
-                units += self._read_on(b"", self._read_log.now)
+                units += self._read_on(b"", self._now)
             assert self._reader is not None
             return units + self._read(self._reader.eof)
         except BitstreamError as error:
@@ -205,12 +209,9 @@ class Demuxer:
         assert self.format is not None
         assert self._reader is not None
         self._note_faults(self._reader)
-        now = self._read_log.now
         self._read_log = ReadLog()
         self._kept[:0] = change.rest
         try:
-            assert self.codec is not None
-            self._changes.add(self.codec, change.codec, now)
             self._start(Detected(self.format, change.codec))
         except BitstreamError as error:
             if not change.units:
@@ -261,13 +262,15 @@ class Demuxer:
                 f"the stream is {codec}, the configuration says codec: {self._configured_codec}",
                 case=codec,
             )
+        if codec is not None:
+            self._changes.use(codec, self._now)
         self.format, self.codec = format, codec
         self.undecided_since = None
         self._reader = self._reader_of(found)
 
     def _reader_of(self, found: Detected) -> Reader:
         if found.format is Format.IVF:
-            return IvfReader(self._configured_codec)
+            return IvfReader(self._configured_codec, self._changes)
         if found.format is Format.OBU:
             return Av1AnnexBReader() if found.length_delimited else ObuStreamReader()
         assert found.codec is not None

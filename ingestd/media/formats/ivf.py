@@ -71,14 +71,14 @@ class _Frames(Protocol):
 class IvfReader:
     """Cuts an IVF byte stream into access units, whether or not its file header arrived."""
 
-    def __init__(self, codec: Codec | None = None) -> None:
+    def __init__(self, codec: Codec | None = None, changes: CodecChanges | None = None) -> None:
         self.faults: list[BitstreamError] = []
         self.quiet_at: float | None = None  # never: see `flush`
         self.behind = False
         self._unread = b""  # what has arrived while `behind`
         self._now = 0.0
         self._configured = codec
-        self._changes = CodecChanges()
+        self._changes = changes if changes is not None else CodecChanges()
         self._named: Codec | None = None  # by the file header
         self._codec: Codec | None = None
         self._confirmed = False  # a keyframe has shown that this is the codec
@@ -202,8 +202,7 @@ class IvfReader:
                 case=codec,
             )
         if self._frames is None or codec != self._codec:
-            if self._codec is not None:
-                self._changes.add(self._codec, codec, self._now)
+            self._changes.use(codec, self._now)
             self._codec = codec
             self._frames = _frames_of(codec)
         self._frames.frame_rate_fps = _frame_rate_fps(self._timebase)

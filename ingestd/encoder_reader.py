@@ -81,6 +81,9 @@ class EncoderReader:
             self._next_turn.set(rest_s)
 
     def _begin_turn(self) -> None:
+        if wait_s := self._account.wait_s(time.monotonic()):
+            self._next_turn.set(wait_s)
+            return
         if self._demuxer.behind:
             self._take_turn(b"")
         if not self._next_turn.running:

@@ -28,7 +28,8 @@ class LoopShare:
     """The turns of all heavy streams of a process."""
 
     def __init__(self) -> None:
-        self._next_turn_at = 0.0
+        self._next_turn_at = 0.0  # of those not booked yet
+        self.free_at = 0.0  # when the loop is free again for a heavy stream
 
     def account(self) -> "LoopAccount":
         """Return the account of one more stream; it outlives the stream's connections."""
@@ -39,7 +40,9 @@ class LoopShare:
 
         The time until then is that of other heavy streams as much as of plain ones.
         """
-        self._next_turn_at = max(self._next_turn_at, now - used_s) + used_s / HEAVY_RATIO
+        turn_s = used_s / HEAVY_RATIO
+        self.free_at = now - used_s + turn_s
+        self._next_turn_at = max(self._next_turn_at, now - used_s) + turn_s
         return self._next_turn_at
 
 
@@ -81,6 +84,10 @@ class LoopAccount:
             self._judge(now)
         self._turn_at = self._share.next_turn(now, used_s)
         return self._turn_at - now
+
+    def wait_s(self, now: float) -> float:
+        """Return how much longer a turn that is due has to wait: where the loop is late, several are."""
+        return max(self._share.free_at - now, 0.0) if self._heavy else 0.0
 
     def _judge(self, now: float) -> None:
         """Look back on a while: whether the stream kept up, so that it may be plain again."""

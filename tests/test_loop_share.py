@@ -48,6 +48,19 @@ def test_all_heavy_streams_together_get_half_of_the_loop_each_as_much(streams: i
     assert max(shares) - min(shares) < 0.02
 
 
+def test_a_loop_that_is_late_does_not_run_the_turns_that_are_due_in_one_go() -> None:
+    share, now = LoopShare(), 100.0
+    accounts = [share.account() for _ in range(8)]
+    for account in accounts:
+        account.charge(now, 0.0, 0)
+        account.charge(now, 1.0, 0)
+    now += 1.9
+    assert accounts[0].wait_s(now) == 0.0
+    accounts[0].charge(now, STEP_S, STEP_BYTES)
+    assert [account.wait_s(now) for account in accounts] == [pytest.approx(STEP_S)] * 8
+    assert share.account().wait_s(now) == 0.0
+
+
 def plain_second(
     account: LoopAccount, now: float, *, pictures: int = 60, picture_bytes: int = 17_000
 ) -> float:

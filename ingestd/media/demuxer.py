@@ -104,7 +104,14 @@ class Demuxer:
         self._now = now
         self._read_log.segment_bytes = segment_bytes
         if self._reader is not None:
-            return self._read_on(data, now)
+            if self.behind:
+                return self._read_on(data, now, [])
+            units = self._read(self._reader.feed, data, now, self._max_items)
+            if self._reader.behind or self._kept:
+                self.behind = self._fatal is None
+                if self._max_items == NO_LIMIT:
+                    self._read_on(b"", now, units)
+            return units
         if self.undecided_since is None and data:
             self.undecided_since = now
         self._kept += data
@@ -117,7 +124,7 @@ class Demuxer:
                 found = self._last_resort(length_bytes)
             if found is not None:
                 self._start(found)
-                return self._read_on(b"", now)
+                return self._read_on(b"", now, [])
         return []
 
     def eof(self) -> list[AccessUnit]:
@@ -130,7 +137,7 @@ class Demuxer:
             self._start(found or self._last_resort(len(self._kept)))
         try:
             while self._kept or self.behind:
-                units += self._read_on(b"", self._now)
+                self._read_on(b"", self._now, units)
             assert self._reader is not None
             return units + self._read(self._reader.eof)
         except BitstreamError as error:
@@ -143,6 +150,7 @@ class Demuxer:
         """Make do with what has come until ``now``: who trickles noise would be waited for without end."""
         if self.undecided_since is None:
             return []
+        self._now = now
         found = detect(bytes(self._kept), final=True) or self._configured()
         if found is None:
             raise BitstreamError(
@@ -151,18 +159,20 @@ class Demuxer:
                 f"is known here; they begin {self._seen}",
             )
         self._start(found)
-        return self._read_on(b"", now)
+        return self._read_on(b"", now, [])
 
     def flush(self) -> list[AccessUnit]:
         """Take the silence until `quiet_at` as the end of the picture."""
         return self._read(self._reader.flush) if self._reader is not None else []
 
-    def _read_on(self, data: bytes | bytearray | memoryview, now: float) -> list[AccessUnit]:
-        """Give the reader what was kept and ``data``, or as much of it as one call reads."""
-        units: list[AccessUnit] = []
+    def _read_on(
+        self, data: bytes | bytearray | memoryview, now: float, units: list[AccessUnit]
+    ) -> list[AccessUnit]:
+        """Add to ``units`` what comes of what was kept and of ``data``, or of as much as one call reads."""
+        self._kept += data
         while True:
             try:
-                units += self._read_step(data, now)
+                units += self._read_step(now)
             except BitstreamError as error:
                 self.behind = False
                 self._kept.clear()
@@ -171,16 +181,13 @@ class Demuxer:
                 self._fatal = error
             if not self.behind or self._max_items != NO_LIMIT:
                 return units
-            data = b""
 
-    def _read_step(self, data: bytes | bytearray | memoryview, now: float) -> list[AccessUnit]:
+    def _read_step(self, now: float) -> list[AccessUnit]:
         assert self._reader is not None
-        if self._kept or self._reader.behind:
-            self._kept += data
-            data = b""
-            if not self._reader.behind:
-                data = bytes(self._kept[:KEPT_BYTES_PER_STEP])
-                del self._kept[:KEPT_BYTES_PER_STEP]
+        data = b""
+        if not self._reader.behind:
+            data = bytes(self._kept[:KEPT_BYTES_PER_STEP])
+            del self._kept[:KEPT_BYTES_PER_STEP]
         units = self._read(self._reader.feed, data, now, self._max_items)
         self.behind = self._fatal is None and (self._reader.behind or bool(self._kept))
         return units

@@ -48,14 +48,14 @@ class ReceiveBuffer:
         """
         found: list[int] = []
         first = self.searched - self.start  # below 0, which is as good as 0, where that has been let go
-        while len(found) < limit:
-            if (match := self._search(self._data, first)) is None:
-                # The pattern may have begun in the last bytes and end in the next chunk.
-                self.searched = self.end - self._overlap
-                return found
+        while (match := self._search(self._data, first)) is not None:
             found.append(self.start + match.start())
             first = match.end()
-        self.searched = self.start + first
+            if len(found) == limit:
+                self.searched = self.start + first
+                return found
+        # The pattern may have begun in the last bytes and end in the next chunk.
+        self.searched = self.end - self._overlap
         return found
 
     def search_again(self, position: int) -> None:

@@ -28,14 +28,15 @@ class AnnexBReader(NalUnitReader):
 
     def _read(self, units: list[AccessUnit], max_items: int) -> bool:
         last = self._assembler.items + max_items
-        for start_code in self._buffer.find_all(max_items):
+        start_codes = self._buffer.find_all(max_items)
+        for start_code in start_codes:
             self._end_nal(start_code, units)
             self._start = start_code + len(START_CODE_PREFIX)
             self._in_nal = True
             if self._assembler.items >= last:
                 self._buffer.search_again(self._start)
                 return True
-        if self._buffer.unsearched:
+        if start_codes and self._buffer.unsearched:
             return True
         self._look_ahead(units)
         return False

@@ -114,8 +114,8 @@ class IvfReader:
             try:
                 view = memoryview(data)
                 position = self._read(view, units, max_items)
-                self._unread = bytes(view[position:])
-                self.behind = bool(self._unread)
+                if position < len(view):
+                    self._unread, self.behind = bytes(view[position:]), True
             except BitstreamError as error:
                 self._hopeless = error
         # The pictures before the damage are whole and go out first; the error comes with the next call.

@@ -277,7 +277,7 @@ async def test_what_came_before_a_fault_is_handed_over(stream: Stream, room: Roo
 
     faulty = Encoder(stream)
     faulty.send(H264.container + NOISE)
-    assert stream.figures().stream_errors["too_many_faults"] == 1
+    await eventually(lambda: stream.figures().stream_errors["too_many_faults"] == 1)
     assert faulty.transport.closing
     assert room.track.taken, "at once, as ever"
     await eventually(lambda: not stream.figures().frames_held, "hand over what came before the fault")
@@ -517,3 +517,15 @@ async def test_what_the_link_of_a_lost_track_carried_is_told_to_nobody(stream: S
     await eventually(lambda: not stream.figures().frames_held, "hand over all")
     assert second.transport.lines == []
     second.leave()
+
+
+async def test_encoders_that_take_the_line_from_each_other_do_not_cost_a_track_each(
+    stream: Stream, room: Room
+) -> None:
+    for number in range(12):
+        encoder = Encoder(stream)
+        encoder.send((H264, VP8)[number % 2].container)
+        encoder.leave()
+    assert stream.figures().stream_errors["codec_flips"] == 4
+    assert room.track.info is not None
+    assert room.track.info.codec == "h264", "what it was when the line became a quarrel"

@@ -108,6 +108,17 @@ _CONNECTIONS: Diagnoses = {
         means="one read of the socket held more faults than a stream can have",
         cures={"any": "see what damages the stream, and restart the encoder"},
     ),
+    "too_costly": Diagnosis(
+        means="to read the stream took far more time than any real one takes, for 10 s; it was slowed before",
+        cures={
+            "any": "see what damages the stream, or makes thousands of tiny pictures, slices or headers of it"
+        },
+    ),
+    "codec_flips": Diagnosis(
+        means="the codec changes again and again, and each change costs viewers the track",
+        expected="one codec per connection",
+        cures={"any": "see whether two encoders write to one connection, and restart the encoder"},
+    ),
     "internal": Diagnosis(
         means="a defect of ingestd: the log has the details",
         cures={"any": "report it with the lines of the log"},
@@ -241,6 +252,10 @@ _NAL_UNITS: Diagnoses = {
             "x264enc": "option-string=slices=4",
         },
     ),
+    "too_large.sets": Diagnosis(
+        means="a picture of more parameter sets than a stream can have",
+        cures={"any": "send those in use, before keyframes; see what damages the stream"},
+    ),
     "tiny_keyframe": Diagnosis(
         means="a keyframe far smaller than the parameter sets that it lacks; it is dropped",
         cures={"any": "see what damages the stream"},
@@ -342,6 +357,13 @@ _IVF_AND_OBUS: Diagnoses = {
         means="a temporal unit of more bytes than any real one",
         expected="a temporal delimiter before that",
         cures={"any": "lower the encoder's bitrate", "GStreamer": _OBUS, "ffmpeg": "-f obu, or -f ivf"},
+    ),
+    "too_large.obus": Diagnosis(
+        means="a temporal unit of more OBUs than any real one, or so many without a frame",
+        cures={
+            "any": "make fewer tile groups per frame; see what damages the stream",
+            "libaom": "num-tile-groups=1",
+        },
     ),
     "torn_picture.av1": Diagnosis(
         means="a temporal unit goes on behind the frame that it shows",

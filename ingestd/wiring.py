@@ -23,6 +23,10 @@ from ingestd.tasks import Tasks
 MakeTrack = Callable[[TrackOptions, TrackListener, Tasks], Track]
 MakeReporter = Callable[[Any], StreamReporter]
 
+# What rate messages name where max_framerate is auto: not the rate at which pictures come, as an encoder that
+# obeyed its own echo would become slower each time it was measured a little low.
+AUTO_FRAMERATE_FPS = 60.0
+
 logger = structlog.get_logger("ingestd.stream")
 
 
@@ -59,7 +63,13 @@ def build_stream(
             config.frame_metadata,
             h265_refusal,
         ),
-        Delivery(config.max_backlog, config.replay, config.max_framerate, config.max_bitrate),
+        Delivery(
+            config.max_backlog,
+            config.replay,
+            config.max_bitrate,
+            live=config.live,
+            framerate_fps=config.framerate,
+        ),
         room,
         sinks,
         tasks,
@@ -93,7 +103,7 @@ def build_pipeline(
         delivery,
         room,
         lambda listener: make_track(options, listener, tasks),
-        BackChannel(sinks, options.max_framerate),
+        BackChannel(sinks, options.max_framerate or AUTO_FRAMERATE_FPS),
         make_reporter(log),
         tasks,
         log,

@@ -75,7 +75,9 @@ def _in_range(value: float, seen: object, least: str, most: str, fits: bool) -> 
     return value
 
 
-def _bitrate(value: object) -> int:
+def _bitrate(value: object) -> int | None:
+    if _is_auto(value):
+        return None
     rate = parse_bitrate(value)
     fits = _MIN_BITRATE_BPS <= rate <= _MAX_BITRATE_BPS
     _in_range(rate, value, format_bitrate(_MIN_BITRATE_BPS), format_bitrate(_MAX_BITRATE_BPS), fits)
@@ -97,13 +99,15 @@ def _idle(value: object) -> float | None:
     return _in_range(seconds, value, least, format_duration(_MAX_IDLE_TIMEOUT_S), fits)
 
 
-def _framerate(value: object) -> float:
+def _framerate(value: object) -> float | None:
+    if _is_auto(value):
+        return None
     try:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise ValueError
         rate = float(value)
     except ValueError:
-        raise ValueError(f"{value!r} is not a number of frames per second, e.g. 60") from None
+        raise ValueError(f"{value!r} is not a number of frames per second, e.g. 60, or auto") from None
     return _in_range(rate, value, "1", f"{_MAX_FRAMERATE_FPS:g}", 1 <= rate <= _MAX_FRAMERATE_FPS)
 
 
@@ -113,6 +117,16 @@ def _codec(value: object) -> Codec | None:
 
 def _format(value: object) -> Format | None:
     return None if value == "auto" else Format(_choice(value, ["auto", *Format]))
+
+
+def _live(value: object) -> bool | None:
+    if _is_auto(value) or isinstance(value, bool):
+        return None if _is_auto(value) else bool(value)
+    return _choice(value, ["auto", "true", "false"]) == "true"  # a variable is text
+
+
+def _is_auto(value: object) -> bool:
+    return value is None or value == "auto"  # None: read before, as a default is
 
 
 def _replay(value: object) -> Replay:
@@ -170,8 +184,8 @@ def _http_listen(value: object) -> Address:
 Text = Annotated[str, BeforeValidator(_text)]
 ServerUrl = Annotated[str, BeforeValidator(_server_url)]  # ws:// or wss://
 Secret = Annotated[SecretStr, BeforeValidator(usable_secret)]
-Bitrate = Annotated[int, BeforeValidator(_bitrate)]  # bit/s
-Framerate = Annotated[float, BeforeValidator(_framerate)]  # pictures per second
+Bitrate = Annotated[int | None, BeforeValidator(_bitrate)]  # bit/s; None: auto
+Framerate = Annotated[float | None, BeforeValidator(_framerate)]  # pictures per second; None: auto
 BacklogSeconds = Annotated[float, BeforeValidator(_backlog)]  # seconds
 ReplayPolicy = Annotated[Replay, BeforeValidator(_replay)]
 
@@ -266,8 +280,10 @@ class StreamConfig(Section):
     source: SourceConfig
     codec: Annotated[Codec | None, BeforeValidator(_codec)] = Field(default=None, validate_default=False)
     format: Annotated[Format | None, BeforeValidator(_format)] = Field(default=None, validate_default=False)
-    max_bitrate: Bitrate = 8_000_000
-    max_framerate: Framerate = 60.0
+    max_bitrate: Bitrate = None
+    max_framerate: Framerate = None
+    live: Annotated[bool | None, BeforeValidator(_live)] = None  # None: auto
+    framerate: Framerate = None  # in place of what the stream states
     max_backlog: BacklogSeconds = 0.5
     replay: ReplayPolicy = Replay.ALWAYS  # when the pictures since the last keyframe are replayed
     b_frames: Literal["warn", "reject"] = "warn"

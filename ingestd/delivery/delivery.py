@@ -30,24 +30,27 @@ class Delivery:
     """The delivery of one stream. Pure: every ``now`` is seconds on the monotonic clock.
 
     ``max_backlog``: how late a picture may be, in seconds, when a newer keyframe could be shown instead.
-    ``max_framerate``: pictures per second that a live encoder sends at most; ``max_bitrate`` is in bit/s.
+    ``max_bitrate_bps``: what the stream needs at most; None: as much as it sends. ``live``: whether arrival
+    is the pace, always or (False) never; None: unless pictures come faster than any clock.
+    ``framerate_fps``: what counts in place of all that the stream states of its rate.
     """
 
     def __init__(
         self,
         max_backlog: float,
         replay: Replay = Replay.ALWAYS,
-        max_framerate: float = 60.0,
-        max_bitrate: float = 8e6,
+        max_bitrate_bps: float | None = None,
+        live: bool | None = None,
+        framerate_fps: float | None = None,
         held_limits: HeldLimits = HELD_LIMITS,
     ) -> None:
-        self._intake = Intake(max_backlog, max_framerate, held_limits)
+        self._intake = Intake(max_backlog, live, framerate_fps, held_limits)
         self._queue = self._intake.queue
         self.accounting = self._intake.accounting
         self.rates = self._intake.rates
         self._state = State.NO_TRACK
         self._gop = Gop(held_limits)
-        self._replays = Replays(replay, max_bitrate)
+        self._replays = Replays(replay, max_bitrate_bps)
         self._encoder_response = EncoderResponse()
         self._pacer = Pacer()
         self._timestamps = Timestamps()
@@ -86,7 +89,7 @@ class Delivery:
 
     def full(self, now: float) -> bool:
         """Whether no more should be read: what has been is far ahead of real time."""
-        return self._intake.pacing.full(now, self._queue.used_ratio)
+        return self._intake.full(now)
 
     # Input.
 

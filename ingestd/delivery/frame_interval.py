@@ -14,9 +14,13 @@ PROBATION_PICTURES = 32
 
 
 class FrameInterval:
-    """The interval that ends with the picture received last, in seconds."""
+    """The interval that ends with the picture received last, in seconds.
 
-    def __init__(self) -> None:
+    ``framerate_fps``, where the configuration has one, counts in place of all that the stream states.
+    """
+
+    def __init__(self, framerate_fps: float | None = None) -> None:
+        self._framerate_fps = framerate_fps
         self.arrived = 0.0  # between the two arrivals; 0 at the first picture
         self.by_timestamps: float | None = None  # may be anything, negative too
         self.declared: float | None = None
@@ -30,12 +34,13 @@ class FrameInterval:
         """Take in the next picture, which came at ``arrived_at``, in seconds."""
         self.arrived = 0.0 if self._arrived_at is None else arrived_at - self._arrived_at
         timestamp_us = access_unit.timestamp_us
-        if timestamp_us is None or self._timestamp_us is None:
+        if timestamp_us is None or self._timestamp_us is None or self._framerate_fps is not None:
             self.by_timestamps = None
         else:
             self.by_timestamps = (timestamp_us - self._timestamp_us) / 1e6
-        rate = access_unit.info.frame_rate if access_unit.info is not None else None
-        self.declared = 1 / rate if rate else None
+        declared_fps = access_unit.info.frame_rate if access_unit.info is not None else None
+        rate_fps = self._framerate_fps or declared_fps
+        self.declared = 1 / rate_fps if rate_fps else None
         self._arrived_at, self._timestamp_us = arrived_at, timestamp_us
         self.stated = self.declared if self.by_timestamps is None else self.by_timestamps
         if self.stated is not None:

@@ -46,19 +46,26 @@ class Gate:
 class Intake:
     """The received pictures of one stream until they are submitted or dropped.
 
-    ``max_backlog``, in seconds, and ``max_framerate``, in pictures/s, are those of the configuration.
+    ``max_backlog``, in seconds, ``live`` and ``framerate_fps`` are those of the configuration; None: auto.
     """
 
     def __init__(
-        self, max_backlog: float, max_framerate: float, held_limits: HeldLimits = HELD_LIMITS
+        self,
+        max_backlog: float,
+        live: bool | None = None,
+        framerate_fps: float | None = None,
+        held_limits: HeldLimits = HELD_LIMITS,
     ) -> None:
         self.accounting = Accounting()
         self.rates = Rates()
         self.gate = Gate()
         self.queue = Backlog(held_limits)
-        self.pacing = InputPacing(max_framerate)
+        self.pacing = InputPacing(live)  # of the encoder whose pictures wait
+        self._new_encoder = False  # none of its pictures has been accepted yet
+        self._live = live
+        self._framerate_fps = framerate_fps
         self._max_backlog = max_backlog
-        self._interval = FrameInterval()
+        self._interval = FrameInterval(framerate_fps)
         self._clock = CaptureClock()
         self._number = 0
 
@@ -89,11 +96,14 @@ class Intake:
         self.accounting.receive(access_unit.keyframe)
         arrived = access_unit.arrived or now
         self.rates.receive(len(access_unit.data), access_unit.keyframe, arrived)
-        due, captured = self._times(access_unit, arrived)
+        self._interval.receive(access_unit, arrived)
         number, self._number = self._number, self._number + 1
         if reason := self.gate.refuses(access_unit):
             self.drop(reason)
             return reason
+        if self._new_encoder:
+            self._take_over()
+        due, captured = self._times(arrived)
         return Picture(access_unit, number, arrived, now, captured, arrived_us, due)
 
     def append(self, picture: Picture) -> Drop | None:
@@ -117,11 +127,18 @@ class Intake:
         self.accounting.drop(Drop.UNSUPPORTED)
 
     def new_encoder(self) -> None:
-        """Another encoder is connected: its pictures refer to nothing that came before."""
+        """Another encoder is connected: its pictures refer to nothing that came before.
+
+        What waits of a file goes on to be shown at its pace until the first of them is accepted.
+        """
         self.gate.shut()
-        self._interval = FrameInterval()
+        self._interval = FrameInterval(self._framerate_fps)
         self._clock = CaptureClock()
-        self.pacing.new_encoder()
+        self._new_encoder = True
+
+    def full(self, now: float) -> bool:
+        """Whether no more should be read for now: what has been is far ahead of real time."""
+        return not self._new_encoder and self.pacing.full(now, self.queue.used_ratio)
 
     def drop(self, reason: Drop, count: int = 1) -> None:
         """Book ``count`` pictures that are not in the queue, or not any more, as dropped."""
@@ -135,6 +152,7 @@ class Intake:
     def drop_all(self, reason: Drop) -> None:
         """Drop everything that waits."""
         self._drop_first(len(self.queue), reason)
+        self.pacing.dropped()
 
     def skip_to_keyframe(self, reason: Drop) -> None:
         """Drop what waits before the oldest keyframe; where none waits, refuse pictures until one comes."""
@@ -155,9 +173,15 @@ class Intake:
         if max(waited, late) > self._max_backlog:
             self._drop_first(self.queue.before_newest_keyframe(), Drop.BACKLOG)
 
-    def _times(self, access_unit: AccessUnit, arrived: float) -> tuple[float, float]:
+    def _take_over(self) -> None:
+        """Begin with the first picture of another encoder; what waits of a file makes way for it."""
+        self._new_encoder = False
+        if self.pacing.paced:
+            self.drop_all(Drop.NO_ROOM)
+        self.pacing = InputPacing(self._live)
+
+    def _times(self, arrived: float) -> tuple[float, float]:
         """When a picture that came at ``arrived`` is due, 0 for at once, and when it was captured."""
-        self._interval.receive(access_unit, arrived)
         was_paced = self.pacing.paced
         due = self.pacing.receive(self._interval, arrived)
         if due:

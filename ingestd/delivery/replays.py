@@ -49,11 +49,11 @@ class Replays:
     monotonic clock, rates bit/s.
     """
 
-    def __init__(self, policy: Replay, max_bitrate: float) -> None:
+    def __init__(self, policy: Replay, max_bitrate_bps: float | None) -> None:
         self.running_since = 0.0  # when WebRTC began to encode the track
         self.ready_at = 0.0  # no replay begins before
         self._policy = policy
-        self._max_bitrate = max_bitrate
+        self._max_bitrate_bps = max_bitrate_bps
         self._target: float | None = None
         self._cooldown = FIRST_COOLDOWN_S
         self._begun_at = 0.0
@@ -126,7 +126,7 @@ class Replays:
 
     def _congested(self, bitrate: float, now: float) -> bool:
         # Not even what is live gets through: more of it would only be in the way.
-        needed = min(bitrate, self._max_bitrate)
+        needed = bitrate if self._max_bitrate_bps is None else min(bitrate, self._max_bitrate_bps)
         guessing = now - self.running_since < ESTIMATE_SETTLES_S
         least = (SURELY_CONGESTED_RATIO if guessing else CONGESTED_RATIO) * needed
         return self._target is not None and self._target < least

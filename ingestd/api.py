@@ -47,7 +47,8 @@ class Publication:
 
     Call everything on the thread of the running event loop. ``max_bitrate`` is in bit/s, 10,000
     to 1,000,000,000 (None: what the stream needs); ``max_framerate`` in pictures per second, 1 to 240 (None:
-    no limit); ``max_backlog`` in seconds, 0.02 to 30: what has waited longer makes way for a newer keyframe. ``replay`` is ``"always"``, ``"start"`` or
+    no limit); ``max_backlog`` in seconds, 0.02 to 30: what has waited longer makes way for a newer keyframe.
+    ``replay`` is ``"always"``, ``"start"`` or
     ``"never"``: when the GOP may be replayed, see docs/configuration.md. ``identity`` is the
     participant, of which a room has one. The loop calls
 

@@ -83,6 +83,11 @@ class Delivery:
         pacing = self._intake.pacing
         return pacing.pace if pacing.paced else None
 
+    @property
+    def stated_fps(self) -> float | None:
+        """The picture rate that the stream states, right or wrong; None where it states none."""
+        return self._intake.stated_fps
+
     def backlog(self, now: float) -> float:
         """Seconds that the oldest waiting picture has waited."""
         return now - self._queue.first.received if self._queue else 0.0

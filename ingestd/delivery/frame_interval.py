@@ -11,6 +11,8 @@ from ingestd.media.access_unit import AccessUnit
 MAX_JITTER_S = 0.05
 # Pictures over which an interval that was wrong has to agree with the arrivals before it is believed again.
 PROBATION_PICTURES = 32
+# Pictures over which the stated rate is averaged: timestamps may jitter, or be those of a variable rate.
+MEAN_PICTURES = 32
 
 
 class FrameInterval:
@@ -27,6 +29,7 @@ class FrameInterval:
         self.stated: float | None = None  # right or wrong: by timestamps, or else as declared
         self._arrived_at: float | None = None
         self._timestamp_us: int | None = None
+        self._mean_stated_s: float | None = None
         self._probation = 0  # pictures to come until the interval is believed
         self._ahead = 0.0  # seconds that the intervals have gone beyond the arrivals since probation began
 
@@ -44,7 +47,14 @@ class FrameInterval:
         self._arrived_at, self._timestamp_us = arrived_at, timestamp_us
         self.stated = self.declared if self.by_timestamps is None else self.by_timestamps
         if self.stated is not None:
+            mean_s = self.stated if self._mean_stated_s is None else self._mean_stated_s
+            self._mean_stated_s = mean_s + (self.stated - mean_s) / MEAN_PICTURES
             self._verify(self.stated)
+
+    @property
+    def stated_fps(self) -> float | None:
+        """The picture rate that the stream states, right or wrong; None where it states none."""
+        return 1 / self._mean_stated_s if self._mean_stated_s and self._mean_stated_s > 0 else None
 
     @property
     def believed(self) -> float | None:

@@ -80,6 +80,11 @@ class Intake:
         return self._clock.lead
 
     @property
+    def stated_fps(self) -> float | None:
+        """The picture rate that the stream states, right or wrong; None where it states none."""
+        return self._interval.stated_fps
+
+    @property
     def first_due(self) -> float | None:
         """When the first picture that waits is to be submitted, 0: at once; None where none waits."""
         return self.pacing.due(self.queue.first.due) if self.queue else None

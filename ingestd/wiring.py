@@ -103,7 +103,7 @@ def build_pipeline(
         delivery,
         room,
         lambda listener: make_track(options, listener, tasks),
-        BackChannel(sinks, options.max_framerate or AUTO_FRAMERATE_FPS),
+        BackChannel(sinks, options.max_framerate_fps or AUTO_FRAMERATE_FPS),
         make_reporter(log),
         tasks,
         log,

@@ -47,42 +47,42 @@ class InputPacing:
         self.pace = ""  # where the due times come from, in words
         self._live = live
         self._credit_s = FIRST_CREDIT_S
-        self._read_since: float | None = None  # the last picture, or the end of a time without reading
-        self._last_due = 0.0
+        self._read_since_at: float | None = None  # the last picture, or the end of a time without reading
+        self._last_due_at = 0.0
         self._behind_s = 0.0  # by which everything is later than its due time
         self._full = False
 
     def receive(self, interval: FrameInterval, now: float) -> float:
         """Return when the picture that ends ``interval``, and came at ``now``, is due; 0: at once."""
-        read_s = 0.0 if self._read_since is None else max(now - self._read_since, 0.0)
-        self._read_since = now
+        read_s = 0.0 if self._read_since_at is None else max(now - self._read_since_at, 0.0)
+        self._read_since_at = now
         if self._live is None:
             self._judge(read_s, now)
         if not self.paced:
             return 0.0
-        by_timestamps, declared = _credible(interval.by_timestamps), _credible(interval.declared)
-        if by_timestamps:
+        by_timestamps_s, declared_s = _credible_s(interval.by_timestamps_s), _credible_s(interval.declared_s)
+        if by_timestamps_s:
             self.pace = "its timestamps"
-        elif declared:
-            self.pace = f"the {1 / declared:g} pictures/s that it declares"
+        elif declared_s:
+            self.pace = f"the {1 / declared_s:g} pictures/s that it declares"
         else:
             self.pace = f"{1 / DEFAULT_INTERVAL_S:g} pictures/s, as it declares no rate"
-        step_s = by_timestamps or declared or DEFAULT_INTERVAL_S
-        self._last_due = max(self._last_due + step_s, now - self._behind_s)
-        return self._last_due
+        step_s = by_timestamps_s or declared_s or DEFAULT_INTERVAL_S
+        self._last_due_at = max(self._last_due_at + step_s, now - self._behind_s)
+        return self._last_due_at
 
-    def due(self, due: float) -> float:
-        """Return when a picture that got this ``due`` time on arrival is to be submitted; 0: at once."""
-        return due + self._behind_s if due and self.paced else 0.0
+    def due_at(self, due_at: float) -> float:
+        """Return when a picture that got this ``due_at`` on arrival is to be submitted; 0: at once."""
+        return due_at + self._behind_s if due_at and self.paced else 0.0
 
-    def late(self, due: float, now: float) -> None:
-        """A picture is submitted ``now`` that was ``due``, 0 for at once; what follows is as late."""
-        if due and now - due > LATE_S:
-            self._behind_s += now - due
+    def late(self, due_at: float, now: float) -> None:
+        """A picture is submitted ``now`` that was ``due_at``, 0 for at once; what follows is as late."""
+        if due_at and now - due_at > LATE_S:
+            self._behind_s += now - due_at
 
     def dropped(self) -> None:
         """What waited will never be submitted: the next picture need not wait for it."""
-        self._last_due = 0.0
+        self._last_due_at = 0.0
 
     def full(self, now: float, queue_ratio: float) -> bool:
         """Whether no more should be read for now; ``queue_ratio`` of the memory for pictures is in use."""
@@ -90,7 +90,7 @@ class InputPacing:
         used = queue_ratio / READ_AHEAD_RATIO
         self._full = self.paced and used > (RESUME_READING_RATIO if was_full else 1.0)
         if was_full:
-            self._read_since = now
+            self._read_since_at = now
         return self._full
 
     def _judge(self, read_s: float, now: float) -> None:
@@ -104,8 +104,8 @@ class InputPacing:
                 self.paced = True
                 self._behind_s = 0.0
                 self._credit_s = -LIVE_CREDIT_S
-                self._last_due = now
+                self._last_due_at = now
 
 
-def _credible(interval_s: float | None) -> float | None:
+def _credible_s(interval_s: float | None) -> float | None:
     return interval_s if interval_s is not None and MIN_INTERVAL_S <= interval_s <= MAX_INTERVAL_S else None

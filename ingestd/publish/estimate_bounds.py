@@ -40,9 +40,9 @@ def bounds_for(tracks: Collection[tuple[float, float | None]]) -> EstimateBounds
     """
     if not tracks:
         return None
-    needed = sum(now for now, _ in tracks)
-    most = sum(track_max_bps(now, configured) for now, configured in tracks)
-    return EstimateBounds(round(min(max(START_RATIO * needed, MIN_START_BPS), most)), round(most))
+    needed_bps = sum(now for now, _ in tracks)
+    most_bps = sum(track_max_bps(now, configured) for now, configured in tracks)
+    return EstimateBounds(round(min(max(START_RATIO * needed_bps, MIN_START_BPS), most_bps)), round(most_bps))
 
 
 def track_max_bps(needed_bps: float, configured_bps: float | None) -> float:

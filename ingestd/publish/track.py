@@ -57,8 +57,8 @@ class TrackOptions:
 
     stream: str
     name: str
-    max_bitrate: int | None  # bit/s; None: what the stream needs, from `TrackKeeper`
-    max_framerate: float | None  # pictures/s; None: no limit
+    max_bitrate_bps: int | None  # None: what the stream needs, from `TrackKeeper`
+    max_framerate_fps: float | None  # None: no limit
     frame_metadata: bool  # whether viewers are told what is known of each picture
     h265_refusal: str | None = None  # why this process does not publish H.265, and the cure; None: it tries
 
@@ -112,7 +112,8 @@ def _sdk_options(options: TrackOptions, codec: Codec) -> rtc.TrackPublishOptions
         video_encoder=rtc.VideoEncoderBackend.ENCODER_BACKEND_PRE_ENCODED,
         simulcast=False,
         video_encoding=rtc.VideoEncoding(
-            max_bitrate=options.max_bitrate, max_framerate=options.max_framerate or NO_MAX_FRAMERATE_FPS
+            max_bitrate=options.max_bitrate_bps,
+            max_framerate=options.max_framerate_fps or NO_MAX_FRAMERATE_FPS,
         ),
         degradation_preference=SURVIVES_A_DIP,
         frame_metadata_features=FRAME_METADATA if options.frame_metadata else [],

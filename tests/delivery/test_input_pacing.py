@@ -24,7 +24,7 @@ READ_AHEAD = round(HELD_LIMITS.max_pictures * READ_AHEAD_RATIO)
 def picture(timestamp_s: float | None = None, declared_fps: float | None = None) -> AccessUnit:
     """One with a time of the container's, or of a stream that declares its rate."""
     timestamp_us = None if timestamp_s is None else round(timestamp_s * 1e6)
-    return AccessUnit(b"d", False, replace(INFO, frame_rate=declared_fps), timestamp_us)
+    return AccessUnit(b"d", False, replace(INFO, frame_rate_fps=declared_fps), timestamp_us)
 
 
 class Input:
@@ -133,7 +133,7 @@ def test_what_a_live_source_sends_is_submitted_at_once_again_three_seconds_after
     arrivals: dict[int, float] = {}
     for n, (captured, arrived) in enumerate(live(rng, fps, max(8, 400 / fps), clumps=False)):
         now = last_at
-        while (due := delivery.due()) is not None and due < arrived:
+        while (due := delivery.due_at()) is not None and due < arrived:
             now = max(now, due)
             if (submission := delivery.take(now)) is not None:
                 if delivery.probing:
@@ -256,7 +256,7 @@ def test_who_is_live_after_all_is_caught_up_with() -> None:
         script.receive(f"{'K' if n == 250 else 'd'}{n}")
         script.drain(1 / 30)
     assert script.delivery.pace is None
-    assert script.delivery.backlog(script.now) < 0.1
+    assert script.delivery.backlog_s(script.now) < 0.1
     assert script.drain(1) == ""
     assert set(script.dropped()) == {"backlog"}
 

@@ -23,14 +23,14 @@ class Transcript:
 
     def __init__(
         self,
-        max_backlog: float = 0.5,
+        max_backlog_s: float = 0.5,
         replay: Replay = Replay.ALWAYS,
         live: bool | None = None,
         framerate_fps: float | None = None,
         held_limits: HeldLimits = HELD_LIMITS,
     ) -> None:
         self.delivery = Delivery(
-            max_backlog, replay, live=live, framerate_fps=framerate_fps, held_limits=held_limits
+            max_backlog_s, replay, live=live, framerate_fps=framerate_fps, held_limits=held_limits
         )
         self.now = 1000.0
         self.rejecting = False
@@ -89,7 +89,7 @@ class Transcript:
         """Whatever is handed over in the next `seconds`, each when it is due."""
         end = self.now + seconds
         names = []
-        while (due := self.delivery.due()) is not None and due <= end:
+        while (due := self.delivery.due_at()) is not None and due <= end:
             self.now = max(self.now, due)
             if (name := self.take()) is not None:
                 names.append(name)

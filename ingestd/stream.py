@@ -62,7 +62,7 @@ class Stream:
         self._pipeline = pipeline
         self._room = room
         self._webhook = webhook
-        self._detection_timeout_s = config.source.idle_timeout or detection_timeout_s
+        self._detection_timeout_s = config.source.start_timeout_s or detection_timeout_s
         self._log = logger.bind(stream=config.name)
         self._parameter_sets = ParameterSets()
         self._reader: EncoderReader | None = None  # of the encoder on the line

@@ -11,6 +11,8 @@ from ingestd.control.backchannel import BackChannel, Inline, Sink
 from ingestd.control.webhook import Webhook
 from ingestd.delivery.delivery import Delivery
 from ingestd.diagnose.reporter import StreamReporter
+from ingestd.errors import BitstreamError
+from ingestd.media.detection.format_detector import detect
 from ingestd.pipeline import Room, Track, TrackPipeline
 from ingestd.publish.track import TrackOptions
 from ingestd.publish.track_keeper import TrackKeeper, TrackListener
@@ -45,7 +47,7 @@ def build_stream(
     ``h265_refusal`` says why this process does not publish H.265, and the cure; None: it does.
     """
     address = config.source.address
-    admission = Admission(config.source, config.name)
+    admission = Admission(config.source, config.name, is_stream=_is_stream)
     source = (
         Listener(address, admission, config.name)
         if config.source.listen is not None
@@ -81,6 +83,14 @@ def build_stream(
         make_reporter=make_reporter,
     )
     return Stream(config, admission, source, pipeline, room, webhook, detection_timeout_s)
+
+
+def _is_stream(first_bytes: bytes, final: bool) -> bool | None:
+    try:
+        found = detect(first_bytes, final=final)
+    except BitstreamError:
+        return False
+    return True if found is not None else False if final else None
 
 
 def build_pipeline(

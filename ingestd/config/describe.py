@@ -68,7 +68,9 @@ def _limits(stream: StreamConfig) -> str:
 
 
 def _source(source: SourceConfig) -> str:
-    if source.idle_timeout is None:
+    if source.idle_timeout == "auto":
+        end = "a silent one is kept while its machine answers"
+    elif source.idle_timeout is None:
         end = "a silent one is kept"
     else:
         end = f"one that is silent for {format_duration(source.idle_timeout)} is disconnected"

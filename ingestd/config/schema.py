@@ -34,6 +34,8 @@ _MAX_BACKLOG_S = 30.0
 # Shorter than the gap between two pictures of a slow stream would cut healthy encoders.
 _MIN_IDLE_TIMEOUT_S = 0.1
 _MAX_IDLE_TIMEOUT_S = 86_400.0
+# One that has begun to send has its first picture on the way.
+_START_TIMEOUT_S = 10.0
 
 # Which formats can carry which codec; those not listed carry all.
 _CARRIED_BY = {Format.ANNEXB: {Codec.H264, Codec.H265}, Format.OBU: {Codec.AV1}}
@@ -90,12 +92,14 @@ def _backlog(value: object) -> float:
     return _in_range(seconds, value, format_duration(_MIN_BACKLOG_S), format_duration(_MAX_BACKLOG_S), fits)
 
 
-def _idle(value: object) -> float | None:
+def _idle(value: object) -> float | Literal["auto"] | None:
+    if value == "auto":
+        return "auto"
     seconds = parse_duration(value)
     if seconds == 0:
         return None
     fits = _MIN_IDLE_TIMEOUT_S <= seconds <= _MAX_IDLE_TIMEOUT_S
-    least = f"0 (off), or {format_duration(_MIN_IDLE_TIMEOUT_S)}"
+    least = f"auto, 0 (off), or {format_duration(_MIN_IDLE_TIMEOUT_S)}"
     return _in_range(seconds, value, least, format_duration(_MAX_IDLE_TIMEOUT_S), fits)
 
 
@@ -232,7 +236,7 @@ class SourceConfig(Section):
         default=PRIVATE_NETWORKS, validate_default=False
     )
     second_encoder: Literal["reject", "replace"] = "reject"
-    idle_timeout: Annotated[float | None, BeforeValidator(_idle)] = 10.0  # seconds; None: no limit
+    idle_timeout: Annotated[float | Literal["auto"] | None, BeforeValidator(_idle)] = "auto"  # None: no limit
 
     @model_validator(mode="after")
     def _exactly_one_address(self) -> Self:
@@ -251,6 +255,16 @@ class SourceConfig(Section):
         address = self.listen or self.connect
         assert address is not None, "validated: exactly one is set"
         return address
+
+    @property
+    def idle_timeout_s(self) -> float | None:
+        """How long an encoder that has sent a picture may be silent; None: for ever."""
+        return None if self.idle_timeout == "auto" else self.idle_timeout
+
+    @property
+    def start_timeout_s(self) -> float | None:
+        """How long an encoder may be silent that has not sent a picture yet; None: for ever."""
+        return _START_TIMEOUT_S if self.idle_timeout == "auto" else self.idle_timeout
 
     def allows(self, host: str) -> bool:
         """Whether a peer at the IP address ``host`` may be the encoder; always so without a TCP listener."""

@@ -16,7 +16,7 @@ from ingestd.source.connection import (
     SLICE_BYTES,
     EncoderConnection,
 )
-from tests.source.line import ANY_PORT, THE_END, Encoder, Slow, Stream, listening
+from tests.source.line import ANY_PORT, GREETING, THE_END, Encoder, Slow, Stream, listening
 from tests.support.wait import PATIENCE_S, eventually
 
 DATA = bytes(range(256)) * (2 * SLICE_BYTES // 256) + b"the end"
@@ -34,6 +34,9 @@ class Watching(Slow):
         self.arrived_at: list[float] = []
 
     def encoder_data(self, connection: EncoderConnection, data: memoryview) -> None:
+        if data == GREETING:
+            super().encoder_data(connection, data)
+            return
         self.slices.append(len(data))
         self.turn_of_slice.append(self.turns)
         self.arrived_at.append(connection.arrived_at)
@@ -158,7 +161,7 @@ async def test_an_encoder_that_falls_silent() -> None:
     async with listening(stream, idle_timeout=0.2) as (listener, _):
         encoder = Encoder.dial(listener.address)
         assert await encoder.read() == b""
-        reason = "gone: the encoder sent nothing for 0.2 s (idle_timeout)"
+        reason = "gone: the encoder sent nothing for 0.2 s (source.idle_timeout)"
         assert (await stream.until_events(2))[1] == reason
         assert (stream.errors, stream.cut) == (["idle_timeout"], [False])
 

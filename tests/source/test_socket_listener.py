@@ -13,7 +13,7 @@ from ingestd.errors import AddressError
 from ingestd.source.connection import (
     RECEIVE_BUFFER_BYTES,
 )
-from tests.source.line import THE_END, Encoder, Stream, listening
+from tests.source.line import GREETING, THE_END, Encoder, Stream, listening
 
 
 async def test_bytes_arrive_as_they_were_sent() -> None:
@@ -86,6 +86,7 @@ async def test_a_listener_on_ipv6_knows_who_dials() -> None:
     stream = Stream()
     async with listening(stream, Address("tcp", "::1", 0)) as (listener, admission):
         encoder = socket.create_connection(("::1", listener.address.port))
+        encoder.send(GREETING)
         await stream.until_events(1)
         assert admission.current is not None
         assert admission.current.peer == f"[::1]:{encoder.getsockname()[1]}"

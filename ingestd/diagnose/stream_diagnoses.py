@@ -79,7 +79,7 @@ _CONNECTIONS: Diagnoses = {
     ),
     "idle_timeout": Diagnosis(
         means="the encoder sent nothing for `source.idle_timeout`",
-        cures={"any": "see whether the encoder runs, or set a longer idle_timeout"},
+        cures={"any": "see whether the encoder runs, or set a longer source.idle_timeout, or auto"},
     ),
     "too_many_faults": Diagnosis(
         means="one read of the socket held more faults than a stream can have",

@@ -1,5 +1,7 @@
 """What comes later or sooner than it should: stalls of the network, files, viewers in the middle of a GOP."""
 
+import contextlib
+import socket
 import threading
 from collections.abc import Callable, Iterator
 
@@ -119,6 +121,32 @@ def test_a_file_is_shown_at_its_own_pace_and_whole(
         metrics = daemon.metrics()
         assert metrics.total("ingestd_frames_dropped_total") == 0
         assert metrics.total("ingestd_frames_submitted_total") == len(video.access_units)
+
+
+@pytest.mark.alone
+def test_a_camera_takes_the_place_of_a_file_whose_sender_has_ended(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    file = encode("h264", frames=300, gop=30, size=(160, 120))
+    video = encode("h264", frames=90, gop=30, size=(160, 120), seed=1)
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        with socket.create_connection(("127.0.0.1", daemon.port())) as sender:
+            sender.settimeout(1)
+            with contextlib.suppress(TimeoutError):
+                for _ in range(1000):  # until all buffers are full
+                    sender.sendall(b"".join(file.pieces))
+            viewer.wait_for_first_picture(timeout=PATIENCE_S)
+        with socket.create_connection(("127.0.0.1", daemon.port())):
+            pass  # a health check
+        with Encoder(daemon.port(), video) as encoder:
+            picture = viewer.wait_for_picture(video.reference_hashes[0], timeout=PATIENCE_S)
+            assert picture.at - encoder.connected_at < SOON
+            encoder.wait()
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
+        connections = daemon.metrics()
+        assert connections.total("ingestd_encoder_connections_total", result="accepted") == 2
+        assert connections.total("ingestd_encoder_connections_total", result="probe") == 1
+        assert connections.total("ingestd_encoder_connections_total", result="second_encoder") == 0
 
 
 @pytest.mark.alone

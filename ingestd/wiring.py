@@ -49,7 +49,13 @@ def build_stream(
     address = config.source.address
     admission = Admission(config.source, config.name, is_stream=_is_stream)
     source = (
-        Listener(address, admission, config.name)
+        Listener(
+            address,
+            admission,
+            config.name,
+            socket_mode=config.source.socket_mode,
+            socket_group=config.source.socket_group,
+        )
         if config.source.listen is not None
         else Dialer(address, admission, config.name, tasks)
     )

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# Loopback, private (RFC 1918, RFC 4193) and link-local ranges: a camera on the desk or in the same building
-# needs no configuration, and a port scan from the Internet finds no way to publish.
+# Loopback, private (RFC 1918, RFC 4193; RFC 6598 behind a carrier's NAT, and in VPNs) and link-local
+# ranges: a camera on the desk or in the same building needs no configuration, and a port scan from the
+# Internet finds no way to publish.
 PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
     ipaddress.ip_network(text)
     for text in (
@@ -16,6 +17,7 @@ PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
         "10.0.0.0/8",
         "172.16.0.0/12",
         "192.168.0.0/16",
+        "100.64.0.0/10",
         "169.254.0.0/16",
         "::1/128",
         "fc00::/7",
@@ -50,11 +52,13 @@ class Address:
             return self == other
         if self.port != other.port or self.port == 0:
             return False
-        if self.host == other.host:
-            return True
-        # The wildcard takes every address of its family (asyncio sets IPV6_V6ONLY).
-        six = ":" in self.host, ":" in other.host
-        return six[0] == six[1] and bool({self.host, other.host} & {"0.0.0.0", "::"})
+        return self._takes(other.host) or other._takes(self.host)
+
+    def _takes(self, host: str) -> bool:
+        """Whether what listens on this address gets what is sent to ``host``, too."""
+        if self.host == "::":
+            return self.scheme == "tcp" or ":" in host  # encoders may come by IPv4 as well
+        return self.host == host or (self.host == "0.0.0.0" and ":" not in host)
 
 
 def parse_address(value: object) -> Address:

@@ -1,5 +1,6 @@
 """The keys of a configuration: their types, defaults and limits, each limit with its reason."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -141,6 +142,17 @@ def _h265(value: object) -> str:
     return "off" if value is False else _choice(value, ["auto", "native", "off"])  # YAML reads off as False
 
 
+def _socket_mode(value: object) -> int:
+    # YAML reads 0660 as an octal number, and 660 as a decimal one, which nobody means.
+    if isinstance(value, str) and re.fullmatch(r"0?[0-7]{3}", value):
+        return int(value, 8)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 0o777:
+        return value
+    raise ValueError(
+        f'{value!r} is not the mode of a file; write "0660" (in quotes), or another up to "0777"'
+    )
+
+
 def _choice(value: object, allowed: list[str]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{value!r} is not known; allowed: {', '.join(allowed)}")
@@ -235,6 +247,9 @@ class SourceConfig(Section):
     allow: Annotated[tuple[Network, ...], BeforeValidator(parse_networks)] = Field(
         default=PRIVATE_NETWORKS, validate_default=False
     )
+    # Of a unix socket that we listen on: who may write to it may send.
+    socket_mode: Annotated[int, BeforeValidator(_socket_mode)] = 0o660
+    socket_group: Text | None = None
     second_encoder: Literal["reject", "replace"] = "reject"
     idle_timeout: Annotated[float | Literal["auto"] | None, BeforeValidator(_idle)] = "auto"  # None: no limit
 

@@ -46,6 +46,7 @@ def peer_of(transport: asyncio.BaseTransport) -> tuple[str, str]:
     if not isinstance(address, tuple):
         return "", "unix"
     host, port = address[:2]
+    host = host.removeprefix("::ffff:") if "." in host else host  # IPv4, on a socket of both families
     return host, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

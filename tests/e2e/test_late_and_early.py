@@ -128,7 +128,7 @@ def test_a_camera_takes_the_place_of_a_file_whose_sender_has_ended(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
     file = encode("h264", frames=300, gop=30, size=(160, 120))
-    video = encode("h264", frames=90, gop=30, size=(160, 120), seed=1)
+    video = encode("h264", frames=90, gop=30, size=(160, 120), seed=2)
     with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
         with socket.create_connection(("127.0.0.1", daemon.port())) as sender:
             sender.settimeout(1)

@@ -12,6 +12,7 @@ import pytest
 import uvloop
 
 from ingestd.config import Address, SourceConfig
+from ingestd.source import socket_dialer
 from ingestd.source.admission import Admission
 from ingestd.source.connection import EncoderConnection
 from ingestd.source.socket_dialer import DIAL_TIMEOUT_S, Dialer
@@ -234,3 +235,26 @@ async def test_a_host_that_swallows_packets_is_given_up() -> None:
             await eventually(lambda: admission.connections["failed"] >= 1)
         for connection in waiting:
             connection.close()
+
+
+async def test_of_a_name_every_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The first swallows packets: a listener whose queue is full.
+    stream, address = Stream(), tcp()
+    with socket.create_server(("127.0.0.2", address.port), backlog=0) as full, server(address) as listening:
+        waiting = socket.create_connection(full.getsockname())
+
+        async def both(*_: object, **__: object) -> list[Any]:
+            hosts = ("127.0.0.2", address.host)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, address.port)) for host in hosts]
+
+        monkeypatch.setattr(socket_dialer, "_addresses", both)
+        async with dialling(stream, Address("tcp", "camera.example", address.port)):
+            encoder = await accept(listening)
+            await encoder.send(b"pictures")
+            await stream.until(lambda: stream.received == b"pictures")
+        waiting.close()
+
+
+async def test_of_a_name_without_an_address_that_answers_the_first_error_is_told() -> None:
+    with pytest.raises(ConnectionRefusedError):
+        await socket_dialer._connected("localhost", free_port())

@@ -59,7 +59,8 @@ def test_https_means_wss(loads: Loads) -> None:
         ),
         (
             "source: {listen: 'unix:///s', socket_mode: 660}",
-            'source.socket_mode: 660 is not the mode of a file; write "0660" (in quotes), or another up to "0777"',
+            "source.socket_mode: 660 is not the mode of a file; "
+            'write "0660" (in quotes), or another up to "0777"',
         ),
         ("live: maybe", "live: 'maybe' is not known; allowed: auto, true, false"),
         ("framerate: 500", "framerate: 500 is out of range; allowed: 1 to 240"),

@@ -32,6 +32,9 @@ FRAME_METADATA = [
     rtc.FrameMetadataFeature.FMF_USER_DATA,
 ]
 
+# The most that the configuration takes; a source that is faster is no live one.
+NO_MAX_FRAMERATE_FPS = 240.0
+
 CODECS = {
     Codec.H264: rtc.VideoCodec.H264,
     Codec.H265: rtc.VideoCodec.H265,
@@ -54,8 +57,8 @@ class TrackOptions:
 
     stream: str
     name: str
-    max_bitrate_bps: int
-    max_framerate_fps: float
+    max_bitrate_bps: int | None  # None: what the stream needs, from `TrackKeeper`
+    max_framerate_fps: float | None  # None: no limit
     frame_metadata: bool  # whether viewers are told what is known of each picture
     h265_refusal: str | None = None  # why this process does not publish H.265, and the cure; None: it tries
 
@@ -109,7 +112,8 @@ def _sdk_options(options: TrackOptions, codec: Codec) -> rtc.TrackPublishOptions
         video_encoder=rtc.VideoEncoderBackend.ENCODER_BACKEND_PRE_ENCODED,
         simulcast=False,
         video_encoding=rtc.VideoEncoding(
-            max_bitrate=options.max_bitrate_bps, max_framerate=options.max_framerate_fps
+            max_bitrate=options.max_bitrate_bps,
+            max_framerate=options.max_framerate_fps or NO_MAX_FRAMERATE_FPS,
         ),
         degradation_preference=SURVIVES_A_DIP,
         frame_metadata_features=FRAME_METADATA if options.frame_metadata else [],

@@ -1,5 +1,6 @@
 """Describes a configuration in words, as ``ingestd check`` prints it."""
 
+from ingestd import descriptors
 from ingestd.config.address import PRIVATE_NETWORKS
 from ingestd.config.schema import Config, SourceConfig, StreamConfig
 from ingestd.delivery.replays import Replay
@@ -11,16 +12,19 @@ def describe(config: Config) -> str:
     """Return what ingestd would do with ``config``, without secrets."""
     livekit, number = config.livekit, len(config.streams)
     secret = f"the secret in {livekit.api_secret_file}" if livekit.api_secret_file else "a secret"
-    rooms = len({(stream.room, stream.identity) for stream in config.streams})
+    rooms = config.rooms
     lines = [
         f"{number} {_plural('stream', number)} to {without_credentials(livekit.url)} over {rooms} room "
         f"{_plural('connection', rooms)}, with key {livekit.api_key} and {secret}.",
         f"Status page, metrics and health on {config.http.listen}.",
+        f"Up to {descriptors.needed(rooms, number)} file descriptors, a room taking most of them.",
         "",
     ]
     lines += [_stream(stream) for stream in config.streams]
-    if config.warnings:
-        lines += ["", *(f"warning: {warning}" for warning in config.warnings)]
+    shortage = descriptors.shortage(rooms, number, descriptors.limit())
+    warnings = [*config.warnings, *([f"here, {shortage}"] if shortage else [])]
+    if warnings:
+        lines += ["", *(f"warning: {warning}" for warning in warnings)]
     return "\n".join(lines)
 
 
@@ -46,8 +50,8 @@ def _stream(stream: StreamConfig) -> str:
             f"{stream.name}: {stream.source.address} → track {stream.track} "
             f"in room {stream.room} as {stream.identity}",
             f"  {_source(stream.source)}",
-            f"  {codec}, {form}; at most {format_bitrate(stream.max_bitrate)} and {stream.max_framerate:g} "
-            f"pictures/s; waits at most {format_duration(stream.max_backlog)}; B-frames: {stream.b_frames}; "
+            f"  {codec}, {form}; {_pace(stream)}; {_limits(stream)}; "
+            f"waits at most {format_duration(stream.max_backlog)}; B-frames: {stream.b_frames}; "
             f"GOP replayed: {_REPLAYS[stream.replay]}; "
             f"frame metadata: {_FRAME_METADATA[stream.frame_metadata]}",
             f"  keyframe and rate requests: {' and '.join(back) or 'none'}",
@@ -55,8 +59,25 @@ def _stream(stream: StreamConfig) -> str:
     )
 
 
+def _pace(stream: StreamConfig) -> str:
+    rate = f" of {stream.framerate:g} pictures/s" if stream.framerate else ""
+    if stream.live is None:
+        return f"live, or a file at its own pace{rate}"
+    return "live" if stream.live else f"a file at its own pace{rate}"
+
+
+def _limits(stream: StreamConfig) -> str:
+    limits = [
+        *([format_bitrate(stream.max_bitrate)] if stream.max_bitrate else []),
+        *([f"{stream.max_framerate:g} pictures/s"] if stream.max_framerate else []),
+    ]
+    return f"at most {' and '.join(limits)}" if limits else "any bit rate and picture rate"
+
+
 def _source(source: SourceConfig) -> str:
-    if source.idle_timeout is None:
+    if source.idle_timeout == "auto":
+        end = "a silent one is kept while its machine answers"
+    elif source.idle_timeout is None:
         end = "a silent one is kept"
     else:
         end = f"one that is silent for {format_duration(source.idle_timeout)} is disconnected"

@@ -19,6 +19,7 @@ from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import FrameMetadata, StreamInfo
 from ingestd.publish.encoder_watch import EncoderWatch
+from ingestd.publish.estimate_bounds import track_max_bps
 from ingestd.publish.send_stats import SendStats, Statistics, read
 from ingestd.publish.server_queries import answers
 from ingestd.publish.states import TRACK, TrackEvent, TrackState
@@ -137,8 +138,8 @@ class TrackKeeper:
         return self.state is TrackState.RUNNING
 
     @property
-    def bitrates_bps(self) -> tuple[float, float]:
-        """What the stream sends now, and what the configuration says that it sends at most; bit/s."""
+    def bitrates_bps(self) -> tuple[float, float | None]:
+        """What the stream sends now, and at most by the configuration (None: auto)."""
         return self._listener.needed_bitrate_bps(), self._options.max_bitrate_bps
 
     def describe(self, info: StreamInfo) -> None:
@@ -306,13 +307,18 @@ class TrackKeeper:
             return published
         await self._withdraw(room)
         self._counted_sent = 0
+<<<<<<< HEAD
         publishing = self._publish(room, self._options_for(info), info)
+=======
+        publishing = self._publish(room, self._resolved_options(), info)
+>>>>>>> next
         self._publishing = self._tasks.begin(f"publish {self._options.stream}", publishing)
         published = await outcome(self._publishing)
         size, sid = f"{info.width}x{info.height}", published.publication.sid
         self._log.info("published", codec=info.codec, size=size, sid=sid)
         return published
 
+<<<<<<< HEAD
     def _options_for(self, info: StreamInfo) -> TrackOptions:
         sends = sends_metadata(self._options, info.codec, self._server_protocol)
         if not sends and self._options.frame_metadata is None and not self._said_no_metadata:
@@ -324,6 +330,13 @@ class TrackKeeper:
                 server_protocol=self._server_protocol,
             )
         return replace(self._options, frame_metadata=sends)
+=======
+    def _resolved_options(self) -> TrackOptions:
+        """The options with what a maximum bitrate that is left open comes to at present."""
+        if self._options.max_bitrate_bps is not None:
+            return self._options
+        return replace(self._options, max_bitrate_bps=round(track_max_bps(*self.bitrates_bps)))
+>>>>>>> next
 
     async def _begun(self) -> PublishedTrack | None:
         """The track whose publishing was begun, once that has ended; None where it left none."""

@@ -53,7 +53,17 @@ def test_https_means_wss(loads: Loads) -> None:
     ("line", "complaint"),
     [
         ("max_bitrate: 9kbps", "max_bitrate: '9kbps' is out of range; allowed: 10kbps to 1Gbps"),
-        ("max_framerate: fast", "max_framerate: 'fast' is not a number of frames per second, e.g. 60"),
+        (
+            "max_framerate: fast",
+            "max_framerate: 'fast' is not a number of frames per second, e.g. 60, or auto",
+        ),
+        (
+            "source: {listen: 'unix:///s', socket_mode: 660}",
+            "source.socket_mode: 660 is not the mode of a file; "
+            'write "0660" (in quotes), or another up to "0777"',
+        ),
+        ("live: maybe", "live: 'maybe' is not known; allowed: auto, true, false"),
+        ("framerate: 500", "framerate: 500 is out of range; allowed: 1 to 240"),
         ("max_framerate: .nan", "max_framerate: nan is out of range; allowed: 1 to 240"),
         ("codec: mjpeg", "codec: 'mjpeg' is not known; allowed: auto, h264, h265, vp8, vp9, av1"),
         ("codec: no", "codec: False is not known; allowed: auto, h264, h265, vp8, vp9, av1"),

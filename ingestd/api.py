@@ -95,7 +95,7 @@ class Publication:
         self._room = RoomConnection(
             RoomAddress(config.url, api_key, secret, room, identity), self._tasks, relay=self._relay
         )
-        options = TrackOptions(track, track, config.max_bitrate, config.max_framerate, frame_metadata=True)
+        options = TrackOptions(track, track, config.max_bitrate, config.max_framerate, frame_metadata=None)
         callbacks = _Callbacks(on_keyframe_wanted, on_rate_wanted)
         delivery = Delivery(config.max_backlog, config.replay, config.max_bitrate)
         self._pipeline = build_pipeline(

@@ -35,6 +35,9 @@ _REPLAYS = {
 }
 
 
+_FRAME_METADATA = {None: "published where every viewer can play it", True: "published", False: "none"}
+
+
 def _stream(stream: StreamConfig) -> str:
     codec = stream.codec or "any codec"
     form = f"format {stream.format}" if stream.format else "format detected"
@@ -50,7 +53,7 @@ def _stream(stream: StreamConfig) -> str:
             f"  {codec}, {form}; {_pace(stream)}; {_limits(stream)}; "
             f"waits at most {format_duration(stream.max_backlog)}; B-frames: {stream.b_frames}; "
             f"GOP replayed: {_REPLAYS[stream.replay]}; "
-            f"frame metadata: {'published' if stream.frame_metadata else 'none'}",
+            f"frame metadata: {_FRAME_METADATA[stream.frame_metadata]}",
             f"  keyframe and rate requests: {' and '.join(back) or 'none'}",
         ]
     )

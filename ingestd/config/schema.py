@@ -144,6 +144,13 @@ def _h265(value: object) -> str:
     return "off" if value is False else _choice(value, ["auto", "native", "off"])  # YAML reads off as False
 
 
+<<<<<<< HEAD
+def _frame_metadata(value: object) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    words = {"auto": None, "true": True, "false": False}  # the environment has no other way to say true
+    return words[_choice(value, list(words))]
+=======
 def _socket_mode(value: object) -> int:
     # YAML reads 0660 as an octal number, and 660 as a decimal one, which nobody means.
     if isinstance(value, str) and re.fullmatch(r"0?[0-7]{3}", value):
@@ -153,6 +160,7 @@ def _socket_mode(value: object) -> int:
     raise ValueError(
         f'{shown(value)} is not the mode of a file; write "0660" (in quotes), or another up to "0777"'
     )
+>>>>>>> next
 
 
 def _choice(value: object, allowed: list[str]) -> str:
@@ -318,7 +326,10 @@ class StreamConfig(Section):
     max_backlog: BacklogSeconds = 0.5
     replay: ReplayPolicy = Replay.ALWAYS  # when the pictures since the last keyframe are replayed
     b_frames: Literal["warn", "reject"] = "warn"
-    frame_metadata: bool = True  # tell viewers what is known of each picture
+    # Whether viewers are told what is known of each picture; None: where that does no harm.
+    frame_metadata: Annotated[bool | None, BeforeValidator(_frame_metadata)] = Field(
+        default=None, validate_default=False
+    )
     feedback: FeedbackConfig = FeedbackConfig()
 
     @model_validator(mode="after")

@@ -144,13 +144,13 @@ def _h265(value: object) -> str:
     return "off" if value is False else _choice(value, ["auto", "native", "off"])  # YAML reads off as False
 
 
-<<<<<<< HEAD
 def _frame_metadata(value: object) -> bool | None:
     if isinstance(value, bool):
         return value
     words = {"auto": None, "true": True, "false": False}  # the environment has no other way to say true
     return words[_choice(value, list(words))]
-=======
+
+
 def _socket_mode(value: object) -> int:
     # YAML reads 0660 as an octal number, and 660 as a decimal one, which nobody means.
     if isinstance(value, str) and re.fullmatch(r"0?[0-7]{3}", value):
@@ -160,7 +160,6 @@ def _socket_mode(value: object) -> int:
     raise ValueError(
         f'{shown(value)} is not the mode of a file; write "0660" (in quotes), or another up to "0777"'
     )
->>>>>>> next
 
 
 def _choice(value: object, allowed: list[str]) -> str:

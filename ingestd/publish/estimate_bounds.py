@@ -45,7 +45,6 @@ def bounds_for(tracks: Collection[tuple[float, float | None]]) -> EstimateBounds
     return EstimateBounds(round(min(max(START_RATIO * needed_bps, MIN_START_BPS), most_bps)), round(most_bps))
 
 
-<<<<<<< HEAD
 def corrected(begun: EstimateBounds | None, wanted: EstimateBounds) -> EstimateBounds:
     """Return the bounds for a connection when a track joins it that has ``begun`` with others, None: not yet.
 
@@ -55,11 +54,11 @@ def corrected(begun: EstimateBounds | None, wanted: EstimateBounds) -> EstimateB
     if begun is None:
         return wanted
     return EstimateBounds(begun.start_bps, max(begun.start_bps, wanted.max_bps))
-=======
+
+
 def track_max_bps(needed_bps: float, configured_bps: float | None) -> float:
     """Return the most that a track should ever get: room for keyframes and for growth, in bit/s."""
     return MAX_RATIO * max(needed_bps, MIN_AUTO_BPS if configured_bps is None else configured_bps)
->>>>>>> next
 
 
 def with_bounds(sdp: str, bounds: EstimateBounds) -> str:

@@ -32,16 +32,14 @@ FRAME_METADATA = [
     rtc.FrameMetadataFeature.FMF_USER_DATA,
 ]
 
-<<<<<<< HEAD
 # Metadata travels behind the data of a picture. A server that speaks this protocol version (livekit-server
 # 1.10.1) takes it off for viewers who do not know it. Left in place, these codecs play all the same; VP9 does
 # not, and H.265 has not been tried in any browser.
 STRIPPING_PROTOCOL = 17
 UNHARMED_BY_METADATA = {Codec.H264, Codec.VP8, Codec.AV1}
-=======
+
 # The most that the configuration takes; a source that is faster is no live one.
 NO_MAX_FRAMERATE_FPS = 240.0
->>>>>>> next
 
 CODECS = {
     Codec.H264: rtc.VideoCodec.H264,
@@ -65,15 +63,9 @@ class TrackOptions:
 
     stream: str
     name: str
-<<<<<<< HEAD
-    max_bitrate_bps: int
-    max_framerate_fps: float
-    frame_metadata: bool | None  # whether viewers are told what is known of each picture; None: auto
-=======
     max_bitrate_bps: int | None  # None: what the stream needs, from `TrackKeeper`
     max_framerate_fps: float | None  # None: no limit
-    frame_metadata: bool  # whether viewers are told what is known of each picture
->>>>>>> next
+    frame_metadata: bool | None  # whether viewers are told what is known of each picture; None: auto
     h265_refusal: str | None = None  # why this process does not publish H.265, and the cure; None: it tries
 
 

@@ -307,19 +307,15 @@ class TrackKeeper:
             return published
         await self._withdraw(room)
         self._counted_sent = 0
-<<<<<<< HEAD
         publishing = self._publish(room, self._options_for(info), info)
-=======
-        publishing = self._publish(room, self._resolved_options(), info)
->>>>>>> next
         self._publishing = self._tasks.begin(f"publish {self._options.stream}", publishing)
         published = await outcome(self._publishing)
         size, sid = f"{info.width}x{info.height}", published.publication.sid
         self._log.info("published", codec=info.codec, size=size, sid=sid)
         return published
 
-<<<<<<< HEAD
     def _options_for(self, info: StreamInfo) -> TrackOptions:
+        """The options, with what those that are left open come to for this codec and server at present."""
         sends = sends_metadata(self._options, info.codec, self._server_protocol)
         if not sends and self._options.frame_metadata is None and not self._said_no_metadata:
             self._said_no_metadata = True
@@ -329,14 +325,10 @@ class TrackKeeper:
                 needed="livekit-server 1.10.1 or newer, joined through the signalling relay",
                 server_protocol=self._server_protocol,
             )
-        return replace(self._options, frame_metadata=sends)
-=======
-    def _resolved_options(self) -> TrackOptions:
-        """The options with what a maximum bitrate that is left open comes to at present."""
-        if self._options.max_bitrate_bps is not None:
-            return self._options
-        return replace(self._options, max_bitrate_bps=round(track_max_bps(*self.bitrates_bps)))
->>>>>>> next
+        max_bitrate_bps = self._options.max_bitrate_bps
+        if max_bitrate_bps is None:
+            max_bitrate_bps = round(track_max_bps(*self.bitrates_bps))
+        return replace(self._options, frame_metadata=sends, max_bitrate_bps=max_bitrate_bps)
 
     async def _begun(self) -> PublishedTrack | None:
         """The track whose publishing was begun, once that has ended; None where it left none."""

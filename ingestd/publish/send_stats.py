@@ -22,14 +22,18 @@ class SendStats:
     mime_type: str  # of the negotiated codec, e.g. "video/H264"; "" until negotiated
     frames_encoded: int
     frames_sent: int
+    packets_sent: int
+    packet_delays_s: float  # how long those packets waited in WebRTC before they left, in sum
     target_bitrate_bps: float | None
+    available_bps: float | None  # what WebRTC believes the link of this connection carries
     at: float  # when WebRTC counted, seconds on the monotonic clock
 
 
 async def read(track: rtc.LocalVideoTrack) -> SendStats:
     """Read the statistics of ``track``. Raises RoomError where WebRTC does not answer."""
     mime_types: dict[str, str] = {}
-    codec_id, encoded, sent, target_bps, at_us = "", 0, 0, 0.0, time.time_ns() // 1000
+    codec_id, encoded, sent, packets, target_bps, at_us = "", 0, 0, 0, 0.0, time.time_ns() // 1000
+    delays_s, available_bps = 0.0, 0.0
     try:
         async with asyncio.timeout(STATISTICS_TIMEOUT_S):
             entries = await track.get_stats()
@@ -44,10 +48,23 @@ async def read(track: rtc.LocalVideoTrack) -> SendStats:
                 codec_id = entry.outbound_rtp.stream.codec_id
                 encoded += outbound.frames_encoded
                 sent += outbound.frames_sent
+                packets += entry.outbound_rtp.sent.packets_sent
+                delays_s += outbound.total_packet_send_delay
                 target_bps += outbound.target_bitrate
                 at_us = entry.outbound_rtp.rtc.timestamp
+            case "candidate_pair" if entry.candidate_pair.candidate_pair.nominated:
+                available_bps = entry.candidate_pair.candidate_pair.available_outgoing_bitrate
     at = time.monotonic() - (time.time_ns() // 1000 - at_us) / 1e6
-    return SendStats(mime_types.get(codec_id, ""), encoded, sent, target_bps or None, at)
+    return SendStats(
+        mime_type=mime_types.get(codec_id, ""),
+        frames_encoded=encoded,
+        frames_sent=sent,
+        packets_sent=packets,
+        packet_delays_s=delays_s,
+        target_bitrate_bps=target_bps or None,
+        available_bps=available_bps or None,
+        at=at,
+    )
 
 
 class Statistics:

@@ -27,7 +27,8 @@ class Congestion:
         self._on_time = True
         self._begun_at = 0.0
         self._settled = True
-        self._cut_at = 0.0
+        self._cut_at = self._drained_at = 0.0
+        self._send_delay_s = 0.0
 
     def begin_track(self, now: float) -> None:
         """Another track is published: nothing waits in WebRTC."""
@@ -48,6 +49,7 @@ class Congestion:
         """
         # In a queue that grows, the newest waits longer than those that leave.
         growth_ratio = bitrate_bps / (PACING_RATIO * available_bps) if available_bps else 1.0
+        self._send_delay_s = send_delay_s
         in_webrtc_s = send_delay_s * max(growth_ratio, 1.0)
         self._late = in_webrtc_s > waited_s and waited_s + in_webrtc_s > self._max_backlog_s
         self._on_time = waited_s + send_delay_s < min(MAX_GOOD_DELAY_S, self._max_backlog_s)
@@ -62,7 +64,9 @@ class Congestion:
         None: there is no telling when it comes.
         """
         self._settled = self._settled or self._settles(now)
-        if not (self._late and self._settled):
+        # What was submitted before the last cut says nothing of what was submitted since.
+        old = now - self._send_delay_s < self._drained_at
+        if old or not (self._late and self._settled):
             return False
         if next_keyframe_s is None or next_keyframe_s > MAX_FREEZE_S:
             return False
@@ -76,4 +80,7 @@ class Congestion:
 
     def drained(self, send_delay_s: float, now: float) -> bool:
         """Whether what was submitted before the cut has left WebRTC, where packets wait ``send_delay_s``."""
-        return now - send_delay_s >= self._cut_at
+        if now - send_delay_s < self._cut_at:
+            return False
+        self._drained_at = now
+        return True

@@ -82,3 +82,14 @@ def test_the_queue_has_left_when_what_leaves_came_after_the_cut() -> None:
     assert congestion.cuts(0.5, 10.0)
     assert not congestion.drained(0.7, 10.5)
     assert congestion.drained(0.5, 10.6)
+
+
+def test_what_was_submitted_before_a_cut_is_no_reason_for_another() -> None:
+    congestion = Congestion(max_backlog_s=0.5)
+    late(congestion, 0.6)
+    assert congestion.cuts(0.5, 10.0)
+    assert congestion.drained(0.6, 10.7)
+    late(congestion, 0.6)
+    assert not congestion.cuts(0.5, 10.8)
+    late(congestion, 0.6)
+    assert congestion.cuts(0.5, 11.4)

@@ -27,7 +27,7 @@ PROBING_FEEDBACK_DELAY_S = 0.005
 FEEDBACK_INTERVAL_S = 0.05
 DELAY_BOUNDS_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 # Drop reasons that only a keyframe clears.
-CURED_BY_KEYFRAME = {Drop.BEFORE_KEYFRAME, Drop.AFTER_LOSS, Drop.QUEUE_FULL}
+CURED_BY_KEYFRAME = {Drop.BEFORE_KEYFRAME, Drop.AFTER_LOSS, Drop.CONGESTED, Drop.QUEUE_FULL}
 
 
 class Track(Protocol):
@@ -51,6 +51,11 @@ class Track(Protocol):
     @property
     def target_bitrate_bps(self) -> float | None:
         """What WebRTC believes the link carries, in bit/s."""
+        ...
+
+    @property
+    def send_delay_s(self) -> float | None:
+        """How long packets wait in WebRTC before they leave; None while nothing is known."""
         ...
 
     def describe(self, info: StreamInfo) -> None:
@@ -200,7 +205,7 @@ class TrackPipeline:
         dropped = self._delivery.receive(access_unit, now, arrived_us)
         waits = dropped in CURED_BY_KEYFRAME
         self._reporter.waits_for_keyframe(waits, now, asked=self._back_channel.open)
-        if waits or dropped is Drop.NO_PARAMETER_SETS:
+        if (waits and not self._delivery.draining) or dropped is Drop.NO_PARAMETER_SETS:
             self._back_channel.keyframe(now, arrived_us)
         self._reporter.pace(self._delivery.pace)
         self._watch_rates(now)
@@ -241,6 +246,13 @@ class TrackPipeline:
         self._frames_lost += count
         self._reporter.lost(count, self._track.target_bitrate_bps)
         self._delivery.lost(count, time.monotonic())
+        self.pump()
+
+    def track_send_delay(self, delay_s: float, available_bps: float | None) -> None:
+        """Packets wait ``delay_s`` in WebRTC before they leave."""
+        now = time.monotonic()
+        self._delivery.send_delay(delay_s, available_bps, now)
+        self._reporter.congested(self._delivery.congested, delay_s, self._track.target_bitrate_bps)
         self.pump()
 
     def needed_bitrate_bps(self) -> float:
@@ -295,6 +307,7 @@ class TrackPipeline:
             target_bitrate_bps=self._track.target_bitrate_bps,
             backlog=delivery.backlog_s(now),
             frame_delay=self._delay,
+            send_delay_s=self._track.send_delay_s,
         )
 
     # From access units to the track that can take them.

@@ -138,9 +138,11 @@ def test_a_key_in_a_yaml_block_that_is_none_is_found() -> None:
 FOREIGN_NAMES = {
     "can_publish",
     "capture_frame",
+    "available_outgoing_bitrate",
     "media_sections_requirement",
     "packets_sent",
     "run_daemon",
+    "target_bitrate",
     "total_packet_send_delay",
     "user_data",
     "user_timestamp",

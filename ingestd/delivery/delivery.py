@@ -7,13 +7,22 @@ next keyframe.
 """
 
 from ingestd.delivery.accounting import Drop
+from ingestd.delivery.congestion import Congestion
 from ingestd.delivery.encoder_response import EncoderResponse
 from ingestd.delivery.gop import HELD_LIMITS, Gop, HeldLimits
 from ingestd.delivery.intake import Intake
 from ingestd.delivery.pacer import Pacer
 from ingestd.delivery.picture import Picture, Submission
 from ingestd.delivery.replays import Replay, Replays
-from ingestd.delivery.states import DELIVERY, INCOMPLETE, NOT_ENCODING, REPLAYING, Event, State
+from ingestd.delivery.states import (
+    DELIVERY,
+    INCOMPLETE,
+    NOT_ENCODING,
+    REPLAYING,
+    SUBMITTING,
+    Event,
+    State,
+)
 from ingestd.delivery.timestamps import Timestamps
 from ingestd.media.access_unit import AccessUnit
 from ingestd.state_table import after
@@ -53,6 +62,7 @@ class Delivery:
         self._replays = Replays(replay, max_bitrate_bps)
         self._encoder_response = EncoderResponse()
         self._pacer = Pacer()
+        self._congestion = Congestion(max_backlog_s)
         self._timestamps = Timestamps()
         self._next_probe_at = 0.0
         self._submitted_at = 0.0
@@ -68,6 +78,11 @@ class Delivery:
         return self._state is State.PROBING
 
     @property
+    def draining(self) -> bool:
+        """Whether what was submitted is first to leave WebRTC, before anything else is submitted."""
+        return self._state is State.DRAINING
+
+    @property
     def held(self) -> int:
         """How many received pictures have not been submitted yet."""
         return len(self._queue)
@@ -76,6 +91,11 @@ class Delivery:
     def held_bytes(self) -> int:
         """The size of all pictures in memory: those not submitted yet, and the GOP held for a replay."""
         return self._queue.size_bytes + self._gop.size_bytes
+
+    @property
+    def congested(self) -> bool:
+        """Whether pictures have waited longer than `max_backlog`, in WebRTC too, and are not on time yet."""
+        return self._congestion.congested
 
     @property
     def pace(self) -> str | None:
@@ -111,6 +131,8 @@ class Delivery:
             return received
         if access_unit.keyframe and self._state in NOT_ENCODING:
             self._drop_what_is_old(now)
+        elif access_unit.keyframe and self._state is State.DRAINING:
+            self._intake.drop_all(Drop.CONGESTED)
         return self._intake.append(received)
 
     def correct(self, access_unit: AccessUnit) -> None:
@@ -150,6 +172,7 @@ class Delivery:
     def opened(self, now: float) -> None:
         """The track is published, or published again: WebRTC will encode soon."""
         self._advance(Event.OPENED)
+        self._congestion.begin_track(now)
         if not self._gop and self._intake.gate.open:
             self._intake.skip_to_keyframe(Drop.QUEUE_FULL)
         self._next_probe_at = now
@@ -194,6 +217,17 @@ class Delivery:
         """WebRTC believes that the link carries ``bitrate_bps``."""
         self._replays.set_target(bitrate_bps)
 
+    def send_delay(self, delay_s: float, available_bps: float | None, now: float) -> None:
+        """Packets wait ``delay_s`` in WebRTC, which believes that the link carries ``available_bps``."""
+        self._congestion.read(self.backlog_s(now), delay_s, self.rates.bitrate_bps(now), available_bps)
+        if self._state is State.DRAINING:
+            if self._congestion.drained(delay_s, now):
+                self._advance(Event.DRAINED)
+        elif self._state in SUBMITTING and self._congestion.cuts(self._next_keyframe_s(now), now):
+            self._advance(Event.CONGESTION)
+            self._gop.clear()
+            self._intake.skip_to_keyframe(Drop.CONGESTED)
+
     def lost(self, count: int, now: float) -> None:
         """WebRTC has not encoded ``count`` of the pictures that it took."""
         self._intake.freeze(count)
@@ -210,11 +244,15 @@ class Delivery:
             return None if first_due_at is None else max(first_due_at, ready_at)
         if self._state in REPLAYING:
             return ready_at
+        if self._state is State.DRAINING:
+            return None
         if self._state in NOT_ENCODING:
             tries = self.probing and (self._gop or self._queue)
             return max(self._next_probe_at, ready_at) if tries else None
         replay_at = max(self._replays.ready_at, ready_at)
-        if self._state is State.BLOCKED or first_due_at is None:
+        if self._state is State.BLOCKED:
+            return ready_at if self._keyframe_waits else replay_at
+        if first_due_at is None:
             return replay_at
         return min(replay_at, max(first_due_at, ready_at))
 
@@ -224,6 +262,8 @@ class Delivery:
             return None
         if self._state in NOT_ENCODING:
             return self._probe(now) if self.probing else None
+        if self._state is State.DRAINING:
+            return None
         self._intake.drop_late(now, self._replays.running_since)
         if self._state is not State.LIVE:
             if picture := self._replayed(now):
@@ -245,6 +285,8 @@ class Delivery:
         self._pacer.submitted(now, self.rates.frame_interval_s, waiting)
         if submission.replayed:
             self.accounting.replayed += 1
+            if self._state in REPLAYING:
+                self._congestion.settle(now)
         elif accepted:
             self.accounting.submitted += 1
             self.accounting.shown = self.accounting.shown or self._state not in NOT_ENCODING
@@ -276,7 +318,7 @@ class Delivery:
 
     def _replayed(self, now: float) -> Picture | None:
         """Return the next picture of the replay that is under way, or begins now; None without one."""
-        if self._state in INCOMPLETE and self._queue.before_oldest_keyframe() < len(self._queue):
+        if self._state in INCOMPLETE and self._keyframe_waits:
             self._skip_to_keyframe()
         elif self._intake.keyframe_due(now):
             self._advance(Event.KEYFRAME)
@@ -303,6 +345,15 @@ class Delivery:
         return self._replays.does_good(
             self._gop, self.rates.next_keyframe_s(now), self.rates.bitrate_bps(now), now
         )
+
+    @property
+    def _keyframe_waits(self) -> bool:
+        return self._queue.before_oldest_keyframe() < len(self._queue)
+
+    def _next_keyframe_s(self, now: float) -> float | None:
+        if self._keyframe_waits:
+            return 0.0
+        return self._encoder_response.patience_s or self.rates.next_keyframe_s(now)
 
     # What is dropped.
 

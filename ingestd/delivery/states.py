@@ -12,6 +12,7 @@ class State(Enum):
     REPLAY_PENDING = "As LIVE, and a replay begins as soon as it may."
     REPLAY = "The pictures of the GOP are submitted again; newer ones wait."
     TORN_REPLAY = "As REPLAY, but viewers miss a picture of the GOP all the same."
+    DRAINING = "What waits in WebRTC is too late: nothing is submitted until that has left."
     BLOCKED = "Viewers miss a picture. Nothing is submitted until a replay begins or a keyframe is due."
 
 
@@ -26,6 +27,8 @@ class Event(Enum):
     REPLAY_BEGUN = "the GOP is submitted again from now on"
     REPLAY_ENDED = "the whole GOP has been submitted again"
     KEYFRAME = "a keyframe is due, or is waited for, that serves as well as a replay"
+    CONGESTION = "pictures have waited too long, in WebRTC too"
+    DRAINED = "what waited in WebRTC has left"
 
 
 class GateState(Enum):
@@ -65,6 +68,7 @@ DELIVERY: dict[State, dict[Event, State]] = {
         Event.PICTURE_MISSING: State.BLOCKED,
         Event.REPLAY_BEGUN: State.REPLAY,
         Event.KEYFRAME: State.LIVE,
+        Event.CONGESTION: State.DRAINING,
     },
     State.REPLAY_PENDING: {
         Event.OPENED: State.PROBING,
@@ -74,6 +78,7 @@ DELIVERY: dict[State, dict[Event, State]] = {
         Event.PICTURE_MISSING: State.BLOCKED,
         Event.REPLAY_BEGUN: State.REPLAY,
         Event.KEYFRAME: State.LIVE,
+        Event.CONGESTION: State.DRAINING,
     },
     State.REPLAY: {
         Event.OPENED: State.PROBING,
@@ -95,6 +100,13 @@ DELIVERY: dict[State, dict[Event, State]] = {
         Event.REPLAY_ENDED: State.BLOCKED,
         Event.KEYFRAME: State.LIVE,
     },
+    State.DRAINING: {
+        Event.OPENED: State.PROBING,
+        Event.ENCODING: State.DRAINING,
+        Event.CLOSED: State.NO_TRACK,
+        Event.REPLAY_WANTED: State.DRAINING,
+        Event.DRAINED: State.LIVE,
+    },
     State.BLOCKED: {
         Event.OPENED: State.PROBING,
         Event.ENCODING: State.BLOCKED,
@@ -114,5 +126,7 @@ GATE: dict[GateState, dict[GateEvent, GateState]] = {
 # WebRTC does not encode: viewers have seen nothing of this track.
 NOT_ENCODING = (State.NO_TRACK, State.PROBING)
 REPLAYING = (State.REPLAY, State.TORN_REPLAY)
+# Pictures are submitted as they come.
+SUBMITTING = (State.LIVE, State.REPLAY_PENDING)
 # Viewers miss a picture: until they get it, or a keyframe, what follows is of no use to them.
 INCOMPLETE = (State.TORN_REPLAY, State.BLOCKED)

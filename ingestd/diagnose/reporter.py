@@ -42,6 +42,7 @@ class StreamReporter:
         self._log = log
         self._limited = LogLimiter()
         self._paced = False
+        self._congested = False
         self.new_encoder()
 
     def new_encoder(self) -> None:
@@ -156,6 +157,23 @@ class StreamReporter:
             self._log.warning,
             "pictures lost in WebRTC: it was too busy, or the link too slow for them",
             pictures=pictures,
+            target_bitrate_bps=target_bitrate_bps,
+        )
+
+    def congested(self, congested: bool, send_delay_s: float, target_bitrate_bps: float | None) -> None:
+        """Take note whether pictures wait too long in WebRTC, ``send_delay_s`` at present."""
+        if congested and not self._congested:
+            event = "pictures wait too long in WebRTC: the link is slower than the stream"
+        elif self._congested and not congested:
+            event = "pictures wait in WebRTC no longer"
+        else:
+            return
+        self._congested = congested
+        self._say(
+            "congested" if congested else "no longer congested",
+            self._log.warning if congested else self._log.info,
+            event,
+            send_delay_s=round(send_delay_s, 3),
             target_bitrate_bps=target_bitrate_bps,
         )
 

@@ -546,7 +546,7 @@ _VIEWERS: Diagnoses = {
         means="the encoder sends faster than real time and states no frame rate: it is paced to a guess, and "
         "viewers see it slow or fast",
         cures={
-            "any": "make it write its frame rate into the headers",
+            "any": "make it write its frame rate into the headers, or set framerate",
             "ffmpeg": "-re makes it keep the pace by itself",
         },
     ),

@@ -38,4 +38,5 @@ class StreamFigures:
     target_bitrate_bps: float | None  # WebRTC's estimate of what the link carries
     backlog: float  # seconds the oldest picture that waits has waited
     frame_delay: Histogram = field(repr=False)  # last byte read → submitted to WebRTC
+    send_delay_s: float | None  # how long packets wait in WebRTC before they leave, now
     problems: tuple[str, ...] = ()  # what is wrong, in words, also while it is up

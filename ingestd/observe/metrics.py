@@ -62,6 +62,10 @@ _GAUGES: Mapping[str, tuple[str, Callable[[StreamFigures], float | None]]] = {
     "frame_rate": ("Pictures per second over the last seconds.", lambda f: f.frame_rate),
     "bitrate_bps": ("Bits per second over the last seconds.", lambda f: f.bitrate_bps),
     "target_bitrate_bps": ("What WebRTC thinks the link carries.", lambda f: f.target_bitrate_bps),
+    "send_delay_seconds": (
+        "How long packets wait inside WebRTC before they leave, now.",
+        lambda f: f.send_delay_s,
+    ),
     "backlog_seconds": ("How long the oldest picture that waits has waited.", lambda f: f.backlog),
 }
 

@@ -30,8 +30,9 @@ $rows
 </tbody>
 </table></div>
 </main>
-<footer class="quiet">Delay: last byte read to WebRTC, median. <a href="/api/streams">/api/streams</a>
-<a href="/metrics">/metrics</a> <a href="/readyz">/readyz</a> <a href="/healthz">/healthz</a></footer>
+<footer class="quiet">Delay: last byte read to WebRTC, median; then their wait in WebRTC.
+<a href="/api/streams">/api/streams</a> <a href="/metrics">/metrics</a> <a href="/readyz">/readyz</a>
+<a href="/healthz">/healthz</a></footer>
 <script nonce="$nonce">$script</script>
 </body>
 </html>
@@ -43,7 +44,7 @@ _ROW = Template("""<tr>
 <td>$picture<small>$detail</small></td>
 <td class="n">$frame_rate<small>$keyframes</small></td>
 <td class="n">$bitrate<small>$target</small><small>$feedback</small></td>
-<td class="n">$delay<small>$backlog</small></td>
+<td class="n">$delay<small>$send_delay</small><small>$backlog</small></td>
 <td class="n">$sent<small>$held</small></td>
 <td>$dropped<small>$reasons</small><small>$frozen</small></td>
 </tr>""")
@@ -127,6 +128,9 @@ def _row(figures: StreamFigures) -> str:
         "target": "" if figures.target_bitrate_bps is None else f"of {_bitrate(figures.target_bitrate_bps)}",
         "feedback": _feedback(figures.feedback_messages),
         "delay": "–" if delay_s is None else f"{delay_s * 1000:.1f} ms",
+        "send_delay": ""
+        if figures.send_delay_s is None
+        else f"then {figures.send_delay_s * 1000:.1f} ms in WebRTC",
         "backlog": f"{figures.backlog * 1000:.0f} ms waiting" if figures.backlog else "",
         "sent": f"{figures.frames_sent:,}",
         "held": ", ".join(

@@ -27,7 +27,10 @@ class SendStats:
     mime_type: str  # of the negotiated codec, e.g. "video/H264"; "" until negotiated
     frames_encoded: int
     frames_sent: int
+    packets_sent: int
+    packet_delays_s: float  # how long those packets waited in WebRTC before they left, in sum
     target_bitrate_bps: float | None
+    available_bps: float | None  # what WebRTC believes the link of this connection carries
     at: float  # when WebRTC counted, seconds on the monotonic clock
 
 
@@ -46,7 +49,8 @@ async def _answer(question: Coroutine[Any, Any, T]) -> T:
 
 def _send_stats(entries: Collection[Any]) -> SendStats:
     mime_types: dict[str, str] = {}
-    codec_id, encoded, sent, target_bps, at_us = "", 0, 0, 0.0, time.time_ns() // 1000
+    codec_id, encoded, sent, packets, target_bps, at_us = "", 0, 0, 0, 0.0, time.time_ns() // 1000
+    delays_s, available_bps = 0.0, 0.0
     for entry in entries:
         match entry.WhichOneof("stats"):
             case "codec":
@@ -56,10 +60,23 @@ def _send_stats(entries: Collection[Any]) -> SendStats:
                 codec_id = entry.outbound_rtp.stream.codec_id
                 encoded += outbound.frames_encoded
                 sent += outbound.frames_sent
+                packets += entry.outbound_rtp.sent.packets_sent
+                delays_s += outbound.total_packet_send_delay
                 target_bps += outbound.target_bitrate
                 at_us = entry.outbound_rtp.rtc.timestamp
+            case "candidate_pair" if entry.candidate_pair.candidate_pair.nominated:
+                available_bps = entry.candidate_pair.candidate_pair.available_outgoing_bitrate
     at = time.monotonic() - (time.time_ns() // 1000 - at_us) / 1e6
-    return SendStats(mime_types.get(codec_id, ""), encoded, sent, target_bps or None, at)
+    return SendStats(
+        mime_type=mime_types.get(codec_id, ""),
+        frames_encoded=encoded,
+        frames_sent=sent,
+        packets_sent=packets,
+        packet_delays_s=delays_s,
+        target_bitrate_bps=target_bps or None,
+        available_bps=available_bps or None,
+        at=at,
+    )
 
 
 def _outbound_ids(entries: Collection[Any]) -> set[str]:

@@ -20,6 +20,7 @@ from ingestd.errors import RoomError
 from ingestd.media.access_unit import FrameMetadata, StreamInfo
 from ingestd.publish.encoder_watch import EncoderWatch
 from ingestd.publish.estimate_bounds import track_max_bps
+from ingestd.publish.send_delay import SendDelay
 from ingestd.publish.send_stats import SendStats, Statistics, read
 from ingestd.publish.server_queries import answers
 from ingestd.publish.states import TRACK, TrackEvent, TrackState
@@ -34,6 +35,9 @@ STARTING_POLL_S = 0.05
 # WebRTC renews its statistics at most every 50 ms. This is enough for a dashboard and, with ENCODER_STALL_S,
 # to notice a stalled encoder within 3 s.
 RUNNING_POLL_S = 0.5
+# While packets wait longer than SHORT_DELAY_S in WebRTC, what waits may have to be cut, or may have left.
+CONGESTED_POLL_S = 0.1
+SHORT_DELAY_S = 0.1
 # Between two tries to publish.
 FIRST_RETRY_DELAY_S = 0.3
 MAX_RETRY_DELAY_S = 10.0
@@ -79,6 +83,13 @@ class TrackListener(Protocol):
         """WebRTC took ``count`` pictures and has not encoded them."""
         ...
 
+    def track_send_delay(self, delay_s: float, available_bps: float | None) -> None:
+        """Told at each reading of the statistics: packets wait ``delay_s`` in WebRTC before they leave.
+
+        It believes that the link carries ``available_bps``.
+        """
+        ...
+
     def needed_bitrate_bps(self) -> float:
         """Bits per second that the stream sends now."""
         ...
@@ -122,6 +133,7 @@ class TrackKeeper:
         self._source: rtc.EncodedVideoSource | None = None  # while open
         self._counted_sent = 0  # of the pictures that WebRTC says it has sent on this track's transport
         self._watch = EncoderWatch(0)
+        self._send_delay = SendDelay()
         self.state = TrackState.NO_ROOM
         self.frames_sent = 0  # by WebRTC's count, over all the times the track was published
         self.target_bitrate_bps: float | None = None
@@ -136,6 +148,11 @@ class TrackKeeper:
     def running(self) -> bool:
         """Whether WebRTC has encoded since the track was opened, and has not stalled."""
         return self.state is TrackState.RUNNING
+
+    @property
+    def send_delay_s(self) -> float | None:
+        """How long packets wait in WebRTC before they leave; None while nothing is known."""
+        return self._send_delay.delay_s
 
     @property
     def bitrates_bps(self) -> tuple[float, float | None]:
@@ -264,6 +281,7 @@ class TrackKeeper:
     def _close(self) -> None:
         self.problem = MUTED if self._muted else NOT_PUBLISHED
         self.target_bitrate_bps = None
+        self._send_delay = SendDelay()
         if self._source is not None:
             self._source = None
             self._listener.track_closed()
@@ -359,17 +377,27 @@ class TrackKeeper:
         self._move_on(TrackEvent.OPENED)
         self._listener.track_opened()
         while True:
-            stats = await statistics.next(RUNNING_POLL_S if self.running else STARTING_POLL_S)
+            stats = await statistics.next(self._poll_interval_s)
             self._count_sent(stats)
             self.target_bitrate_bps = stats.target_bitrate_bps
             report = watch.read(stats, time.monotonic())
             if watch.running and not self.running:
                 self._move_on(TrackEvent.ENCODING)
                 self._listener.track_running()
+            if self.running:
+                self._send_delay.read(stats)
+                if self.send_delay_s is not None:
+                    self._listener.track_send_delay(self.send_delay_s, stats.available_bps)
             if report.lost:
                 self._listener.track_lost(report.lost)
             if report.stalled:
                 raise RoomError("silent", f"WebRTC encodes none of {watch.unencoded} pictures")
+
+    @property
+    def _poll_interval_s(self) -> float:
+        if not self.running:
+            return STARTING_POLL_S
+        return CONGESTED_POLL_S if (self.send_delay_s or 0.0) > SHORT_DELAY_S else RUNNING_POLL_S
 
     def _count_sent(self, stats: SendStats) -> None:
         sent = stats.frames_sent

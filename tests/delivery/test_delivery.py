@@ -2,10 +2,15 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from ingestd.delivery.accounting import Drop
+from ingestd.delivery.congestion import (
+    ESTIMATE_SETTLES_S,
+    MAX_FREEZE_S,
+)
 from ingestd.delivery.delivery import ONE_WRITE_S, PAUSE_S, PROBE_INTERVAL_S
 from ingestd.delivery.frame_interval import MAX_JITTER_S
 from ingestd.delivery.gop import HeldLimits
@@ -914,3 +919,119 @@ def test_capture_times_rise_by_whole_milliseconds_and_are_never_in_the_future() 
     assert all(b // 1000 > a // 1000 for a, b in pairwise(script.timestamps))
     for stamp, at in zip(script.timestamps, script.handed_over_at, strict=True):
         assert (at - MAX_JITTER_S) * 1e6 - 1 <= stamp <= at * 1e6
+
+
+# When pictures wait in WebRTC.
+
+
+def congested(names: str = "K1 d2 d3 K4 d5", **options: Any) -> Transcript:
+    """A keyframe every 100 ms, and pictures that have waited for 0.6 s in WebRTC."""
+    script = Transcript.running(names, **options)
+    script.pass_time(ESTIMATE_SETTLES_S)
+    script.read_statistics(0.0)
+    script.receive("K6")
+    script.pass_time(3 * FRAME)
+    script.receive("K7")
+    assert script.drain(0.05) == "K6 K7"
+    script.read_statistics(0.6)
+    return script
+
+
+def test_what_waits_too_long_in_webrtc_is_cut_up_to_the_next_keyframe() -> None:
+    script = congested()
+    assert script.delivery.congested
+    assert script.receive("d8 d9") == [Drop.CONGESTED] * 2
+    assert script.receive("K10 d11") == [None, None]
+    assert script.drain(0.3) == "", "what was submitted before has yet to leave"
+    script.read_statistics(0.6)
+    assert script.drain(0.3) == ""
+    script.read_statistics(0.3)
+    assert script.drain() == "K10 d11"
+    assert script.dropped() == {"congested": 2}
+
+
+def test_only_the_newest_keyframe_waits_for_webrtc() -> None:
+    script = congested()
+    script.receive("K8 d9 K10 d11")
+    script.pass_time(1)
+    script.read_statistics(0.0)
+    assert script.drain() == "K10 d11"
+    assert script.dropped() == {"congested": 2}
+    script.read_statistics(0.0)
+    assert not script.delivery.congested
+
+
+def test_where_the_next_keyframe_is_far_away_late_pictures_are_better_than_none() -> None:
+    script = Transcript.running("K1 d2")
+    script.pass_time(2 * MAX_FREEZE_S)
+    script.read_statistics(0.0)
+    script.receive("K3")
+    assert script.drain(0.01) == "K3"
+    script.read_statistics(5.0)
+    assert script.receive("d4") == [None]
+    assert script.drain(MAX_FREEZE_S + 3 * FRAME) == "d4"
+    script.read_statistics(5.0)
+    assert script.receive("d5") == [Drop.CONGESTED]
+
+
+def test_while_webrtc_finds_out_what_the_link_carries_nothing_is_cut() -> None:
+    script = Transcript.running("K1 d2 d3 K4 d5")
+    script.read_statistics(1.5)
+    assert script.receive("d6") == [None]
+    assert script.drain(ESTIMATE_SETTLES_S) == "d6"
+    script.receive("K7")
+    script.read_statistics(1.5)
+    assert script.drain() == "K7", "late from the beginning: it is still finding out"
+
+
+def test_what_waits_in_webrtc_behind_a_replay_is_not_cut() -> None:
+    script = Transcript.running("K1 d2 d3 K4 d5")
+    script.pass_time(ESTIMATE_SETTLES_S)
+    script.receive("K6")
+    script.read_statistics(0.0)
+    assert script.drain(0.01) == "K6"
+    script.ask_for_keyframe()
+    assert script.drain(0.01) == "(K6)"
+    script.pass_time(FRAME)
+    script.receive("K7 d8")
+    script.read_statistics(0.6)
+    assert script.drain() == "K7 d8"
+
+
+def test_what_waits_with_us_alone_is_no_sign_of_a_slow_link() -> None:
+    script = Transcript.running("K1 d2 d3 K4 d5")
+    script.pass_time(ESTIMATE_SETTLES_S)
+    script.read_statistics(0.0)
+    script.receive("K6")
+    script.pass_time(0.6)
+    script.read_statistics(0.05)
+    assert script.drain() == "K6"
+
+
+def test_a_picture_late_in_a_queue_that_grows_is_cut_before_it_leaves() -> None:
+    script = Transcript.running("K1 d2 d3 K4 d5 d6 K7")
+    script.pass_time(ESTIMATE_SETTLES_S - FRAME)
+    script.read_statistics(0.0)
+    for name in ("K8", "K9"):
+        script.pass_time(FRAME)
+        script.delivery.receive(access_unit(name, size=25_000), script.now, 0)
+    assert script.drain(0.05) == "K8 K9"
+    script.read_statistics(0.3, available_bps=1e6)
+    assert script.receive("d10") == [None]
+    script.read_statistics(0.3, available_bps=1e5)
+    assert script.receive("d11") == [Drop.CONGESTED]
+
+
+def test_a_keyframe_that_comes_just_after_a_refused_picture_is_due_at_once() -> None:
+    script = Transcript.running("K1 d2")
+    script.ask_for_keyframe()
+    assert script.drain(0.03) == "(K1) (d2)"  # no replay for a while from here on
+    script.receive("d3")
+    script.rejecting = True
+    assert script.take() == "d3"
+    script.rejecting = False
+    script.receive("K4")
+    assert script.take() is None, "so soon WebRTC would lose it"
+    due_at = script.delivery.due_at()
+    assert due_at is not None
+    assert due_at - script.now <= RELAXED_SPACING_S

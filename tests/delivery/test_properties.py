@@ -92,7 +92,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.running()
         self.receive(False, 1)
         self.take_all_that_is_due(1)
-        if state is State.BLOCKED:
+        if state is State.DRAINING:
+            self.be_congested()
+        elif state is State.BLOCKED:
             self.receive(False, 1)
             self.be_refused()
         elif state is not State.LIVE:
@@ -194,6 +196,20 @@ class AnyOrder(RuleBasedStateMachine):
     def target_bitrate(self, bitrate_bps: float) -> None:
         self.delivery.set_target(bitrate_bps)
 
+    @rule(delay_s=st.sampled_from([0.0, 0.05, 1.0]), available_bps=st.sampled_from([None, 1.0, 1e7]))
+    def send_delay(self, delay_s: float, available_bps: float | None) -> None:
+        self.delivery.send_delay(delay_s, available_bps, self.now)
+
+    def be_congested(self) -> None:
+        """A keyframe that waits is one that what is late can be dropped up to."""
+        self.time_and_statistics(6.0)
+        self.receive(True, 1)
+        self.send_delay(1.0, None)
+
+    def time_and_statistics(self, seconds: float) -> None:
+        self.time_passes(seconds)
+        self.send_delay(0.0, None)
+
     @rule(count=st.integers(1, 3))
     def lost(self, count: int) -> None:
         self.delivery.lost(count, self.now)
@@ -273,7 +289,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def what_waits_on_a_running_track_is_due(self) -> None:
-        if self.delivery.state not in NOT_ENCODING and self.delivery.held:
+        if self.delivery.state not in (*NOT_ENCODING, State.DRAINING) and self.delivery.held:
             assert self.delivery.due_at() is not None
 
     @invariant()
@@ -306,6 +322,8 @@ COURSES: dict[Event, Callable[[AnyOrder], None]] = {
     Event.REPLAY_BEGUN: lambda machine: machine.take_all_that_is_due(1),
     Event.REPLAY_ENDED: lambda machine: machine.take_all_that_is_due(LIMITS.max_pictures),
     Event.KEYFRAME: AnyOrder.keyframe_in_time,
+    Event.CONGESTION: AnyOrder.be_congested,
+    Event.DRAINED: lambda machine: machine.time_and_statistics(6.0),
 }
 SPECIAL_COURSES: dict[tuple[State, Event], Callable[[AnyOrder], None]] = {
     (State.LIVE, Event.REPLAY_BEGUN): lambda machine: machine.be_interrupted(1e7),

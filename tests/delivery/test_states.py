@@ -4,8 +4,18 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
+from ingestd.delivery.congestion import ESTIMATE_SETTLES_S
 from ingestd.delivery.delivery import PROBE_INTERVAL_S
-from ingestd.delivery.states import DELIVERY, GATE, NOT_ENCODING, Event, GateEvent, GateState, State
+from ingestd.delivery.states import (
+    DELIVERY,
+    GATE,
+    NOT_ENCODING,
+    SUBMITTING,
+    Event,
+    GateEvent,
+    GateState,
+    State,
+)
 from ingestd.state_table import after
 from tests.delivery.transcript import Transcript
 
@@ -57,6 +67,15 @@ def blocked() -> Transcript:
     return script
 
 
+def draining() -> Transcript:
+    script = Transcript.running("K7 d8")
+    script.pass_time(ESTIMATE_SETTLES_S)
+    script.read_statistics(0.0)
+    script.receive("K1")
+    script.read_statistics(0.6)
+    return script
+
+
 def refuse_next(script: Transcript) -> None:
     script.now = script.delivery.due_at() or script.now
     script.rejecting = True
@@ -71,6 +90,7 @@ BEGINNINGS = {
     State.REPLAY_PENDING: replay_pending,
     State.REPLAY: replay,
     State.TORN_REPLAY: torn_replay,
+    State.DRAINING: draining,
     State.BLOCKED: blocked,
 }
 in_every_state = pytest.mark.parametrize("state", State, ids=lambda state: state.name)
@@ -112,9 +132,12 @@ def test_what_changes_which_state(state: State) -> None:
         State.REPLAY_PENDING: State.BLOCKED,
         State.REPLAY: State.TORN_REPLAY,
     }
-    assert row[Event.PICTURE_MISSING] is missing.get(state, state)
-    assert row.get(Event.REPLAY_BEGUN) is (None if state in NOT_ENCODING else State.REPLAY)
-    assert row.get(Event.KEYFRAME) is (None if state in NOT_ENCODING else State.LIVE)
+    assert row.get(Event.PICTURE_MISSING) is (None if state is State.DRAINING else missing.get(state, state))
+    holds = state in (*NOT_ENCODING, State.DRAINING)
+    assert row.get(Event.REPLAY_BEGUN) is (None if holds else State.REPLAY)
+    assert row.get(Event.KEYFRAME) is (None if holds else State.LIVE)
+    assert row.get(Event.CONGESTION) is (State.DRAINING if state in SUBMITTING else None)
+    assert row.get(Event.DRAINED) is (State.LIVE if state is State.DRAINING else None)
     ended = {State.REPLAY: State.LIVE, State.TORN_REPLAY: State.BLOCKED}
     assert row.get(Event.REPLAY_ENDED) is ended.get(state)
 

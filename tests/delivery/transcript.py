@@ -73,6 +73,9 @@ class Transcript:
     def ask_for_keyframe(self, *, encoder_asked: bool = False) -> None:
         self.delivery.keyframe_requested(self.now, encoder_asked=encoder_asked)
 
+    def read_statistics(self, send_delay_s: float, available_bps: float | None = None) -> None:
+        self.delivery.send_delay(send_delay_s, available_bps, self.now)
+
     def take(self) -> str | None:
         """What is handed over at this moment."""
         submission = self.delivery.take(self.now)

@@ -102,8 +102,8 @@ def test_input_paced_by_a_guess_is_a_problem_and_a_file_that_says_its_rate_is_no
         reporter.pace(None)
         assert reporter.problems == []
     assert [line["cure"] for line in lines if "cure" in line] == [
-        "ffmpeg: -re makes it keep the pace by itself",
-        "make it write its frame rate into the headers; ffmpeg: -re makes it keep the pace by itself",
+        "if it is live after all, set live: true; ffmpeg: -re makes it keep the pace by itself",
+        "make it write its frame rate into the headers, or set framerate; ffmpeg: -re makes it keep the pace by itself",
     ]
 
 
@@ -117,3 +117,15 @@ def test_pacing_is_logged_when_it_begins_and_ends() -> None:
     assert "faster than real time" in begins["event"]
     assert (begins["pace"], begins["cure"]) == ("timestamps", cure)
     assert ends["event"] == "the encoder is live; pacing ends"
+
+
+def test_pictures_that_wait_too_long_in_webrtc_are_told_once_and_their_end_too() -> None:
+    with structlog.testing.capture_logs() as lines:
+        reporter = StreamReporter(structlog.get_logger())
+        reporter.congested(False, 0.002, 8e6)
+        assert lines == []
+        for delay_s in (0.6, 1.2, 0.7):
+            reporter.congested(True, delay_s, 4e5)
+        assert [(line["log_level"], line["send_delay_s"]) for line in lines] == [("warning", 0.6)]
+        reporter.congested(False, 0.0021234, 8e6)
+    assert [(line["log_level"], line["send_delay_s"]) for line in lines[1:]] == [("info", 0.002)]

@@ -34,6 +34,7 @@ CONTRACT = {
     "ingestd_target_bitrate_bps",
     "ingestd_frame_delay_seconds",
     "ingestd_backlog_seconds",
+    "ingestd_send_delay_seconds",
 }
 
 

@@ -43,5 +43,6 @@ def figures(**changes: Any) -> StreamFigures:
         target_bitrate_bps=None,
         backlog=0.0,
         frame_delay=delay,
+        send_delay_s=0.0024,
     )
     return replace(well, **changes)

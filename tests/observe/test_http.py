@@ -126,6 +126,7 @@ async def test_the_page_tells_of_each_stream(get: aiohttp.ClientSession, daemon:
         "30.0",
         "1.50 Mbit/s",
         "5.5 ms",
+        "then 2.4 ms in WebRTC",
         "79",
         "backlog 8",
         "feedback: 5 sent, 6 lost",

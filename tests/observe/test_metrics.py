@@ -31,6 +31,7 @@ CONTRACT = {
     "ingestd_bitrate_bps": ("gauge", ()),
     "ingestd_target_bitrate_bps": ("gauge", ()),
     "ingestd_backlog_seconds": ("gauge", ()),
+    "ingestd_send_delay_seconds": ("gauge", ()),
     "ingestd_frame_delay_seconds": ("histogram", ()),
 }
 
@@ -69,6 +70,7 @@ def test_the_families_are_those_of_the_contract() -> None:
         'ingestd_feedback_messages_total{result="failed",stream="front-door",type="keyframe"} 0.0',
         'ingestd_room_connections_total{result="joined",stream="front-door"} 1.0',
         'ingestd_keyframe_interval_seconds{stream="front-door"} 2.0',
+        'ingestd_send_delay_seconds{stream="front-door"} 0.0024',
         'ingestd_frame_delay_seconds_bucket{le="0.001",stream="front-door"} 1.0',
         'ingestd_frame_delay_seconds_bucket{le="0.01",stream="front-door"} 3.0',
         'ingestd_frame_delay_seconds_bucket{le="+Inf",stream="front-door"} 4.0',

@@ -40,6 +40,8 @@ class Stream:
 
     events: list[str] = field(default_factory=list)
     lost: int = 0
+    send_delays_s: list[float] = field(default_factory=list)
+    available_bps: float | None = None
 
     def track_opened(self) -> None:
         self.events.append("opened")
@@ -52,6 +54,10 @@ class Stream:
 
     def track_lost(self, count: int) -> None:
         self.lost += count
+
+    def track_send_delay(self, delay_s: float, available_bps: float | None) -> None:
+        self.send_delays_s.append(delay_s)
+        self.available_bps = available_bps
 
     def needed_bitrate_bps(self) -> float:
         return 500_000
@@ -146,13 +152,21 @@ def outbound(
     *,
     encoded: int = 0,
     sent: int = 0,
+    packets: int = 0,
+    packet_delays_s: float = 0.0,
     target_bps: float = 0.0,
     codec_id: str = "",
     outbound_id: str = "OT01V1",
 ) -> Any:
     """An entry of WebRTC's statistics, as the SDK gives it, counted now."""
     rtp = SimpleNamespace(
-        outbound=SimpleNamespace(frames_encoded=encoded, frames_sent=sent, target_bitrate=target_bps),
+        outbound=SimpleNamespace(
+            frames_encoded=encoded,
+            frames_sent=sent,
+            target_bitrate=target_bps,
+            total_packet_send_delay=packet_delays_s,
+        ),
+        sent=SimpleNamespace(packets_sent=packets),
         stream=SimpleNamespace(codec_id=codec_id),
         rtc=SimpleNamespace(id=outbound_id, timestamp=time.time_ns() // 1000),
     )

@@ -20,7 +20,7 @@ FAST_BPS, SLOW_BPS = 5e6, 2e5
 
 
 def stats(encoded: int, at: float, target_bps: float | None = FAST_BPS) -> SendStats:
-    return SendStats("video/H264", encoded, encoded, target_bps, at)
+    return SendStats("video/H264", encoded, encoded, 0, 0.0, target_bps, None, at)
 
 
 class Transcript:

@@ -18,6 +18,14 @@ def codec(codec_id: str, mime_type: str) -> Any:
     return SimpleNamespace(WhichOneof=lambda _: "codec", codec=entry)
 
 
+PAIR = SimpleNamespace(
+    WhichOneof=lambda _: "candidate_pair",
+    candidate_pair=SimpleNamespace(
+        candidate_pair=SimpleNamespace(nominated=True, available_outgoing_bitrate=8e5)
+    ),
+)
+
+
 def track(*entries: Any, takes_s: float = 0.0, error: Exception | None = None) -> rtc.LocalVideoTrack:
     async def get_stats() -> list[Any]:
         await asyncio.sleep(takes_s)
@@ -30,14 +38,15 @@ def track(*entries: Any, takes_s: float = 0.0, error: Exception | None = None) -
 
 async def test_before_webrtc_has_something_to_say_all_is_zero() -> None:
     stats = await read(track())
-    assert stats == SendStats("", 0, 0, None, stats.at)
+    assert stats == SendStats("", 0, 0, 0, 0.0, None, None, stats.at)
 
 
 async def test_the_outbound_stream_is_counted_and_its_codec_named() -> None:
     codecs = codec("a", "video/VP8"), codec("b", "video/H264")
     before = time.monotonic()
-    stats = await read(track(*codecs, outbound(encoded=7, sent=5, target_bps=1e6, codec_id="b")))
-    assert stats == SendStats("video/H264", 7, 5, 1e6, stats.at)
+    said = outbound(encoded=7, sent=5, packets=30, packet_delays_s=0.6, target_bps=1e6, codec_id="b")
+    stats = await read(track(*codecs, said, PAIR))
+    assert stats == SendStats("video/H264", 7, 5, 30, 0.6, 1e6, 8e5, stats.at)
     assert before - 1 < stats.at < time.monotonic() + 1
 
 

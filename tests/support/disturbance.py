@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ingestd.devserver.livekit_server import LiveKitServer
 from tests.support.daemon import Daemon, Metrics, stream
@@ -56,6 +57,7 @@ class Course:
     before: Metrics
     after: Metrics
     targets: list[tuple[float, float]] = field(default_factory=list)  # (time, bit/s)
+    send_delays: list[tuple[float, float]] = field(default_factory=list)  # (time, seconds)
 
     def rate(self, begin: float, end: float) -> float:
         """New pictures per second between two times."""
@@ -105,8 +107,12 @@ def endure(
     directory: Path,
     room: str,
     codec: str = "h264",
+    **keys: Any,
 ) -> Course:
-    """Push a stream, disturb the link, and look on for `observed` seconds after that."""
+    """Push a stream, disturb the link, and look on for `observed` seconds after that.
+
+    `keys` are added to the configuration of the stream.
+    """
     video = encode(codec, frames=FPS * VIDEO_SECONDS, fps=FPS, gop=FPS * gop_seconds, bit_rate=BITRATE_BPS)
     addresses = {
         "bind_addresses": ["127.0.0.1", FAR],
@@ -122,18 +128,18 @@ def endure(
         stack.enter_context(link.near.entered())
         source = {"listen": f"unix://{socket}"}
         daemon = stack.enter_context(
-            Daemon(reached, directory, stream("cam", room, source=source), level="debug")
+            Daemon(reached, directory, stream("cam", room, source=source, **keys), level="debug")
         )
         encoder = stack.enter_context(Encoder(socket, video, writing=over_and_over))
         viewer.wait_for_first_picture(timeout=PATIENCE_S)
-        targets: list[tuple[float, float]] = []
-        look_on(daemon, targets, time.monotonic() + SETTLING_S)
+        samples: list[tuple[float, Metrics]] = []
+        look_on(daemon, samples, time.monotonic() + SETTLING_S)
 
         before, begin = daemon.metrics(), time.monotonic()
         link.quality = disturbance.quality
-        look_on(daemon, targets, begin + disturbance.seconds)
+        look_on(daemon, samples, begin + disturbance.seconds)
         link.quality, end = GOOD, time.monotonic()
-        look_on(daemon, targets, end + observed)
+        look_on(daemon, samples, end + observed)
         (directory / "daemon.log").write_text(daemon.log)
         seen = list(progress(viewer.pictures()))
         return Course(
@@ -145,12 +151,13 @@ def endure(
             len(viewer.tracks()),
             before,
             daemon.metrics(),
-            targets,
+            [(at, metrics.total("ingestd_target_bitrate_bps")) for at, metrics in samples],
+            [(at, metrics.total("ingestd_send_delay_seconds")) for at, metrics in samples],
         )
 
 
-def look_on(daemon: Daemon, targets: list[tuple[float, float]], until: float) -> None:
-    """Write down the target bitrate until then."""
+def look_on(daemon: Daemon, samples: list[tuple[float, Metrics]], until: float) -> None:
+    """Write down the metrics until then."""
     while (left := until - time.monotonic()) > 0:
         time.sleep(min(SAMPLE_INTERVAL_S, left))
-        targets.append((time.monotonic(), daemon.metrics().total("ingestd_target_bitrate_bps")))
+        samples.append((time.monotonic(), daemon.metrics()))

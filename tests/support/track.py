@@ -22,6 +22,7 @@ class Track:
         self.open = self.closed = False
         self.frames_sent = 0
         self.target_bitrate_bps: float | None = None
+        self.send_delay_s: float | None = None
         self.taken: list[bytes] = []
         self.metadata: list[FrameMetadata] = []
         self._feedback: list[Feedback] = []

@@ -12,6 +12,7 @@ from ingestd.control.webhook import Webhook
 from ingestd.delivery.delivery import Delivery
 from ingestd.diagnose.reporter import StreamReporter
 from ingestd.errors import BitstreamError
+from ingestd.loop_share import LoopShare
 from ingestd.media.detection.format_detector import detect
 from ingestd.pipeline import Room, Track, TrackPipeline
 from ingestd.publish.track import TrackOptions
@@ -30,6 +31,9 @@ MakeReporter = Callable[[Any], StreamReporter]
 AUTO_FRAMERATE_FPS = 60.0
 
 logger = structlog.get_logger("ingestd.stream")
+
+# A process has one event loop.
+LOOP_SHARE = LoopShare()
 
 
 def build_stream(
@@ -88,7 +92,9 @@ def build_stream(
         make_track=make_track,
         make_reporter=make_reporter,
     )
-    return Stream(config, admission, source, pipeline, room, webhook, detection_timeout_s)
+    return Stream(
+        config, admission, source, pipeline, room, LOOP_SHARE.account(), webhook, detection_timeout_s
+    )
 
 
 def _is_stream(first_bytes: bytes, final: bool) -> bool | None:

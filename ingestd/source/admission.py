@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import structlog
 
+from ingestd import descriptors
 from ingestd.config import SourceConfig
 from ingestd.log_limiter import LogLimiter
 from ingestd.source.connection import EncoderConnection, Handler
@@ -25,6 +26,7 @@ MAX_SILENCE_S = 1.0
 MAX_LOOK_AHEAD_S = 5.0
 # One is enough for an encoder that restarts, and one for another that tries then; each costs a buffer.
 MAX_WAITING_ENCODERS = 4
+NO_DESCRIPTORS = f"this process has no file descriptors left; {descriptors.CURE}"
 # Of those that have sent nothing the oldest gives way to the next: each costs a socket.
 MAX_SILENT_CONNECTIONS = 32
 # Health checks come every few seconds, for ever.
@@ -132,6 +134,8 @@ class Admission:
             connection.close(self._closed)
         elif not connection.peer:
             self._refuse(connection, "failed", "it reset the connection before we had accepted it")
+        elif descriptors.left() < 0:
+            self._refuse(connection, "no_descriptors", NO_DESCRIPTORS)
         elif not self._config.allows(connection.host):
             reason = f"its address {connection.host} is not in source.allow"
             self._refuse(connection, "not_allowed", reason)

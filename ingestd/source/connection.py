@@ -67,6 +67,7 @@ class Pause(enum.Enum):
     NOT_ADMITTED = enum.auto()  # its first bytes wait for `admit`
     TURN = enum.auto()  # it used the loop for long, and yields
     FULL = enum.auto()  # what was read is far ahead of real time
+    HELD = enum.auto()  # its handler has not done with what was passed on
 
 
 class EncoderConnection(asyncio.BufferedProtocol):
@@ -211,13 +212,20 @@ class EncoderConnection(asyncio.BufferedProtocol):
             self._transport.resume_reading()
         return True
 
+    def hold(self, held: bool) -> None:
+        """Pass nothing on while ``held``: the handler has not done with what it was given."""
+        if held:
+            self._pause(Pause.HELD)
+        elif Pause.HELD in self._pauses:
+            self._go_on_after(Pause.HELD)
+
     def close(self, reason: str, error: str | None = None) -> None:
         """End the connection now; what was not passed on is lost."""
         self.cut = True
         self._drop_unread()
-        if self._lost:
-            self._finish()
+        self._pauses.discard(Pause.HELD)
         self._end(reason, error)
+        self._finish()
 
     def give_up(self) -> None:
         """Drop a dial that failed, perhaps in the moment in which it succeeded."""
@@ -288,7 +296,7 @@ class EncoderConnection(asyncio.BufferedProtocol):
     def _go_on_after(self, pause: Pause) -> None:
         """Pass on what is unread, then read more, unless that took so long that the loop is others' turn."""
         self._pauses.discard(pause)
-        self._pass_on()
+        self._pass_on(math.inf if self._lost else MAX_READ_TURN_S)
         if self._lost:
             self._finish()
         elif self._transport is not None and not self._pauses:
@@ -304,7 +312,9 @@ class EncoderConnection(asyncio.BufferedProtocol):
 
     def _finish(self) -> None:
         """Tell of the end, once, when all that has come was passed on."""
-        if self._closed.done() or (self._unread and self._handler is not None):
+        if not self._lost or self._closed.done() or Pause.HELD in self._pauses:
+            return
+        if self._unread and self._handler is not None:
             return
         assert self._end_reason is not None, "the socket is closed"
         self._closed.set_result(None)

@@ -16,7 +16,7 @@ from tests.support.push import Encoder, Write, send
 from tests.support.viewer import Viewer
 from tests.support.wait import PATIENCE_S
 
-SOON = 1.0  # seconds within which the latency is to be back to normal
+SOON_S = 1.0  # seconds within which the latency is to be back to normal
 
 
 def stalled(seconds: float, at: int) -> Callable[[EncodedStream], Iterator[Write]]:
@@ -56,9 +56,9 @@ def test_behind_a_long_stall_the_newest_gop_is_shown_and_the_rest_is_counted(
         dropped = metrics.total("ingestd_frames_dropped_total", reason="backlog")
         assert dropped == metrics.total("ingestd_frames_dropped_total") > 60
         assert metrics.total("ingestd_frozen_seconds_total") == pytest.approx(dropped / video.fps, rel=0.3)
-        since = [picture for picture in viewer.pictures() if picture.at > encoder.pushed[240].at + SOON]
+        since = [picture for picture in viewer.pictures() if picture.at > encoder.pushed[240].at + SOON_S]
         assert_pictures_match(since, encoder.pushed[250:], left_out=viewer.left_out)
-        assert max(latencies(since, encoder.pushed)) < SOON
+        assert max(latencies(since, encoder.pushed)) < SOON_S
 
 
 def faster(ratio: float) -> Callable[[EncodedStream], Iterator[Write]]:
@@ -85,7 +85,7 @@ def test_a_live_source_is_shown_as_it_comes_whatever_rate_it_states(
         assert metrics.total("ingestd_frames_dropped_total") == 0
         assert metrics.total("ingestd_frames_submitted_total") == len(video.access_units)
         since = [p for p in viewer.pictures() if p.at > encoder.connected_at + 3]
-        assert max(latencies(since, encoder.pushed)) < SOON
+        assert max(latencies(since, encoder.pushed)) < SOON_S
         named = daemon.wait_for_record(
             lambda record: "wrong frame rate" in str(record.get("event")), timeout=1, what="name it"
         )
@@ -114,7 +114,7 @@ def test_a_file_is_shown_at_its_own_pace_and_whole(
         positions = {name: number for number, name in enumerate(video.reference_hashes)}
         seen = [positions[picture.hash] for picture in viewer.pictures()]
         assert seen == list(range(seen[0], len(video.access_units)))
-        assert last.at - first.at > (len(video.access_units) - 90) / video.fps - SOON
+        assert last.at - first.at > (len(video.access_units) - 90) / video.fps - SOON_S
         daemon.wait_for_record(
             lambda record: "faster than real time" in str(record.get("event")), timeout=1, what="say so"
         )
@@ -140,7 +140,7 @@ def test_a_camera_takes_the_place_of_a_file_whose_sender_has_ended(
             pass  # a health check
         with Encoder(daemon.port(), video) as encoder:
             picture = viewer.wait_for_picture(video.reference_hashes[0], timeout=PATIENCE_S)
-            assert picture.at - encoder.connected_at < SOON
+            assert picture.at - encoder.connected_at < SOON_S
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
         connections = daemon.metrics()

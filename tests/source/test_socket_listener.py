@@ -3,6 +3,7 @@
 import asyncio
 import grp
 import os
+import resource
 import socket
 import stat
 from pathlib import Path
@@ -236,3 +237,14 @@ async def test_the_wildcard_of_ipv6_takes_ipv4_too() -> None:
         await stream.until_events(1)
         assert admission.current is not None
         assert (admission.current.host, admission.current.peer) == ("127.0.0.1", encoder.name)
+
+
+async def test_no_descriptor_left_to_listen() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # what is open stays open
+    try:
+        with pytest.raises(AddressError, match=r"Too many open files; raise their limit \(systemd: LimitN"):
+            async with listening(Stream()):
+                pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

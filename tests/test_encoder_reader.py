@@ -112,11 +112,11 @@ class Connection:
         self.asked += 1
         return self.more
 
-    def hold(self, held: bool) -> None:
-        self.held.append(held)
-
     def picture_seen(self) -> None:
         pass
+
+    def hold(self, held: bool) -> None:
+        self.held.append(held)
 
     def close(self, reason: str) -> None:
         self.cut, self.closed = True, reason

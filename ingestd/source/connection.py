@@ -124,10 +124,11 @@ class EncoderConnection(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """``nbytes`` have arrived."""
         assert self._buffer is not None, "the loop has asked for it"
+        assert self._transport is not None
         self.heard = True
         self._last_data_at = self._loop.time()
         self.arrived_at = time.monotonic()
-        if self.arrived_at >= self._segment_bytes_until and self._transport is not None:
+        if self.arrived_at >= self._segment_bytes_until:
             self.segment_bytes = socket_state.segment_bytes(self._transport)
             self._segment_bytes_until = self.arrived_at + SEGMENT_SIZE_POLL_S
         self._unread.append(self._buffer[:nbytes])
@@ -141,7 +142,6 @@ class EncoderConnection(asyncio.BufferedProtocol):
             self._keep()
             if not self._looks_ahead or self._unread_bytes > LOOK_AHEAD_BYTES:
                 self._looks_ahead = False
-                assert self._transport is not None
                 self._transport.pause_reading()
         else:
             self._pass_on()
@@ -200,13 +200,6 @@ class EncoderConnection(asyncio.BufferedProtocol):
             # Not now: what was read ahead is passed on then, and this may be the end of passing something on.
             self._loop.call_soon(self._end_throttle)
 
-    def hold(self, held: bool) -> None:
-        """Pass nothing on while ``held``: the handler has not done with what it was given."""
-        if held:
-            self._pause(Pause.HELD)
-        elif Pause.HELD in self._pauses:
-            self._go_on_after(Pause.HELD)
-
     def look_ahead(self) -> bool:
         """Read on though it is throttled, to find its end; return whether that may still be ahead.
 
@@ -220,14 +213,20 @@ class EncoderConnection(asyncio.BufferedProtocol):
             self._transport.resume_reading()
         return True
 
+    def hold(self, held: bool) -> None:
+        """Pass nothing on while ``held``: the handler has not done with what it was given."""
+        if held:
+            self._pause(Pause.HELD)
+        elif Pause.HELD in self._pauses:
+            self._go_on_after(Pause.HELD)
+
     def close(self, reason: str, error: str | None = None) -> None:
         """End the connection now; what was not passed on is lost."""
         self.cut = True
         self._drop_unread()
         self._pauses.discard(Pause.HELD)
-        if self._lost:
-            self._finish()
         self._end(reason, error)
+        self._finish()
 
     def give_up(self) -> None:
         """Drop a dial that failed, perhaps in the moment in which it succeeded."""
@@ -314,7 +313,7 @@ class EncoderConnection(asyncio.BufferedProtocol):
 
     def _finish(self) -> None:
         """Tell of the end, once, when all that has come was passed on."""
-        if self._closed.done() or Pause.HELD in self._pauses:
+        if not self._lost or self._closed.done() or Pause.HELD in self._pauses:
             return
         if self._unread and self._handler is not None:
             return

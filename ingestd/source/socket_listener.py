@@ -64,9 +64,9 @@ class Listener:
                 self._server = await loop.create_server(
                     self._admission.new_connection, self.address.host, self.address.port
                 )
-            if self.address.scheme != "unix":
                 if not self._server.sockets:  # so says uvloop where no socket can be made
                     raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            if self.address.scheme != "unix":
                 port = self._server.sockets[0].getsockname()[1]
                 self.address = Address("tcp", self.address.host, port)
         except (OSError, UnicodeError) as error:  # UnicodeError: a name that no host can have

@@ -103,7 +103,8 @@ def test_input_paced_by_a_guess_is_a_problem_and_a_file_that_says_its_rate_is_no
         assert reporter.problems == []
     assert [line["cure"] for line in lines if "cure" in line] == [
         "if it is live after all, set live: true; ffmpeg: -re makes it keep the pace by itself",
-        "make it write its frame rate into the headers, or set framerate; ffmpeg: -re makes it keep the pace by itself",
+        "make it write its frame rate into the headers, or set framerate; "
+        "ffmpeg: -re makes it keep the pace by itself",
     ]
 
 

@@ -485,14 +485,17 @@ class Holding(Watching):
     """Takes one slice at a time, and lets go when the test says so."""
 
     def encoder_data(self, connection: EncoderConnection, data: memoryview) -> None:
+        greets = data == GREETING
         super().encoder_data(connection, data)
-        connection.hold(True)
+        if not greets:
+            connection.hold(True)
 
 
 async def test_nothing_is_passed_on_while_the_handler_has_not_done_with_what_it_was_given() -> None:
     stream = Holding()
     async with listening(stream) as (listener, _):
         encoder = Encoder.dial(listener.address)
+        await stream.until(lambda: stream.greeted != [])
         assert encoder.connection.send(DATA) == len(DATA)
         await stream.until(lambda: len(stream.received) > 0)
         connection = stream.connections_[0]
@@ -514,6 +517,7 @@ async def test_what_is_held_back_comes_before_the_end_of_a_broken_connection() -
     stream = Holding()
     async with listening(stream) as (listener, _):
         encoder = Encoder.dial(listener.address)
+        await stream.until(lambda: stream.greeted != [])
         assert encoder.connection.send(DATA) == len(DATA)
         await stream.until(lambda: len(stream.received) > 0)
         connection = stream.connections_[0]
@@ -530,6 +534,7 @@ async def test_what_is_held_back_is_lost_when_we_end_the_connection() -> None:
     stream = Holding()
     async with listening(stream) as (listener, _):
         encoder = Encoder.dial(listener.address)
+        await stream.until(lambda: stream.greeted != [])
         assert encoder.connection.send(DATA) == len(DATA)
         await stream.until(lambda: len(stream.received) > 0)
         await listener.stop(THE_END)

@@ -205,17 +205,6 @@ async def test_a_host_that_cannot_be_resolved_is_named(host: str) -> None:
             pass
 
 
-async def test_no_descriptor_left_to_listen() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # what is open stays open
-    try:
-        with pytest.raises(AddressError, match=r"Too many open files; raise their limit \(systemd: LimitN"):
-            async with listening(Stream()):
-                pass
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
 async def test_a_socket_in_the_file_system_has_the_mode_and_the_group_that_it_should(tmp_path: Path) -> None:
     path, group = tmp_path / "cam.sock", grp.getgrgid(os.getgid()).gr_name
     listener = Listener(
@@ -248,3 +237,14 @@ async def test_the_wildcard_of_ipv6_takes_ipv4_too() -> None:
         await stream.until_events(1)
         assert admission.current is not None
         assert (admission.current.host, admission.current.peer) == ("127.0.0.1", encoder.name)
+
+
+async def test_no_descriptor_left_to_listen() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # what is open stays open
+    try:
+        with pytest.raises(AddressError, match=r"Too many open files; raise their limit \(systemd: LimitN"):
+            async with listening(Stream()):
+                pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

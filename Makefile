@@ -32,10 +32,10 @@ soak: ## encoders, links, server and viewers that fail at random; MINUTES=5, and
 	@scripts/setup dev
 	@exec .venv/bin/python -m tests.soak --minutes '$(MINUTES)' $(if $(SEED),--seed '$(SEED)')
 
-bench: ## delay, CPU and losses beside the Go SDK and the bare Python SDK; STREAMS="1 4 16 32"
+bench: ## delay, CPU and losses beside the Go SDK and the bare Python SDK; STREAMS="1 4 16 32" ARGS="--only fast"
 	@scripts/setup dev
 	@scripts/build-peer
-	@.venv/bin/python -m bench.delivery .cache/bench-peer $(STREAMS)
+	@.venv/bin/python -m bench.delivery $(ARGS) .cache/bench-peer $(STREAMS)
 
 bench-bursts: ## what becomes of pictures that come in bursts; ARGS="--streams 16 --starved"
 	@scripts/setup dev

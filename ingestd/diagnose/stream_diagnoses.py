@@ -102,11 +102,22 @@ _CONNECTIONS: Diagnoses = {
     ),
     "idle_timeout": Diagnosis(
         means="the encoder sent nothing for `source.idle_timeout`",
-        cures={"any": "see whether the encoder runs, or set a longer idle_timeout"},
+        cures={"any": "see whether the encoder runs, or set a longer source.idle_timeout, or auto"},
     ),
     "too_many_faults": Diagnosis(
         means="one read of the socket held more faults than a stream can have",
         cures={"any": "see what damages the stream, and restart the encoder"},
+    ),
+    "too_costly": Diagnosis(
+        means="to read the stream took far more time than any real one takes, for 10 s; it was slowed before",
+        cures={
+            "any": "see what damages the stream, or makes thousands of tiny pictures, slices or headers of it"
+        },
+    ),
+    "codec_flips": Diagnosis(
+        means="the codec changes again and again, and each change costs viewers the track",
+        expected="one codec per connection",
+        cures={"any": "see whether two encoders write to one connection, and restart the encoder"},
     ),
     "internal": Diagnosis(
         means="a defect of ingestd: the log has the details",
@@ -241,6 +252,10 @@ _NAL_UNITS: Diagnoses = {
             "x264enc": "option-string=slices=4",
         },
     ),
+    "too_large.sets": Diagnosis(
+        means="a picture of more parameter sets than a stream can have",
+        cures={"any": "send those in use, before keyframes; see what damages the stream"},
+    ),
     "tiny_keyframe": Diagnosis(
         means="a keyframe far smaller than the parameter sets that it lacks; it is dropped",
         cures={"any": "see what damages the stream"},
@@ -342,6 +357,13 @@ _IVF_AND_OBUS: Diagnoses = {
         means="a temporal unit of more bytes than any real one",
         expected="a temporal delimiter before that",
         cures={"any": "lower the encoder's bitrate", "GStreamer": _OBUS, "ffmpeg": "-f obu, or -f ivf"},
+    ),
+    "too_large.obus": Diagnosis(
+        means="a temporal unit of more OBUs than any real one, or so many without a frame",
+        cures={
+            "any": "make fewer tile groups per frame; see what damages the stream",
+            "libaom": "num-tile-groups=1",
+        },
     ),
     "torn_picture.av1": Diagnosis(
         means="a temporal unit goes on behind the frame that it shows",
@@ -503,7 +525,22 @@ _VIEWERS: Diagnoses = {
     "faster_than_real_time": Diagnosis(
         means="the encoder sends faster than real time, as from a file: it is paced to its own frame rate, "
         "and has to wait",
-        cures={"ffmpeg": "-re makes it keep the pace by itself"},
+        cures={
+            "any": "if it is live after all, set live: true",
+            "ffmpeg": "-re makes it keep the pace by itself",
+        },
+    ),
+    "wrong_rate": Diagnosis(
+        means="the frame rate or the timestamps in the stream do not fit the rate at which it comes: "
+        "pictures are handed over as they come",
+        cures={
+            "any": "set the encoder's frame rate to that of its source, or set `framerate`; if this is a "
+            "file, set live: false"
+        },
+    ),
+    "over_max_bitrate": Diagnosis(
+        means="the stream has more bits per second than `max_bitrate`: WebRTC does not plan for that much",
+        cures={"any": "set max_bitrate: auto, or lower the encoder's bit rate"},
     ),
     "faster_than_real_time.guessed": Diagnosis(
         means="the encoder sends faster than real time and states no frame rate: it is paced to a guess, and "

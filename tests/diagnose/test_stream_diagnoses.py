@@ -8,7 +8,8 @@ from ingestd.media.detection import foreign_formats
 from tests.diagnose.source import MEDIA, PACKAGE, cases, modules, reasons, texts
 
 # Of these the first argument is the reason: errors, and the helpers that make them.
-RAISERS = {"StreamError", "BitstreamError", "Issue", "_issue", "fault", "_note_cut", "_refusal"}
+ERRORS = {"StreamError", "BitstreamError", "ExcessError"}
+RAISERS = ERRORS | {"Issue", "_issue", "fault", "_note_cut", "_refusal"}
 # Counted without an error that is raised: the connection's own, and defects.
 COUNTED_ALONE = {"connection_lost", "idle_timeout", "internal"}
 # A tool's name, or an option of ffmpeg.

@@ -156,6 +156,7 @@ def outbound(
     packet_delays_s: float = 0.0,
     target_bps: float = 0.0,
     codec_id: str = "",
+    outbound_id: str = "OT01V1",
 ) -> Any:
     """An entry of WebRTC's statistics, as the SDK gives it, counted now."""
     rtp = SimpleNamespace(
@@ -167,7 +168,7 @@ def outbound(
         ),
         sent=SimpleNamespace(packets_sent=packets),
         stream=SimpleNamespace(codec_id=codec_id),
-        rtc=SimpleNamespace(timestamp=time.time_ns() // 1000),
+        rtc=SimpleNamespace(id=outbound_id, timestamp=time.time_ns() // 1000),
     )
     return SimpleNamespace(WhichOneof=lambda _: "outbound_rtp", outbound_rtp=rtp)
 

@@ -34,9 +34,9 @@ _PROTOCOLS_AND_CONTAINERS: _Signatures = tuple(
 _START_CODES: _Signatures = tuple(
     (re.compile(pattern), reason, name)
     for pattern, reason, name in (
-        (rb"\0*\0\0\x01\xb3", "mpeg2", "MPEG-1 or MPEG-2 video"),
-        (rb"\0*\0\0\x01\xba", "mpeg_ps", "an MPEG program stream"),
-        (rb"\0*\0\0\x01[\xb0\xb6]", "mpeg4", "MPEG-4 Part 2 video"),
+        (rb"\0{2,}+\x01\xb3", "mpeg2", "MPEG-1 or MPEG-2 video"),
+        (rb"\0{2,}+\x01\xba", "mpeg_ps", "an MPEG program stream"),
+        (rb"\0{2,}+\x01[\xb0\xb6]", "mpeg4", "MPEG-4 Part 2 video"),
     )
 )
 

@@ -75,7 +75,7 @@ def test_every_other_cut_is_an_error() -> None:
         (sps(id=32), "seq_parameter_set_id is 32"),
         (sps(width_mbs=5000), "pic_width_in_mbs_minus1 is 4999"),
         (sps(crop=(80, 80, 0, 0)), "cropping leaves no picture"),
-        (sps() + b"\xff" * 20_000, "more than the 16384"),
+        (sps() + b"\xff" * 20_000, "more than the 4096"),
     ],
 )
 def test_a_set_that_cannot_be(nal: bytes, why: str) -> None:

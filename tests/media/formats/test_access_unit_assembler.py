@@ -8,7 +8,7 @@ from ingestd.media.formats.annexb import AnnexBReader
 from tests.media.vectors_h26x import AUD, SHORT_START, annexb, pps, slice, sps
 
 READ_BYTES = 64 * 1024
-LARGE_SETS = (sps() + b"\xff" * 16_000, pps() + b"\xff" * 16_000)
+LARGE_SETS = (sps() + b"\xff" * 4_000, pps() + b"\xff" * 4_000)
 TINY_KEYFRAME = SHORT_START + slice(idr=True, payload=b"")
 TINY_PICTURE = SHORT_START + AUD + SHORT_START + slice(frame_num=1, payload=b"")
 MEMORY_BYTES = 16 * 1024 * 1024  # 256 times what was read

@@ -179,7 +179,7 @@ def test_an_encoder_that_goes_over_to_start_codes_is_noticed() -> None:
 def test_a_picture_too_large_is_refused_before_it_is_held() -> None:
     reader = h264_reader()
     reader.feed(length_prefixed(SPS, PPS) + MAX_ACCESS_UNIT_BYTES.to_bytes(4, "big") + IDR)
-    with pytest.raises(BitstreamError, match="16 MiB") as caught:
+    with pytest.raises(BitstreamError, match="8 MiB") as caught:
         feed_into([], reader, [b"x" * 65536] * 300)
     assert caught.value.reason == "too_large"
 

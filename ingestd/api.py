@@ -70,7 +70,7 @@ class Publication:
         max_bitrate: int = 8_000_000,
         max_framerate: float = 60.0,
         max_backlog: float = 0.5,
-        replay: Replay = Replay.ALWAYS,
+        replay: Replay = Replay.AUTO,
         on_keyframe_wanted: Callable[[], object] | None = None,
         on_rate_wanted: Callable[[int, float], object] | None = None,
     ) -> None:

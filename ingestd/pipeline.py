@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 from ingestd.control.backchannel import BackChannel
 from ingestd.delivery.accounting import Drop
+from ingestd.delivery.audience import Audience
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.picture import Submission
 from ingestd.diagnose.compatibility import B_FRAMES
@@ -50,7 +51,17 @@ class Track(Protocol):
 
     @property
     def target_bitrate(self) -> float | None:
-        """What WebRTC believes the link carries, in bit/s."""
+        """What WebRTC believes the link carries of this track, in bit/s."""
+        ...
+
+    @property
+    def link_bitrate(self) -> float | None:
+        """What WebRTC believes the link carries in all, in bit/s."""
+        ...
+
+    @property
+    def misses_packets(self) -> bool:
+        """Whether the server has missed packets of late."""
         ...
 
     def describe(self, info: StreamInfo) -> None:
@@ -89,6 +100,11 @@ class Room(Protocol):
     @property
     def connections(self) -> Mapping[str, int]:
         """How many attempts to join there were, by result."""
+        ...
+
+    @property
+    def audience(self) -> Audience:
+        """Who may watch there."""
         ...
 
     def add(self, track: Any) -> None:
@@ -237,6 +253,11 @@ class TrackPipeline:
     def needed_bitrate(self) -> float:
         """Bits per second that the stream sends now."""
         return self._delivery.rates.needed_bitrate(time.monotonic())
+
+    def track_asked_for_keyframe(self) -> None:
+        """A keyframe is asked for while nothing is submitted."""
+        self._keyframe_requested(time.monotonic(), time.time_ns() // 1000)
+        self.pump()
 
     def track_failed(self, reason: str) -> None:
         """The track failed."""
@@ -394,7 +415,16 @@ class TrackPipeline:
             # Only a running encoder gives feedback, and its first is for the keyframe it was just given.
             self._delivery.running(now)
         elif feedback.keyframe:
-            self._keyframe_requests += 1
-            self._delivery.keyframe_requested(now, encoder_asked=self._back_channel.open)
-            self._back_channel.keyframe(now, at_us)
+            self._keyframe_requested(now, at_us)
         self._back_channel.rate(feedback.bitrate_bps, now, at_us)
+
+    def _keyframe_requested(self, now: float, at_us: int) -> None:
+        self._keyframe_requests += 1
+        self._delivery.link_bitrate(self._track.link_bitrate)
+        self._delivery.keyframe_requested(
+            now,
+            self._room.audience,
+            encoder_asked=self._back_channel.open,
+            packets_lost=self._track.misses_packets,
+        )
+        self._back_channel.keyframe(now, at_us)

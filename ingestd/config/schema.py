@@ -269,7 +269,7 @@ class StreamConfig(Section):
     max_bitrate: Bitrate = 8_000_000
     max_framerate: Framerate = 60.0
     max_backlog: BacklogSeconds = 0.5
-    replay: ReplayPolicy = Replay.ALWAYS  # when the pictures since the last keyframe are replayed
+    replay: ReplayPolicy = Replay.AUTO  # when the pictures since the last keyframe are replayed
     b_frames: Literal["warn", "reject"] = "warn"
     frame_metadata: bool = True  # tell viewers what is known of each picture
     feedback: FeedbackConfig = FeedbackConfig()

@@ -6,13 +6,17 @@ waits for a keyframe. Behind a picture that is missing, and that no replay bring
 next keyframe.
 """
 
+from math import inf
+
 from ingestd.delivery.accounting import Drop
+from ingestd.delivery.audience import Audience
 from ingestd.delivery.encoder_response import EncoderResponse
 from ingestd.delivery.gop import HELD_LIMITS, Gop, HeldLimits
 from ingestd.delivery.intake import Intake
+from ingestd.delivery.keyframe_requests import Answer, KeyframeRequests
 from ingestd.delivery.pacer import Pacer
 from ingestd.delivery.picture import Picture, Submission
-from ingestd.delivery.replays import Replay, Replays
+from ingestd.delivery.replays import START_S, Replay, Replays
 from ingestd.delivery.states import DELIVERY, INCOMPLETE, NOT_ENCODING, REPLAYING, Event, State
 from ingestd.delivery.timestamps import Timestamps
 from ingestd.media.access_unit import AccessUnit
@@ -24,6 +28,8 @@ PROBE_INTERVAL_S = 0.03
 PAUSE_S = 0.25
 # What has come within this time may have come in one write, and is no older than its last picture.
 ONE_WRITE_S = 0.5
+# The encoder sends nothing: a replay costs those who watch nothing that they have not seen.
+SILENCE_S = 2.0
 
 
 class Delivery:
@@ -36,7 +42,7 @@ class Delivery:
     def __init__(
         self,
         max_backlog: float,
-        replay: Replay = Replay.ALWAYS,
+        replay: Replay = Replay.AUTO,
         max_framerate: float = 60.0,
         max_bitrate: float = 8e6,
         held_limits: HeldLimits = HELD_LIMITS,
@@ -48,11 +54,15 @@ class Delivery:
         self._state = State.NO_TRACK
         self._gop = Gop(held_limits)
         self._replays = Replays(replay, max_bitrate)
+        self._requests = KeyframeRequests()
         self._encoder_response = EncoderResponse()
         self._pacer = Pacer()
         self._timestamps = Timestamps()
         self._next_probe_at = 0.0
         self._submitted_at = 0.0
+        self._received_at = 0.0
+        self._behind_replay = False  # whether what waits has waited for a replay
+        self._caught_up_at = 0.0  # when nothing was behind a replay
 
     @property
     def state(self) -> State:
@@ -95,6 +105,7 @@ class Delivery:
 
         ``arrived_us`` is its arrival in µs since 1970. Return why it was dropped at once, None if it was not.
         """
+        self._received_at = now
         if access_unit.keyframe:
             in_turn = self.rates.keyframe_due(access_unit.arrived or now)
             self._encoder_response.keyframe(now, in_turn=in_turn)
@@ -167,30 +178,63 @@ class Delivery:
         self._advance(Event.CLOSED)
         self._replays.set_target(None)
 
-    def keyframe_requested(self, now: float, *, encoder_asked: bool = False) -> None:
-        """WebRTC asks for a keyframe: a viewer came, or a picture was lost on the way to it.
+    def keyframe_requested(
+        self,
+        now: float,
+        audience: Audience | None = None,
+        *,
+        encoder_asked: bool = False,
+        packets_lost: bool = False,
+    ) -> None:
+        """WebRTC asks for a keyframe: a viewer came, or left, or a picture was lost on the way to it.
 
-        ``encoder_asked``: so is the encoder. One that has answered before is given the time to.
+        ``audience``: who may watch, None where no one can tell. ``encoder_asked``: so is the encoder. One
+        that has answered before is given the time to. ``packets_lost``: some were, on the way to the server.
         """
         if encoder_asked:
             self._encoder_response.asked(now)
+        answer = Answer.REPLAY
+        if audience is not None and self._silent(now):
+            answer = self._requests.judge_in_silence(audience, now)
+        elif audience is not None and self._spares_watchers(now) and not packets_lost:
+            answer = self._requests.judge(audience, now)
+        if answer is Answer.KEYFRAME:
+            return
         if self._state is State.LIVE:
-            self._replays.request(now, self._encoder_response.patience if encoder_asked else 0.0)
+            self._replays.request(
+                now,
+                self._encoder_response.patience if encoder_asked else 0.0,
+                came_at=audience.came_at if audience is not None else -inf,
+                shared=answer is Answer.SHARED_REPLAY,
+            )
         self._advance(Event.REPLAY_WANTED)
         # Requests during a replay are answered by it, or by its beginning once more.
+        if answer is Answer.SHARED_REPLAY:
+            return
         if self._state in REPLAYING and self._replays.missed(now) and self._replay_does_good(now):
             self._advance(Event.REPLAY_BEGUN)
             self._replays.begin_again(now)
 
+    def _silent(self, now: float) -> bool:
+        return now - self._received_at > SILENCE_S
+
+    def _spares_watchers(self, now: float) -> bool:
+        return self._replays.spares_watchers and now - self._replays.running_since >= START_S
+
     def target_bitrate(self, bitrate: float) -> None:
-        """WebRTC believes that the link carries ``bitrate`` bit/s."""
+        """WebRTC believes that the link carries ``bitrate`` bit/s of this track."""
         self._replays.set_target(bitrate)
+
+    def link_bitrate(self, bitrate: float | None) -> None:
+        """WebRTC believes that the link carries ``bitrate`` bit/s in all; None: it has not said."""
+        self._replays.set_link(bitrate)
 
     def lost(self, count: int, now: float) -> None:
         """WebRTC has not encoded ``count`` of the pictures that it took."""
         self._intake.freeze(count)
         # It asks for a keyframe itself with the picture after them; where none comes it never will.
-        if now - self._submitted_at > PAUSE_S:
+        if now - self._submitted_at > PAUSE_S or self._requests.left_to_encoder(now):
+            self._replays.request(now, 0.0)
             self._advance(Event.REPLAY_WANTED)
 
     # Output.
@@ -216,7 +260,9 @@ class Delivery:
             return None
         if self._state in NOT_ENCODING:
             return self._probe(now) if self.probing else None
-        self._intake.drop_late(now, self._replays.running_since)
+        if self._state in REPLAYING or self._behind_replay:
+            self._caught_up_at = now  # what waits for a replay is not late
+        self._intake.drop_late(now, max(self._replays.running_since, self._caught_up_at))
         if self._state is not State.LIVE:
             if picture := self._replayed(now):
                 return self._submission(picture, True, now)
@@ -231,10 +277,17 @@ class Delivery:
     def submitted(self, submission: Submission, accepted: bool, now: float) -> None:
         """Book what became of ``submission``."""
         self._submitted_at = now
+        if submission.picture.access_unit.keyframe:
+            self._requests.answered(now)
         waiting = len(self._queue)
         if self._state in REPLAYING:
             waiting += self._replays.left(self._gop)
-        self._pacer.submitted(now, self.rates.frame_interval, waiting)
+        self._behind_replay = waiting > 0 and (submission.replayed or self._behind_replay)
+        sending_s = 0.0
+        if submission.replayed or self._behind_replay:
+            # Behind WebRTC's own queue they would seem late to a player, which would then stay behind.
+            sending_s = self._replays.sending_s(len(submission.picture.access_unit.data))
+        self._pacer.submitted(now, self.rates.frame_interval, waiting, sending_s)
         if submission.replayed:
             self.accounting.replayed += 1
         elif accepted:
@@ -292,6 +345,8 @@ class Delivery:
             self._advance(Event.KEYFRAME)
 
     def _replay_does_good(self, now: float) -> bool:
+        if self._silent(now):
+            return self._replays.does_good(self._gop, None, 0.0, now)
         return self._replays.does_good(self._gop, self.rates.next_keyframe(now), self.rates.bitrate(now), now)
 
     # What is dropped.

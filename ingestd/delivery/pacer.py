@@ -20,10 +20,13 @@ class Pacer:
     def __init__(self) -> None:
         self.ready_at = 0.0  # when that is, in seconds on the monotonic clock
 
-    def submitted(self, now: float, frame_interval: float, waiting: int) -> None:
-        """A picture has just been submitted; ``waiting`` pictures are behind it."""
+    def submitted(self, now: float, frame_interval: float, waiting: int, sending_s: float = 0.0) -> None:
+        """A picture has just been submitted; ``waiting`` pictures are behind it.
+
+        It takes ``sending_s`` seconds to send, and the next is to find WebRTC's own queue empty; 0: at once.
+        """
         # A third of the interval leaves room to work off a burst between two pictures of a fast stream.
         spacing = min(RELAXED_SPACING_S, frame_interval / 3)
         if waiting > LONG_QUEUE_PICTURES:
             spacing = min(spacing, HURRIED_SPACING_S)
-        self.ready_at = now + max(spacing, MIN_SPACING_S)
+        self.ready_at = now + max(spacing, MIN_SPACING_S, sending_s)

@@ -1,6 +1,7 @@
 """When to replay the GOP, so that a waiting viewer can start decoding at once."""
 
 from enum import StrEnum
+from math import inf
 
 from ingestd.delivery.gop import Gop
 from ingestd.delivery.pacer import HURRIED_SPACING_S
@@ -29,6 +30,13 @@ MIN_SENT_RATIO = PACING_RATIO / 2.5
 START_S = 3.0
 # WebRTC begins with a guess at the rate and needs this long to find out.
 ESTIMATE_SETTLES_S = 5.0
+# Where others watch, those who come at about the same time share one replay: it begins this long after the
+# first of them has asked.
+GATHER_S = 0.5
+# Where others watch, a newcomer waits for a keyframe that is due within this time, or within so many times as
+# long as those who watch would see the past (docs/replays.md).
+SHORT_WAIT_S = 1.0
+WORTH_RATIO = 1.5
 # With less than this part of what the stream needs, the link is what is in the way; also while it is a guess.
 CONGESTED_RATIO = 0.7
 SURELY_CONGESTED_RATIO = 0.3
@@ -37,6 +45,7 @@ SURELY_CONGESTED_RATIO = 0.3
 class Replay(StrEnum):
     """When the GOP may be replayed; the key ``replay`` of the configuration."""
 
+    AUTO = "auto"  # as ALWAYS where no one else watches; else for those who come, if they would wait long
     ALWAYS = "always"  # whenever a viewer waits for a keyframe, or a picture was lost
     START = "start"  # only in the first seconds after the track was published, or published again
     NEVER = "never"
@@ -55,24 +64,41 @@ class Replays:
         self._policy = policy
         self._max_bitrate = max_bitrate
         self._target: float | None = None
+        self._link: float | None = None
+        self._shared = False
         self._cooldown = FIRST_COOLDOWN_S
         self._begun_at = 0.0
         self._next = 0  # index into the GOP
 
+    @property
+    def spares_watchers(self) -> bool:
+        """Whether those who watch are spared what only another one needs."""
+        return self._policy is Replay.AUTO
+
     def set_target(self, bitrate: float | None) -> None:
-        """WebRTC believes that the link carries ``bitrate``; None: nothing is known."""
+        """WebRTC believes that the link carries ``bitrate`` of this track; None: nothing is known."""
         self._target = bitrate
+
+    def set_link(self, bitrate: float | None) -> None:
+        """WebRTC believes that the link carries ``bitrate`` in all; None: nothing is known."""
+        self._link = bitrate
 
     def begin_track(self, now: float) -> None:
         """WebRTC encodes."""
         self.running_since = self._begun_at = self.ready_at = now
         self._cooldown = FIRST_COOLDOWN_S
 
-    def request(self, now: float, patience: float) -> None:
-        """A replay is wanted, unless the encoder sends a keyframe within ``patience`` seconds."""
-        if now > self.ready_at + CALM_S:
+    def request(self, now: float, patience: float, *, came_at: float = -inf, shared: bool = False) -> None:
+        """A replay is wanted, unless the encoder sends a keyframe within ``patience`` seconds.
+
+        ``came_at``: when the last viewer came. ``shared``: others watch.
+        """
+        self._shared = shared
+        if came_at > self._begun_at:
+            self.ready_at = min(self.ready_at, now)  # whatever has been tried, it was not for this one
+        if now > self.ready_at + CALM_S or came_at > self._begun_at:
             self._cooldown = FIRST_COOLDOWN_S
-        self.ready_at = max(self.ready_at, now + patience)
+        self.ready_at = max(self.ready_at, now + max(patience, GATHER_S if shared else 0.0))
 
     def missed(self, now: float) -> bool:
         """Whether a viewer who asks for a keyframe ``now`` has missed that of the replay under way."""
@@ -105,24 +131,36 @@ class Replays:
         """Whether a track that began with the keyframe of the GOP goes on with the rest of it."""
         return self._policy is not Replay.NEVER and not self._congested(bitrate, now)
 
+    def sending_s(self, size_bytes: int, meanwhile_bps: float = 0.0) -> float:
+        """How long WebRTC's pacer takes to send so much, and what comes ``meanwhile``."""
+        if not (carried := self._link or self._target):
+            return 0.0
+        spare_bps = carried * PACING_RATIO - meanwhile_bps
+        return size_bytes * 8 / spare_bps if spare_bps > 0 else inf
+
     def does_good(self, gop: Gop, next_keyframe: float | None, bitrate: float, now: float) -> bool:
         """Whether a replay is allowed, and over before it is in the way of what follows.
 
         The encoder should send its next keyframe in ``next_keyframe`` seconds, None where there is no
-        telling; ``bitrate`` is what it sends.
+        telling; ``bitrate`` is what it sends, 0 if it is silent: then nothing follows.
         """
-        if not gop or not self._allowed(now) or self._congested(bitrate, now):
+        if not gop or not self._allowed(now, silent=not bitrate) or self._congested(bitrate, now):
             return False
-        submitting = len(gop) * HURRIED_SPACING_S
-        sending = gop.bytes * 8 / (self._target * PACING_RATIO) if self._target else 0.0
-        if submitting > MAX_SUBMITTING_S or sending > MAX_SENDING_S:
+        submitting, sending = len(gop) * HURRIED_SPACING_S, self.sending_s(gop.bytes)
+        if bitrate and (submitting > MAX_SUBMITTING_S or sending > MAX_SENDING_S):
             return False
-        return next_keyframe is None or next_keyframe >= max(submitting, MIN_SENT_RATIO * sending)
+        if next_keyframe is None:
+            return True
+        if self._shared:
+            past = max(submitting, self.sending_s(gop.bytes, bitrate))
+            if next_keyframe < max(SHORT_WAIT_S, WORTH_RATIO * past):
+                return False
+        return next_keyframe >= max(submitting, MIN_SENT_RATIO * sending)
 
-    def _allowed(self, now: float) -> bool:
+    def _allowed(self, now: float, *, silent: bool) -> bool:
         if self._policy is Replay.START:
-            return now - self.running_since < START_S
-        return self._policy is Replay.ALWAYS
+            return silent or now - self.running_since < START_S
+        return self._policy is not Replay.NEVER
 
     def _congested(self, bitrate: float, now: float) -> bool:
         # Not even what is live gets through: more of it would only be in the way.

@@ -1,6 +1,7 @@
 """WebRTC's send statistics of a track: the only count of sent pictures that can be believed."""
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 
@@ -23,6 +24,9 @@ class SendStats:
     frames_encoded: int
     frames_sent: int
     target_bitrate_bps: float | None
+    link_bitrate_bps: float | None  # of the connection, which other tracks may share
+    keyframe_requests: int  # that have arrived, whether or not WebRTC has passed them on
+    nacks: int  # packets that the server has missed
     at: float  # when WebRTC counted, seconds on the monotonic clock
 
 
@@ -30,6 +34,7 @@ async def read(track: rtc.LocalVideoTrack) -> SendStats:
     """Read the statistics of ``track``. Raises RoomError where WebRTC does not answer."""
     mime_types: dict[str, str] = {}
     codec_id, encoded, sent, target, at_us = "", 0, 0, 0.0, time.time_ns() // 1000
+    link, requests, nacks = 0.0, 0, 0
     try:
         async with asyncio.timeout(STATISTICS_TIMEOUT_S):
             entries = await track.get_stats()
@@ -45,9 +50,14 @@ async def read(track: rtc.LocalVideoTrack) -> SendStats:
                 encoded += outbound.frames_encoded
                 sent += outbound.frames_sent
                 target += outbound.target_bitrate
+                requests += outbound.pli_count + outbound.fir_count
+                nacks += outbound.nack_count
                 at_us = entry.outbound_rtp.rtc.timestamp
+            case "candidate_pair":
+                link = max(link, entry.candidate_pair.candidate_pair.available_outgoing_bitrate)
     at = time.monotonic() - (time.time_ns() // 1000 - at_us) / 1e6
-    return SendStats(mime_types.get(codec_id, ""), encoded, sent, target or None, at)
+    mime_type = mime_types.get(codec_id, "")
+    return SendStats(mime_type, encoded, sent, target or None, link or None, requests, nacks, at)
 
 
 class Statistics:
@@ -57,10 +67,17 @@ class Statistics:
         self._track = track
         self._took_s: float | None = None  # the last reading
 
-    async def next(self, interval_s: float) -> SendStats:
-        """Return a reading, at least ``interval_s`` seconds after the last one. Raises like `read`."""
+    async def next(self, interval_s: float, sooner: asyncio.Event | None = None) -> SendStats:
+        """Return a reading, at least ``interval_s`` seconds after the last one. Raises like `read`.
+
+        Or when ``sooner`` is set, if that is earlier.
+        """
         if self._took_s is not None:
-            await asyncio.sleep(max(interval_s, REST_RATIO * self._took_s))
+            rest_s = REST_RATIO * self._took_s
+            await asyncio.sleep(rest_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, interval_s - rest_s)):
+                    await (sooner or asyncio.Event()).wait()
         began = time.monotonic()
         stats = await read(self._track)
         self._took_s = time.monotonic() - began

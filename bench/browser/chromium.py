@@ -42,7 +42,9 @@ class Chromium:
     def __init__(self, client: Path) -> None:
         found = next(filter(None, map(shutil.which, NAMES)), None)
         if found is None:
-            raise FileNotFoundError(f"none of {', '.join(NAMES)} is installed; as root: apt-get install chromium")
+            raise FileNotFoundError(
+                f"none of {', '.join(NAMES)} is installed; as root: apt-get install chromium"
+            )
         self._program = found
         self._files = {
             "/": ("text/html", (Path(__file__).parent / "page.html").read_bytes()),

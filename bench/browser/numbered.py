@@ -1,4 +1,4 @@
-"""An H.264 stream of pictures that carry their number in squares along their top edge, at a constant bitrate."""
+"""An H.264 stream of pictures that carry their number in squares along their top edge."""
 
 from collections.abc import Iterator
 from fractions import Fraction

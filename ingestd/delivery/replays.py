@@ -58,15 +58,15 @@ class Replays:
     monotonic clock, rates bit/s.
     """
 
-    def __init__(self, policy: Replay, max_bitrate: float) -> None:
+    def __init__(self, policy: Replay, max_bitrate_bps: float) -> None:
         self.running_since = 0.0  # when WebRTC began to encode the track
         self.ready_at = 0.0  # no replay begins before
         self._policy = policy
-        self._max_bitrate = max_bitrate
-        self._target: float | None = None
-        self._link: float | None = None
+        self._max_bitrate_bps = max_bitrate_bps
+        self._target_bps: float | None = None
+        self._link_bps: float | None = None
         self._shared = False
-        self._cooldown = FIRST_COOLDOWN_S
+        self._cooldown_s = FIRST_COOLDOWN_S
         self._begun_at = 0.0
         self._next = 0  # index into the GOP
 
@@ -75,21 +75,21 @@ class Replays:
         """Whether those who watch are spared what only another one needs."""
         return self._policy is Replay.AUTO
 
-    def set_target(self, bitrate: float | None) -> None:
-        """WebRTC believes that the link carries ``bitrate`` of this track; None: nothing is known."""
-        self._target = bitrate
+    def set_target(self, bitrate_bps: float | None) -> None:
+        """WebRTC believes that the link carries ``bitrate_bps`` of this track; None: nothing is known."""
+        self._target_bps = bitrate_bps
 
-    def set_link(self, bitrate: float | None) -> None:
-        """WebRTC believes that the link carries ``bitrate`` in all; None: nothing is known."""
-        self._link = bitrate
+    def set_link(self, bitrate_bps: float | None) -> None:
+        """WebRTC believes that the link carries ``bitrate_bps`` in all; None: nothing is known."""
+        self._link_bps = bitrate_bps
 
     def begin_track(self, now: float) -> None:
         """WebRTC encodes."""
         self.running_since = self._begun_at = self.ready_at = now
-        self._cooldown = FIRST_COOLDOWN_S
+        self._cooldown_s = FIRST_COOLDOWN_S
 
-    def request(self, now: float, patience: float, *, came_at: float = -inf, shared: bool = False) -> None:
-        """A replay is wanted, unless the encoder sends a keyframe within ``patience`` seconds.
+    def request(self, now: float, patience_s: float, *, came_at: float = -inf, shared: bool = False) -> None:
+        """A replay is wanted, unless the encoder sends a keyframe within ``patience_s``.
 
         ``came_at``: when the last viewer came. ``shared``: others watch.
         """
@@ -97,12 +97,16 @@ class Replays:
         if came_at > self._begun_at:
             self.ready_at = min(self.ready_at, now)  # whatever has been tried, it was not for this one
         if now > self.ready_at + CALM_S or came_at > self._begun_at:
-            self._cooldown = FIRST_COOLDOWN_S
-        self.ready_at = max(self.ready_at, now + max(patience, GATHER_S if shared else 0.0))
+            self._cooldown_s = FIRST_COOLDOWN_S
+        self.ready_at = max(self.ready_at, now + max(patience_s, GATHER_S if shared else 0.0))
 
     def missed(self, now: float) -> bool:
         """Whether a viewer who asks for a keyframe ``now`` has missed that of the replay under way."""
-        return now - self._begun_at >= OVERDUE_COOLDOWNS * self._cooldown
+        return now - self._begun_at >= OVERDUE_COOLDOWNS * self._cooldown_s
+
+    def lately_begun(self, now: float) -> bool:
+        """Whether the last replay may still be on its way."""
+        return now - self._begun_at < MAX_SENDING_S
 
     def begin(self, now: float, index: int = 0) -> None:
         """Submit the GOP again from the picture with this ``index`` on."""
@@ -124,50 +128,50 @@ class Replays:
 
     def end(self, now: float) -> None:
         """All pictures of the GOP have been submitted again."""
-        self.ready_at = now + self._cooldown
+        self.ready_at = now + self._cooldown_s
         self._lengthen_cooldown()
 
-    def suits_new_track(self, bitrate: float, now: float) -> bool:
+    def suits_new_track(self, bitrate_bps: float, now: float) -> bool:
         """Whether a track that began with the keyframe of the GOP goes on with the rest of it."""
-        return self._policy is not Replay.NEVER and not self._congested(bitrate, now)
+        return self._policy is not Replay.NEVER and not self._congested(bitrate_bps, now)
 
     def sending_s(self, size_bytes: int, meanwhile_bps: float = 0.0) -> float:
         """How long WebRTC's pacer takes to send so much, and what comes ``meanwhile``."""
-        if not (carried := self._link or self._target):
+        if not (carried_bps := self._link_bps or self._target_bps):
             return 0.0
-        spare_bps = carried * PACING_RATIO - meanwhile_bps
+        spare_bps = carried_bps * PACING_RATIO - meanwhile_bps
         return size_bytes * 8 / spare_bps if spare_bps > 0 else inf
 
-    def does_good(self, gop: Gop, next_keyframe: float | None, bitrate: float, now: float) -> bool:
+    def does_good(self, gop: Gop, next_keyframe_s: float | None, bitrate_bps: float, now: float) -> bool:
         """Whether a replay is allowed, and over before it is in the way of what follows.
 
-        The encoder should send its next keyframe in ``next_keyframe`` seconds, None where there is no
-        telling; ``bitrate`` is what it sends, 0 if it is silent: then nothing follows.
+        The encoder should send its next keyframe in ``next_keyframe_s`` seconds, None where there is no
+        telling; ``bitrate_bps`` is what it sends, 0 if it is silent: then nothing follows.
         """
-        if not gop or not self._allowed(now, silent=not bitrate) or self._congested(bitrate, now):
+        if not gop or not self._allowed(now, silent=not bitrate_bps) or self._congested(bitrate_bps, now):
             return False
-        submitting, sending = len(gop) * HURRIED_SPACING_S, self.sending_s(gop.bytes)
-        if bitrate and (submitting > MAX_SUBMITTING_S or sending > MAX_SENDING_S):
+        submitting_s, sending_s = len(gop) * HURRIED_SPACING_S, self.sending_s(gop.size_bytes)
+        if bitrate_bps and (submitting_s > MAX_SUBMITTING_S or sending_s > MAX_SENDING_S):
             return False
-        if next_keyframe is None:
+        if next_keyframe_s is None:
             return True
         if self._shared:
-            past = max(submitting, self.sending_s(gop.bytes, bitrate))
-            if next_keyframe < max(SHORT_WAIT_S, WORTH_RATIO * past):
+            past_s = max(submitting_s, self.sending_s(gop.size_bytes, bitrate_bps))
+            if next_keyframe_s < max(SHORT_WAIT_S, WORTH_RATIO * past_s):
                 return False
-        return next_keyframe >= max(submitting, MIN_SENT_RATIO * sending)
+        return next_keyframe_s >= max(submitting_s, MIN_SENT_RATIO * sending_s)
 
     def _allowed(self, now: float, *, silent: bool) -> bool:
         if self._policy is Replay.START:
             return silent or now - self.running_since < START_S
         return self._policy is not Replay.NEVER
 
-    def _congested(self, bitrate: float, now: float) -> bool:
+    def _congested(self, bitrate_bps: float, now: float) -> bool:
         # Not even what is live gets through: more of it would only be in the way.
-        needed = min(bitrate, self._max_bitrate)
+        needed_bps = min(bitrate_bps, self._max_bitrate_bps)
         guessing = now - self.running_since < ESTIMATE_SETTLES_S
-        least = (SURELY_CONGESTED_RATIO if guessing else CONGESTED_RATIO) * needed
-        return self._target is not None and self._target < least
+        least_bps = (SURELY_CONGESTED_RATIO if guessing else CONGESTED_RATIO) * needed_bps
+        return self._target_bps is not None and self._target_bps < least_bps
 
     def _lengthen_cooldown(self) -> None:
-        self._cooldown = min(self._cooldown * 2, MAX_COOLDOWN_S)
+        self._cooldown_s = min(self._cooldown_s * 2, MAX_COOLDOWN_S)

@@ -24,17 +24,17 @@ class SendStats:
     frames_encoded: int
     frames_sent: int
     target_bitrate_bps: float | None
-    link_bitrate_bps: float | None  # of the connection, which other tracks may share
-    keyframe_requests: int  # that have arrived, whether or not WebRTC has passed them on
-    nacks: int  # packets that the server has missed
     at: float  # when WebRTC counted, seconds on the monotonic clock
+    link_bitrate_bps: float | None = None  # what the link carries of all tracks
+    keyframe_requests: int = 0  # that have arrived, whether or not WebRTC has passed them on
+    nacks: int = 0  # of the server, for packets that it misses
 
 
 async def read(track: rtc.LocalVideoTrack) -> SendStats:
     """Read the statistics of ``track``. Raises RoomError where WebRTC does not answer."""
     mime_types: dict[str, str] = {}
-    codec_id, encoded, sent, target, at_us = "", 0, 0, 0.0, time.time_ns() // 1000
-    link, requests, nacks = 0.0, 0, 0
+    codec_id, encoded, sent, target_bps, at_us = "", 0, 0, 0.0, time.time_ns() // 1000
+    link_bps, requests, nacks = 0.0, 0, 0
     try:
         async with asyncio.timeout(STATISTICS_TIMEOUT_S):
             entries = await track.get_stats()
@@ -49,15 +49,16 @@ async def read(track: rtc.LocalVideoTrack) -> SendStats:
                 codec_id = entry.outbound_rtp.stream.codec_id
                 encoded += outbound.frames_encoded
                 sent += outbound.frames_sent
-                target += outbound.target_bitrate
+                target_bps += outbound.target_bitrate
                 requests += outbound.pli_count + outbound.fir_count
                 nacks += outbound.nack_count
                 at_us = entry.outbound_rtp.rtc.timestamp
             case "candidate_pair":
-                link = max(link, entry.candidate_pair.candidate_pair.available_outgoing_bitrate)
+                link_bps = max(link_bps, entry.candidate_pair.candidate_pair.available_outgoing_bitrate)
     at = time.monotonic() - (time.time_ns() // 1000 - at_us) / 1e6
-    mime_type = mime_types.get(codec_id, "")
-    return SendStats(mime_type, encoded, sent, target or None, link or None, requests, nacks, at)
+    return SendStats(
+        mime_types.get(codec_id, ""), encoded, sent, target_bps or None, at, link_bps or None, requests, nacks
+    )
 
 
 class Statistics:
@@ -78,7 +79,7 @@ class Statistics:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, interval_s - rest_s)):
                     await (sooner or asyncio.Event()).wait()
-        began = time.monotonic()
+        began_at = time.monotonic()
         stats = await read(self._track)
-        self._took_s = time.monotonic() - began
+        self._took_s = time.monotonic() - began_at
         return stats

@@ -86,7 +86,7 @@ class TrackListener(Protocol):
         """WebRTC took ``count`` pictures and has not encoded them."""
         ...
 
-    def needed_bitrate(self) -> float:
+    def needed_bitrate_bps(self) -> float:
         """Bits per second that the stream sends now."""
         ...
 
@@ -135,10 +135,10 @@ class TrackKeeper:
         self._viewer_came_at = 0.0
         self._viewer_came = asyncio.Event()
         self._missed_packets_at = 0.0
-        self.link_bitrate: float | None = None  # bit/s
+        self.link_bitrate_bps: float | None = None  # bit/s
         self.state = TrackState.NO_ROOM
         self.frames_sent = 0  # by WebRTC's count, over all the times the track was published
-        self.target_bitrate: float | None = None  # bit/s
+        self.target_bitrate_bps: float | None = None
         self.problem: str | None = NOT_PUBLISHED
 
     @property
@@ -157,9 +157,9 @@ class TrackKeeper:
         return time.monotonic() - self._missed_packets_at < LOSSY_S
 
     @property
-    def bitrates(self) -> tuple[float, float]:
+    def bitrates_bps(self) -> tuple[float, float]:
         """What the stream sends now, and what the configuration says that it sends at most; bit/s."""
-        return self._listener.needed_bitrate(), self._options.max_bitrate
+        return self._listener.needed_bitrate_bps(), self._options.max_bitrate_bps
 
     def describe(self, info: StreamInfo) -> None:
         """Say what will be submitted; publishes, or publishes again when the codec has changed."""
@@ -295,7 +295,7 @@ class TrackKeeper:
 
     def _close(self) -> None:
         self.problem = MUTED if self._muted else NOT_PUBLISHED
-        self.target_bitrate = self.link_bitrate = None
+        self.target_bitrate_bps = self.link_bitrate_bps = None
         if self._source is not None:
             self._source = None
             self._listener.track_closed()
@@ -305,7 +305,7 @@ class TrackKeeper:
         backoff = Backoff(self._first_retry_delay_s, MAX_RETRY_DELAY_S)
         stalled_before = False
         while True:
-            begin = time.monotonic()
+            begun_at = time.monotonic()
             try:
                 await self._follow(await self._published(room))
             except RoomError as error:
@@ -319,7 +319,7 @@ class TrackKeeper:
             self._close()
             self.problem = problem
             self._listener.track_failed(reason)
-            if time.monotonic() - begin > RELAPSE_S:
+            if time.monotonic() - begun_at > RELAPSE_S:
                 backoff.reset()
                 stalled_before = False
             if reason == "silent" and stalled_before:
@@ -328,7 +328,7 @@ class TrackKeeper:
                 self._rejoin("unanswered")
             stalled_before = reason == "silent"
             await self._withdraw(room)
-            await asyncio.sleep(backoff.next())
+            await asyncio.sleep(backoff.next_s())
 
     async def _published(self, room: rtc.Room) -> PublishedTrack:
         """The track that is in the room, if its codec is the stream's; else a new one."""
@@ -379,7 +379,7 @@ class TrackKeeper:
             self._viewer_came.clear()
             stats = await statistics.next(self._poll_s, self._viewer_came)
             self._count_sent(stats)
-            self.target_bitrate, self.link_bitrate = stats.target_bitrate_bps, stats.link_bitrate_bps
+            self.target_bitrate_bps, self.link_bitrate_bps = stats.target_bitrate_bps, stats.link_bitrate_bps
             if stats.nacks > before.nacks:
                 self._missed_packets_at = time.monotonic()
             if stats.keyframe_requests > before.keyframe_requests and self.running and self._silent:

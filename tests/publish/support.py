@@ -41,6 +41,7 @@ class Stream:
 
     events: list[str] = field(default_factory=list)
     lost: int = 0
+    asked_for_keyframe: int = 0
 
     def track_opened(self) -> None:
         self.events.append("opened")
@@ -54,8 +55,11 @@ class Stream:
     def track_lost(self, count: int) -> None:
         self.lost += count
 
-    def needed_bitrate(self) -> float:
+    def needed_bitrate_bps(self) -> float:
         return 500_000
+
+    def track_asked_for_keyframe(self) -> None:
+        self.asked_for_keyframe += 1
 
     def track_failed(self, reason: str) -> None:
         self.events.append(reason)
@@ -141,10 +145,25 @@ class Publisher:
         self._source.source = rtc.EncodedVideoSource(160, 120)
 
 
-def outbound(*, encoded: int = 0, sent: int = 0, target_bps: float = 0.0, codec_id: str = "") -> Any:
+def outbound(
+    *,
+    encoded: int = 0,
+    sent: int = 0,
+    target_bps: float = 0.0,
+    codec_id: str = "",
+    requests: int = 0,
+    nacks: int = 0,
+) -> Any:
     """An entry of WebRTC's statistics, as the SDK gives it, counted now."""
     rtp = SimpleNamespace(
-        outbound=SimpleNamespace(frames_encoded=encoded, frames_sent=sent, target_bitrate=target_bps),
+        outbound=SimpleNamespace(
+            frames_encoded=encoded,
+            frames_sent=sent,
+            target_bitrate=target_bps,
+            pli_count=requests,
+            fir_count=0,
+            nack_count=nacks,
+        ),
         stream=SimpleNamespace(codec_id=codec_id),
         rtc=SimpleNamespace(timestamp=time.time_ns() // 1000),
     )

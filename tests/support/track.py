@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 
+from ingestd.delivery.audience import Audience
 from ingestd.media.access_unit import FrameMetadata, StreamInfo
 from ingestd.publish.track import TrackOptions
 from ingestd.publish.track_keeper import Feedback, TrackListener
@@ -21,7 +22,9 @@ class Track:
         self.info: StreamInfo | None = None
         self.open = self.closed = False
         self.frames_sent = 0
-        self.target_bitrate: float | None = None
+        self.target_bitrate_bps: float | None = None
+        self.link_bitrate_bps: float | None = None
+        self.misses_packets = False
         self.taken: list[bytes] = []
         self.metadata: list[FrameMetadata] = []
         self._feedback: list[Feedback] = []
@@ -84,6 +87,7 @@ class Room:
 
     def __init__(self) -> None:
         self.tracks: list[Track] = []
+        self.audience = Audience()
         self.connections: Counter[str] = Counter()
         self.problem: str | None = None
 

@@ -45,9 +45,9 @@ class Audience:
         if self._told_at.pop(identity, None) is not None:
             self._left_at[identity] = now
 
-    def present(self, identity: str, now: float) -> None:
+    def present(self, identity: str) -> None:
         """A participant was there before us."""
-        self._told_at[identity] = now - SETTLED_S
+        self._told_at[identity] = -inf
 
     def newcomer(self, now: float) -> bool:
         """Whether one who has come may be the one who asks."""

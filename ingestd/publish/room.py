@@ -334,12 +334,12 @@ class RoomConnection:
     # What the SDK tells of who is there.
 
     def _look_around(self, membership: _Membership) -> None:
-        room, now = membership.room, time.monotonic()
+        room = membership.room
         self.audience = Audience()
-        self.audience.counted(room.num_participants, now)
+        self.audience.counted(room.num_participants, time.monotonic())
         for participant in room.remote_participants.values():
             if _may_watch(participant):
-                self.audience.present(participant.identity, now)
+                self.audience.present(participant.identity)
         membership.listen("participant_connected", self._participant_came)
         membership.listen("participant_disconnected", self._participant_left)
         membership.listen("room_updated", self._participants_counted)

@@ -5,7 +5,7 @@ def watched_by(*identities: str, now: float = 0.0) -> Audience:
     audience = Audience()
     audience.counted(len(identities) + 1, now)
     for identity in identities:
-        audience.present(identity, now)
+        audience.present(identity)
     return audience
 
 

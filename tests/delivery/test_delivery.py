@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 
 from ingestd.delivery.accounting import Drop
-from ingestd.delivery.delivery import ONE_WRITE_S, PAUSE_S, PROBE_INTERVAL_S
+from ingestd.delivery.audience import Audience
+from ingestd.delivery.delivery import ONE_WRITE_S, PAUSE_S, PROBE_INTERVAL_S, SILENCE_S
 from ingestd.delivery.frame_interval import MAX_JITTER_S
 from ingestd.delivery.gop import HeldLimits
 from ingestd.delivery.intake import MAX_BURST_PICTURES
@@ -14,6 +15,7 @@ from ingestd.delivery.pacer import HURRIED_SPACING_S, LONG_QUEUE_PICTURES, MIN_S
 from ingestd.delivery.replays import (
     CALM_S,
     FIRST_COOLDOWN_S,
+    GATHER_S,
     MAX_COOLDOWN_S,
     OVERDUE_COOLDOWNS,
     START_S,
@@ -326,6 +328,88 @@ def test_what_arrives_during_a_replay_follows_it() -> None:
     assert script.take() == "(K1)"
     script.receive("d4")
     assert script.drain() == "(d2) (d3) d4"
+
+
+def watched_by_another(script: Transcript) -> Audience:
+    """The second viewer has just come."""
+    audience = Audience()
+    audience.counted(2, script.now)
+    audience.present("watcher")
+    audience.counted(3, script.now)
+    return audience
+
+
+def test_where_others_watch_those_who_come_share_one_replay() -> None:
+    script = Transcript.running(f"K1 {'d ' * 120}", replay=Replay.AUTO)
+    audience = watched_by_another(script)
+    script.delivery.keyframe_requested(script.now, audience)
+    assert script.drain(GATHER_S / 2) == ""
+    script.delivery.keyframe_requested(script.now, audience)
+    replayed = script.drain(1.5)
+    assert replayed.count("(K1)") == 1
+    assert replayed.count("(d)") == 120
+
+
+def test_where_others_watch_a_keyframe_that_is_near_is_waited_for() -> None:
+    script = Transcript.running(f"K1 {'d ' * 149}K2 {'d ' * 125}", replay=Replay.AUTO)
+    script.delivery.keyframe_requested(script.now, watched_by_another(script))  # the next one is due in 0.8 s
+    assert script.drain(GATHER_S + 0.1) == ""
+
+
+def test_where_others_watch_a_request_that_no_arrival_explains_is_left_to_the_encoder() -> None:
+    script = Transcript.running(f"K1 {'d ' * 120}", replay=Replay.AUTO)
+    audience = Audience()
+    for viewer in ("watcher", "hidden for a while"):
+        audience.present(viewer)
+    script.delivery.keyframe_requested(script.now, audience)
+    assert script.drain(1) == ""
+    script.delivery.keyframe_requested(script.now, audience, packets_lost=True)
+    assert script.drain(1).startswith("(K1)")
+
+
+def test_where_others_watch_a_loss_that_is_told_after_the_request_is_mended() -> None:
+    script = Transcript.running(f"K1 {'d ' * 120}", replay=Replay.AUTO)
+    audience = Audience()
+    for viewer in ("watcher", "another"):
+        audience.present(viewer)
+    script.delivery.keyframe_requested(script.now, audience)
+    script.delivery.lost(1, script.now)
+    assert script.drain(1).startswith("(K1)")
+
+
+def test_in_silence_the_longest_gop_is_replayed_for_one_who_comes() -> None:
+    for replay in (Replay.AUTO, Replay.ALWAYS, Replay.START):
+        script = Transcript.running(f"K1 {'d ' * 800}", replay=replay)
+        script.pass_time(SILENCE_S)
+        script.delivery.keyframe_requested(script.now, watched_by_another(script))
+        assert script.drain(10).count("(d)") == 800
+
+
+def test_what_waits_for_a_replay_is_not_shed_as_late() -> None:
+    script = Transcript.running(f"K1 {'d ' * 200}", max_backlog_s=0.1)
+    script.ask_for_keyframe()
+    assert script.take() == "(K1)"
+    script.receive("d d d d")
+    script.drain(0.3)
+    script.receive("K2")
+    assert script.drain(2).endswith("d d d d K2")
+    assert script.dropped() == {}
+
+
+def test_a_replay_is_no_faster_than_the_link_but_twice_as_fast_as_live_at_least() -> None:
+    for link_bps, spacing_s in ((2e6, 0.0109), (0.1e6, FRAME / 2)):
+        script = Transcript.running("K1")
+        for _ in range(60):
+            script.delivery.receive(access_unit("d", 3000), script.now, 0)
+            script.drain(FRAME)
+        script.delivery.set_link(link_bps)
+        script.ask_for_keyframe()
+        begun = len(script.handed_over_at)
+        script.delivery.set_link(link_bps)
+        script.drain(3)
+        times = script.handed_over_at[begun + 2 : begun + 50]
+        spacings_s = [after - before for before, after in pairwise(times)]
+        assert spacings_s == pytest.approx([spacing_s + CALL] * len(spacings_s), abs=0.001)
 
 
 def test_requests_during_a_replay_are_answered_by_it() -> None:

@@ -16,7 +16,7 @@ def audience() -> Audience:
     audience = Audience()
     audience.counted(3, 0)
     for identity in ("ann", "bob"):
-        audience.present(identity, 0)
+        audience.present(identity)
     return audience
 
 

@@ -1,9 +1,9 @@
 """What a viewer who comes, and those who watch, see in Chromium of joins, departures and hidden videos.
 
 `python -m bench.replays CLIENT [--replay auto] [--link 4] [--variant unspaced]`; CLIENT is the file
-livekit-client.umd.js. One viewer watches from the beginning. Others come and go at given times in the GOP. Of
-each event a row says how soon the one concerned sees a picture, how far the one who watches is thrown back, for
-how long, and for how long it sees pictures more than 0.1 s later than before.
+livekit-client.umd.js. One viewer watches from the beginning; others come and go at given times in the GOP. Of
+each event a row says how soon the one concerned sees a picture, how far and how long the one who watches is
+thrown back, and for how long it sees pictures more than 0.1 s later than before.
 """
 
 import argparse

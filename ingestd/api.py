@@ -47,8 +47,8 @@ class Publication:
 
     Call everything on the thread of the running event loop. ``max_bitrate`` is in bit/s, 10,000
     to 1,000,000,000; ``max_framerate`` in pictures per second, 1 to 240; ``max_backlog`` in seconds, 0.02 to
-    30: what has waited longer makes way for a newer keyframe. ``replay`` is ``"always"``, ``"start"`` or
-    ``"never"``: when the GOP may be replayed, see docs/configuration.md. ``identity`` is the
+    30: what has waited longer makes way for a newer keyframe. ``replay`` is ``"auto"``, ``"always"``,
+    ``"start"`` or ``"never"``: when the GOP may be replayed, see docs/configuration.md. ``identity`` is the
     participant, of which a room has one. The loop calls
 
     - ``on_keyframe_wanted()`` when WebRTC wants a keyframe, at most twice a second,

@@ -173,6 +173,14 @@ async def test_a_keyframe_request_of_webrtc_is_passed_on_though_no_picture_comes
     assert played.pipeline.figures("lobby").keyframe_requests == 1
 
 
+async def test_a_keyframe_that_is_asked_for_in_silence_is_wanted_of_the_encoder(played: Played) -> None:
+    played.submit_all(VIDEO)
+    await eventually(lambda: played.room.track.at_rest, "submit all")
+    played.pipeline.track_asked_for_keyframe()
+    assert played.sink.messages[-1]["type"] == "keyframe"
+    assert played.pipeline.figures("lobby").keyframe_requests == 1
+
+
 async def test_closing_drops_what_waits(played: Played) -> None:
     played.submit_all(VIDEO)
     track = played.room.track

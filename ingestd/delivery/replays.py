@@ -34,7 +34,7 @@ ESTIMATE_SETTLES_S = 5.0
 # first of them has asked.
 GATHER_S = 0.5
 # Where others watch, a newcomer waits for a keyframe that is due within this time, or within so many times as
-# long as those who watch would see the past (docs/replays.md).
+# long as those who watch would see the past (docs/webrtc.md).
 SHORT_WAIT_S = 1.0
 WORTH_RATIO = 1.5
 # With less than this part of what the stream needs, the link is what is in the way; also while it is a guess.

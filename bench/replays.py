@@ -108,12 +108,12 @@ class Watched(NamedTuple):
         return f"{self.back:.1f} s | {self.past:.1f} s | {self.behind:.1f} s"
 
 
-def watched(shown: list[tuple[float, int]], written_at: Sequence[float], begin: float) -> Watched:
-    """``shown``: when, and which picture; ``begin``: of the event."""
+def watched(shown: list[tuple[float, int]], written_at: Sequence[float], begin: float, end: float) -> Watched:
+    """Of ``shown``, when and which picture, count what an event did from ``begin`` to ``end``."""
     usual = median(at - written_at[number] for at, number in shown if begin - BASE_S < at < begin)
     newest = max(number for at, number in shown if at < begin)
     back = past = behind = 0.0
-    looked_at = [(at, number) for at, number in shown if begin < at < begin + LOOK_S]
+    looked_at = [(at, number) for at, number in shown if begin < at < end]
     for (at, number), (until, _) in pairwise(looked_at):
         if number < newest:
             back = max(back, (newest - number) / FPS)
@@ -176,10 +176,12 @@ def main() -> None:
         print("| event, s into the GOP | first picture after | back by | for | behind for | replayed |")
         print("|---|---|---|---|---|---|")
         shown = [(said.at, said.number) for said in browser.said(WATCHER, "shown") if said.number is not None]
+        ends = [at for _, at, _ in begun[1:]] + [time.time()]
         for n, (event, at, _) in enumerate(begun):
+            end = min(at + LOOK_S, ends[n])
             print(
                 f"| {event.name}, {event.seconds:g} | {first_picture(browser, event, at)} | "
-                f"{watched(shown, encoder.written_at, at)} | {replayed[n + 1] - replayed[n]:.0f} |"
+                f"{watched(shown, encoder.written_at, at, end)} | {replayed[n + 1] - replayed[n]:.0f} |"
             )
         if arguments.log:
             print(daemon.log)

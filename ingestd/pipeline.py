@@ -9,6 +9,7 @@ from ingestd.control.backchannel import BackChannel
 from ingestd.delivery.accounting import Drop
 from ingestd.delivery.audience import Audience
 from ingestd.delivery.delivery import Delivery
+from ingestd.delivery.keyframe_wait import KeyframeWait
 from ingestd.delivery.picture import Submission
 from ingestd.diagnose.compatibility import B_FRAMES
 from ingestd.diagnose.reporter import StreamReporter
@@ -120,7 +121,8 @@ class TrackPipeline:
     """Joins delivery, track and back-channel of one stream; who finds its access units calls `receive`.
 
     ``make_track`` makes a track that tells the pipeline what becomes of it. ``log`` is a structlog logger
-    that names the stream. ``on_full`` is told when `full` changes, and ``on_defect`` of an exception while
+    that names the stream. ``on_full`` is told when `full` changes, ``on_no_keyframe`` when only another
+    connection of the encoder brings a keyframe, and ``on_defect`` of an exception while
     pictures are submitted or feedback is taken, which is a defect of ours and is logged.
     """
 
@@ -137,6 +139,7 @@ class TrackPipeline:
         *,
         on_defect: Callable[[], None],
         on_full: Callable[[bool], None] = lambda _full: None,
+        on_no_keyframe: Callable[[], None] = lambda: None,
         b_frames: Literal["warn", "reject"] = "warn",
     ) -> None:
         self.errors: Counter[str] = Counter()  # by reason
@@ -151,6 +154,8 @@ class TrackPipeline:
         self._log = log
         self._on_defect = on_defect
         self._on_full = on_full
+        self._on_no_keyframe = on_no_keyframe
+        self._keyframe_wait = KeyframeWait()
         self._b_frames = b_frames
         self._said_full = False  # to the encoder on the line
         self._frames_lost = 0
@@ -187,6 +192,7 @@ class TrackPipeline:
         self._reporter.new_encoder()
         self._info = None
         self._said_full = False
+        self._keyframe_wait = KeyframeWait()
         self._delivery.new_encoder()
         self._delivery.rates.new_encoder()
         self._back_channel.new_encoder()
@@ -218,6 +224,9 @@ class TrackPipeline:
         self._reporter.waits_for_keyframe(waits, now, asked=self._back_channel.open)
         if waits or dropped is Drop.NO_PARAMETER_SETS:
             self._back_channel.keyframe(now, arrived_us)
+        next_keyframe_s = self._delivery.rates.next_keyframe_s(now)
+        if self._track.open and self._keyframe_wait.received(waits, now, next_keyframe_s):
+            self._on_no_keyframe()
         self._reporter.pace(self._delivery.pace)
         return dropped
 

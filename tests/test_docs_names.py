@@ -136,6 +136,10 @@ def test_a_key_in_a_yaml_block_that_is_none_is_found() -> None:
 
 # Names of LiveKit and WebRTC, and of a fixture of the tests.
 FOREIGN_NAMES = {
+    "available_outgoing_bitrate",
+    "local_track_subscribed",
+    "pli_count",
+    "target_bitrate",
     "can_publish",
     "capture_frame",
     "media_sections_requirement",

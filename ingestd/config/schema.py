@@ -219,6 +219,7 @@ class SourceConfig(Section):
     )
     second_encoder: Literal["reject", "replace"] = "reject"
     idle_timeout: Annotated[float | None, BeforeValidator(_idle)] = 10.0  # seconds; None: no limit
+    reconnect_for_keyframe: bool = True  # end its connection where nothing else brings a keyframe
 
     @model_validator(mode="after")
     def _exactly_one_address(self) -> Self:

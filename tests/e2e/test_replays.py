@@ -2,12 +2,14 @@
 
 import time
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
+from ingestd.delivery.gop import HELD_LIMITS
 from ingestd.devserver.livekit_server import LiveKitServer
 from tests.conftest import RunDaemon
-from tests.support.daemon import stream
+from tests.support.daemon import Daemon, stream
 from tests.support.encoded import EncodedStream, encode
 from tests.support.push import Encoder
 from tests.support.viewer import Viewer
@@ -68,3 +70,30 @@ def test_who_comes_while_the_encoder_is_silent_sees_its_last_picture(
         replayed = daemon.metrics().total("ingestd_frames_replayed_total")
         time.sleep(4)  # a browser would have asked again by now
         assert daemon.metrics().total("ingestd_frames_replayed_total") == replayed
+
+
+@pytest.mark.long
+@pytest.mark.alone
+def test_an_encoder_whose_only_keyframe_is_not_held_any_more_is_to_connect_again_after_an_outage(
+    own_livekit: LiveKitServer, tmp_path: Path, room: str
+) -> None:
+    fps = 60
+    video = encode("h264", frames=60 * fps, fps=fps, gop=60 * fps, size=(160, 120))
+    with Daemon(own_livekit, tmp_path, stream("cam", room)) as daemon, Viewer(own_livekit, room) as viewer:
+        with Encoder(daemon.port(), video) as encoder:
+            viewer.wait_for_first_picture(timeout=PATIENCE_S)
+            encoder.wait_until_pushed(HELD_LIMITS.max_pictures + fps)
+            own_livekit.kill()
+            own_livekit.start()
+            daemon.wait_for_record(
+                lambda record: "reconnect_for_keyframe" in str(record.get("reason")),
+                timeout=PATIENCE_S,
+                what="end the connection",
+            )
+        again = time.monotonic()
+        with Encoder(daemon.port(), video):
+            viewer.wait_until(
+                lambda: viewer.pictures()[-1].at > again, timeout=PATIENCE_S, what="see pictures again"
+            )
+        ended = [record for record in daemon.records if "reconnect_for_keyframe" in str(record)]
+        assert len(ended) == 1

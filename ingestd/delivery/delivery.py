@@ -122,7 +122,7 @@ class Delivery:
             return
         if self._gop[-1].number == self._intake.last_number:
             # Viewers have decoded a part of it; from the keyframe on they get it whole.
-            self._advance(Event.PICTURE_MISSING)
+            self._picture_missing()
             self._gop.replace_last(access_unit)
             if not self._gop and self._state in NOT_ENCODING:
                 self._intake.gate.shut(Drop.QUEUE_FULL)
@@ -298,7 +298,11 @@ class Delivery:
             self._intake.drop(Drop.REJECTED)
         if not accepted:
             # The picture is part of the GOP all the same, so that a replay brings it.
-            self._advance(Event.PICTURE_MISSING)
+            self._picture_missing()
+
+    def _picture_missing(self) -> None:
+        self._advance(Event.PICTURE_MISSING)
+        self._replays.needed_by_all()
 
     def _advance(self, event: Event) -> None:
         self._state = after(DELIVERY, self._state, event)

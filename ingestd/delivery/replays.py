@@ -60,7 +60,8 @@ class Replays:
 
     def __init__(self, policy: Replay, max_bitrate_bps: float) -> None:
         self.running_since = 0.0  # when WebRTC began to encode the track
-        self.ready_at = 0.0  # no replay begins before
+        self._ready_at = 0.0
+        self._gathered_at = 0.0  # when those who come with the one who has asked will have come
         self._policy = policy
         self._max_bitrate_bps = max_bitrate_bps
         self._target_bps: float | None = None
@@ -69,6 +70,11 @@ class Replays:
         self._cooldown_s = FIRST_COOLDOWN_S
         self._begun_at = 0.0
         self._next = 0  # index into the GOP
+
+    @property
+    def ready_at(self) -> float:
+        """No replay begins before."""
+        return max(self._ready_at, self._gathered_at) if self._shared else self._ready_at
 
     @property
     def spares_watchers(self) -> bool:
@@ -85,7 +91,7 @@ class Replays:
 
     def begin_track(self, now: float) -> None:
         """WebRTC encodes."""
-        self.running_since = self._begun_at = self.ready_at = now
+        self.running_since = self._begun_at = self._ready_at = now
         self._cooldown_s = FIRST_COOLDOWN_S
 
     def request(self, now: float, patience_s: float, *, came_at: float = -inf, shared: bool = False) -> None:
@@ -95,10 +101,15 @@ class Replays:
         """
         self._shared = shared
         if came_at > self._begun_at:
-            self.ready_at = min(self.ready_at, now)  # whatever has been tried, it was not for this one
-        if now > self.ready_at + CALM_S or came_at > self._begun_at:
+            self._ready_at = min(self._ready_at, now)  # whatever has been tried, it was not for this one
+        if now > self._ready_at + CALM_S or came_at > self._begun_at:
             self._cooldown_s = FIRST_COOLDOWN_S
-        self.ready_at = max(self.ready_at, now + max(patience_s, GATHER_S if shared else 0.0))
+        self._ready_at = max(self._ready_at, now + patience_s)
+        self._gathered_at = now + GATHER_S
+
+    def needed_by_all(self) -> None:
+        """Those who watch need the next replay, too."""
+        self._shared = False
 
     def missed(self, now: float) -> bool:
         """Whether a viewer who asks for a keyframe ``now`` has missed that of the replay under way."""
@@ -128,7 +139,7 @@ class Replays:
 
     def end(self, now: float) -> None:
         """All pictures of the GOP have been submitted again."""
-        self.ready_at = now + self._cooldown_s
+        self._ready_at = now + self._cooldown_s
         self._lengthen_cooldown()
 
     def suits_new_track(self, bitrate_bps: float, now: float) -> bool:

@@ -377,6 +377,16 @@ def test_where_others_watch_a_loss_that_is_told_after_the_request_is_mended() ->
     assert script.drain(1).startswith("(K1)")
 
 
+def test_a_picture_that_all_miss_is_replayed_though_a_keyframe_is_near() -> None:
+    script = Transcript.running(f"K1 {'d ' * 149}K2 {'d ' * 125}", replay=Replay.AUTO)
+    script.delivery.keyframe_requested(script.now, watched_by_another(script))
+    script.receive("d")
+    script.rejecting = True
+    script.take()
+    script.rejecting = False
+    assert script.drain(GATHER_S + 0.1).startswith("(K2)")
+
+
 def test_in_silence_the_longest_gop_is_replayed_for_one_who_comes() -> None:
     for replay in (Replay.AUTO, Replay.ALWAYS, Replay.START):
         script = Transcript.running(f"K1 {'d ' * 800}", replay=replay)

@@ -5,12 +5,15 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from livekit import rtc
 
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.media.access_unit import FrameMetadata
+from ingestd.publish.send_stats import SendStats
 from ingestd.publish.token import mint
 from ingestd.publish.track_keeper import CLOSE_TIMEOUT_S, TrackKeeper
 from ingestd.tasks import Tasks
@@ -143,6 +146,41 @@ async def test_a_running_encoder_says_what_it_wants(
     assert not feedback
     await hand_over_until(publication, video(), lambda: publication.take_feedback())
     await hand_over_until(publication, video(), lambda: publication.take_feedback().bitrate_bps)
+
+
+async def test_requests_in_silence_and_packets_missed_are_read_from_the_statistics(
+    stream: Stream, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = time.monotonic()
+    readings = [
+        SendStats("video/VP8", 0, 0, None, at),
+        SendStats("video/VP8", 1, 1, 1e6, at, link_bitrate_bps=3e6),
+        SendStats("video/VP8", 1, 1, 1e6, at, 3e6, keyframe_requests=1),
+        SendStats("video/VP8", 1, 1, 1e6, at, 3e6, keyframe_requests=1, nacks=2),
+    ]
+
+    async def next_reading(*_: object) -> SendStats:
+        await asyncio.sleep(0 if readings else 3600)
+        return readings.pop(0)
+
+    async def publish_nothing(*_: object) -> Any:
+        return SimpleNamespace(
+            codec=info().codec,
+            source=SimpleNamespace(take_feedback=lambda: None),
+            track=None,
+            publication=SimpleNamespace(sid="TR_1"),
+        )
+
+    monkeypatch.setattr(
+        "ingestd.publish.track_keeper.Statistics", lambda _: SimpleNamespace(next=next_reading)
+    )
+    keeper = TrackKeeper(OPTIONS, stream, tasks, publish=publish_nothing)
+    keeper.describe(info())
+    keeper.room_joined(rtc.Room())
+    await eventually(lambda: not readings and keeper.misses_packets, "read all")
+    assert stream.asked_for_keyframe == 1
+    assert keeper.link_bitrate_bps == 3e6
+    keeper.room_lost()
 
 
 async def test_another_size_keeps_the_track_and_another_codec_replaces_it(

@@ -406,20 +406,44 @@ def test_what_waits_for_a_replay_is_not_shed_as_late() -> None:
     assert script.dropped() == {}
 
 
-def test_a_replay_is_no_faster_than_the_link_but_twice_as_fast_as_live_at_least() -> None:
-    for link_bps, spacing_s in ((2e6, 0.0109), (0.1e6, FRAME / 2)):
-        script = Transcript.running("K1")
-        for _ in range(60):
-            script.delivery.receive(access_unit("d", 3000), script.now, 0)
-            script.drain(FRAME)
-        script.delivery.set_link(link_bps)
-        script.ask_for_keyframe()
-        begun = len(script.handed_over_at)
-        script.delivery.set_link(link_bps)
-        script.drain(3)
-        times = script.handed_over_at[begun + 2 : begun + 50]
-        spacings_s = [after - before for before, after in pairwise(times)]
-        assert spacings_s == pytest.approx([spacing_s + CALL] * len(spacings_s), abs=0.001)
+@pytest.mark.parametrize(("link_bps", "spacing_s"), [(2e6, 0.0109), (0.1e6, FRAME / 2)])
+def test_a_replay_is_no_faster_than_the_link_but_twice_as_fast_as_live_at_least(
+    link_bps: float, spacing_s: float
+) -> None:
+    script = Transcript.running("K1")
+    for _ in range(60):
+        script.delivery.receive(access_unit("d", 3000), script.now, 0)
+        script.drain(FRAME)
+    script.ask_for_keyframe()
+    assert script.take() == "(K1)"
+    script.delivery.set_link(link_bps)
+    begun = len(script.handed_over_at)
+    seen = ""
+    for _ in range(30):  # these wait behind it
+        script.delivery.receive(access_unit("d", 3000), script.now, 0)
+        seen += script.drain(FRAME) + " "
+    assert (seen + script.drain(3)).split() == ["(d)"] * 60 + ["d"] * 30
+    spacings_s = [after - before for before, after in pairwise(script.handed_over_at[begun + 1 : begun + 70])]
+    assert spacings_s == pytest.approx([spacing_s + CALL] * 68, abs=0.0011)
+
+
+def test_where_others_watch_a_replay_does_not_begin_again_for_those_who_come_later() -> None:
+    script = Transcript.running(f"K1 {'d ' * 120}", replay=Replay.AUTO)
+    audience = watched_by_another(script)
+    script.delivery.keyframe_requested(script.now, audience)
+    script.delivery.set_link(3e4)
+    script.pass_time(GATHER_S)
+    assert script.take() == "(K1)"
+    script.pass_time(OVERDUE_COOLDOWNS * FIRST_COOLDOWN_S)
+    script.delivery.keyframe_requested(script.now, audience)
+    assert script.take() == "(d)"
+
+
+def test_in_silence_no_keyframe_is_waited_for() -> None:
+    script = Transcript.running(f"K1 {'d ' * 149}K2 {'d ' * 86}")
+    script.pass_time(SILENCE_S)  # by the clock, the next is due just now
+    script.delivery.keyframe_requested(script.now, watched_by_another(script))
+    assert script.drain(1).startswith("(K2)")
 
 
 def test_requests_during_a_replay_are_answered_by_it() -> None:

@@ -336,7 +336,9 @@ class RoomConnection:
     def _look_around(self, membership: _Membership) -> None:
         room = membership.room
         self.audience = Audience()
-        self.audience.counted(room.num_participants, time.monotonic())
+        # The count that comes with the join may be an old one.
+        count = max(room.num_participants, len(room.remote_participants) + 1)
+        self.audience.counted(count, time.monotonic())
         for participant in room.remote_participants.values():
             if _may_watch(participant):
                 self.audience.present(participant.identity)

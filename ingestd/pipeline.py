@@ -192,7 +192,7 @@ class TrackPipeline:
         self._reporter.new_encoder()
         self._info = None
         self._said_full = False
-        self._keyframe_wait = KeyframeWait()
+        self._keyframe_wait.new_encoder()
         self._delivery.new_encoder()
         self._delivery.rates.new_encoder()
         self._back_channel.new_encoder()

@@ -1,4 +1,4 @@
-from ingestd.delivery.keyframe_wait import MAX_WAIT_S, PATIENCE_S, KeyframeWait
+from ingestd.delivery.keyframe_wait import MAX_WAIT_S, MIN_BETWEEN_S, PATIENCE_S, KeyframeWait
 
 LATE = 10 + PATIENCE_S
 
@@ -35,3 +35,13 @@ def test_a_keyframe_in_time_ends_the_wait() -> None:
     assert not wait.received(False, LATE - 1, None)
     assert not wait.received(True, LATE, None)
     assert not wait.received(True, LATE + PATIENCE_S - 0.1, None)
+
+
+def test_where_a_new_connection_has_not_helped_the_next_is_left_alone_for_a_while() -> None:
+    wait = interrupted()
+    assert wait.received(True, LATE, None)
+    wait.new_encoder()
+    wait.received(False, LATE + 1, None)
+    wait.received(True, LATE + 2, None)
+    assert not wait.received(True, LATE + MIN_BETWEEN_S - 1, None)
+    assert wait.received(True, LATE + MIN_BETWEEN_S, None)

@@ -146,12 +146,10 @@ class Replays:
         """Whether a track that began with the keyframe of the GOP goes on with the rest of it."""
         return self._policy is not Replay.NEVER and not self._congested(bitrate_bps, now)
 
-    def sending_s(self, size_bytes: int, meanwhile_bps: float = 0.0) -> float:
-        """How long WebRTC's pacer takes to send so much, and what comes ``meanwhile``."""
-        if not (carried_bps := self._link_bps or self._target_bps):
-            return 0.0
-        spare_bps = carried_bps * PACING_RATIO - meanwhile_bps
-        return size_bytes * 8 / spare_bps if spare_bps > 0 else inf
+    def sending_s(self, size_bytes: int) -> float:
+        """How long WebRTC's pacer takes to send so much."""
+        carried_bps = self._link_bps or self._target_bps
+        return size_bytes * 8 / (carried_bps * PACING_RATIO) if carried_bps else 0.0
 
     def does_good(self, gop: Gop, next_keyframe_s: float | None, bitrate_bps: float, now: float) -> bool:
         """Whether a replay is allowed, and over before it is in the way of what follows.
@@ -166,10 +164,8 @@ class Replays:
             return False
         if next_keyframe_s is None:
             return True
-        if self._shared:
-            past_s = max(submitting_s, self.sending_s(gop.size_bytes, bitrate_bps))
-            if next_keyframe_s < max(SHORT_WAIT_S, WORTH_RATIO * past_s):
-                return False
+        if self._shared and next_keyframe_s < max(SHORT_WAIT_S, WORTH_RATIO * max(submitting_s, sending_s)):
+            return False
         return next_keyframe_s >= max(submitting_s, MIN_SENT_RATIO * sending_s)
 
     def _allowed(self, now: float, *, silent: bool) -> bool:

@@ -9,8 +9,8 @@ from math import inf
 
 from ingestd.delivery.audience import Audience
 
-# A server passes the requests of a viewer who waits on every 0.5 s. A request that is not repeated within
-# these times came from one who has left.
+# A server passes the requests of a viewer who waits on every 0.6 s. One that is not repeated within these
+# times is taken for that of a viewer who has left.
 MIN_REPEAT_S = 0.3
 MAX_REPEAT_S = 1.5
 # WebRTC's statistics tell this long after a picture was lost that it was.

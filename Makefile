@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long coverage soak bench bench-bursts bench-media bench-picture-end bench-links fuzz lint format lock
+.PHONY: help setup demo test test-long coverage soak bench bench-bursts bench-media bench-picture-end bench-links bench-replays fuzz lint format lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
@@ -52,6 +52,11 @@ bench-picture-end: ## torn pictures against delay, without each rule; ARGS="--nu
 bench-links: ## what a viewer sees over a link that is bad for a while; root; ARGS="--only loss --verbose"
 	@scripts/setup dev
 	@.venv/bin/python -m bench.links $(ARGS)
+
+bench-replays: ## what viewers in Chromium see of joins and departures; root; ARGS="--replay always --link 4"
+	@scripts/setup dev
+	@scripts/fetch-livekit-client
+	@.venv/bin/python -m bench.replays .cache/livekit-client.umd.js $(ARGS)
 
 fuzz: ## every parser and the demuxer with made-up bytes; MINUTES=5
 	@scripts/fuzz '$(MINUTES)'

@@ -8,7 +8,13 @@ from ingestd.delivery.pacer import Pacer
 SPACING = float(sys.argv.pop(1)) / 1000
 
 
-def _handed_over(self: Pacer, now: float, frame_interval_s: float, waiting: int) -> None:  # noqa: ARG001
+def _handed_over(
+    self: Pacer,
+    now: float,
+    frame_interval_s: float,  # noqa: ARG001
+    waiting: int,  # noqa: ARG001
+    sending_s: float = 0.0,  # noqa: ARG001
+) -> None:
     self.ready_at = now + SPACING
 
 

@@ -48,8 +48,8 @@ class Publication:
     Call everything on the thread of the running event loop. ``max_bitrate`` is in bit/s, 10,000
     to 1,000,000,000 (None: what the stream needs); ``max_framerate`` in pictures per second, 1 to 240 (None:
     no limit); ``max_backlog`` in seconds, 0.02 to 30: what has waited longer makes way for a newer keyframe.
-    ``replay`` is ``"always"``, ``"start"`` or
-    ``"never"``: when the GOP may be replayed, see docs/configuration.md. ``identity`` is the
+    ``replay`` is ``"auto"``, ``"always"``, ``"start"`` or ``"never"``: when the GOP may be replayed, see
+    docs/configuration.md. ``identity`` is the
     participant, of which a room has one. The loop calls
 
     - ``on_keyframe_wanted()`` when WebRTC wants a keyframe, at most twice a second,
@@ -71,7 +71,7 @@ class Publication:
         max_bitrate: int | None = None,
         max_framerate: float | None = None,
         max_backlog: float = 0.5,
-        replay: Replay = Replay.ALWAYS,
+        replay: Replay = Replay.AUTO,
         on_keyframe_wanted: Callable[[], object] | None = None,
         on_rate_wanted: Callable[[int, float], object] | None = None,
     ) -> None:

@@ -7,7 +7,9 @@ from typing import Any, Literal, Protocol
 
 from ingestd.control.backchannel import BackChannel
 from ingestd.delivery.accounting import Drop
+from ingestd.delivery.audience import Audience
 from ingestd.delivery.delivery import Delivery
+from ingestd.delivery.keyframe_wait import KeyframeWait
 from ingestd.delivery.picture import Submission
 from ingestd.diagnose.compatibility import B_FRAMES
 from ingestd.diagnose.reporter import StreamReporter
@@ -50,7 +52,17 @@ class Track(Protocol):
 
     @property
     def target_bitrate_bps(self) -> float | None:
-        """What WebRTC believes the link carries, in bit/s."""
+        """What WebRTC believes the link carries of this track, in bit/s."""
+        ...
+
+    @property
+    def link_bitrate_bps(self) -> float | None:
+        """What WebRTC believes the link carries in all, in bit/s."""
+        ...
+
+    @property
+    def misses_packets(self) -> bool:
+        """Whether the server has missed packets of late."""
         ...
 
     @property
@@ -96,6 +108,11 @@ class Room(Protocol):
         """How many attempts to join there were, by result."""
         ...
 
+    @property
+    def audience(self) -> Audience:
+        """Who may watch there."""
+        ...
+
     def add(self, track: Any) -> None:
         """Publish ``track``, which is of the kind that ``make_track`` makes, whenever the room is joined."""
         ...
@@ -109,7 +126,8 @@ class TrackPipeline:
     """Joins delivery, track and back-channel of one stream; who finds its access units calls `receive`.
 
     ``make_track`` makes a track that tells the pipeline what becomes of it. ``log`` is a structlog logger
-    that names the stream. ``on_full`` is told when `full` changes, and ``on_defect`` of an exception while
+    that names the stream. ``on_full`` is told when `full` changes, ``on_no_keyframe`` when only another
+    connection of the encoder brings a keyframe, and ``on_defect`` of an exception while
     pictures are submitted or feedback is taken, which is a defect of ours and is logged.
     """
 
@@ -126,6 +144,7 @@ class TrackPipeline:
         *,
         on_defect: Callable[[], None],
         on_full: Callable[[bool], None] = lambda _full: None,
+        on_no_keyframe: Callable[[], None] = lambda: None,
         b_frames: Literal["warn", "reject"] = "warn",
     ) -> None:
         self.errors: Counter[str] = Counter()  # by reason
@@ -140,6 +159,8 @@ class TrackPipeline:
         self._log = log
         self._on_defect = on_defect
         self._on_full = on_full
+        self._on_no_keyframe = on_no_keyframe
+        self._keyframe_wait = KeyframeWait()
         self._b_frames = b_frames
         self._said_full = False  # to the encoder on the line
         self._frames_lost = 0
@@ -176,6 +197,7 @@ class TrackPipeline:
         self._reporter.new_encoder()
         self._info = None
         self._said_full = False
+        self._keyframe_wait.new_encoder()
         self._delivery.new_encoder()
         self._delivery.rates.new_encoder()
         self._back_channel.new_encoder()
@@ -207,6 +229,9 @@ class TrackPipeline:
         self._reporter.waits_for_keyframe(waits, now, asked=self._back_channel.open)
         if (waits and not self._delivery.draining) or dropped is Drop.NO_PARAMETER_SETS:
             self._back_channel.keyframe(now, arrived_us)
+        next_keyframe_s = self._delivery.rates.next_keyframe_s(now)
+        if self._track.open and self._keyframe_wait.received(waits, now, next_keyframe_s):
+            self._on_no_keyframe()
         self._reporter.pace(self._delivery.pace)
         self._watch_rates(now)
         return dropped
@@ -258,6 +283,11 @@ class TrackPipeline:
     def needed_bitrate_bps(self) -> float:
         """Bits per second that the stream sends now."""
         return self._delivery.rates.needed_bitrate_bps(time.monotonic())
+
+    def track_asked_for_keyframe(self) -> None:
+        """A keyframe is asked for while nothing is submitted."""
+        self._keyframe_requested(time.monotonic(), time.time_ns() // 1000)
+        self.pump()
 
     def track_failed(self, reason: str) -> None:
         """The track failed."""
@@ -410,13 +440,22 @@ class TrackPipeline:
         feedback = self._track.take_feedback()
         now, at_us = time.monotonic(), time.time_ns() // 1000
         self._feedback_taken_at = now
+        self._delivery.set_link(self._track.link_bitrate_bps)
         if feedback.bitrate_bps is not None:
             self._delivery.set_target(feedback.bitrate_bps)
         if feedback and self._delivery.probing:
             # Only a running encoder gives feedback, and its first is for the keyframe it was just given.
             self._delivery.running(now)
         elif feedback.keyframe:
-            self._keyframe_requests += 1
-            self._delivery.keyframe_requested(now, encoder_asked=self._back_channel.open)
-            self._back_channel.keyframe(now, at_us)
+            self._keyframe_requested(now, at_us)
         self._back_channel.rate(feedback.bitrate_bps, now, at_us)
+
+    def _keyframe_requested(self, now: float, at_us: int) -> None:
+        self._keyframe_requests += 1
+        self._delivery.keyframe_requested(
+            now,
+            self._room.audience,
+            encoder_asked=self._back_channel.open,
+            packets_lost=self._track.misses_packets,
+        )
+        self._back_channel.keyframe(now, at_us)

@@ -29,6 +29,10 @@ MakeReporter = Callable[[Any], StreamReporter]
 # What rate messages name where max_framerate is auto: not the rate at which pictures come, as an encoder that
 # obeyed its own echo would become slower each time it was measured a little low.
 AUTO_FRAMERATE_FPS = 60.0
+NO_KEYFRAME = (
+    "no keyframe came after an interruption, and viewers see nothing: its next connection begins with one "
+    "(source.reconnect_for_keyframe)"
+)
 
 logger = structlog.get_logger("ingestd.stream")
 
@@ -88,6 +92,9 @@ def build_stream(
         logger.bind(stream=config.name),
         on_defect=partial(admission.hang_up, "internal error"),
         on_full=admission.throttle,
+        on_no_keyframe=partial(admission.hang_up, NO_KEYFRAME)
+        if config.source.reconnect_for_keyframe
+        else lambda: None,
         b_frames=config.b_frames,
         make_track=make_track,
         make_reporter=make_reporter,
@@ -115,6 +122,7 @@ def build_pipeline(
     *,
     on_defect: Callable[[], None],
     on_full: Callable[[bool], None] = lambda _full: None,
+    on_no_keyframe: Callable[[], None] = lambda: None,
     b_frames: Literal["warn", "reject"] = "warn",
     make_track: MakeTrack = TrackKeeper,
     make_reporter: MakeReporter = StreamReporter,
@@ -131,5 +139,6 @@ def build_pipeline(
         log,
         on_defect=on_defect,
         on_full=on_full,
+        on_no_keyframe=on_no_keyframe,
         b_frames=b_frames,
     )

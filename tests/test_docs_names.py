@@ -136,13 +136,15 @@ def test_a_key_in_a_yaml_block_that_is_none_is_found() -> None:
 
 # Names of LiveKit and WebRTC, and of a fixture of the tests.
 FOREIGN_NAMES = {
+    "available_outgoing_bitrate",
+    "local_track_subscribed",
+    "pli_count",
+    "target_bitrate",
     "can_publish",
     "capture_frame",
-    "available_outgoing_bitrate",
     "media_sections_requirement",
     "packets_sent",
     "run_daemon",
-    "target_bitrate",
     "total_packet_send_delay",
     "user_data",
     "user_timestamp",

@@ -47,6 +47,7 @@ class Played:
     room: Room = field(default_factory=Room)
     sink: Sink = field(default_factory=Sink)
     full: list[bool] = field(default_factory=list)
+    no_keyframes: int = 0
     defects: int = 0
 
     def __post_init__(self) -> None:
@@ -62,10 +63,14 @@ class Played:
             structlog.get_logger(),
             on_defect=self._defect,
             on_full=self.full.append,
+            on_no_keyframe=self._no_keyframe,
             b_frames=self.b_frames,
             make_track=Track,
         )
         self.pipeline.open()
+
+    def _no_keyframe(self) -> None:
+        self.no_keyframes += 1
 
     def _defect(self) -> None:
         self.defects += 1
@@ -174,6 +179,34 @@ async def test_a_keyframe_request_of_webrtc_is_passed_on_though_no_picture_comes
     await eventually(lambda: len(played.sink.messages) == 2, "ask the encoder")
     assert [message["type"] for message in played.sink.messages] == ["keyframe", "rate"]
     assert played.pipeline.figures("lobby").keyframe_requests == 1
+
+
+async def test_a_keyframe_that_is_asked_for_in_silence_is_wanted_of_the_encoder(played: Played) -> None:
+    played.submit_all(VIDEO)
+    await eventually(lambda: played.room.track.at_rest, "submit all")
+    played.pipeline.track_asked_for_keyframe()
+    assert played.sink.messages[-1]["type"] == "keyframe"
+    assert played.pipeline.figures("lobby").keyframe_requests == 1
+
+
+async def test_an_encoder_that_sends_no_keyframe_after_a_loss_is_to_connect_again(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestd.delivery.keyframe_wait.PATIENCE_S", 0.0)
+    played.submit(KEYFRAME)
+    played.room.track.publish()
+    played.submit(DELTA)
+    played.pipeline.picture_lost()
+    played.submit(DELTA)
+    assert played.no_keyframes == 1
+    played.submit(DELTA)
+    assert played.no_keyframes == 1, "once"
+    played.room.track.open = False
+    played.pipeline.new_encoder()
+    played.submit(KEYFRAME)
+    played.pipeline.picture_lost()
+    played.submit(DELTA)
+    assert played.no_keyframes == 1, "no keyframe helps without a room"
 
 
 async def test_closing_drops_what_waits(played: Played) -> None:

@@ -29,6 +29,7 @@ def describe(config: Config) -> str:
 
 
 _REPLAYS = {
+    Replay.AUTO: "for a viewer who comes or waits alone, unless a keyframe is near",
     Replay.ALWAYS: "whenever a viewer waits for a keyframe",
     Replay.START: "when the track is published",
     Replay.NEVER: "never",

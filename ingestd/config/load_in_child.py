@@ -41,7 +41,7 @@ async def load_in_child(path: Path, environ: Mapping[str, str], timeout_s: float
     finally:
         with suppress(ProcessLookupError):
             child.kill()
-        await child.wait()
+        await child.communicate()  # to the end of its pipe
     if not pickled:
         raise ConfigError(f"{path}: not read: the process that read it ended with status {child.returncode}")
     # Thousands of streams take longer than a picture may wait.

@@ -261,6 +261,7 @@ class SourceConfig(Section):
     socket_group: Text | None = None
     second_encoder: Literal["reject", "replace"] = "reject"
     idle_timeout: Annotated[float | Literal["auto"] | None, BeforeValidator(_idle)] = "auto"  # None: no limit
+    reconnect_for_keyframe: bool = True  # end its connection where nothing else brings a keyframe
 
     @model_validator(mode="after")
     def _exactly_one_address(self) -> Self:
@@ -323,7 +324,7 @@ class StreamConfig(Section):
     live: Annotated[bool | None, BeforeValidator(_live)] = None  # None: auto
     framerate: Framerate = None  # in place of what the stream states
     max_backlog: BacklogSeconds = 0.5
-    replay: ReplayPolicy = Replay.ALWAYS  # when the pictures since the last keyframe are replayed
+    replay: ReplayPolicy = Replay.AUTO  # when the pictures since the last keyframe are replayed
     b_frames: Literal["warn", "reject"] = "warn"
     # Whether viewers are told what is known of each picture; None: where that does no harm.
     frame_metadata: Annotated[bool | None, BeforeValidator(_frame_metadata)] = Field(

@@ -6,14 +6,18 @@ waits for a keyframe. Behind a picture that is missing, and that no replay bring
 next keyframe.
 """
 
+from math import inf
+
 from ingestd.delivery.accounting import Drop
+from ingestd.delivery.audience import Audience
 from ingestd.delivery.congestion import Congestion
 from ingestd.delivery.encoder_response import EncoderResponse
 from ingestd.delivery.gop import HELD_LIMITS, Gop, HeldLimits
 from ingestd.delivery.intake import Intake
+from ingestd.delivery.keyframe_requests import Answer, KeyframeRequests
 from ingestd.delivery.pacer import Pacer
 from ingestd.delivery.picture import Picture, Submission
-from ingestd.delivery.replays import Replay, Replays
+from ingestd.delivery.replays import START_S, Replay, Replays
 from ingestd.delivery.states import (
     DELIVERY,
     INCOMPLETE,
@@ -33,6 +37,8 @@ PROBE_INTERVAL_S = 0.03
 PAUSE_S = 0.25
 # What has come within this time may have come in one write, and is no older than its last picture.
 ONE_WRITE_S = 0.5
+# The encoder sends nothing: a replay costs those who watch nothing that they have not seen.
+SILENCE_S = 2.0
 
 
 class Delivery:
@@ -47,7 +53,7 @@ class Delivery:
     def __init__(
         self,
         max_backlog_s: float,
-        replay: Replay = Replay.ALWAYS,
+        replay: Replay = Replay.AUTO,
         max_bitrate_bps: float | None = None,
         live: bool | None = None,
         framerate_fps: float | None = None,
@@ -60,12 +66,16 @@ class Delivery:
         self._state = State.NO_TRACK
         self._gop = Gop(held_limits)
         self._replays = Replays(replay, max_bitrate_bps)
+        self._requests = KeyframeRequests()
         self._encoder_response = EncoderResponse()
         self._pacer = Pacer()
         self._congestion = Congestion(max_backlog_s)
         self._timestamps = Timestamps()
         self._next_probe_at = 0.0
         self._submitted_at = 0.0
+        self._received_at = 0.0
+        self._behind_replay = False  # whether what waits has waited for a replay
+        self._caught_up_at = 0.0  # when nothing was behind a replay
 
     @property
     def state(self) -> State:
@@ -123,6 +133,7 @@ class Delivery:
 
         ``arrived_us`` is its arrival in µs since 1970. Return why it was dropped at once, None if it was not.
         """
+        self._received_at = now
         if access_unit.keyframe:
             in_turn = self.rates.keyframe_due(access_unit.arrived_at or now)
             self._encoder_response.keyframe(now, in_turn=in_turn)
@@ -141,7 +152,7 @@ class Delivery:
             return
         if self._gop[-1].number == self._intake.last_number:
             # Viewers have decoded a part of it; from the keyframe on they get it whole.
-            self._advance(Event.PICTURE_MISSING)
+            self._picture_missing()
             self._gop.replace_last(access_unit)
             if not self._gop and self._state in NOT_ENCODING:
                 self._intake.gate.shut(Drop.QUEUE_FULL)
@@ -177,6 +188,7 @@ class Delivery:
             self._intake.skip_to_keyframe(Drop.QUEUE_FULL)
         self._next_probe_at = now
         self._replays.set_target(None)
+        self._replays.set_link(None)
 
     def running(self, now: float) -> None:
         """WebRTC has encoded a picture submitted since ``opened``."""
@@ -198,23 +210,51 @@ class Delivery:
         self._advance(Event.CLOSED)
         self._replays.set_target(None)
 
-    def keyframe_requested(self, now: float, *, encoder_asked: bool = False) -> None:
-        """WebRTC asks for a keyframe: a viewer came, or a picture was lost on the way to it.
+    def keyframe_requested(
+        self,
+        now: float,
+        audience: Audience | None = None,
+        *,
+        encoder_asked: bool = False,
+        packets_lost: bool = False,
+    ) -> None:
+        """WebRTC asks for a keyframe: a viewer came, or left, or a picture was lost on the way to it.
 
-        ``encoder_asked``: so is the encoder. One that has answered before is given the time to.
+        ``audience``: who may watch, None where no one can tell. ``encoder_asked``: so is the encoder. One
+        that has answered before is given the time to. ``packets_lost``: some were, on the way to the server.
         """
         if encoder_asked:
             self._encoder_response.asked(now)
+        answer = Answer.REPLAY
+        if audience is not None and self._silent(now):
+            answer = self._requests.judge_in_silence(audience, now)
+        elif audience is not None and self._spares_watchers(now) and not packets_lost:
+            answer = self._requests.judge(audience, now)
+        if answer is Answer.KEYFRAME:
+            return
         if self._state is State.LIVE:
-            self._replays.request(now, self._encoder_response.patience_s if encoder_asked else 0.0)
+            self._replays.request(
+                now,
+                self._encoder_response.patience_s if encoder_asked else 0.0,
+                came_at=audience.came_at if audience is not None else -inf,
+                shared=answer is Answer.SHARED_REPLAY,
+            )
         self._advance(Event.REPLAY_WANTED)
         # Requests during a replay are answered by it, or by its beginning once more.
+        if answer is Answer.SHARED_REPLAY:
+            return
         if self._state in REPLAYING and self._replays.missed(now) and self._replay_does_good(now):
             self._advance(Event.REPLAY_BEGUN)
             self._replays.begin_again(now)
 
+    def _silent(self, now: float) -> bool:
+        return now - self._received_at > SILENCE_S
+
+    def _spares_watchers(self, now: float) -> bool:
+        return self._replays.spares_watchers and now - self._replays.running_since >= START_S
+
     def set_target(self, bitrate_bps: float) -> None:
-        """WebRTC believes that the link carries ``bitrate_bps``."""
+        """WebRTC believes that the link carries ``bitrate_bps`` of this track."""
         self._replays.set_target(bitrate_bps)
 
     def send_delay(self, delay_s: float, available_bps: float | None, now: float) -> None:
@@ -228,11 +268,16 @@ class Delivery:
             self._gop.clear()
             self._intake.skip_to_keyframe(Drop.CONGESTED)
 
+    def set_link(self, bitrate_bps: float | None) -> None:
+        """WebRTC believes that the link carries ``bitrate_bps`` in all; None: it has not said."""
+        self._replays.set_link(bitrate_bps)
+
     def lost(self, count: int, now: float) -> None:
         """WebRTC has not encoded ``count`` of the pictures that it took."""
         self._intake.freeze(count)
         # It asks for a keyframe itself with the picture after them; where none comes it never will.
-        if now - self._submitted_at > PAUSE_S:
+        if now - self._submitted_at > PAUSE_S or self._requests.left_to_encoder(now):
+            self._replays.request(now, 0.0)
             self._advance(Event.REPLAY_WANTED)
 
     # Output.
@@ -264,7 +309,9 @@ class Delivery:
             return self._probe(now) if self.probing else None
         if self._state is State.DRAINING:
             return None
-        self._intake.drop_late(now, self._replays.running_since)
+        if (self._state in REPLAYING or self._behind_replay) and self._replays.lately_begun(now):
+            self._caught_up_at = now  # what waits for a replay is not late
+        self._intake.drop_late(now, max(self._replays.running_since, self._caught_up_at))
         if self._state is not State.LIVE:
             if picture := self._replayed(now):
                 return self._submission(picture, True, now)
@@ -279,10 +326,17 @@ class Delivery:
     def submitted(self, submission: Submission, accepted: bool, now: float) -> None:
         """Book what became of ``submission``."""
         self._submitted_at = now
+        if submission.picture.access_unit.keyframe:
+            self._requests.answered(now)
         waiting = len(self._queue)
         if self._state in REPLAYING:
             waiting += self._replays.left(self._gop)
-        self._pacer.submitted(now, self.rates.frame_interval_s, waiting)
+        self._behind_replay = waiting > 0 and (submission.replayed or self._behind_replay)
+        sending_s = 0.0
+        if submission.replayed or self._behind_replay:
+            # Behind WebRTC's own queue they would seem late to a player, which would then stay behind.
+            sending_s = self._replays.sending_s(len(submission.picture.access_unit.data))
+        self._pacer.submitted(now, self.rates.frame_interval_s, waiting, sending_s)
         if submission.replayed:
             self.accounting.replayed += 1
             if self._state in REPLAYING:
@@ -294,7 +348,11 @@ class Delivery:
             self._intake.drop(Drop.REJECTED)
         if not accepted:
             # The picture is part of the GOP all the same, so that a replay brings it.
-            self._advance(Event.PICTURE_MISSING)
+            self._picture_missing()
+
+    def _picture_missing(self) -> None:
+        self._advance(Event.PICTURE_MISSING)
+        self._replays.needed_by_all()
 
     def _advance(self, event: Event) -> None:
         self._state = after(DELIVERY, self._state, event)
@@ -342,6 +400,8 @@ class Delivery:
             self._advance(Event.KEYFRAME)
 
     def _replay_does_good(self, now: float) -> bool:
+        if self._silent(now):
+            return self._replays.does_good(self._gop, None, 0.0, now)
         return self._replays.does_good(
             self._gop, self.rates.next_keyframe_s(now), self.rates.bitrate_bps(now), now
         )

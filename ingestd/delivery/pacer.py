@@ -19,11 +19,18 @@ class Pacer:
 
     def __init__(self) -> None:
         self.ready_at = 0.0  # when that is, in seconds on the monotonic clock
+        self._sent_at = 0.0  # when all is sent, as far as that is to be waited for
 
-    def submitted(self, now: float, frame_interval_s: float, waiting: int) -> None:
-        """A picture has just been submitted; ``waiting`` pictures are behind it."""
+    def submitted(self, now: float, frame_interval_s: float, waiting: int, sending_s: float = 0.0) -> None:
+        """A picture has just been submitted; ``waiting`` pictures are behind it.
+
+        It takes ``sending_s`` to send, and the next one waits for that; 0: it does not. What has to be caught
+        up with is submitted at twice its own rate at least.
+        """
         # A third of the interval leaves room to work off a burst between two pictures of a fast stream.
         spacing_s = min(RELAXED_SPACING_S, frame_interval_s / 3)
         if waiting > LONG_QUEUE_PICTURES:
             spacing_s = min(spacing_s, HURRIED_SPACING_S)
-        self.ready_at = now + max(spacing_s, MIN_SPACING_S)
+        self._sent_at = max(self._sent_at, now) + sending_s if sending_s else now
+        longest_s = frame_interval_s / 2
+        self.ready_at = max(now + max(spacing_s, MIN_SPACING_S), min(self._sent_at, now + longest_s))

@@ -1,6 +1,7 @@
 """When to replay the GOP, so that a waiting viewer can start decoding at once."""
 
 from enum import StrEnum
+from math import inf
 
 from ingestd.delivery.gop import Gop
 from ingestd.delivery.pacer import HURRIED_SPACING_S
@@ -29,6 +30,13 @@ MIN_SENT_RATIO = PACING_RATIO / 2.5
 START_S = 3.0
 # WebRTC begins with a guess at the rate and needs this long to find out.
 ESTIMATE_SETTLES_S = 5.0
+# Where others watch, those who come at about the same time share one replay: it begins this long after the
+# first of them has asked.
+GATHER_S = 0.5
+# Where others watch, a newcomer waits for a keyframe that is due within this time, or within so many times as
+# long as those who watch would see the past (docs/webrtc.md).
+SHORT_WAIT_S = 1.0
+WORTH_RATIO = 1.5
 # With less than this part of what the stream needs, the link is what is in the way; also while it is a guess.
 CONGESTED_RATIO = 0.7
 SURELY_CONGESTED_RATIO = 0.3
@@ -37,6 +45,7 @@ SURELY_CONGESTED_RATIO = 0.3
 class Replay(StrEnum):
     """When the GOP may be replayed; the key ``replay`` of the configuration."""
 
+    AUTO = "auto"  # as ALWAYS where no one else watches; else for those who come, if they would wait long
     ALWAYS = "always"  # whenever a viewer waits for a keyframe, or a picture was lost
     START = "start"  # only in the first seconds after the track was published, or published again
     NEVER = "never"
@@ -51,32 +60,64 @@ class Replays:
 
     def __init__(self, policy: Replay, max_bitrate_bps: float | None) -> None:
         self.running_since = 0.0  # when WebRTC began to encode the track
-        self.ready_at = 0.0  # no replay begins before
+        self._ready_at = 0.0
+        self._gathered_at = 0.0  # when those who come with the one who has asked will have come
         self._policy = policy
         self._max_bitrate_bps = max_bitrate_bps
         self._target_bps: float | None = None
+        self._link_bps: float | None = None
+        self._shared = False
         self._cooldown_s = FIRST_COOLDOWN_S
         self._begun_at = 0.0
         self._next = 0  # index into the GOP
 
+    @property
+    def ready_at(self) -> float:
+        """No replay begins before."""
+        return max(self._ready_at, self._gathered_at) if self._shared else self._ready_at
+
+    @property
+    def spares_watchers(self) -> bool:
+        """Whether those who watch are spared what only another one needs."""
+        return self._policy is Replay.AUTO
+
     def set_target(self, bitrate_bps: float | None) -> None:
-        """WebRTC believes that the link carries ``bitrate_bps``; None: nothing is known."""
+        """WebRTC believes that the link carries ``bitrate_bps`` of this track; None: nothing is known."""
         self._target_bps = bitrate_bps
+
+    def set_link(self, bitrate_bps: float | None) -> None:
+        """WebRTC believes that the link carries ``bitrate_bps`` in all; None: nothing is known."""
+        self._link_bps = bitrate_bps
 
     def begin_track(self, now: float) -> None:
         """WebRTC encodes."""
-        self.running_since = self._begun_at = self.ready_at = now
+        self.running_since = self._begun_at = self._ready_at = now
         self._cooldown_s = FIRST_COOLDOWN_S
 
-    def request(self, now: float, patience_s: float) -> None:
-        """A replay is wanted, unless the encoder sends a keyframe within ``patience_s``."""
-        if now > self.ready_at + CALM_S:
+    def request(self, now: float, patience_s: float, *, came_at: float = -inf, shared: bool = False) -> None:
+        """A replay is wanted, unless the encoder sends a keyframe within ``patience_s``.
+
+        ``came_at``: when the last viewer came. ``shared``: others watch.
+        """
+        self._shared = shared
+        if came_at > self._begun_at:
+            self._ready_at = min(self._ready_at, now)  # whatever has been tried, it was not for this one
+        if now > self._ready_at + CALM_S or came_at > self._begun_at:
             self._cooldown_s = FIRST_COOLDOWN_S
-        self.ready_at = max(self.ready_at, now + patience_s)
+        self._ready_at = max(self._ready_at, now + patience_s)
+        self._gathered_at = now + GATHER_S
+
+    def needed_by_all(self) -> None:
+        """Those who watch need the next replay, too."""
+        self._shared = False
 
     def missed(self, now: float) -> bool:
         """Whether a viewer who asks for a keyframe ``now`` has missed that of the replay under way."""
         return now - self._begun_at >= OVERDUE_COOLDOWNS * self._cooldown_s
+
+    def lately_begun(self, now: float) -> bool:
+        """Whether the last replay may still be on its way."""
+        return now - self._begun_at < MAX_SENDING_S
 
     def begin(self, now: float, index: int = 0) -> None:
         """Submit the GOP again from the picture with this ``index`` on."""
@@ -98,31 +139,39 @@ class Replays:
 
     def end(self, now: float) -> None:
         """All pictures of the GOP have been submitted again."""
-        self.ready_at = now + self._cooldown_s
+        self._ready_at = now + self._cooldown_s
         self._lengthen_cooldown()
 
     def suits_new_track(self, bitrate_bps: float, now: float) -> bool:
         """Whether a track that began with the keyframe of the GOP goes on with the rest of it."""
         return self._policy is not Replay.NEVER and not self._congested(bitrate_bps, now)
 
+    def sending_s(self, size_bytes: int) -> float:
+        """How long WebRTC's pacer takes to send so much."""
+        carried_bps = self._link_bps or self._target_bps
+        return size_bytes * 8 / (carried_bps * PACING_RATIO) if carried_bps else 0.0
+
     def does_good(self, gop: Gop, next_keyframe_s: float | None, bitrate_bps: float, now: float) -> bool:
         """Whether a replay is allowed, and over before it is in the way of what follows.
 
         The encoder should send its next keyframe in ``next_keyframe_s`` seconds, None where there is no
-        telling; ``bitrate_bps`` is what it sends.
+        telling; ``bitrate_bps`` is what it sends, 0 if it is silent: then nothing follows.
         """
-        if not gop or not self._allowed(now) or self._congested(bitrate_bps, now):
+        if not gop or not self._allowed(now, silent=not bitrate_bps) or self._congested(bitrate_bps, now):
             return False
-        submitting_s = len(gop) * HURRIED_SPACING_S
-        sending_s = gop.size_bytes * 8 / (self._target_bps * PACING_RATIO) if self._target_bps else 0.0
-        if submitting_s > MAX_SUBMITTING_S or sending_s > MAX_SENDING_S:
+        submitting_s, sending_s = len(gop) * HURRIED_SPACING_S, self.sending_s(gop.size_bytes)
+        if bitrate_bps and (submitting_s > MAX_SUBMITTING_S or sending_s > MAX_SENDING_S):
             return False
-        return next_keyframe_s is None or next_keyframe_s >= max(submitting_s, MIN_SENT_RATIO * sending_s)
+        if next_keyframe_s is None:
+            return True
+        if self._shared and next_keyframe_s < max(SHORT_WAIT_S, WORTH_RATIO * max(submitting_s, sending_s)):
+            return False
+        return next_keyframe_s >= max(submitting_s, MIN_SENT_RATIO * sending_s)
 
-    def _allowed(self, now: float) -> bool:
+    def _allowed(self, now: float, *, silent: bool) -> bool:
         if self._policy is Replay.START:
-            return now - self.running_since < START_S
-        return self._policy is Replay.ALWAYS
+            return silent or now - self.running_since < START_S
+        return self._policy is not Replay.NEVER
 
     def _congested(self, bitrate_bps: float, now: float) -> bool:
         # Not even what is live gets through: more of it would only be in the way.

@@ -19,6 +19,7 @@ from livekit.rtc.room import EventTypes
 
 from ingestd import descriptors
 from ingestd.backoff import Backoff
+from ingestd.delivery.audience import Audience
 from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
 from ingestd.publish.estimate_bounds import EstimateBounds, bounds_for
@@ -193,6 +194,7 @@ class RoomConnection:
         self._membership: _Membership | None = None  # while joining and joined
         self._task: asyncio.Task[None] | None = None
         self._ever_joined = asyncio.Event()
+        self.audience = Audience()  # of the room that was joined last
         self.state = RoomState.OUT
         self.connections: Counter[str] = Counter(joined=0, reconnected=0, lost=0)
         self.problem: str | None = f"room {address.room!r} is not joined"
@@ -334,6 +336,7 @@ class RoomConnection:
             )
         self._ever_joined.set()
         self.problem = None
+        self._look_around(membership)
         membership.listen("reconnecting", self._interrupted)
         membership.listen("reconnected", self._resumed)
         membership.listen("participant_permissions_changed", self._permissions_changed)
@@ -350,6 +353,37 @@ class RoomConnection:
         self.problem = f"room {self._address.room!r} is not joined"
         for track in self._tracks:
             track.room_lost()
+
+    # What the SDK tells of who is there.
+
+    def _look_around(self, membership: _Membership) -> None:
+        room = membership.room
+        self.audience = Audience()
+        # The count that comes with the join may be an old one.
+        count = max(room.num_participants, len(room.remote_participants) + 1)
+        self.audience.counted(count, time.monotonic())
+        for participant in room.remote_participants.values():
+            if _may_watch(participant):
+                self.audience.present(participant.identity)
+        membership.listen("participant_connected", self._participant_came)
+        membership.listen("participant_disconnected", self._participant_left)
+        membership.listen("room_updated", self._participants_counted)
+
+    def _participant_came(self, participant: rtc.RemoteParticipant) -> None:
+        if _may_watch(participant):
+            self.audience.came(participant.identity, time.monotonic())
+            self._viewer_came()
+
+    def _participant_left(self, participant: rtc.RemoteParticipant) -> None:
+        self.audience.left(participant.identity, time.monotonic())
+
+    def _participants_counted(self) -> None:
+        if self.audience.counted(self._here.room.num_participants, time.monotonic()):
+            self._viewer_came()
+
+    def _viewer_came(self) -> None:
+        for track in self._tracks:
+            track.viewer_came()
 
     # What the SDK tells of the room that the participant is in.
 
@@ -410,6 +444,11 @@ class RoomConnection:
     def _here(self) -> _Membership:
         assert self._membership is not None, "what the SDK tells is listened to in the room only"
         return self._membership
+
+
+def _may_watch(participant: rtc.RemoteParticipant) -> bool:
+    """Whether it may subscribe; other publishers as we are may not."""
+    return bool(participant.permissions.can_subscribe)
 
 
 async def _leave(room: rtc.Room, connecting: asyncio.Task[None]) -> None:

@@ -1,6 +1,7 @@
 """WebRTC's send statistics of a track: the only count of sent pictures that can be believed."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Collection, Coroutine
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ class SendStats:
     target_bitrate_bps: float | None
     available_bps: float | None  # what WebRTC believes the link of this connection carries
     at: float  # when WebRTC counted, seconds on the monotonic clock
+    keyframe_requests: int = 0  # that have arrived, whether or not WebRTC has passed them on
+    nacks: int = 0  # of the server, for packets that it misses
 
 
 async def read(track: rtc.LocalVideoTrack) -> SendStats:
@@ -50,7 +53,7 @@ async def _answer(question: Coroutine[Any, Any, T]) -> T:
 def _send_stats(entries: Collection[Any]) -> SendStats:
     mime_types: dict[str, str] = {}
     codec_id, encoded, sent, packets, target_bps, at_us = "", 0, 0, 0, 0.0, time.time_ns() // 1000
-    delays_s, available_bps = 0.0, 0.0
+    delays_s, available_bps, requests, nacks = 0.0, 0.0, 0, 0
     for entry in entries:
         match entry.WhichOneof("stats"):
             case "codec":
@@ -63,6 +66,8 @@ def _send_stats(entries: Collection[Any]) -> SendStats:
                 packets += entry.outbound_rtp.sent.packets_sent
                 delays_s += outbound.total_packet_send_delay
                 target_bps += outbound.target_bitrate
+                requests += outbound.pli_count + outbound.fir_count
+                nacks += outbound.nack_count
                 at_us = entry.outbound_rtp.rtc.timestamp
             case "candidate_pair" if entry.candidate_pair.candidate_pair.nominated:
                 available_bps = entry.candidate_pair.candidate_pair.available_outgoing_bitrate
@@ -76,6 +81,8 @@ def _send_stats(entries: Collection[Any]) -> SendStats:
         target_bitrate_bps=target_bps or None,
         available_bps=available_bps or None,
         at=at,
+        keyframe_requests=requests,
+        nacks=nacks,
     )
 
 
@@ -126,12 +133,19 @@ class Statistics:
         self._last: _Reading | None = None
         self._outbound: set[str] = set()  # what WebRTC calls the track's part of the connection
 
-    async def next(self, interval_s: float) -> SendStats:
-        """Return a reading, at least ``interval_s`` seconds after the last one. Raises like `read`."""
+    async def next(self, interval_s: float, sooner: asyncio.Event | None = None) -> SendStats:
+        """Return a reading, at least ``interval_s`` seconds after the last one. Raises like `read`.
+
+        Or when ``sooner`` is set, if that is earlier.
+        """
         if self._last is not None:
             due_at = self._last.at + interval_s
-            await asyncio.sleep(max(due_at - time.monotonic(), REST_RATIO * self._last.took_s))
-        self._last = await self._shared(interval_s) or await self._own()
+            await asyncio.sleep(REST_RATIO * self._last.took_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, due_at - time.monotonic())):
+                    await (sooner or asyncio.Event()).wait()
+        hurried = sooner is not None and sooner.is_set()
+        self._last = await self._shared(0.0 if hurried else interval_s) or await self._own()
         return _send_stats(self._last.entries)
 
     async def _shared(self, max_age_s: float) -> _Reading | None:

@@ -38,6 +38,14 @@ RUNNING_POLL_S = 0.5
 # While packets wait longer than SHORT_DELAY_S in WebRTC, what waits may have to be cut, or may have left.
 CONGESTED_POLL_S = 0.1
 SHORT_DELAY_S = 0.1
+# After a viewer has come it asks for a keyframe within this time. Where the encoder is silent only the
+# statistics tell.
+ARRIVAL_S = 3.0
+ARRIVAL_POLL_S = 0.1
+# WebRTC passes a request on with the next picture; without one for this long, the statistics are looked at.
+SILENCE_S = 0.5
+# The server misses packets, if it has within this time.
+LOSSY_S = 2.0
 # Between two tries to publish.
 FIRST_RETRY_DELAY_S = 0.3
 MAX_RETRY_DELAY_S = 10.0
@@ -94,6 +102,10 @@ class TrackListener(Protocol):
         """Bits per second that the stream sends now."""
         ...
 
+    def track_asked_for_keyframe(self) -> None:
+        """A keyframe is asked for while nothing is submitted, so that `take_feedback` does not tell."""
+        ...
+
     def track_failed(self, reason: str) -> None:
         """The track failed and will be published again; if ``reason`` is "muted", when it is unmuted."""
         ...
@@ -134,6 +146,11 @@ class TrackKeeper:
         self._counted_sent = 0  # of the pictures that WebRTC says it has sent on this track's transport
         self._watch = EncoderWatch(0)
         self._send_delay = SendDelay()
+        self._submitted_at = 0.0
+        self._viewer_came_at = 0.0
+        self._viewer_came = asyncio.Event()
+        self._missed_packets_at = 0.0
+        self.link_bitrate_bps: float | None = None  # bit/s
         self.state = TrackState.NO_ROOM
         self.frames_sent = 0  # by WebRTC's count, over all the times the track was published
         self.target_bitrate_bps: float | None = None
@@ -153,6 +170,11 @@ class TrackKeeper:
     def send_delay_s(self) -> float | None:
         """How long packets wait in WebRTC before they leave; None while nothing is known."""
         return self._send_delay.delay_s
+
+    @property
+    def misses_packets(self) -> bool:
+        """Whether the server has missed some of late."""
+        return time.monotonic() - self._missed_packets_at < LOSSY_S
 
     @property
     def bitrates_bps(self) -> tuple[float, float | None]:
@@ -193,6 +215,12 @@ class TrackKeeper:
     def room_resumed(self) -> None:
         """The SDK has reconnected, and published the track again if it had to."""
         self._start_over(TrackEvent.RESUMED)
+
+    def viewer_came(self) -> None:
+        """A participant has come, who may soon ask for a keyframe."""
+        self._viewer_came_at = time.monotonic()
+        if self._silent:
+            self._viewer_came.set()
 
     def mute(self, sid: str, muted: bool) -> None:
         """The server has muted the track ``sid``, or unmuted it; does nothing if it is not this one."""
@@ -245,7 +273,8 @@ class TrackKeeper:
                 user_data=metadata.user_data,
             ),
         )
-        self._watch.submitted(len(data), keyframe, time.monotonic())
+        self._submitted_at = time.monotonic()
+        self._watch.submitted(len(data), keyframe, self._submitted_at)
         return self._source.capture_frame(frame)
 
     def take_feedback(self) -> Feedback:
@@ -255,6 +284,10 @@ class TrackKeeper:
         feedback = self._source.take_feedback()
         rate = feedback.rate_control
         return Feedback(feedback.keyframe_requested, rate.target_bitrate_bps if rate else None)
+
+    @property
+    def _silent(self) -> bool:
+        return time.monotonic() - self._submitted_at > SILENCE_S
 
     @property
     def _muted(self) -> bool:
@@ -280,7 +313,7 @@ class TrackKeeper:
 
     def _close(self) -> None:
         self.problem = MUTED if self._muted else NOT_PUBLISHED
-        self.target_bitrate_bps = None
+        self.target_bitrate_bps = self.link_bitrate_bps = None
         self._send_delay = SendDelay()
         if self._source is not None:
             self._source = None
@@ -369,7 +402,8 @@ class TrackKeeper:
     async def _follow(self, published: PublishedTrack) -> None:
         """Open the track and tell the listener what becomes of it. Raises RoomError when WebRTC stalls."""
         statistics = Statistics(published.track, self._room)
-        watch = self._watch = EncoderWatch((await statistics.next(STARTING_POLL_S)).frames_encoded)
+        before = await statistics.next(STARTING_POLL_S)
+        watch = self._watch = EncoderWatch(before.frames_encoded)
         # What was asked for in an earlier life of the track is no sign that WebRTC encodes in this one.
         published.source.take_feedback()
         self._source = published.source
@@ -377,9 +411,15 @@ class TrackKeeper:
         self._move_on(TrackEvent.OPENED)
         self._listener.track_opened()
         while True:
-            stats = await statistics.next(self._poll_interval_s)
+            self._viewer_came.clear()
+            stats = await statistics.next(self._poll_interval_s, self._viewer_came)
             self._count_sent(stats)
-            self.target_bitrate_bps = stats.target_bitrate_bps
+            self.target_bitrate_bps, self.link_bitrate_bps = stats.target_bitrate_bps, stats.available_bps
+            if stats.nacks > before.nacks:
+                self._missed_packets_at = time.monotonic()
+            if stats.keyframe_requests > before.keyframe_requests and self.running and self._silent:
+                self._listener.track_asked_for_keyframe()
+            before = stats
             report = watch.read(stats, time.monotonic())
             if watch.running and not self.running:
                 self._move_on(TrackEvent.ENCODING)
@@ -397,6 +437,8 @@ class TrackKeeper:
     def _poll_interval_s(self) -> float:
         if not self.running:
             return STARTING_POLL_S
+        if self._silent and time.monotonic() - self._viewer_came_at < ARRIVAL_S:
+            return ARRIVAL_POLL_S
         return CONGESTED_POLL_S if (self.send_delay_s or 0.0) > SHORT_DELAY_S else RUNNING_POLL_S
 
     def _count_sent(self, stats: SendStats) -> None:

@@ -35,5 +35,5 @@ def test_each_bad_value_is_named_with_what_is_allowed() -> None:
         publication(**{**GOOD, "room": 5, "max_framerate": 0, "replay": "sometimes"})
     assert str(refused.value) == (
         "room: 5 is not text; put it in quotes; max_framerate: 0 is out of range; allowed: 1 to 240; "
-        "replay: 'sometimes' is not known; allowed: always, start, never"
+        "replay: 'sometimes' is not known; allowed: auto, always, start, never"
     )

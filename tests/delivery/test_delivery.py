@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from ingestd.delivery.accounting import Drop
+from ingestd.delivery.audience import Audience
 from ingestd.delivery.congestion import (
     ESTIMATE_SETTLES_S,
     MAX_FREEZE_S,
 )
-from ingestd.delivery.delivery import ONE_WRITE_S, PAUSE_S, PROBE_INTERVAL_S
+from ingestd.delivery.delivery import ONE_WRITE_S, PAUSE_S, PROBE_INTERVAL_S, SILENCE_S
 from ingestd.delivery.frame_interval import MAX_JITTER_S
 from ingestd.delivery.gop import HeldLimits
 from ingestd.delivery.intake import MAX_BURST_PICTURES
@@ -19,6 +20,7 @@ from ingestd.delivery.pacer import HURRIED_SPACING_S, LONG_QUEUE_PICTURES, MIN_S
 from ingestd.delivery.replays import (
     CALM_S,
     FIRST_COOLDOWN_S,
+    GATHER_S,
     MAX_COOLDOWN_S,
     OVERDUE_COOLDOWNS,
     START_S,
@@ -219,10 +221,12 @@ def test_a_loss_behind_which_pictures_come_is_left_to_webrtc_to_ask_for() -> Non
 def test_a_request_is_left_to_the_encoder_where_replays_are_not_wanted(replay: Replay) -> None:
     script = Transcript.running("K1 d2 d3", replay=replay)
     script.pass_time(START_S)
-    script.ask_for_keyframe()
-    assert script.drain(1) == ""
     script.receive("d4")
     assert script.drain() == "d4"
+    script.ask_for_keyframe()
+    assert script.drain(1) == ""
+    script.receive("d5")
+    assert script.drain() == "d5"
 
 
 def test_at_the_start_a_request_is_answered_also_where_later_ones_are_not() -> None:
@@ -329,6 +333,122 @@ def test_what_arrives_during_a_replay_follows_it() -> None:
     assert script.take() == "(K1)"
     script.receive("d4")
     assert script.drain() == "(d2) (d3) d4"
+
+
+def watched_by_another(script: Transcript) -> Audience:
+    """The second viewer has just come."""
+    audience = Audience()
+    audience.counted(2, script.now)
+    audience.present("watcher")
+    audience.counted(3, script.now)
+    return audience
+
+
+def test_where_others_watch_those_who_come_share_one_replay() -> None:
+    script = Transcript.running(f"K1 {'d ' * 120}", replay=Replay.AUTO)
+    audience = watched_by_another(script)
+    script.delivery.keyframe_requested(script.now, audience)
+    assert script.drain(GATHER_S / 2) == ""
+    script.delivery.keyframe_requested(script.now, audience)
+    replayed = script.drain(1.5)
+    assert replayed.count("(K1)") == 1
+    assert replayed.count("(d)") == 120
+
+
+def test_where_others_watch_a_keyframe_that_is_near_is_waited_for() -> None:
+    script = Transcript.running(f"K1 {'d ' * 149}K2 {'d ' * 125}", replay=Replay.AUTO)
+    script.delivery.keyframe_requested(script.now, watched_by_another(script))  # the next one is due in 0.8 s
+    assert script.drain(GATHER_S + 0.1) == ""
+
+
+def test_where_others_watch_a_request_that_no_arrival_explains_is_left_to_the_encoder() -> None:
+    script = Transcript.running(f"K1 {'d ' * 120}", replay=Replay.AUTO)
+    audience = Audience()
+    for viewer in ("watcher", "hidden for a while"):
+        audience.present(viewer)
+    script.delivery.keyframe_requested(script.now, audience)
+    assert script.drain(1) == ""
+    script.delivery.keyframe_requested(script.now, audience, packets_lost=True)
+    assert script.drain(1).startswith("(K1)")
+
+
+def test_where_others_watch_a_loss_that_is_told_after_the_request_is_mended() -> None:
+    script = Transcript.running(f"K1 {'d ' * 120}", replay=Replay.AUTO)
+    audience = Audience()
+    for viewer in ("watcher", "another"):
+        audience.present(viewer)
+    script.delivery.keyframe_requested(script.now, audience)
+    script.delivery.lost(1, script.now)
+    assert script.drain(1).startswith("(K1)")
+
+
+def test_a_picture_that_all_miss_is_replayed_though_a_keyframe_is_near() -> None:
+    script = Transcript.running(f"K1 {'d ' * 149}K2 {'d ' * 125}", replay=Replay.AUTO)
+    script.delivery.keyframe_requested(script.now, watched_by_another(script))
+    script.receive("d")
+    script.rejecting = True
+    script.take()
+    script.rejecting = False
+    assert script.drain(GATHER_S + 0.1).startswith("(K2)")
+
+
+def test_in_silence_the_longest_gop_is_replayed_for_one_who_comes() -> None:
+    for replay in (Replay.AUTO, Replay.ALWAYS, Replay.START):
+        script = Transcript.running(f"K1 {'d ' * 800}", replay=replay)
+        script.pass_time(SILENCE_S)
+        script.delivery.keyframe_requested(script.now, watched_by_another(script))
+        assert script.drain(10).count("(d)") == 800
+
+
+def test_what_waits_for_a_replay_is_not_shed_as_late() -> None:
+    script = Transcript.running(f"K1 {'d ' * 200}", max_backlog_s=0.1)
+    script.ask_for_keyframe()
+    assert script.take() == "(K1)"
+    script.receive("d d d d")
+    script.drain(0.3)
+    script.receive("K2")
+    assert script.drain(2).endswith("d d d d K2")
+    assert script.dropped() == {}
+
+
+@pytest.mark.parametrize(("link_bps", "spacing_s"), [(2e6, 0.0109), (0.1e6, FRAME / 2)])
+def test_a_replay_is_no_faster_than_the_link_but_twice_as_fast_as_live_at_least(
+    link_bps: float, spacing_s: float
+) -> None:
+    script = Transcript.running("K1")
+    for _ in range(60):
+        script.delivery.receive(access_unit("d", 3000), script.now, 0)
+        script.drain(FRAME)
+    script.ask_for_keyframe()
+    assert script.take() == "(K1)"
+    script.delivery.set_link(link_bps)
+    begun = len(script.handed_over_at)
+    seen = ""
+    for _ in range(30):  # these wait behind it
+        script.delivery.receive(access_unit("d", 3000), script.now, 0)
+        seen += script.drain(FRAME) + " "
+    assert (seen + script.drain(3)).split() == ["(d)"] * 60 + ["d"] * 30
+    spacings_s = [after - before for before, after in pairwise(script.handed_over_at[begun + 1 : begun + 70])]
+    assert spacings_s == pytest.approx([spacing_s + CALL] * 68, abs=0.0011)
+
+
+def test_where_others_watch_a_replay_does_not_begin_again_for_those_who_come_later() -> None:
+    script = Transcript.running(f"K1 {'d ' * 120}", replay=Replay.AUTO)
+    audience = watched_by_another(script)
+    script.delivery.keyframe_requested(script.now, audience)
+    script.delivery.set_link(3e4)
+    script.pass_time(GATHER_S)
+    assert script.take() == "(K1)"
+    script.pass_time(OVERDUE_COOLDOWNS * FIRST_COOLDOWN_S)
+    script.delivery.keyframe_requested(script.now, audience)
+    assert script.take() == "(d)"
+
+
+def test_in_silence_no_keyframe_is_waited_for() -> None:
+    script = Transcript.running(f"K1 {'d ' * 149}K2 {'d ' * 86}")
+    script.pass_time(SILENCE_S)  # by the clock, the next is due just now
+    script.delivery.keyframe_requested(script.now, watched_by_another(script))
+    assert script.drain(1).startswith("(K2)")
 
 
 def test_requests_during_a_replay_are_answered_by_it() -> None:

@@ -39,3 +39,13 @@ def test_a_long_queue_is_worked_off_in_a_hurry() -> None:
 def test_no_rate_and_no_queue_is_reason_enough_for_less_than_the_least_spacing() -> None:
     assert spacing_s(1000, waiting=0) == pytest.approx(MIN_SPACING_S)
     assert spacing_s(1000, waiting=1000) == pytest.approx(MIN_SPACING_S)
+
+
+def test_what_is_to_be_sent_first_is_waited_for_for_half_an_interval_at_most() -> None:
+    pacer = Pacer()
+    pacer.submitted(10.0, 0.04, waiting=20, sending_s=0.015)
+    assert pacer.ready_at == pytest.approx(10.015)
+    pacer.submitted(10.015, 0.04, waiting=20, sending_s=0.1)
+    assert pacer.ready_at == pytest.approx(10.035)
+    pacer.submitted(10.035, 0.04, waiting=20, sending_s=0.001)
+    assert pacer.ready_at == pytest.approx(10.055), "the large one is still being sent"

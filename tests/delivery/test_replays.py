@@ -7,11 +7,14 @@ from ingestd.delivery.replays import (
     CALM_S,
     ESTIMATE_SETTLES_S,
     FIRST_COOLDOWN_S,
+    GATHER_S,
     MAX_SENDING_S,
     MAX_SUBMITTING_S,
     OVERDUE_COOLDOWNS,
     PACING_RATIO,
+    SHORT_WAIT_S,
     START_S,
+    WORTH_RATIO,
     Replay,
     Replays,
 )
@@ -37,7 +40,12 @@ def replays(policy: Replay = Replay.ALWAYS, target_bps: float | None = None) -> 
 
 @pytest.mark.parametrize(
     ("policy", "at_first", "later"),
-    [(Replay.ALWAYS, True, True), (Replay.START, True, False), (Replay.NEVER, False, False)],
+    [
+        (Replay.AUTO, True, True),
+        (Replay.ALWAYS, True, True),
+        (Replay.START, True, False),
+        (Replay.NEVER, False, False),
+    ],
 )
 def test_when_the_policy_allows_replays(policy: Replay, at_first: bool, later: bool) -> None:
     made = replays(policy)
@@ -112,3 +120,34 @@ def test_who_asks_long_after_a_replay_began_has_missed_its_keyframe() -> None:
     assert made.missed(late)
     made.begin_again(late)
     assert not made.missed(late + 1.1 * OVERDUE_COOLDOWNS * FIRST_COOLDOWN_S), "only after twice as long"
+
+
+def test_one_who_has_come_does_not_wait_because_of_replays_for_others() -> None:
+    made = replays()
+    for _ in range(6):
+        made.end(10.0)
+    made.request(10.5, 0.0)
+    assert made.ready_at > 13
+    made.request(10.5, 0.0, came_at=10.4)
+    assert made.ready_at == 10.5
+    made.end(10.6)
+    assert made.ready_at == pytest.approx(10.6 + FIRST_COOLDOWN_S)
+
+
+def test_where_others_watch_a_replay_waits_for_more_who_come_and_is_worth_what_it_costs() -> None:
+    made, held = replays(), gop(1, 500_000)
+    made.set_link(5e6)  # at 5.5 Mbit/s it is sent in 0.73 s
+    made.request(10.0, 0.0, shared=True)
+    assert made.ready_at == pytest.approx(10 + GATHER_S)
+    assert not made.does_good(held, WORTH_RATIO * 0.7, LIVE_BPS, LATER)
+    assert made.does_good(held, WORTH_RATIO * 0.75, LIVE_BPS, LATER)
+    assert not made.does_good(gop(2), SHORT_WAIT_S * 0.9, LIVE_BPS, LATER)
+    assert made.does_good(gop(2), SHORT_WAIT_S * 1.1, LIVE_BPS, LATER)
+    made.request(11.0, 0.0)
+    assert made.does_good(gop(2), SHORT_WAIT_S * 0.9, LIVE_BPS, LATER), "no one else watches"
+
+
+def test_in_silence_the_start_policy_allows_a_replay_and_no_gop_is_too_long() -> None:
+    held = gop(int(MAX_SUBMITTING_S / HURRIED_SPACING_S) + 1)
+    assert replays(Replay.START).does_good(held, None, 0.0, LATER)
+    assert not replays(Replay.NEVER).does_good(held, None, 0.0, LATER)

@@ -67,7 +67,7 @@ async def test_bursts_without_pacing_are_counted_losses_and_mended(
     assert after.frames_submitted == len(units)
 
 
-def back_to_back(pacer: Pacer, now: float, _frame_interval: float, waiting: int) -> None:
+def back_to_back(pacer: Pacer, now: float, _frame_interval: float, waiting: int, _sending: float) -> None:
     """No pacing, and first let pictures come together."""
     pacer.ready_at = now if waiting else now + HELD_BACK_S
 

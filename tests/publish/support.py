@@ -42,6 +42,7 @@ class Stream:
     lost: int = 0
     send_delays_s: list[float] = field(default_factory=list)
     available_bps: float | None = None
+    asked_for_keyframe: int = 0
 
     def track_opened(self) -> None:
         self.events.append("opened")
@@ -61,6 +62,9 @@ class Stream:
 
     def needed_bitrate_bps(self) -> float:
         return 500_000
+
+    def track_asked_for_keyframe(self) -> None:
+        self.asked_for_keyframe += 1
 
     def track_failed(self, reason: str) -> None:
         self.events.append(reason)
@@ -157,6 +161,8 @@ def outbound(
     target_bps: float = 0.0,
     codec_id: str = "",
     outbound_id: str = "OT01V1",
+    requests: int = 0,
+    nacks: int = 0,
 ) -> Any:
     """An entry of WebRTC's statistics, as the SDK gives it, counted now."""
     rtp = SimpleNamespace(
@@ -165,6 +171,9 @@ def outbound(
             frames_sent=sent,
             target_bitrate=target_bps,
             total_packet_send_delay=packet_delays_s,
+            pli_count=requests,
+            fir_count=0,
+            nack_count=nacks,
         ),
         sent=SimpleNamespace(packets_sent=packets),
         stream=SimpleNamespace(codec_id=codec_id),

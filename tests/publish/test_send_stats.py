@@ -11,6 +11,7 @@ from livekit import rtc
 from ingestd.errors import RoomError
 from ingestd.publish.send_stats import REST_RATIO, SendStats, Statistics, read
 from tests.publish.support import outbound
+from tests.support.wait import PATIENCE_S
 
 
 def codec(codec_id: str, mime_type: str) -> Any:
@@ -50,6 +51,11 @@ async def test_the_outbound_stream_is_counted_and_its_codec_named() -> None:
     assert before - 1 < stats.at < time.monotonic() + 1
 
 
+async def test_what_the_server_asks_for_is_read() -> None:
+    stats = await read(track(outbound(requests=2, nacks=4)))
+    assert (stats.keyframe_requests, stats.nacks) == (2, 4)
+
+
 async def test_webrtc_that_does_not_answer_is_an_error() -> None:
     with pytest.raises(RoomError, match="the room is left") as caught:
         await read(track(error=RuntimeError("the room is left")))
@@ -62,6 +68,14 @@ async def test_the_first_reading_comes_at_once_and_the_next_after_the_interval()
     assert time.monotonic() - begin < 0.1
     await statistics.next(0.1)
     assert time.monotonic() - begin >= 0.1
+
+
+async def test_the_next_reading_comes_at_once_where_that_is_wished() -> None:
+    statistics, sooner, begin = Statistics(track()), asyncio.Event(), time.monotonic()
+    await statistics.next(PATIENCE_S, sooner)
+    asyncio.get_running_loop().call_later(0.05, sooner.set)
+    await statistics.next(PATIENCE_S, sooner)
+    assert time.monotonic() - begin < PATIENCE_S / 2
 
 
 async def test_webrtc_that_takes_long_to_count_is_asked_less_often() -> None:

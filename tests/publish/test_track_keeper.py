@@ -6,6 +6,8 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from livekit import rtc
@@ -14,6 +16,7 @@ from structlog.testing import capture_logs
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import FrameMetadata, StreamInfo
+from ingestd.publish.send_stats import SendStats
 from ingestd.publish.token import mint
 from ingestd.publish.track import STRIPPING_PROTOCOL, PublishedTrack, TrackOptions
 from ingestd.publish.track_keeper import CLOSE_TIMEOUT_S, TrackKeeper
@@ -147,6 +150,41 @@ async def test_a_running_encoder_says_what_it_wants(
     assert not feedback
     await hand_over_until(publication, video(), lambda: publication.take_feedback())
     await hand_over_until(publication, video(), lambda: publication.take_feedback().bitrate_bps)
+
+
+async def test_requests_in_silence_and_packets_missed_are_read_from_the_statistics(
+    stream: Stream, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = time.monotonic()
+    readings = [
+        SendStats("video/VP8", 0, 0, 0, 0.0, None, None, at),
+        SendStats("video/VP8", 1, 1, 1, 0.0, 1e6, 3e6, at),
+        SendStats("video/VP8", 1, 1, 1, 0.0, 1e6, 3e6, at, keyframe_requests=1),
+        SendStats("video/VP8", 1, 1, 1, 0.0, 1e6, 3e6, at, keyframe_requests=1, nacks=2),
+    ]
+
+    async def next_reading(*_: object) -> SendStats:
+        await asyncio.sleep(0 if readings else 3600)
+        return readings.pop(0)
+
+    async def publish_nothing(*_: object) -> Any:
+        return SimpleNamespace(
+            codec=info().codec,
+            source=SimpleNamespace(take_feedback=lambda: None),
+            track=None,
+            publication=SimpleNamespace(sid="TR_1"),
+        )
+
+    monkeypatch.setattr(
+        "ingestd.publish.track_keeper.Statistics", lambda *_: SimpleNamespace(next=next_reading)
+    )
+    keeper = TrackKeeper(OPTIONS, stream, tasks, publish=publish_nothing)
+    keeper.describe(info())
+    keeper.room_joined(rtc.Room())
+    await eventually(lambda: not readings and keeper.misses_packets, "read all")
+    assert stream.asked_for_keyframe == 1
+    assert keeper.link_bitrate_bps == 3e6
+    keeper.room_lost()
 
 
 async def test_another_size_keeps_the_track_and_another_codec_replaces_it(

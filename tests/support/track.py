@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 
+from ingestd.delivery.audience import Audience
 from ingestd.media.access_unit import FrameMetadata, StreamInfo
 from ingestd.publish.track import TrackOptions
 from ingestd.publish.track_keeper import Feedback, TrackListener
@@ -23,6 +24,8 @@ class Track:
         self.frames_sent = 0
         self.target_bitrate_bps: float | None = None
         self.send_delay_s: float | None = None
+        self.link_bitrate_bps: float | None = None
+        self.misses_packets = False
         self.taken: list[bytes] = []
         self.metadata: list[FrameMetadata] = []
         self._feedback: list[Feedback] = []
@@ -85,6 +88,7 @@ class Room:
 
     def __init__(self) -> None:
         self.tracks: list[Track] = []
+        self.audience = Audience()
         self.connections: Counter[str] = Counter()
         self.problem: str | None = None
 

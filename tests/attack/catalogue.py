@@ -10,6 +10,9 @@ from tests.attack import storms
 from tests.attack.pushes import Pushing, Run
 from tests.media.vectors_h26x import annexb, length_prefixed
 
+# The soft limit of most systems.
+USUAL_DESCRIPTORS = 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Attack:
@@ -19,6 +22,10 @@ class Attack:
     arm: Callable[[], Run]
     what: str  # in a table
     alone: bool = False  # it is aimed at the daemon, not at a stream: one is enough
+    max_descriptors: int | None = None  # what the daemon may have open at most; None: what we may
+    aims_at_good: bool = False  # connects to the ports of the good streams, whose encoders are there
+    keeps_out: bool = False  # the next encoder comes at its beginning, not at its end
+    shares_room: bool = False  # the attacked streams are in the good ones' rooms, with their identities
 
 
 def _attacks() -> list[Attack]:
@@ -56,7 +63,73 @@ def _attacks() -> list[Attack]:
         Attack("reload-aliases", reload(storms.aliases), "SIGHUP: aliases of aliases", alone=True),
         Attack("reload-huge", reload(storms.huge), "SIGHUP: 16 MB of comments", alone=True),
         Attack("reload-unknown", reload(storms.unknown_keys), "SIGHUP: 10,000 unknown keys", alone=True),
-        Attack("reload-streams", reload(storms.more_streams(200)), "SIGHUP: 200 streams more", alone=True),
+        Attack(
+            "reload-streams",
+            reload(storms.more_streams(500, rooms=1)),
+            "SIGHUP: 500 streams more, with 1,024 descriptors",
+            alone=True,
+            max_descriptors=USUAL_DESCRIPTORS,
+        ),
+        # 6. descriptors
+        Attack(
+            "rooms-20",
+            reload(storms.more_streams(20, rooms=20)),
+            "SIGHUP: 20 rooms more, with 1,024 descriptors",
+            alone=True,
+            max_descriptors=USUAL_DESCRIPTORS,
+        ),
+        Attack(
+            "rooms-60",
+            reload(storms.more_streams(60, rooms=60)),
+            "SIGHUP: 60 rooms more, with 1,024 descriptors",
+            alone=True,
+            max_descriptors=USUAL_DESCRIPTORS,
+        ),
+        Attack(
+            "silent-1100",
+            storm(storms.silent(storms.MANY_CONNECTIONS, reopening=True)),
+            "1,100 silent connections that reopen, with 1,024 descriptors",
+            alone=True,
+            max_descriptors=USUAL_DESCRIPTORS,
+            keeps_out=True,
+        ),
+        # Beside a good stream's encoder, or in its room
+        Attack(
+            "good-port-reset",
+            storm(storms.connecting(reset=True)),
+            "the good streams' ports: connections reset at once",
+            aims_at_good=True,
+        ),
+        Attack(
+            "good-port-silent",
+            storm(storms.silent(50, reopening=True)),
+            "the good streams' ports: 50 silent connections that reopen",
+            aims_at_good=True,
+        ),
+        Attack(
+            "good-port-file",
+            Pushing(partial(h26x.file_at_full_speed, "h264")),
+            "the good streams' ports: a second encoder",
+            aims_at_good=True,
+        ),
+        Attack(
+            "room-keys-500",
+            Pushing(h26x.keyframes_500_a_second),
+            "in a good stream's room: 500 keyframes a second",
+            shares_room=True,
+        ),
+        Attack(
+            "room-10-mb",
+            Pushing(partial(h26x.big_pictures, annexb)),
+            "in a good stream's room: pictures of 10 MB",
+            shares_room=True,
+        ),
+        Attack(
+            "room-codec-flip",
+            Pushing(h26x.codec_at_each_picture_paced),
+            "in a good stream's room: H.264 and H.265 in turn, 60/s",
+            shares_room=True,
+        ),
         # 5. what costs more than its bytes
         Attack(
             "h264-tiny-units", Pushing(partial(h26x.tiny_nal_units, annexb)), "H.264: NAL units of one byte"
@@ -191,21 +264,40 @@ def _attacks() -> list[Attack]:
             for head in ("", "h264", "length-prefixed", "vp9", "obu")
         ],
         # 7., 8. connections
-        Attack("connect-close", storm(storms.connecting(reset=False)), "connections closed at once"),
-        Attack("connect-reset", storm(storms.connecting(reset=True)), "connections reset at once"),
-        Attack("silent-4", storm(storms.silent(4, reopening=True)), "four silent connections that reopen"),
-        Attack("silent-300", storm(storms.silent(300, reopening=True)), "300 silent connections that reopen"),
+        Attack(
+            "connect-close",
+            storm(storms.connecting(reset=False)),
+            "connections closed at once",
+            keeps_out=True,
+        ),
+        Attack(
+            "connect-reset", storm(storms.connecting(reset=True)), "connections reset at once", keeps_out=True
+        ),
+        Attack(
+            "silent-4",
+            storm(storms.silent(4, reopening=True)),
+            "four silent connections that reopen",
+            keeps_out=True,
+        ),
+        Attack(
+            "silent-300",
+            storm(storms.silent(300, reopening=True)),
+            "300 silent connections that reopen",
+            keeps_out=True,
+        ),
         Attack(
             "http-half",
             storm(storms.http(half, storms.MANY_CONNECTIONS)),
-            "HTTP: 1,100 half requests",
+            "HTTP: 1,100 half requests, with 1,024 descriptors",
             alone=True,
+            max_descriptors=USUAL_DESCRIPTORS,
         ),
         Attack(
             "http-silent",
             storm(storms.http(b"", storms.MANY_CONNECTIONS)),
-            "HTTP: 1,100 silent connections",
+            "HTTP: 1,100 silent connections, with 1,024 descriptors",
             alone=True,
+            max_descriptors=USUAL_DESCRIPTORS,
         ),
         Attack(
             "http-unread", storm(storms.http_flood(get, 50)), "HTTP: answers that are not read", alone=True

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tests.attack.catalogue import Attack
 from tests.attack.probes import (
@@ -31,13 +31,14 @@ GOOD = ("good-1", "good-2")
 GOOD_BPS = 1_500_000
 GOOD_PICTURES = 1200  # 40 s, longer than any run
 FIRST_PICTURE_TIMEOUT_S = 30.0
-CALM_S = 1.5  # before the attack
+CALM_S = 1.0  # before the attack
 AFTER_S = 3.0
 # What was pushed then is seen, or lost.
 ARRIVAL_S = 1.0
 ATTACKER_GRACE_S = 8.0  # a reload, or a write to a daemon that does not read
-NEXT_ENCODER_TIMEOUT_S = 12.0
+NEXT_ENCODER_TIMEOUT_S = 6.0
 RETRY_S = 0.1
+HEAD_START_S = 0.5  # of attackers who keep the next encoder out
 
 
 @dataclass(slots=True)
@@ -100,25 +101,32 @@ class Rig:
         watched, crowd = f"bad-{self._run}", f"crowd-{self._run}"
         names = [f"bad-{number}" for number in range(at_once)]
         entries = [stream(name, name) for name in GOOD]
-        # One room is watched. The others are one, as what rooms cost is measured elsewhere.
-        entries += [stream(name, crowd if number else watched) for number, name in enumerate(names)]
+        if attack.shares_room:
+            watched = GOOD[0]
+            entries += [stream(name, GOOD[0], identity=GOOD[0]) for name in names]
+        else:
+            # One room is watched. The others are one, as what rooms cost is measured elsewhere.
+            entries += [stream(name, crowd if number else watched) for number, name in enumerate(names)]
         for viewer in self._viewers:
             viewer.take_pictures()
         with contextlib.ExitStack() as stack:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ingestd-attack-")))
-            daemon = stack.enter_context(_leaving(Daemon(self._server, directory, *entries), row))
-            next_viewer = stack.enter_context(Viewer(self._server, watched))
+            daemon = stack.enter_context(
+                _leaving(LimitedDaemon(self._server, directory, attack.max_descriptors, *entries), row)
+            )
+            next_viewer = stack.enter_context(Viewer(self._server, watched, "next-viewer"))
+            aims = list(GOOD) * at_once if attack.aims_at_good else names
             targets = [
                 Target(daemon.port(name), daemon.http_port, str(daemon.config_path), daemon.pid, seconds, n)
-                for n, name in enumerate(names)
+                for n, name in enumerate(aims[:at_once])
             ]
             attacker = stack.enter_context(_attacker(attack, targets))
             encoders = [
                 stack.enter_context(Encoder(daemon.port(name), video))
                 for name, video in zip(GOOD, self._videos, strict=True)
             ]
-            for viewer in self._viewers:
-                viewer.wait_for_first_picture(timeout=FIRST_PICTURE_TIMEOUT_S)
+            for name, viewer in zip(GOOD, self._viewers, strict=True):
+                viewer.wait_for_first_picture(timeout=FIRST_PICTURE_TIMEOUT_S, track=name)
             health, metrics = Answers(daemon, "/healthz"), Answers(daemon, "/metrics", keep=True)
             vitals = Vitals(daemon)
             with (
@@ -128,15 +136,22 @@ class Rig:
             ):
                 time.sleep(CALM_S)
                 began = time.monotonic()
-                attacker.go(seconds + ATTACKER_GRACE_S)
+                attacker.begin()
+                if attack.keeps_out:
+                    time.sleep(HEAD_START_S)
+                else:
+                    attacker.wait(seconds + ATTACKER_GRACE_S)
                 ended = time.monotonic()
                 row.next_encoder_s = _next_encoder(daemon.port(names[0]), next_viewer)
+                if attack.keeps_out:
+                    attacker.wait(seconds + ATTACKER_GRACE_S)
+                    ended = time.monotonic()
                 time.sleep(max(0.0, ended + AFTER_S - time.monotonic()))
                 stopped = time.monotonic()
                 time.sleep(ARRIVAL_S)
             sights = [
-                Sight(encoder.pushed, viewer.pictures(), viewer.left_out(viewer.tracks()[-1].sid))
-                for encoder, viewer in zip(encoders, self._viewers, strict=True)
+                Sight(encoder.pushed, viewer.pictures(name), viewer.left_out(viewer.tracks(name)[-1].sid))
+                for name, encoder, viewer in zip(GOOD, encoders, self._viewers, strict=True)
             ]
             _see(row, sights, began, ended, stopped)
             before = vitals.at(began)
@@ -155,15 +170,40 @@ class Rig:
         return row
 
 
+class LimitedDaemon(Daemon):
+    """A daemon that may open ``max_descriptors`` files and sockets, and cannot raise that."""
+
+    def __init__(
+        self, server: Server, directory: Path, max_descriptors: int | None, *streams: dict[str, Any]
+    ) -> None:
+        super().__init__(server, directory, *streams)
+        self._max_descriptors = max_descriptors
+
+    @property
+    def program(self) -> tuple[str, ...]:
+        """Sets the limit, then runs ingestd."""
+        if self._max_descriptors is None:
+            return super().program
+        limits = (self._max_descriptors, self._max_descriptors)
+        return (
+            "-c",
+            f"import resource, runpy; resource.setrlimit(resource.RLIMIT_NOFILE, {limits}); "
+            "runpy.run_module('ingestd', run_name='__main__', alter_sys=True)",
+        )
+
+
 class _Attacker:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
-    def go(self, timeout_s: float) -> None:
-        """Let it begin; returns when it has ended."""
+    def begin(self) -> None:
+        """Let it begin."""
         assert self._process.stdin is not None
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
+
+    def wait(self, timeout_s: float) -> None:
+        """Return when it has ended, or the time is over."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout_s)
 

@@ -144,19 +144,16 @@ def unknown_keys(before: str) -> str:
     return before + "\n" + "\n".join(f"strems{n}: 1" for n in range(10_000))
 
 
-def more_streams(count: int) -> Callable[[str], str]:
-    """So many streams more, all valid, in one room."""
+def more_streams(count: int, *, rooms: int) -> Callable[[str], str]:
+    """So many streams more, all valid, in so many rooms; those of a room share a connection."""
 
     def text(before: str) -> str:
         config = yaml.safe_load(before)
         for number in range(count):
+            room = f"more-{number % rooms}"
+            source = {"listen": f"tcp://127.0.0.1:{free_port()}"}
             config["streams"].append(
-                {
-                    "name": f"more-{number}",
-                    "room": "more",
-                    "identity": "more",
-                    "source": {"listen": f"tcp://127.0.0.1:{free_port()}"},
-                }
+                {"name": f"more-{number}", "room": room, "identity": room, "source": source}
             )
         return str(yaml.safe_dump(config))
 

@@ -8,7 +8,7 @@ from ingestd.delivery.pacer import Pacer
 SPACING = float(sys.argv.pop(1)) / 1000
 
 
-def _handed_over(self: Pacer, now: float, frame_interval: float, waiting: int) -> None:  # noqa: ARG001
+def _handed_over(self: Pacer, now: float, frame_interval_s: float, waiting: int) -> None:  # noqa: ARG001
     self.ready_at = now + SPACING
 
 

@@ -168,7 +168,7 @@ class App:
     async def _retry(self) -> None:
         backoff = Backoff(self._first_retry_delay_s, MAX_RETRY_DELAY_S)
         while self._not_started:
-            await asyncio.sleep(backoff.next())
+            await asyncio.sleep(backoff.next_s())
             async with self._reloading:
                 await self._add_missing()
 

@@ -14,7 +14,7 @@ class Backoff:
         self._longest_s = longest_s
         self._delay_s = first_s
 
-    def next(self) -> float:
+    def next_s(self) -> float:
         """Return the delay before the next try, in seconds."""
         delay_s, self._delay_s = self._delay_s, min(self._delay_s * 2, self._longest_s)
         return delay_s * random.uniform(0.5, 1.0)  # noqa: S311 - no secret depends on it

@@ -45,8 +45,8 @@ class EncoderReader:
 
     def feed(self, data: memoryview) -> None:
         """Read ``data``: the pictures that it completes are submitted before this returns."""
-        arrived, segment_bytes = self._connection.arrived, self._connection.segment_bytes
-        self._read(self._demuxer.feed, data, arrived, segment_bytes)
+        arrived_at, segment_bytes = self._connection.arrived_at, self._connection.segment_bytes
+        self._read(self._demuxer.feed, data, arrived_at, segment_bytes)
         self._await_picture_end()
         self._await_detection()
 
@@ -119,7 +119,7 @@ class EncoderReader:
         access_units = read(*arguments)
         try:
             for access_unit in access_units:
-                waited_s = now - (access_unit.arrived or now)
+                waited_s = now - (access_unit.arrived_at or now)
                 self._pipeline.receive(access_unit, now, now_us - round(waited_s * 1e6))
                 self.understood = self.understood or access_unit.info is not None
             faults, self._demuxer.faults = self._demuxer.faults, []

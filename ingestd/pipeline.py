@@ -49,7 +49,7 @@ class Track(Protocol):
         ...
 
     @property
-    def target_bitrate(self) -> float | None:
+    def target_bitrate_bps(self) -> float | None:
         """What WebRTC believes the link carries, in bit/s."""
         ...
 
@@ -230,13 +230,13 @@ class TrackPipeline:
     def track_lost(self, count: int) -> None:
         """WebRTC took ``count`` pictures and has not encoded them."""
         self._frames_lost += count
-        self._reporter.lost(count, self._track.target_bitrate)
+        self._reporter.lost(count, self._track.target_bitrate_bps)
         self._delivery.lost(count, time.monotonic())
         self.pump()
 
-    def needed_bitrate(self) -> float:
+    def needed_bitrate_bps(self) -> float:
         """Bits per second that the stream sends now."""
-        return self._delivery.rates.needed_bitrate(time.monotonic())
+        return self._delivery.rates.needed_bitrate_bps(time.monotonic())
 
     def track_failed(self, reason: str) -> None:
         """The track failed."""
@@ -275,16 +275,16 @@ class TrackPipeline:
             frames_held=delivery.held,
             frames_sent=self._sent_before + self._track.frames_sent,
             frames_lost=self._frames_lost,
-            frozen=delivery.accounting.frozen,
+            frozen=delivery.accounting.frozen_s,
             stream_errors=self.errors,
             room_connections=self._room.connections,
             keyframe_requests=self._keyframe_requests,
             feedback_messages=self._back_channel.messages,
-            keyframe_interval=delivery.rates.keyframe_interval,
-            frame_rate=delivery.rates.frame_rate(now),
-            bitrate_bps=delivery.rates.bitrate(now),
-            target_bitrate_bps=self._track.target_bitrate,
-            backlog=delivery.backlog(now),
+            keyframe_interval=delivery.rates.keyframe_interval_s,
+            frame_rate=delivery.rates.frame_rate_fps(now),
+            bitrate_bps=delivery.rates.bitrate_bps(now),
+            target_bitrate_bps=self._track.target_bitrate_bps,
+            backlog=delivery.backlog_s(now),
             frame_delay=self._delay,
         )
 
@@ -354,8 +354,8 @@ class TrackPipeline:
             self._feedback_timer.set(
                 PROBING_FEEDBACK_DELAY_S if self._delivery.probing else FEEDBACK_INTERVAL_S
             )
-        if (due := self._delivery.due()) is not None:
-            self._submit_timer.set(due - time.monotonic())
+        if (due_at := self._delivery.due_at()) is not None:
+            self._submit_timer.set(due_at - time.monotonic())
 
     def _submit(self, submission: Submission) -> None:
         picture = submission.picture
@@ -376,7 +376,7 @@ class TrackPipeline:
             now = time.monotonic()
             self._delivery.submitted(submission, accepted, now)
         if not submission.replayed:
-            self._delay.observe(now - picture.arrived)
+            self._delay.observe(now - picture.arrived_at)
 
     # From WebRTC to the encoder.
 
@@ -389,7 +389,7 @@ class TrackPipeline:
         now, at_us = time.monotonic(), time.time_ns() // 1000
         self._feedback_taken_at = now
         if feedback.bitrate_bps is not None:
-            self._delivery.target_bitrate(feedback.bitrate_bps)
+            self._delivery.set_target(feedback.bitrate_bps)
         if feedback and self._delivery.probing:
             # Only a running encoder gives feedback, and its first is for the keyframe it was just given.
             self._delivery.running(now)

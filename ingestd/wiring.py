@@ -93,7 +93,7 @@ def build_pipeline(
         delivery,
         room,
         lambda listener: make_track(options, listener, tasks),
-        BackChannel(sinks, options.max_framerate),
+        BackChannel(sinks, options.max_framerate_fps),
         make_reporter(log),
         tasks,
         log,

@@ -103,7 +103,7 @@ class Connection:
         self.closed: str | None = None
 
     @property
-    def arrived(self) -> float:
+    def arrived_at(self) -> float:
         return time.monotonic()
 
     def unread(self) -> bool:

@@ -55,7 +55,7 @@ class Played:
         self.tasks = Tasks(lambda name, error: self.failures.append(f"{name}: {error!r}"))
         self.pipeline: TrackPipeline = build_pipeline(
             TrackOptions("cam", "cam", 8_000_000, MAX_FRAMERATE, frame_metadata=True),
-            Delivery(0.5, max_framerate=MAX_FRAMERATE),
+            Delivery(0.5, max_framerate_fps=MAX_FRAMERATE),
             self.room,
             [self.sink],
             self.tasks,

@@ -23,7 +23,7 @@ async def feed(
     room: rtc.Room, name: str, offset: float, pictures: list[Picture], stamps: dict[str, list[int]]
 ) -> None:
     stamps[name] = [time.monotonic_ns()]  # the moment an encoder would have connected, then of each picture
-    options = TrackOptions(name, name, max_bitrate=8_000_000, max_framerate=60, frame_metadata=True)
+    options = TrackOptions(name, name, max_bitrate_bps=8_000_000, max_framerate_fps=60, frame_metadata=True)
     source = (await publish(room, options, INFO)).source  # the options that ingestd gives the SDK
     start = time.monotonic() + offset
     for n, picture in enumerate(pictures):

@@ -32,18 +32,18 @@ def _without(owner: Any, **constants: Any) -> tuple[tuple[Any, str, Any], ...]:
     return tuple((owner, name, value) for name, value in constants.items())
 
 
-_patience = PictureEndDetector.patience
+_patience_s = PictureEndDetector.patience_s
 _learn = PictureEndDetector.learn
 _init = PictureEndDetector.__init__
 
 
 def _patience_with_any_slices(self: PictureEndDetector, **told: Any) -> float:
-    return _patience(self, **{**told, "slices": math.inf})
+    return _patience_s(self, **{**told, "slices": math.inf})
 
 
 def _init_one_window(self: PictureEndDetector, **options: Any) -> None:
     _init(self, **options)
-    self._sizes[True] = self._sizes[False]
+    self._sizes_bytes[True] = self._sizes_bytes[False]
 
 
 def _learn_no_pauses(self: PictureEndDetector, **told: Any) -> None:
@@ -58,11 +58,11 @@ _NEVER = 1 << 40
 
 ALL = Rule("all rules")
 OFF = (
-    Rule("nothing is guessed", _without(PictureEndDetector, patience=lambda *_, **__: detector.SILENCE_S)),
+    Rule("nothing is guessed", _without(PictureEndDetector, patience_s=lambda *_, **__: detector.SILENCE_S)),
     Rule("`SILENCE_S` endless", _without(detector, SILENCE_S=math.inf)),
     Rule("`FIRST_PROOF_PICTURES` 1", _without(detector, FIRST_PROOF_PICTURES=1)),
     Rule("`MAX_PROOF_PICTURES` 8: no growth", _without(detector, MAX_PROOF_PICTURES=8)),
-    Rule("slices are not counted", _without(PictureEndDetector, patience=_patience_with_any_slices)),
+    Rule("slices are not counted", _without(PictureEndDetector, patience_s=_patience_with_any_slices)),
     Rule("`TOLERANCE_RATIO` 0: any size will do", _without(detector, TOLERANCE_RATIO=0.0)),
     Rule("keyframes are like others", _without(PictureEndDetector, __init__=_init_one_window)),
     Rule("`MIN_REMEMBERED_PICTURES` 1", _without(detector, MIN_REMEMBERED_PICTURES=1)),

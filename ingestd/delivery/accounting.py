@@ -26,7 +26,7 @@ class Accounting:
         self.submitted = 0
         self.replayed = 0
         self.shown = False  # a picture has been submitted while WebRTC encoded
-        self.frozen = 0.0  # seconds of pictures that were dropped or lost since viewers saw the first one
+        self.frozen_s = 0.0  # seconds of pictures that were dropped or lost since viewers saw the first one
         self.dropped: Counter[str] = Counter({reason.value: 0 for reason in Drop})
 
     def receive(self, keyframe: bool) -> None:
@@ -40,4 +40,4 @@ class Accounting:
     def freeze(self, seconds: float) -> None:
         """Viewers miss ``seconds`` of what they are watching."""
         if self.shown:
-            self.frozen += seconds
+            self.frozen_s += seconds

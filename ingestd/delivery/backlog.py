@@ -30,7 +30,7 @@ class Backlog:
         return self._pictures[-1]
 
     @property
-    def bytes(self) -> int:
+    def size_bytes(self) -> int:
         """The size of all pictures that wait."""
         return self._bytes
 

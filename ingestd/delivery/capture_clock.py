@@ -26,64 +26,64 @@ class CaptureClock:
     """
 
     def __init__(self) -> None:
-        self.lead = 0.0  # seconds from captures to the line, at most `MAX_JITTER_S`
-        self._line = 0.0  # where the last picture lies
-        self._interval = 0.0  # seconds from there to the next, as far as is known
+        self.lead_s = 0.0  # seconds from captures to the line, at most `MAX_JITTER_S`
+        self._line_at = 0.0  # where the last picture lies
+        self._interval_s = 0.0  # seconds from there to the next, as far as is known
         self._pictures = 0  # that the line is fitted to
         self._since_restart = 0  # those of them that came after the last restart
         self._late = 0  # pictures in a row
 
     @property
-    def interval(self) -> float:
+    def interval_s(self) -> float:
         """Seconds from one capture to the next; 0 while that is not known."""
-        return self._interval
+        return self._interval_s
 
-    def captured(self, interval: FrameInterval, arrived: float) -> float:
-        """Return the capture time of the picture that came at ``arrived``, in seconds; it is never later.
+    def captured_at(self, interval: FrameInterval, arrived_at: float) -> float:
+        """Return the capture time of the picture that came at ``arrived_at``, in seconds; it is never later.
 
         ``interval`` is the one that ends with this picture.
         """
-        stated = interval.believed
-        step = self._interval if stated is None else stated
-        error = arrived - self._line - step
-        if stated is not None and error < -MAX_JITTER_S:
+        stated_s = interval.believed_s
+        step_s = self._interval_s if stated_s is None else stated_s
+        error_s = arrived_at - self._line_at - step_s
+        if stated_s is not None and error_s < -MAX_JITTER_S:
             # Nothing comes before its capture: the timestamps have jumped, or run too fast.
             interval.doubt()
-            stated, step = None, self._interval
-            error = arrived - self._line - step
+            stated_s, step_s = None, self._interval_s
+            error_s = arrived_at - self._line_at - step_s
         if not self._pictures:
-            self._line = arrived
+            self._line_at = arrived_at
             self._pictures = 1
-        elif abs(error) <= MAX_JITTER_S:
-            self._fit(step, error, learn=stated is None)
-        elif error > 0 and self._late < RESTART_PICTURES and self._since_restart >= FIRST_FIT_PICTURES:
+        elif abs(error_s) <= MAX_JITTER_S:
+            self._fit(step_s, error_s, learn=stated_s is None)
+        elif error_s > 0 and self._late < RESTART_PICTURES and self._since_restart >= FIRST_FIT_PICTURES:
             # A stall, after which those that waited come at once, each less late than the one before.
-            self._line += step
-            self._late += interval.arrived > step / 2
+            self._line_at += step_s
+            self._late += interval.by_arrivals_s > step_s / 2
         else:
             interval.doubt()
-            self._restart(arrived)
-        self.lead = max(self.lead * (1 - 1 / LEAD_PICTURES), self._line - arrived)
-        return min(self._line - self.lead, arrived)
+            self._restart(arrived_at)
+        self.lead_s = max(self.lead_s * (1 - 1 / LEAD_PICTURES), self._line_at - arrived_at)
+        return min(self._line_at - self.lead_s, arrived_at)
 
-    def _fit(self, step: float, error: float, *, learn: bool) -> None:
+    def _fit(self, step_s: float, error_s: float, *, learn: bool) -> None:
         # Least squares with one more point: where the slope is known, only the mean moves.
         n = min(self._pictures, FIT_PICTURES)
         if learn:
-            self._line += step + error * 2 * (2 * n + 1) / ((n + 1) * (n + 2))
-            self._interval = step + error * 6 / ((n + 1) * (n + 2))
+            self._line_at += step_s + error_s * 2 * (2 * n + 1) / ((n + 1) * (n + 2))
+            self._interval_s = step_s + error_s * 6 / ((n + 1) * (n + 2))
         else:
-            self._line += step + error * max(1 / (n + 1), 4 / FIT_PICTURES)
-            self._interval = step
+            self._line_at += step_s + error_s * max(1 / (n + 1), 4 / FIT_PICTURES)
+            self._interval_s = step_s
         self._pictures += 1
         self._since_restart += 1
         self._late = 0
 
-    def _restart(self, arrived: float) -> None:
+    def _restart(self, arrived_at: float) -> None:
         if self._since_restart < FIRST_FIT_PICTURES:
-            self._interval = 0.0
+            self._interval_s = 0.0
             self._pictures = 0
-        self._line = arrived
+        self._line_at = arrived_at
         self._pictures += 1
         self._since_restart = 0
         self._late = 0

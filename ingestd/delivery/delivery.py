@@ -29,25 +29,25 @@ ONE_WRITE_S = 0.5
 class Delivery:
     """The delivery of one stream. Pure: every ``now`` is seconds on the monotonic clock.
 
-    ``max_backlog``: how late a picture may be, in seconds, when a newer keyframe could be shown instead.
-    ``max_framerate``: pictures per second that a live encoder sends at most; ``max_bitrate`` is in bit/s.
+    ``max_backlog_s``: how late a picture may be when a newer keyframe could be shown instead.
+    ``max_framerate_fps``: what a live encoder sends at most.
     """
 
     def __init__(
         self,
-        max_backlog: float,
+        max_backlog_s: float,
         replay: Replay = Replay.ALWAYS,
-        max_framerate: float = 60.0,
-        max_bitrate: float = 8e6,
+        max_framerate_fps: float = 60.0,
+        max_bitrate_bps: float = 8e6,
         held_limits: HeldLimits = HELD_LIMITS,
     ) -> None:
-        self._intake = Intake(max_backlog, max_framerate, held_limits)
+        self._intake = Intake(max_backlog_s, max_framerate_fps, held_limits)
         self._queue = self._intake.queue
         self.accounting = self._intake.accounting
         self.rates = self._intake.rates
         self._state = State.NO_TRACK
         self._gop = Gop(held_limits)
-        self._replays = Replays(replay, max_bitrate)
+        self._replays = Replays(replay, max_bitrate_bps)
         self._encoder_response = EncoderResponse()
         self._pacer = Pacer()
         self._timestamps = Timestamps()
@@ -72,7 +72,7 @@ class Delivery:
     @property
     def held_bytes(self) -> int:
         """The size of all pictures in memory: those not submitted yet, and the GOP held for a replay."""
-        return self._queue.bytes + self._gop.bytes
+        return self._queue.size_bytes + self._gop.size_bytes
 
     @property
     def pace(self) -> str | None:
@@ -80,9 +80,9 @@ class Delivery:
         pacing = self._intake.pacing
         return pacing.pace if pacing.paced else None
 
-    def backlog(self, now: float) -> float:
+    def backlog_s(self, now: float) -> float:
         """Seconds that the oldest waiting picture has waited."""
-        return now - self._queue.first.received if self._queue else 0.0
+        return now - self._queue.first.received_at if self._queue else 0.0
 
     def full(self, now: float) -> bool:
         """Whether no more should be read: what has been is far ahead of real time."""
@@ -96,7 +96,7 @@ class Delivery:
         ``arrived_us`` is its arrival in µs since 1970. Return why it was dropped at once, None if it was not.
         """
         if access_unit.keyframe:
-            in_turn = self.rates.keyframe_due(access_unit.arrived or now)
+            in_turn = self.rates.keyframe_due(access_unit.arrived_at or now)
             self._encoder_response.keyframe(now, in_turn=in_turn)
         received = self._intake.receive(access_unit, now, arrived_us)
         if isinstance(received, Drop):
@@ -156,7 +156,7 @@ class Delivery:
         self._replays.begin_track(now)
         if len(self._gop) > 1:
             # After a reconnection the GOP holds more than the keyframe that was tried.
-            if self._replays.suits_new_track(self.rates.bitrate(now), now):
+            if self._replays.suits_new_track(self.rates.bitrate_bps(now), now):
                 self._advance(Event.REPLAY_BEGUN)
                 self._replays.begin(now, index=1)
             else:
@@ -175,16 +175,16 @@ class Delivery:
         if encoder_asked:
             self._encoder_response.asked(now)
         if self._state is State.LIVE:
-            self._replays.request(now, self._encoder_response.patience if encoder_asked else 0.0)
+            self._replays.request(now, self._encoder_response.patience_s if encoder_asked else 0.0)
         self._advance(Event.REPLAY_WANTED)
         # Requests during a replay are answered by it, or by its beginning once more.
         if self._state in REPLAYING and self._replays.missed(now) and self._replay_does_good(now):
             self._advance(Event.REPLAY_BEGUN)
             self._replays.begin_again(now)
 
-    def target_bitrate(self, bitrate: float) -> None:
-        """WebRTC believes that the link carries ``bitrate`` bit/s."""
-        self._replays.set_target(bitrate)
+    def set_target(self, bitrate_bps: float) -> None:
+        """WebRTC believes that the link carries ``bitrate_bps``."""
+        self._replays.set_target(bitrate_bps)
 
     def lost(self, count: int, now: float) -> None:
         """WebRTC has not encoded ``count`` of the pictures that it took."""
@@ -195,20 +195,20 @@ class Delivery:
 
     # Output.
 
-    def due(self) -> float | None:
+    def due_at(self) -> float | None:
         """Return when `take` will have something, if nothing else happens; None if never."""
-        first_due, ready_at = self._intake.first_due, self._pacer.ready_at
+        first_due_at, ready_at = self._intake.first_due_at, self._pacer.ready_at
         if self._state is State.LIVE:
-            return None if first_due is None else max(first_due, ready_at)
+            return None if first_due_at is None else max(first_due_at, ready_at)
         if self._state in REPLAYING:
             return ready_at
         if self._state in NOT_ENCODING:
             tries = self.probing and (self._gop or self._queue)
             return max(self._next_probe_at, ready_at) if tries else None
         replay_at = max(self._replays.ready_at, ready_at)
-        if self._state is State.BLOCKED or first_due is None:
+        if self._state is State.BLOCKED or first_due_at is None:
             return replay_at
-        return min(replay_at, max(first_due, ready_at))
+        return min(replay_at, max(first_due_at, ready_at))
 
     def take(self, now: float) -> Submission | None:
         """Return what is to be submitted to WebRTC at ``now``; call `submitted` with it right after."""
@@ -222,10 +222,10 @@ class Delivery:
                 return self._submission(picture, True, now)
             if self._state is State.BLOCKED:
                 return None
-        due = self._intake.first_due
-        if due is None or due > now:
+        due_at = self._intake.first_due_at
+        if due_at is None or due_at > now:
             return None
-        self._intake.pacing.late(due, now)
+        self._intake.pacing.late(due_at, now)
         return self._submission(self._pop(), False, now)
 
     def submitted(self, submission: Submission, accepted: bool, now: float) -> None:
@@ -234,7 +234,7 @@ class Delivery:
         waiting = len(self._queue)
         if self._state in REPLAYING:
             waiting += self._replays.left(self._gop)
-        self._pacer.submitted(now, self.rates.frame_interval, waiting)
+        self._pacer.submitted(now, self.rates.frame_interval_s, waiting)
         if submission.replayed:
             self.accounting.replayed += 1
         elif accepted:
@@ -250,8 +250,8 @@ class Delivery:
         self._state = after(DELIVERY, self._state, event)
 
     def _submission(self, picture: Picture, replayed: bool, now: float) -> Submission:
-        captured = None if replayed else min(picture.captured, now)
-        return Submission(picture, self._timestamps.next(captured, now, self._intake.lead), replayed)
+        captured_at = None if replayed else min(picture.captured_at, now)
+        return Submission(picture, self._timestamps.next_us(captured_at, now, self._intake.lead_s), replayed)
 
     def _pop(self) -> Picture:
         picture = self._queue.pop()
@@ -292,7 +292,9 @@ class Delivery:
             self._advance(Event.KEYFRAME)
 
     def _replay_does_good(self, now: float) -> bool:
-        return self._replays.does_good(self._gop, self.rates.next_keyframe(now), self.rates.bitrate(now), now)
+        return self._replays.does_good(
+            self._gop, self.rates.next_keyframe_s(now), self.rates.bitrate_bps(now), now
+        )
 
     # What is dropped.
 
@@ -305,7 +307,7 @@ class Delivery:
     def _drop_what_is_old(self, now: float) -> None:
         """Drop what came before a new keyframe: no viewer has seen it, and none will need it."""
         oldest = self._gop[0] if self._gop else self._queue.first if self._queue else None
-        if oldest and now - oldest.received > ONE_WRITE_S and not self._intake.pacing.paced:
+        if oldest and now - oldest.received_at > ONE_WRITE_S and not self._intake.pacing.paced:
             self._intake.drop_all(Drop.NO_ROOM)
             self._gop.clear()
 

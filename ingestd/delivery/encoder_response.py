@@ -12,12 +12,12 @@ class EncoderResponse:
 
     def __init__(self) -> None:
         self._asked_at: float | None = None  # for a keyframe that has not come yet
-        self._took: float | None = None  # seconds from the last request to its answer; None: there was none
+        self._took_s: float | None = None  # seconds from the last request to its answer; None: there was none
 
     def asked(self, now: float) -> None:
         """The encoder is asked for a keyframe."""
         if self._asked_at is not None and now - self._asked_at > MAX_ANSWER_S:
-            self._asked_at = self._took = None
+            self._asked_at = self._took_s = None
         if self._asked_at is None:
             self._asked_at = now
 
@@ -25,9 +25,9 @@ class EncoderResponse:
         """A keyframe has come; one ``in_turn`` would have come without a request."""
         asked_at, self._asked_at = self._asked_at, None
         if asked_at is not None and not in_turn:
-            self._took = now - asked_at if now - asked_at <= MAX_ANSWER_S else None
+            self._took_s = now - asked_at if now - asked_at <= MAX_ANSWER_S else None
 
     @property
-    def patience(self) -> float:
+    def patience_s(self) -> float:
         """Seconds within which an answer may be expected; 0 if none may."""
-        return ALLOWANCE_RATIO * self._took + PICTURE_ALLOWANCE_S if self._took is not None else 0.0
+        return ALLOWANCE_RATIO * self._took_s + PICTURE_ALLOWANCE_S if self._took_s is not None else 0.0

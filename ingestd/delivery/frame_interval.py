@@ -17,47 +17,47 @@ class FrameInterval:
     """The interval that ends with the picture received last, in seconds."""
 
     def __init__(self) -> None:
-        self.arrived = 0.0  # between the two arrivals; 0 at the first picture
-        self.by_timestamps: float | None = None  # may be anything, negative too
-        self.declared: float | None = None
-        self.stated: float | None = None  # right or wrong: by timestamps, or else as declared
+        self.by_arrivals_s = 0.0  # between the two arrivals; 0 at the first picture
+        self.by_timestamps_s: float | None = None  # may be anything, negative too
+        self.declared_s: float | None = None
+        self.stated_s: float | None = None  # right or wrong: by timestamps, or else as declared
         self._arrived_at: float | None = None
         self._timestamp_us: int | None = None
         self._probation = 0  # pictures to come until the interval is believed
-        self._ahead = 0.0  # seconds that the intervals have gone beyond the arrivals since probation began
+        self._ahead_s = 0.0  # seconds that the intervals have gone beyond the arrivals since probation began
 
     def receive(self, access_unit: AccessUnit, arrived_at: float) -> None:
         """Take in the next picture, which came at ``arrived_at``, in seconds."""
-        self.arrived = 0.0 if self._arrived_at is None else arrived_at - self._arrived_at
+        self.by_arrivals_s = 0.0 if self._arrived_at is None else arrived_at - self._arrived_at
         timestamp_us = access_unit.timestamp_us
         if timestamp_us is None or self._timestamp_us is None:
-            self.by_timestamps = None
+            self.by_timestamps_s = None
         else:
-            self.by_timestamps = (timestamp_us - self._timestamp_us) / 1e6
-        rate = access_unit.info.frame_rate if access_unit.info is not None else None
-        self.declared = 1 / rate if rate else None
+            self.by_timestamps_s = (timestamp_us - self._timestamp_us) / 1e6
+        rate_fps = access_unit.info.frame_rate_fps if access_unit.info is not None else None
+        self.declared_s = 1 / rate_fps if rate_fps else None
         self._arrived_at, self._timestamp_us = arrived_at, timestamp_us
-        self.stated = self.declared if self.by_timestamps is None else self.by_timestamps
-        if self.stated is not None:
-            self._verify(self.stated)
+        self.stated_s = self.declared_s if self.by_timestamps_s is None else self.by_timestamps_s
+        if self.stated_s is not None:
+            self._verify(self.stated_s)
 
     @property
-    def believed(self) -> float | None:
+    def believed_s(self) -> float | None:
         """What the stream says, unless it is in doubt; None then, and where it says nothing."""
-        return None if self._probation else self.stated
+        return None if self._probation else self.stated_s
 
     def doubt(self) -> None:
         """Believe the stream only after `PROBATION_PICTURES` that agree with the arrivals."""
         self._probation = PROBATION_PICTURES
-        self._ahead = 0.0
+        self._ahead_s = 0.0
 
     def believe(self) -> None:
         """End any doubt."""
         self._probation = 0
 
-    def _verify(self, stated: float) -> None:
-        self._ahead += stated - self.arrived
-        if stated <= 0 or (self._probation and abs(self._ahead) > MAX_JITTER_S):
+    def _verify(self, stated_s: float) -> None:
+        self._ahead_s += stated_s - self.by_arrivals_s
+        if stated_s <= 0 or (self._probation and abs(self._ahead_s) > MAX_JITTER_S):
             self.doubt()
         elif self._probation:
             self._probation -= 1

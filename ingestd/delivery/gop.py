@@ -38,7 +38,7 @@ class Gop:
         return self._pictures[index]
 
     @property
-    def bytes(self) -> int:
+    def size_bytes(self) -> int:
         """The size of all pictures held."""
         return self._bytes
 

@@ -35,69 +35,71 @@ RESUME_READING_RATIO = 0.9
 class InputPacing:
     """Watches the pictures of one stream; times are seconds on the monotonic clock.
 
-    ``max_framerate`` is what a live encoder sends at most, in pictures per second.
+    ``max_framerate_fps`` is what a live encoder sends at most.
     """
 
-    def __init__(self, max_framerate: float) -> None:
+    def __init__(self, max_framerate_fps: float) -> None:
         self.paced = False
         self.pace = ""  # where the due times come from, in words
-        self._min_interval = 1 / max_framerate
-        self._credit = FIRST_CREDIT_S
-        self._last_due = 0.0
-        self._behind = 0.0  # seconds by which everything is later than its due time
+        self._min_interval_s = 1 / max_framerate_fps
+        self._credit_s = FIRST_CREDIT_S
+        self._last_due_at = 0.0
+        self._behind_s = 0.0  # seconds by which everything is later than its due time
         self._full = False
 
     def new_encoder(self) -> None:
         """Another encoder is connected; its pictures may follow those that wait."""
-        self._credit = -LIVE_CREDIT_S if self.paced else FIRST_CREDIT_S
+        self._credit_s = -LIVE_CREDIT_S if self.paced else FIRST_CREDIT_S
 
     def receive(self, interval: FrameInterval, now: float) -> float:
         """Return when the picture that ends ``interval``, and came at ``now``, is due; 0: at once."""
-        by_timestamps, declared = _credible(interval.by_timestamps), _credible(interval.declared)
-        step = by_timestamps or declared or self._min_interval
+        by_timestamps_s, declared_s = _credible_s(interval.by_timestamps_s), _credible_s(interval.declared_s)
+        step_s = by_timestamps_s or declared_s or self._min_interval_s
         if self.paced:
-            credit = self._credit + min(interval.arrived, MAX_PAUSE_CREDIT_S) - step / MARGIN_RATIO
-            self._credit = max(credit, -LIVE_CREDIT_S)
-            self.paced = self._credit < LIVE_CREDIT_S
+            credit_s = (
+                self._credit_s + min(interval.by_arrivals_s, MAX_PAUSE_CREDIT_S) - step_s / MARGIN_RATIO
+            )
+            self._credit_s = max(credit_s, -LIVE_CREDIT_S)
+            self.paced = self._credit_s < LIVE_CREDIT_S
         else:
-            cost = min(step, self._min_interval) / MARGIN_RATIO
-            if by_timestamps is not None and by_timestamps <= MAX_CREDIBLE_INTERVAL_S:
-                cost = max(cost, by_timestamps / TOO_FAST_RATIO)
-            self._credit = min(self._credit + interval.arrived, MAX_CREDIT_S) - cost
-            if self._credit < 0:
-                self.paced, self._behind = True, 0.0
-                self._credit = -LIVE_CREDIT_S
-                self._last_due = now
+            cost_s = min(step_s, self._min_interval_s) / MARGIN_RATIO
+            if by_timestamps_s is not None and by_timestamps_s <= MAX_CREDIBLE_INTERVAL_S:
+                cost_s = max(cost_s, by_timestamps_s / TOO_FAST_RATIO)
+            self._credit_s = min(self._credit_s + interval.by_arrivals_s, MAX_CREDIT_S) - cost_s
+            if self._credit_s < 0:
+                self.paced, self._behind_s = True, 0.0
+                self._credit_s = -LIVE_CREDIT_S
+                self._last_due_at = now
         if not self.paced:
             return 0.0
-        if by_timestamps:
+        if by_timestamps_s:
             self.pace = "its timestamps"
-        elif declared:
-            self.pace = f"the {1 / declared:g} pictures/s that it declares"
+        elif declared_s:
+            self.pace = f"the {1 / declared_s:g} pictures/s that it declares"
         else:
             self.pace = "max_framerate, as it declares no rate"
-        self._last_due = max(self._last_due + step, now - self._behind)
-        return self._last_due
+        self._last_due_at = max(self._last_due_at + step_s, now - self._behind_s)
+        return self._last_due_at
 
-    def due(self, due: float) -> float:
-        """Return when a picture that got this ``due`` time on arrival is to be submitted; 0: at once."""
-        return due + self._behind if due and self.paced else 0.0
+    def due_at(self, due_at: float) -> float:
+        """Return when a picture that got this ``due_at`` on arrival is to be submitted; 0: at once."""
+        return due_at + self._behind_s if due_at and self.paced else 0.0
 
-    def late(self, due: float, now: float) -> None:
-        """A picture is submitted ``now`` that was ``due``, 0 for at once; what follows is as late."""
-        if due and now - due > LATE_S:
-            self._behind += now - due
+    def late(self, due_at: float, now: float) -> None:
+        """A picture is submitted ``now`` that was ``due_at``, 0 for at once; what follows is as late."""
+        if due_at and now - due_at > LATE_S:
+            self._behind_s += now - due_at
 
     def full(self, now: float, queue_ratio: float) -> bool:
         """Whether no more should be read for now; ``queue_ratio`` of the memory for pictures is in use."""
         if not self.paced:
             self._full = False
         else:
-            ahead = self._last_due + self._behind - now
-            used = max(ahead / READ_AHEAD_S, 2 * queue_ratio)
+            ahead_s = self._last_due_at + self._behind_s - now
+            used = max(ahead_s / READ_AHEAD_S, 2 * queue_ratio)
             self._full = used > (RESUME_READING_RATIO if self._full else 1.0)
         return self._full
 
 
-def _credible(interval: float | None) -> float | None:
-    return interval if interval is not None and MIN_INTERVAL_S <= interval <= MAX_INTERVAL_S else None
+def _credible_s(interval_s: float | None) -> float | None:
+    return interval_s if interval_s is not None and MIN_INTERVAL_S <= interval_s <= MAX_INTERVAL_S else None

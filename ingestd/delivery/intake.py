@@ -46,18 +46,18 @@ class Gate:
 class Intake:
     """The received pictures of one stream until they are submitted or dropped.
 
-    ``max_backlog``, in seconds, and ``max_framerate``, in pictures/s, are those of the configuration.
+    ``max_backlog_s`` and ``max_framerate_fps`` are those of the configuration.
     """
 
     def __init__(
-        self, max_backlog: float, max_framerate: float, held_limits: HeldLimits = HELD_LIMITS
+        self, max_backlog_s: float, max_framerate_fps: float, held_limits: HeldLimits = HELD_LIMITS
     ) -> None:
         self.accounting = Accounting()
         self.rates = Rates()
         self.gate = Gate()
         self.queue = Backlog(held_limits)
-        self.pacing = InputPacing(max_framerate)
-        self._max_backlog = max_backlog
+        self.pacing = InputPacing(max_framerate_fps)
+        self._max_backlog_s = max_backlog_s
         self._interval = FrameInterval()
         self._clock = CaptureClock()
         self._number = 0
@@ -68,18 +68,20 @@ class Intake:
         return self._number - 1
 
     @property
-    def lead(self) -> float:
+    def lead_s(self) -> float:
         """Seconds by which capture times lie before the arrivals of pictures that are early."""
-        return self._clock.lead
+        return self._clock.lead_s
 
     @property
-    def first_due(self) -> float | None:
+    def first_due_at(self) -> float | None:
         """When the first picture that waits is to be submitted, 0: at once; None where none waits."""
-        return self.pacing.due(self.queue.first.due) if self.queue else None
+        return self.pacing.due_at(self.queue.first.due_at) if self.queue else None
 
     def keyframe_due(self, now: float) -> bool:
         """Whether the first picture that waits is a keyframe, and to be submitted ``now``."""
-        return bool(self.queue) and self.queue.first.access_unit.keyframe and (self.first_due or 0.0) <= now
+        return (
+            bool(self.queue) and self.queue.first.access_unit.keyframe and (self.first_due_at or 0.0) <= now
+        )
 
     def receive(self, access_unit: AccessUnit, now: float, arrived_us: int) -> Picture | Drop:
         """Count and time an access unit; return it, to be appended, or why it is dropped.
@@ -87,14 +89,14 @@ class Intake:
         It is whole ``now``, in seconds, and arrived at ``arrived_us``, in µs since 1970.
         """
         self.accounting.receive(access_unit.keyframe)
-        arrived = access_unit.arrived or now
-        self.rates.receive(len(access_unit.data), access_unit.keyframe, arrived)
-        due, captured = self._times(access_unit, arrived)
+        arrived_at = access_unit.arrived_at or now
+        self.rates.receive(len(access_unit.data), access_unit.keyframe, arrived_at)
+        due_at, captured_at = self._times(access_unit, arrived_at)
         number, self._number = self._number, self._number + 1
         if reason := self.gate.refuses(access_unit):
             self.drop(reason)
             return reason
-        return Picture(access_unit, number, arrived, now, captured, arrived_us, due)
+        return Picture(access_unit, number, arrived_at, now, captured_at, arrived_us, due_at)
 
     def append(self, picture: Picture) -> Drop | None:
         """Let ``picture`` wait; return why it was dropped with all others where that is too much to hold."""
@@ -130,7 +132,7 @@ class Intake:
 
     def freeze(self, pictures: int) -> None:
         """Viewers see the picture before for as long as ``pictures`` would have been shown."""
-        self.accounting.freeze(pictures * (self._clock.interval or self.rates.frame_interval))
+        self.accounting.freeze(pictures * (self._clock.interval_s or self.rates.frame_interval_s))
 
     def drop_all(self, reason: Drop) -> None:
         """Drop everything that waits."""
@@ -143,29 +145,29 @@ class Intake:
             self.gate.shut(reason)
 
     def drop_late(self, now: float, running_since: float) -> None:
-        """Drop what waits before the newest keyframe where pictures are later than `max_backlog` allows.
+        """Drop what waits before the newest keyframe where pictures are later than `max_backlog_s` allows.
 
         What waited for the room, until ``running_since``, is not late: it is what decoders need first.
         """
         if not self.queue or self.pacing.paced:
             return
         first = self.queue.first
-        waited = now - max(first.received, running_since)
-        late = now - max(first.captured, running_since) if len(self.queue) > MAX_BURST_PICTURES else 0.0
-        if max(waited, late) > self._max_backlog:
+        waited_s = now - max(first.received_at, running_since)
+        late_s = now - max(first.captured_at, running_since) if len(self.queue) > MAX_BURST_PICTURES else 0.0
+        if max(waited_s, late_s) > self._max_backlog_s:
             self._drop_first(self.queue.before_newest_keyframe(), Drop.BACKLOG)
 
-    def _times(self, access_unit: AccessUnit, arrived: float) -> tuple[float, float]:
-        """When a picture that came at ``arrived`` is due, 0 for at once, and when it was captured."""
-        self._interval.receive(access_unit, arrived)
+    def _times(self, access_unit: AccessUnit, arrived_at: float) -> tuple[float, float]:
+        """When a picture that came at ``arrived_at`` is due, 0 for at once, and when it was captured."""
+        self._interval.receive(access_unit, arrived_at)
         was_paced = self.pacing.paced
-        due = self.pacing.receive(self._interval, arrived)
-        if due:
-            return due, due
+        due_at = self.pacing.receive(self._interval, arrived_at)
+        if due_at:
+            return due_at, due_at
         if was_paced:
             self._interval.believe()
             self._clock = CaptureClock()
-        return 0.0, self._clock.captured(self._interval, arrived)
+        return 0.0, self._clock.captured_at(self._interval, arrived_at)
 
     def _limit_queue(self) -> Drop | None:
         if self.queue.used_ratio <= 1:

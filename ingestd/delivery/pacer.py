@@ -20,10 +20,10 @@ class Pacer:
     def __init__(self) -> None:
         self.ready_at = 0.0  # when that is, in seconds on the monotonic clock
 
-    def submitted(self, now: float, frame_interval: float, waiting: int) -> None:
+    def submitted(self, now: float, frame_interval_s: float, waiting: int) -> None:
         """A picture has just been submitted; ``waiting`` pictures are behind it."""
         # A third of the interval leaves room to work off a burst between two pictures of a fast stream.
-        spacing = min(RELAXED_SPACING_S, frame_interval / 3)
+        spacing_s = min(RELAXED_SPACING_S, frame_interval_s / 3)
         if waiting > LONG_QUEUE_PICTURES:
-            spacing = min(spacing, HURRIED_SPACING_S)
-        self.ready_at = now + max(spacing, MIN_SPACING_S)
+            spacing_s = min(spacing_s, HURRIED_SPACING_S)
+        self.ready_at = now + max(spacing_s, MIN_SPACING_S)

@@ -12,11 +12,11 @@ class Picture:
 
     access_unit: AccessUnit
     number: int  # counts the access units of this stream, from 0
-    arrived: float  # its last byte
-    received: float  # when it was known to be whole
-    captured: float  # an estimate; never later than the arrival
+    arrived_at: float  # its last byte
+    received_at: float  # when it was known to be whole
+    captured_at: float  # an estimate; never later than the arrival
     arrived_us: int  # the moment of its arrival in µs since 1970
-    due: float = 0.0  # when it is to be shown, where it came faster than real time
+    due_at: float = 0.0  # when it is to be shown, where it came faster than real time
 
 
 class Submission(NamedTuple):

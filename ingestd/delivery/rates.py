@@ -22,58 +22,58 @@ class Rates:
         self._arrivals: deque[tuple[float, int]] = deque()  # in seconds, and bytes
         self._bytes = 0
         self._last_keyframe_at: float | None = None
-        self.keyframe_interval: float | None = None  # seconds between the last two
+        self.keyframe_interval_s: float | None = None  # seconds between the last two
 
     def new_encoder(self) -> None:
         """Another encoder is connected: the pause before its first keyframe is no keyframe interval."""
-        self._last_keyframe_at = self.keyframe_interval = None
+        self._last_keyframe_at = self.keyframe_interval_s = None
 
-    def receive(self, size: int, keyframe: bool, now: float) -> None:
-        """A picture of ``size`` bytes arrived."""
-        self._arrivals.append((now, size))
-        self._bytes += size
+    def receive(self, size_bytes: int, keyframe: bool, now: float) -> None:
+        """A picture of ``size_bytes`` arrived."""
+        self._arrivals.append((now, size_bytes))
+        self._bytes += size_bytes
         self._forget(now)
         if keyframe:
             if self._last_keyframe_at is not None:
-                self.keyframe_interval = now - self._last_keyframe_at
+                self.keyframe_interval_s = now - self._last_keyframe_at
             self._last_keyframe_at = now
 
-    def frame_rate(self, now: float) -> float:
+    def frame_rate_fps(self, now: float) -> float:
         """Pictures per second."""
         self._forget(now)
         return len(self._arrivals) / WINDOW_S
 
-    def bitrate(self, now: float) -> float:
+    def bitrate_bps(self, now: float) -> float:
         """Bits per second."""
         self._forget(now)
         return self._bytes * 8 / WINDOW_S
 
-    def needed_bitrate(self, now: float) -> float:
-        """Bits per second since the window's first picture: of a new stream that says more than `bitrate`."""
+    def needed_bitrate_bps(self, now: float) -> float:
+        """Bits per second since the window's first picture: for a new stream."""
         self._forget(now)
         if not self._arrivals:
             return 0.0
         return self._bytes * 8 / max(now - self._arrivals[0][0], MIN_SPAN_S)
 
-    def next_keyframe(self, now: float) -> float | None:
+    def next_keyframe_s(self, now: float) -> float | None:
         """Return in how many seconds the encoder should send the next keyframe; None: there is no telling."""
-        if self._last_keyframe_at is None or self.keyframe_interval is None:
+        if self._last_keyframe_at is None or self.keyframe_interval_s is None:
             return None
-        left = self._last_keyframe_at + self.keyframe_interval - now
-        return max(left, 0.0) if left > -LATE_KEYFRAME_S else None
+        left_s = self._last_keyframe_at + self.keyframe_interval_s - now
+        return max(left_s, 0.0) if left_s > -LATE_KEYFRAME_S else None
 
     def keyframe_due(self, now: float) -> bool:
         """Whether the encoder sends a keyframe ``now`` without being asked."""
-        left = self.next_keyframe(now)
-        return left is not None and left <= EARLY_KEYFRAME_S
+        left_s = self.next_keyframe_s(now)
+        return left_s is not None and left_s <= EARLY_KEYFRAME_S
 
     @property
-    def frame_interval(self) -> float:
+    def frame_interval_s(self) -> float:
         """Mean seconds between the pictures of the window."""
-        span = self._arrivals[-1][0] - self._arrivals[0][0] if self._arrivals else 0.0
-        if span < MIN_SPAN_S:
+        span_s = self._arrivals[-1][0] - self._arrivals[0][0] if self._arrivals else 0.0
+        if span_s < MIN_SPAN_S:
             return DEFAULT_FRAME_INTERVAL_S
-        return min(span / (len(self._arrivals) - 1), MAX_FRAME_INTERVAL_S)
+        return min(span_s / (len(self._arrivals) - 1), MAX_FRAME_INTERVAL_S)
 
     def _forget(self, now: float) -> None:
         while self._arrivals and self._arrivals[0][0] < now - WINDOW_S:

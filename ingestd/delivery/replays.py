@@ -49,34 +49,34 @@ class Replays:
     monotonic clock, rates bit/s.
     """
 
-    def __init__(self, policy: Replay, max_bitrate: float) -> None:
+    def __init__(self, policy: Replay, max_bitrate_bps: float) -> None:
         self.running_since = 0.0  # when WebRTC began to encode the track
         self.ready_at = 0.0  # no replay begins before
         self._policy = policy
-        self._max_bitrate = max_bitrate
-        self._target: float | None = None
-        self._cooldown = FIRST_COOLDOWN_S
+        self._max_bitrate_bps = max_bitrate_bps
+        self._target_bps: float | None = None
+        self._cooldown_s = FIRST_COOLDOWN_S
         self._begun_at = 0.0
         self._next = 0  # index into the GOP
 
-    def set_target(self, bitrate: float | None) -> None:
-        """WebRTC believes that the link carries ``bitrate``; None: nothing is known."""
-        self._target = bitrate
+    def set_target(self, bitrate_bps: float | None) -> None:
+        """WebRTC believes that the link carries ``bitrate_bps``; None: nothing is known."""
+        self._target_bps = bitrate_bps
 
     def begin_track(self, now: float) -> None:
         """WebRTC encodes."""
         self.running_since = self._begun_at = self.ready_at = now
-        self._cooldown = FIRST_COOLDOWN_S
+        self._cooldown_s = FIRST_COOLDOWN_S
 
-    def request(self, now: float, patience: float) -> None:
-        """A replay is wanted, unless the encoder sends a keyframe within ``patience`` seconds."""
+    def request(self, now: float, patience_s: float) -> None:
+        """A replay is wanted, unless the encoder sends a keyframe within ``patience_s``."""
         if now > self.ready_at + CALM_S:
-            self._cooldown = FIRST_COOLDOWN_S
-        self.ready_at = max(self.ready_at, now + patience)
+            self._cooldown_s = FIRST_COOLDOWN_S
+        self.ready_at = max(self.ready_at, now + patience_s)
 
     def missed(self, now: float) -> bool:
         """Whether a viewer who asks for a keyframe ``now`` has missed that of the replay under way."""
-        return now - self._begun_at >= OVERDUE_COOLDOWNS * self._cooldown
+        return now - self._begun_at >= OVERDUE_COOLDOWNS * self._cooldown_s
 
     def begin(self, now: float, index: int = 0) -> None:
         """Submit the GOP again from the picture with this ``index`` on."""
@@ -98,38 +98,38 @@ class Replays:
 
     def end(self, now: float) -> None:
         """All pictures of the GOP have been submitted again."""
-        self.ready_at = now + self._cooldown
+        self.ready_at = now + self._cooldown_s
         self._lengthen_cooldown()
 
-    def suits_new_track(self, bitrate: float, now: float) -> bool:
+    def suits_new_track(self, bitrate_bps: float, now: float) -> bool:
         """Whether a track that began with the keyframe of the GOP goes on with the rest of it."""
-        return self._policy is not Replay.NEVER and not self._congested(bitrate, now)
+        return self._policy is not Replay.NEVER and not self._congested(bitrate_bps, now)
 
-    def does_good(self, gop: Gop, next_keyframe: float | None, bitrate: float, now: float) -> bool:
+    def does_good(self, gop: Gop, next_keyframe_s: float | None, bitrate_bps: float, now: float) -> bool:
         """Whether a replay is allowed, and over before it is in the way of what follows.
 
-        The encoder should send its next keyframe in ``next_keyframe`` seconds, None where there is no
-        telling; ``bitrate`` is what it sends.
+        The encoder should send its next keyframe in ``next_keyframe_s`` seconds, None where there is no
+        telling; ``bitrate_bps`` is what it sends.
         """
-        if not gop or not self._allowed(now) or self._congested(bitrate, now):
+        if not gop or not self._allowed(now) or self._congested(bitrate_bps, now):
             return False
-        submitting = len(gop) * HURRIED_SPACING_S
-        sending = gop.bytes * 8 / (self._target * PACING_RATIO) if self._target else 0.0
-        if submitting > MAX_SUBMITTING_S or sending > MAX_SENDING_S:
+        submitting_s = len(gop) * HURRIED_SPACING_S
+        sending_s = gop.size_bytes * 8 / (self._target_bps * PACING_RATIO) if self._target_bps else 0.0
+        if submitting_s > MAX_SUBMITTING_S or sending_s > MAX_SENDING_S:
             return False
-        return next_keyframe is None or next_keyframe >= max(submitting, MIN_SENT_RATIO * sending)
+        return next_keyframe_s is None or next_keyframe_s >= max(submitting_s, MIN_SENT_RATIO * sending_s)
 
     def _allowed(self, now: float) -> bool:
         if self._policy is Replay.START:
             return now - self.running_since < START_S
         return self._policy is Replay.ALWAYS
 
-    def _congested(self, bitrate: float, now: float) -> bool:
+    def _congested(self, bitrate_bps: float, now: float) -> bool:
         # Not even what is live gets through: more of it would only be in the way.
-        needed = min(bitrate, self._max_bitrate)
+        needed_bps = min(bitrate_bps, self._max_bitrate_bps)
         guessing = now - self.running_since < ESTIMATE_SETTLES_S
-        least = (SURELY_CONGESTED_RATIO if guessing else CONGESTED_RATIO) * needed
-        return self._target is not None and self._target < least
+        least_bps = (SURELY_CONGESTED_RATIO if guessing else CONGESTED_RATIO) * needed_bps
+        return self._target_bps is not None and self._target_bps < least_bps
 
     def _lengthen_cooldown(self) -> None:
-        self._cooldown = min(self._cooldown * 2, MAX_COOLDOWN_S)
+        self._cooldown_s = min(self._cooldown_s * 2, MAX_COOLDOWN_S)

@@ -17,16 +17,17 @@ class Timestamps:
     def __init__(self) -> None:
         self._last_us = 0
 
-    def next(self, captured: float | None, now: float, lead: float) -> int:
+    def next_us(self, captured_at: float | None, now: float, lead_s: float) -> int:
         """Return the timestamp of a picture that is submitted at ``now``, in seconds.
 
-        ``captured``, no later than ``now``, is None in a replay. Then, and where a later timestamp has been
-        given out, the picture gets that of a live one: ``now`` less the ``lead``, from which live ones go on.
+        ``captured_at``, no later than ``now``, is None in a replay. Then, and where a later timestamp has
+        been given out, the picture gets that of a live one: ``now`` less ``lead_s``, from which live ones go
+        on.
         """
-        if captured is not None:
-            captured_us = int(max(captured, now - MAX_JITTER_S) * 1e6)
+        if captured_at is not None:
+            captured_us = int(max(captured_at, now - MAX_JITTER_S) * 1e6)
             if captured_us >= self._last_us + MIN_STEP_US:
                 self._last_us = captured_us
                 return captured_us
-        self._last_us = max(int((now - lead) * 1e6), self._last_us + MIN_STEP_US)
+        self._last_us = max(int((now - lead_s) * 1e6), self._last_us + MIN_STEP_US)
         return self._last_us

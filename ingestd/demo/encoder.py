@@ -72,9 +72,9 @@ def ivf_file_header(fourcc: bytes) -> bytes:
     return struct.pack("<4sHH4sHHIIII", b"DKIF", 0, 32, fourcc, WIDTH, HEIGHT, FPS, 1, 0, 0)
 
 
-def ivf_frame_header(size: int, pts: int) -> bytes:
-    """Return the IVF frame header of a picture of ``size`` bytes; ``pts`` counts pictures."""
-    return struct.pack("<Iq", size, pts)
+def ivf_frame_header(size_bytes: int, pts: int) -> bytes:
+    """Return the IVF frame header of a picture of ``size_bytes`` bytes; ``pts`` counts pictures."""
+    return struct.pack("<Iq", size_bytes, pts)
 
 
 class Encoder:
@@ -121,18 +121,18 @@ def push(codec: Codec, port: int) -> None:
     with socket.create_connection(("127.0.0.1", port), _CONNECT_TIMEOUT_S) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.settimeout(None)
-        due = time.monotonic()
-        print("connected", due, flush=True)
+        due_at = time.monotonic()
+        print("connected", due_at, flush=True)
         connection.sendall(encoder.header)
         written = drawn = 0
         while True:
-            time.sleep(max(0.0, due - time.monotonic()))
+            time.sleep(max(0.0, due_at - time.monotonic()))
             for data in encoder.encode(drawn, time.time()):
                 print(written, time.monotonic(), len(data), flush=True)
                 connection.sendall(data)
                 written += 1
             drawn += 1
-            due = max(due + 1 / FPS, time.monotonic() - _MAX_LATE_S)
+            due_at = max(due_at + 1 / FPS, time.monotonic() - _MAX_LATE_S)
 
 
 def main() -> int:

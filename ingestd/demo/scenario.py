@@ -225,14 +225,14 @@ class Scenario:
 
     async def _watch(self) -> None:
         """Show the figures until the time is over."""
-        first = self._stats.first_seen
+        first = self._stats.first_seen_at
         assert first is not None
-        self._screen.step(f"first picture after {_ms(self._stats.time_to_first_picture)}")
+        self._screen.step(f"first picture after {_ms(self._stats.time_to_first_picture_s)}")
         until = first + self._seconds if self._seconds else math.inf
         while (now := time.monotonic()) < until:
             await asyncio.sleep(min(REFRESH_INTERVAL_S, until - now))
             now = time.monotonic()
-            if now - self._stats.last_seen > NEXT_PICTURE_TIMEOUT_S:
+            if now - self._stats.last_seen_at > NEXT_PICTURE_TIMEOUT_S:
                 raise IngestdError(f"no picture for {NEXT_PICTURE_TIMEOUT_S:g} s")
             live = self._stats.live(now)
             self._screen.live(
@@ -248,14 +248,14 @@ class Scenario:
             if self._daemon_log:
                 self._screen.say("the end of ingestd's log:")
                 self._screen.detail("\n".join(_readable(line) for line in self._daemon_log.splitlines()))
-        if stats.first_seen is None:
+        if stats.first_seen_at is None:
             why = "stopped before a picture arrived" if error is None else "no picture arrived"
             self._screen.say(f"demo: {why}, 0 frames decoded")
             return 1
         self._screen.say(
             f"demo: {stats.decoded} frames decoded in {stats.seconds:.1f} s, "
-            f"first picture after {_ms(stats.time_to_first_picture)}, "
-            f"delay p50 {_ms(stats.delay(50))} p99 {_ms(stats.delay(99))}, {stats.lost} lost"
+            f"first picture after {_ms(stats.time_to_first_picture_s)}, "
+            f"delay p50 {_ms(stats.delay_s(50))} p99 {_ms(stats.delay_s(99))}, {stats.lost} lost"
         )
         return 0 if error is None else 1
 
@@ -317,8 +317,8 @@ def _ms(seconds: float | None) -> str:
     return f"{ms:.1f} ms" if ms < 100 else f"{ms:.0f} ms"
 
 
-def _progress(elapsed: float, total: float) -> str:
+def _progress(elapsed_s: float, total_s: float) -> str:
     def clock(seconds: float) -> str:
         return f"{int(seconds) // 60:02}:{int(seconds) % 60:02}"
 
-    return f"{clock(elapsed)} of {clock(total)}" if total else f"{clock(elapsed)}, Ctrl-C ends it"
+    return f"{clock(elapsed_s)} of {clock(total_s)}" if total_s else f"{clock(elapsed_s)}, Ctrl-C ends it"

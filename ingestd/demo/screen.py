@@ -15,7 +15,7 @@ class Screen:
     def __init__(self, out: TextIO | None = None) -> None:
         self._out = sys.stdout if out is None else out
         self._terminal = self._out.isatty()
-        self._started = time.monotonic()
+        self._started_at = time.monotonic()
         self._live_at = -_LINE_INTERVAL_S
         self._live_shown = False
 
@@ -26,7 +26,7 @@ class Screen:
 
     def step(self, text: str) -> None:
         """Print a step, with the seconds since the start."""
-        self.say(f"{time.monotonic() - self._started:6.1f} s  {text}")
+        self.say(f"{time.monotonic() - self._started_at:6.1f} s  {text}")
 
     def detail(self, text: str) -> None:
         """Print lines that belong to the step before, indented."""
@@ -35,7 +35,7 @@ class Screen:
     def live(self, text: str) -> None:
         """Overwrite the line of figures on a terminal; elsewhere print one every _LINE_INTERVAL_S."""
         now = time.monotonic()
-        text = f"{now - self._started:6.1f} s  {text}"
+        text = f"{now - self._started_at:6.1f} s  {text}"
         if self._terminal:
             width = shutil.get_terminal_size().columns - 1
             self._write(f"\r{text[:width]}\x1b[K")

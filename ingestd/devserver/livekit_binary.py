@@ -94,14 +94,14 @@ def _find_go(directory: Path) -> Path | None:
 def _exclusively(lock: Path, progress: Callable[[str], None]) -> Iterator[None]:
     """Hold ``lock``, waiting for other processes; the kernel releases it when its holder dies."""
     with lock.open("w") as handle:
-        said = 0.0
+        said_at = 0.0
         while True:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if time.monotonic() - said >= _PROGRESS_INTERVAL_S:
-                    said = time.monotonic()
+                if time.monotonic() - said_at >= _PROGRESS_INTERVAL_S:
+                    said_at = time.monotonic()
                     progress("another process is building the LiveKit server; waiting for it")
                 time.sleep(0.2)
         yield
@@ -114,15 +114,15 @@ def _build(go: Path, cache: Path, progress: Callable[[str], None]) -> Path:
     with tempfile.TemporaryDirectory(prefix="build-", dir=cache) as directory:
         log = Path(directory, "go.log")
         progress(f"building livekit-server {VERSION} from source, once (usually about {_BUILD_USUALLY_S} s)")
-        started = said = time.monotonic()
+        started_at = said_at = time.monotonic()
         with log.open("wb") as output:
             process = spawn([str(go), "install", GO_PACKAGE], output, {**os.environ, "GOBIN": directory})
         try:
             while (status := process.poll()) is None:
                 time.sleep(0.1)
-                if time.monotonic() - said >= _PROGRESS_INTERVAL_S:
-                    said = time.monotonic()
-                    progress(f"  … still building livekit-server, {said - started:.0f} s")
+                if time.monotonic() - said_at >= _PROGRESS_INTERVAL_S:
+                    said_at = time.monotonic()
+                    progress(f"  … still building livekit-server, {said_at - started_at:.0f} s")
         finally:
             end(process)
         if status != 0:
@@ -133,7 +133,7 @@ def _build(go: Path, cache: Path, progress: Callable[[str], None]) -> Path:
                 f"or set {ENVIRONMENT_VARIABLE} to the path of one."
             )
         Path(directory, "server").replace(target)
-        progress(f"built livekit-server {VERSION} in {time.monotonic() - started:.0f} s")
+        progress(f"built livekit-server {VERSION} in {time.monotonic() - started_at:.0f} s")
     return target
 
 

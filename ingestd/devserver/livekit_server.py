@@ -135,10 +135,10 @@ class LiveKitServer:
         """End it: SIGTERM, SIGTERM again, SIGKILL."""
         if self._process is None:
             return
-        for patience in (_DRAIN_TIMEOUT_S, _STOP_TIMEOUT_S):
+        for patience_s in (_DRAIN_TIMEOUT_S, _STOP_TIMEOUT_S):
             self._process.send_signal(signal.SIGTERM)
             try:
-                self._process.wait(patience)
+                self._process.wait(patience_s)
                 break
             except subprocess.TimeoutExpired:
                 continue

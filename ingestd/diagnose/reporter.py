@@ -70,7 +70,7 @@ class StreamReporter:
             "size": f"{info.width}x{info.height}",
             "profile": info.profile,
             "level": info.level,
-            "frame_rate": info.frame_rate,
+            "frame_rate": info.frame_rate_fps,
         }
         if previous is None:
             self._log.info("stream recognised", **fields)

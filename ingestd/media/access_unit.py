@@ -42,7 +42,7 @@ class StreamInfo:
     level: str  # e.g. "3.1"; "" when unknown
     chroma_format: str  # "4:0:0", "4:2:0", "4:2:2" or "4:4:4"
     bit_depth: int  # bits per luma sample
-    frame_rate: float | None  # pictures per second as declared by the headers; None where they do not say
+    frame_rate_fps: float | None  # pictures per second as declared by the headers; None where they do not say
     interlaced: bool = False  # H.264, H.265: pictures may be fields, or frames woven of two
     reorder_depth: int | None = None  # pictures that may be sent before one shown earlier; None: not said
     layers: int = 1  # spatial layers or views; H.264: 2 for any number above 1
@@ -71,7 +71,7 @@ class AccessUnit:
     info: StreamInfo | None  # None until the headers have been seen
     timestamp_us: int | None = None  # presentation time by the container, µs; None where it has none
     # When its last byte did, in seconds by the clock given to the demuxer; None: just now.
-    arrived: float | None = field(default=None, compare=False)
+    arrived_at: float | None = field(default=None, compare=False)
     corrects: bool = False  # it is the access unit before, which came out before all of it had arrived
     reordered: bool = False  # H.264, H.265: it is to be shown before one that was sent earlier
     lacks_parameter_sets: bool = False  # a keyframe whose SPS or PPS was never seen: no viewer can decode it

@@ -65,7 +65,7 @@ class Demuxer:
         self._reader: Reader | None = None
         self._fatal: BitstreamError | None = None  # once what came before it has been returned
         self._unrecognised = bytearray()
-        self._examined = 0
+        self._examined_bytes = 0
         self._read_log = ReadLog()
 
     @property
@@ -88,11 +88,13 @@ class Demuxer:
         if self.undecided_since is None and data:
             self.undecided_since = now
         self._unrecognised += data
-        while (length := _next_length(self._examined)) <= min(len(self._unrecognised), DETECTION_LIMIT_BYTES):
-            self._examined = length
-            found = detect(bytes(self._unrecognised[:length]))
-            if found is None and length == DETECTION_LIMIT_BYTES:
-                found = self._last_resort(length)
+        while (length_bytes := _next_length_bytes(self._examined_bytes)) <= min(
+            len(self._unrecognised), DETECTION_LIMIT_BYTES
+        ):
+            self._examined_bytes = length_bytes
+            found = detect(bytes(self._unrecognised[:length_bytes]))
+            if found is None and length_bytes == DETECTION_LIMIT_BYTES:
+                found = self._last_resort(length_bytes)
             if found is not None:
                 return self._start(found, now)
         return []
@@ -166,22 +168,22 @@ class Demuxer:
             self._fatal = error
             return change.units
 
-    def _last_resort(self, length: int) -> Detected:
+    def _last_resort(self, length_bytes: int) -> Detected:
         """Decide when nothing more may be waited for."""
         if (configured := self._configured()) is not None:
             return configured
         begun = begins_with_start_code(self._unrecognised) or IVF_SIGNATURE.startswith(
             bytes(self._unrecognised[:4])
         )
-        if begun and length < DETECTION_LIMIT_BYTES:
+        if begun and length_bytes < DETECTION_LIMIT_BYTES:
             raise BitstreamError(
                 "cut_header",
-                f"the connection closed after {length} bytes ({self._seen}), before the headers were whole "
-                "that say which codec this is",
+                f"the connection closed after {length_bytes} bytes ({self._seen}), before the headers were "
+                "whole that say which codec this is",
             )
         raise BitstreamError(
             "not_video",
-            f"the first {length} bytes hold no video that is known here; they begin {self._seen}",
+            f"the first {length_bytes} bytes hold no video that is known here; they begin {self._seen}",
         )
 
     @property
@@ -227,8 +229,8 @@ class Demuxer:
         return reader(found.codec, self._parameter_sets, self._read_log)
 
 
-def _next_length(examined: int) -> int:
+def _next_length_bytes(examined_bytes: int) -> int:
     """Look at fixed lengths only, so that the result does not depend on how the bytes were cut."""
-    if examined >= DETECTION_LIMIT_BYTES:
-        return examined + 1
-    return min(examined + max(4, examined // 3), DETECTION_LIMIT_BYTES)
+    if examined_bytes >= DETECTION_LIMIT_BYTES:
+        return examined_bytes + 1
+    return min(examined_bytes + max(4, examined_bytes // 3), DETECTION_LIMIT_BYTES)

@@ -151,7 +151,7 @@ def _as_dict(figures: StreamFigures) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Histogram):
-        return {"count": value.count, "p50": value.quantile(0.5), "p99": value.quantile(0.99)}
+        return {"count": value.count, "p50": value.quantile_s(0.5), "p99": value.quantile_s(0.99)}
     if isinstance(value, float) and not math.isfinite(value):
         return None  # JSON has no NaN
     if isinstance(value, tuple):

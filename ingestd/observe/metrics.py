@@ -136,7 +136,7 @@ def _delays(figures: Iterable[StreamFigures]) -> Metric:
     )
     for figure in figures:
         histogram = figure.frame_delay
-        bounds = [*map(floatToGoString, histogram.bounds), "+Inf"]
+        bounds = [*map(floatToGoString, histogram.bounds_s), "+Inf"]
         buckets = list(zip(bounds, map(float, accumulate(histogram.counts)), strict=True))
-        family.add_metric([figure.name], buckets, histogram.total)
+        family.add_metric([figure.name], buckets, histogram.total_s)
     return family

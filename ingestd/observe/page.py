@@ -109,7 +109,7 @@ def render(streams: Sequence[StreamFigures], problems: Sequence[str], version: s
 
 def _row(figures: StreamFigures) -> str:
     dropped = {reason: count for reason, count in figures.frames_dropped.items() if count}
-    delay = figures.frame_delay.quantile(0.5)
+    delay_s = figures.frame_delay.quantile_s(0.5)
     cells = {
         "name": figures.name,
         "track": figures.track,
@@ -125,7 +125,7 @@ def _row(figures: StreamFigures) -> str:
         "bitrate": _bitrate(figures.bitrate_bps),
         "target": "" if figures.target_bitrate_bps is None else f"of {_bitrate(figures.target_bitrate_bps)}",
         "feedback": _feedback(figures.feedback_messages),
-        "delay": "–" if delay is None else f"{delay * 1000:.1f} ms",
+        "delay": "–" if delay_s is None else f"{delay_s * 1000:.1f} ms",
         "backlog": f"{figures.backlog * 1000:.0f} ms waiting" if figures.backlog else "",
         "sent": f"{figures.frames_sent:,}",
         "held": ", ".join(

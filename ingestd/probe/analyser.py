@@ -39,8 +39,8 @@ class Analyser:
         self._header_changes = 0
         self._pictures = 0
         self._keyframes, self._deltas = MinMaxMean(), MinMaxMean()  # bytes
-        self._last_time: float | None = None
-        self._timed, self._elapsed = 0, 0.0  # steps from picture to picture, seconds in all
+        self._last_at: float | None = None
+        self._timed, self._elapsed_s = 0, 0.0  # steps from picture to picture, seconds in all
         self._first_keyframe: int | None = None  # number of the picture
         self._last_keyframe: int | None = None
         self._gops = MinMaxMean()  # pictures
@@ -63,7 +63,7 @@ class Analyser:
     @property
     def seconds(self) -> float | None:
         """How long the pictures so far last; None while there is no telling."""
-        rate = self._frame_rate
+        rate = self._frame_rate_fps
         return self._pictures / rate if rate else None
 
     def feed(self, data: bytes, now: float = 0.0) -> None:
@@ -95,7 +95,9 @@ class Analyser:
         assert format is not None
         info = self._info
         h26x = codec in SYNTAX
-        bitrate = (self._keyframes.total + self._deltas.total) * 8 / self.seconds if self.seconds else None
+        bitrate_bps = (
+            (self._keyframes.total + self._deltas.total) * 8 / self.seconds if self.seconds else None
+        )
         return Report(
             codec=codec,
             format=format,
@@ -113,9 +115,9 @@ class Analyser:
             pictures=self._pictures,
             bytes=self._keyframes.total + self._deltas.total,
             seconds=self.seconds,
-            measured_frame_rate=self._measured_frame_rate,
-            declared_frame_rate=info.frame_rate if info else None,
-            bitrate_bps=bitrate,
+            measured_frame_rate=self._measured_frame_rate_fps,
+            declared_frame_rate=info.frame_rate_fps if info else None,
+            bitrate_bps=bitrate_bps,
             keyframes=self._keyframes.count,
             recovery_points=self._recovery_points if h26x else None,
             keyframe_bytes=self._keyframes.mean if self._keyframes.count else None,
@@ -124,7 +126,9 @@ class Analyser:
             gop_shortest=self._gops.least if self._gops.count else None,
             gop_longest=self._gops.most if self._gops.count else None,
             gop_mean=self._gops.mean if self._gops.count else None,
-            gop_seconds=self._gops.mean / self._frame_rate if self._gops.count and self._frame_rate else None,
+            gop_seconds=self._gops.mean / self._frame_rate_fps
+            if self._gops.count and self._frame_rate_fps
+            else None,
             b_frames=self._b_frames if h26x and info else None,
             slices_least=self._slices.least if h26x else None,
             slices_most=self._slices.most if h26x else None,
@@ -142,7 +146,7 @@ class Analyser:
             if not unit.corrects:
                 self._count_last()
             seconds = None if unit.timestamp_us is None else unit.timestamp_us / 1e6
-            self._last = unit, (unit.arrived or self._now) if self._live else seconds
+            self._last = unit, (unit.arrived_at or self._now) if self._live else seconds
         if units:
             self._reads_of_pictures = self._reads
         self._note_faults()
@@ -156,9 +160,9 @@ class Analyser:
     def _count_last(self) -> None:
         if self._last is None:
             return
-        unit, time = self._last
-        if time is not None:
-            self._count_step(time)
+        unit, at = self._last
+        if at is not None:
+            self._count_step(at)
         if unit.info is not None and unit.info != self._info:
             self._describe(unit.info)
         if unit.keyframe:
@@ -172,12 +176,12 @@ class Analyser:
         self._curve.add(len(unit.data), keyframe=unit.keyframe)
         self._pictures += 1
 
-    def _count_step(self, time: float) -> None:
+    def _count_step(self, at: float) -> None:
         # Where one IVF file follows another the timestamps begin again: no step, and no time has gone back.
-        if self._last_time is not None and time >= self._last_time:
+        if self._last_at is not None and at >= self._last_at:
             self._timed += 1
-            self._elapsed += time - self._last_time
-        self._last_time = time
+            self._elapsed_s += at - self._last_at
+        self._last_at = at
 
     def _describe(self, info: StreamInfo) -> None:
         self._header_changes += self._info is not None
@@ -201,13 +205,13 @@ class Analyser:
         self._delimiters += roles[0] is Role.DELIMITER
 
     @property
-    def _measured_frame_rate(self) -> float | None:
-        return self._timed / self._elapsed if self._elapsed else None
+    def _measured_frame_rate_fps(self) -> float | None:
+        return self._timed / self._elapsed_s if self._elapsed_s else None
 
     @property
-    def _frame_rate(self) -> float | None:
-        declared = self._info.frame_rate if self._info else None
-        return self._measured_frame_rate or declared
+    def _frame_rate_fps(self) -> float | None:
+        declared = self._info.frame_rate_fps if self._info else None
+        return self._measured_frame_rate_fps or declared
 
     def _which_have_delimiters(self) -> With:
         if self._delimiters in (0, self._pictures):

@@ -50,14 +50,14 @@ class SizeSeries:
         """From the first picture to the last; the last column may hold fewer than the others."""
         return (*self._columns, self._begun) if self._begun else tuple(self._columns)
 
-    def add(self, size: int, *, keyframe: bool) -> None:
-        """Take a picture of ``size`` bytes."""
+    def add(self, size_bytes: int, *, keyframe: bool) -> None:
+        """Take a picture of ``size_bytes``."""
         if len(self._columns) == MAX_COLUMNS:
             self._columns = [
                 _merged(*pair) for pair in zip(self._columns[::2], self._columns[1::2], strict=True)
             ]
             self.pictures_per_column *= 2
-        picture = Column(size, keyframe)
+        picture = Column(size_bytes, keyframe)
         self._begun = _merged(self._begun, picture) if self._begun else picture
         self._pictures += 1
         if self._pictures == self.pictures_per_column:

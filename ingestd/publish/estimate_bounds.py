@@ -38,9 +38,9 @@ def bounds_for(tracks: Collection[tuple[float, float]]) -> EstimateBounds | None
     """
     if not tracks:
         return None
-    needed = sum(now for now, _ in tracks)
-    most = MAX_RATIO * max(needed, sum(configured for _, configured in tracks))
-    return EstimateBounds(round(min(max(START_RATIO * needed, MIN_START_BPS), most)), round(most))
+    needed_bps = sum(now for now, _ in tracks)
+    most_bps = MAX_RATIO * max(needed_bps, sum(configured for _, configured in tracks))
+    return EstimateBounds(round(min(max(START_RATIO * needed_bps, MIN_START_BPS), most_bps)), round(most_bps))
 
 
 def with_bounds(sdp: str, bounds: EstimateBounds) -> str:

@@ -254,7 +254,7 @@ class RoomConnection:
             self.problem = f"room {self._address.room!r} is not joined: {problem}"
             if reason == "duplicate_identity":
                 await self._give_way()
-            delay_s = (after_removal if reason == "participant_removed" else backoff).next()
+            delay_s = (after_removal if reason == "participant_removed" else backoff).next_s()
             self._log.warning("room not joined; trying again", error=problem, retry_in_s=round(delay_s, 1))
             await asyncio.sleep(delay_s)
 
@@ -298,7 +298,7 @@ class RoomConnection:
             await asyncio.wait({leaving}, timeout=LEAVE_TIMEOUT_S)
 
     def _estimate_bounds(self) -> EstimateBounds | None:
-        return bounds_for([track.bitrates for track in self._tracks])
+        return bounds_for([track.bitrates_bps for track in self._tracks])
 
     def _joined(self, membership: _Membership) -> None:
         self._move(RoomEvent.JOINED)

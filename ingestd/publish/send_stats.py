@@ -29,7 +29,7 @@ class SendStats:
 async def read(track: rtc.LocalVideoTrack) -> SendStats:
     """Read the statistics of ``track``. Raises RoomError where WebRTC does not answer."""
     mime_types: dict[str, str] = {}
-    codec_id, encoded, sent, target, at_us = "", 0, 0, 0.0, time.time_ns() // 1000
+    codec_id, encoded, sent, target_bps, at_us = "", 0, 0, 0.0, time.time_ns() // 1000
     try:
         async with asyncio.timeout(STATISTICS_TIMEOUT_S):
             entries = await track.get_stats()
@@ -44,10 +44,10 @@ async def read(track: rtc.LocalVideoTrack) -> SendStats:
                 codec_id = entry.outbound_rtp.stream.codec_id
                 encoded += outbound.frames_encoded
                 sent += outbound.frames_sent
-                target += outbound.target_bitrate
+                target_bps += outbound.target_bitrate
                 at_us = entry.outbound_rtp.rtc.timestamp
     at = time.monotonic() - (time.time_ns() // 1000 - at_us) / 1e6
-    return SendStats(mime_types.get(codec_id, ""), encoded, sent, target or None, at)
+    return SendStats(mime_types.get(codec_id, ""), encoded, sent, target_bps or None, at)
 
 
 class Statistics:
@@ -61,7 +61,7 @@ class Statistics:
         """Return a reading, at least ``interval_s`` seconds after the last one. Raises like `read`."""
         if self._took_s is not None:
             await asyncio.sleep(max(interval_s, REST_RATIO * self._took_s))
-        began = time.monotonic()
+        began_at = time.monotonic()
         stats = await read(self._track)
-        self._took_s = time.monotonic() - began
+        self._took_s = time.monotonic() - began_at
         return stats

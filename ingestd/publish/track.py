@@ -54,8 +54,8 @@ class TrackOptions:
 
     stream: str
     name: str
-    max_bitrate: int  # bit/s
-    max_framerate: float
+    max_bitrate_bps: int
+    max_framerate_fps: float
     frame_metadata: bool  # whether viewers are told what is known of each picture
     h265_refusal: str | None = None  # why this process does not publish H.265, and the cure; None: it tries
 
@@ -109,7 +109,7 @@ def _sdk_options(options: TrackOptions, codec: Codec) -> rtc.TrackPublishOptions
         video_encoder=rtc.VideoEncoderBackend.ENCODER_BACKEND_PRE_ENCODED,
         simulcast=False,
         video_encoding=rtc.VideoEncoding(
-            max_bitrate=options.max_bitrate, max_framerate=options.max_framerate
+            max_bitrate=options.max_bitrate_bps, max_framerate=options.max_framerate_fps
         ),
         degradation_preference=SURVIVES_A_DIP,
         frame_metadata_features=FRAME_METADATA if options.frame_metadata else [],

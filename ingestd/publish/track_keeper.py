@@ -78,7 +78,7 @@ class TrackListener(Protocol):
         """WebRTC took ``count`` pictures and has not encoded them."""
         ...
 
-    def needed_bitrate(self) -> float:
+    def needed_bitrate_bps(self) -> float:
         """Bits per second that the stream sends now."""
         ...
 
@@ -121,7 +121,7 @@ class TrackKeeper:
         self._watch = EncoderWatch(0)
         self.state = TrackState.NO_ROOM
         self.frames_sent = 0  # by WebRTC's count, over all the times the track was published
-        self.target_bitrate: float | None = None  # bit/s
+        self.target_bitrate_bps: float | None = None
         self.problem: str | None = NOT_PUBLISHED
 
     @property
@@ -135,9 +135,9 @@ class TrackKeeper:
         return self.state is TrackState.RUNNING
 
     @property
-    def bitrates(self) -> tuple[float, float]:
+    def bitrates_bps(self) -> tuple[float, float]:
         """What the stream sends now, and what the configuration says that it sends at most; bit/s."""
-        return self._listener.needed_bitrate(), self._options.max_bitrate
+        return self._listener.needed_bitrate_bps(), self._options.max_bitrate_bps
 
     def describe(self, info: StreamInfo) -> None:
         """Say what will be submitted; publishes, or publishes again when the codec has changed."""
@@ -255,7 +255,7 @@ class TrackKeeper:
 
     def _close(self) -> None:
         self.problem = MUTED if self._muted else NOT_PUBLISHED
-        self.target_bitrate = None
+        self.target_bitrate_bps = None
         if self._source is not None:
             self._source = None
             self._listener.track_closed()
@@ -265,7 +265,7 @@ class TrackKeeper:
         backoff = Backoff(self._first_retry_delay_s, MAX_RETRY_DELAY_S)
         stalled_before = False
         while True:
-            begin = time.monotonic()
+            begun_at = time.monotonic()
             try:
                 await self._follow(await self._published(room))
             except RoomError as error:
@@ -279,7 +279,7 @@ class TrackKeeper:
             self._close()
             self.problem = problem
             self._listener.track_failed(reason)
-            if time.monotonic() - begin > RELAPSE_S:
+            if time.monotonic() - begun_at > RELAPSE_S:
                 backoff.reset()
                 stalled_before = False
             if reason == "silent" and stalled_before:
@@ -288,7 +288,7 @@ class TrackKeeper:
                 self._rejoin("unanswered")
             stalled_before = reason == "silent"
             await self._withdraw(room)
-            await asyncio.sleep(backoff.next())
+            await asyncio.sleep(backoff.next_s())
 
     async def _published(self, room: rtc.Room) -> PublishedTrack:
         """The track that is in the room, if its codec is the stream's; else a new one."""
@@ -337,7 +337,7 @@ class TrackKeeper:
         while True:
             stats = await statistics.next(RUNNING_POLL_S if self.running else STARTING_POLL_S)
             self._count_sent(stats)
-            self.target_bitrate = stats.target_bitrate_bps
+            self.target_bitrate_bps = stats.target_bitrate_bps
             report = watch.read(stats, time.monotonic())
             if watch.running and not self.running:
                 self._move_on(TrackEvent.ENCODING)

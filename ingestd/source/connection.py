@@ -75,7 +75,7 @@ class EncoderConnection(asyncio.BufferedProtocol):
         self._end_reason: tuple[str, str | None] | None = None
         self._closed = asyncio.get_running_loop().create_future()
         # Of the bytes that are being passed on:
-        self.arrived = 0.0  # when they came, by time.monotonic()
+        self.arrived_at = 0.0  # when they came, by time.monotonic()
         self.segment_bytes = 0  # of a full segment of TCP; 0: unknown
         self._segment_bytes_until = 0.0
         self.heard = False  # at least one byte has come
@@ -98,10 +98,10 @@ class EncoderConnection(asyncio.BufferedProtocol):
         """``nbytes`` have arrived."""
         self.heard = True
         self._last_data_at = self._loop.time()
-        self.arrived = time.monotonic()
-        if self.arrived >= self._segment_bytes_until and self._transport is not None:
+        self.arrived_at = time.monotonic()
+        if self.arrived_at >= self._segment_bytes_until and self._transport is not None:
             self.segment_bytes = socket_state.segment_bytes(self._transport)
-            self._segment_bytes_until = self.arrived + SEGMENT_SIZE_POLL_S
+            self._segment_bytes_until = self.arrived_at + SEGMENT_SIZE_POLL_S
         self._unread = self._buffer[:nbytes]
         if self._handler is None:
             # Not before: uvloop goes on reading after a pause in connection_made. And so we learn of an
@@ -196,11 +196,11 @@ class EncoderConnection(asyncio.BufferedProtocol):
 
     def _pass_on(self, max_turn_s: float = MAX_READ_TURN_S) -> None:
         """Pass on what is unread; what is left after ``max_turn_s`` waits for as long as that took."""
-        began = time.monotonic()
+        began_at = time.monotonic()
         while self._unread and self._handler is not None:
             data, self._unread = self._unread[:SLICE_BYTES], self._unread[SLICE_BYTES:]
             self._handler.encoder_data(self, data)
-            took_s = time.monotonic() - began
+            took_s = time.monotonic() - began_at
             if took_s > max_turn_s:
                 self._pause(Pause.TURN)
                 self._loop.call_later(took_s, self._go_on_after, Pause.TURN)

@@ -83,7 +83,7 @@ class Dialer:
                 # One that hangs up at once is no better than one that does not answer.
                 if connection.heard:
                     backoff.reset()
-            await asyncio.sleep(backoff.next())
+            await asyncio.sleep(backoff.next_s())
 
     async def _connect(self) -> EncoderConnection:
         loop, connection = asyncio.get_running_loop(), self._admission.new_connection()

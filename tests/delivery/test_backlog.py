@@ -49,4 +49,4 @@ def test_the_size_is_that_of_all_pictures(steps: list[tuple[str, int]]) -> None:
             sizes[-1] = size
         elif sizes:
             assert len(backlog.pop().access_unit.data) == sizes.pop(0)
-        assert (len(backlog), backlog.bytes) == (len(sizes), sum(sizes))
+        assert (len(backlog), backlog.size_bytes) == (len(sizes), sum(sizes))

@@ -27,8 +27,8 @@ SPOKEN = ["timestamps", "rate", "nothing"]  # what the stream says of its steps
 class Seen:
     """What became of one picture; seconds."""
 
-    arrived: float
-    captured: float
+    arrived_at: float
+    captured_at: float
 
 
 def watch(
@@ -47,16 +47,16 @@ def watch(
     """
     rng = random.Random(seed)
     clock, interval = CaptureClock(), FrameInterval()
-    info = replace(INFO, frame_rate=float(rate) if spoken == "rate" else None)
+    info = replace(INFO, frame_rate_fps=float(rate) if spoken == "rate" else None)
     seen: list[Seen] = []
     for capture in captures:
         arrived = held_up(capture) + DELAY + rng.uniform(-jitter, jitter)
         if seen:
-            arrived = max(arrived, seen[-1].arrived)  # TCP keeps the order
+            arrived = max(arrived, seen[-1].arrived_at)  # TCP keeps the order
         timestamp_us = int(says(capture) * 1e6) if spoken == "timestamps" else None
         unit = AccessUnit(b"", False, info, timestamp_us)
         interval.receive(unit, arrived)
-        seen.append(Seen(arrived, clock.captured(interval, arrived)))
+        seen.append(Seen(arrived, clock.captured_at(interval, arrived)))
     return seen
 
 
@@ -67,7 +67,7 @@ def steady(fps: float | Fraction, seconds: float = 60.0, drift: float = 0.0) -> 
 
 def unsteadiness(seen: Sequence[Seen], interval: float) -> float:
     """The seconds that 1 in 100 spacings is off by more than."""
-    off = sorted(abs(b.captured - a.captured - interval) for a, b in pairwise(seen))
+    off = sorted(abs(b.captured_at - a.captured_at - interval) for a, b in pairwise(seen))
     return off[int(len(off) * 0.99)]
 
 
@@ -77,8 +77,8 @@ def unsteadiness(seen: Sequence[Seen], interval: float) -> float:
 def test_spacing_is_steady_where_arrivals_jitter(fps: float | Fraction, spoken: str, seed: int) -> None:
     seen = watch(steady(fps), spoken, rate=fps, seed=seed)
     assert unsteadiness(seen, 1 / float(fps)) < STEADY
-    assert all(0 <= picture.arrived - picture.captured < 2 * JITTER + STEADY for picture in seen)
-    arrivals = [Seen(picture.arrived, picture.arrived) for picture in seen]
+    assert all(0 <= picture.arrived_at - picture.captured_at < 2 * JITTER + STEADY for picture in seen)
+    arrivals = [Seen(picture.arrived_at, picture.arrived_at) for picture in seen]
     assert unsteadiness(arrivals, 1 / float(fps)) > 4 * STEADY, "nothing was to be steadied"
 
 
@@ -88,7 +88,7 @@ def test_a_clock_that_drifts_for_hours_leads_to_neither_lag_nor_lead(spoken: str
     captures = steady(30, 2 * 3600, drift)
     says = dict(zip(captures, steady(30, 2 * 3600), strict=True))
     seen = watch(captures, spoken, says=says.__getitem__)
-    late = [picture.captured - capture - DELAY for capture, picture in zip(captures, seen, strict=True)]
+    late = [picture.captured_at - capture - DELAY for capture, picture in zip(captures, seen, strict=True)]
     assert max(late[64:]) < 0, "or it would come after its arrival, where that is early"
     assert min(late[64:]) > -2 * JITTER
     assert unsteadiness(seen, (1 + drift) / 30) < STEADY
@@ -105,17 +105,17 @@ def test_stalls_are_not_taken_for_the_encoder(spoken: str) -> None:
     captures = steady(30)
     seen = watch(captures, spoken, held_up=held_up)
     assert unsteadiness(seen, 1 / 30) < STEADY
-    assert max(abs(b.captured - a.captured - 1 / 30) for a, b in pairwise(seen[100:])) < 2 * STEADY
+    assert max(abs(b.captured_at - a.captured_at - 1 / 30) for a, b in pairwise(seen[100:])) < 2 * STEADY
 
 
 @pytest.mark.parametrize("spoken", SPOKEN)
 def test_a_pause_leaves_the_rate_as_it_was(spoken: str) -> None:
     captures = [capture + 5 * (capture > 1020) for capture in steady(30)]
     seen = watch(captures, spoken)
-    settled = [picture for picture in seen if not 1025 < picture.arrived < 1025.4]
-    off = [abs(b.captured - a.captured - 1 / 30) for a, b in pairwise(settled)]
+    settled = [picture for picture in seen if not 1025 < picture.arrived_at < 1025.4]
+    off = [abs(b.captured_at - a.captured_at - 1 / 30) for a, b in pairwise(settled)]
     assert sum(o > STEADY for o in off[100:]) == 1, "the pause itself"
-    assert all(picture.arrived - picture.captured <= 2 * MAX_JITTER_S for picture in settled)
+    assert all(picture.arrived_at - picture.captured_at <= 2 * MAX_JITTER_S for picture in settled)
 
 
 @pytest.mark.parametrize("spoken", SPOKEN)
@@ -123,33 +123,34 @@ def test_a_pause_leaves_the_rate_as_it_was(spoken: str) -> None:
 def test_a_change_of_rate_is_followed(spoken: str, fps: int) -> None:
     captures = steady(30, 20) + [1020 + i / fps for i in range(40 * fps)]
     seen = watch(captures, spoken)
-    after = [picture for picture in seen if picture.arrived > 1026]
+    after = [picture for picture in seen if picture.arrived_at > 1026]
     assert unsteadiness(after, 1 / fps) < STEADY
-    assert all(0 <= picture.arrived - picture.captured <= MAX_JITTER_S for picture in after)
+    assert all(0 <= picture.arrived_at - picture.captured_at <= MAX_JITTER_S for picture in after)
 
 
 def test_a_picture_left_out_by_the_encoder_leaves_a_gap_where_there_are_timestamps() -> None:
     seen = watch([c for i, c in enumerate(steady(30)) if i % 20], "timestamps")
     off = [
-        abs((b.captured - a.captured) * 30 - round((b.captured - a.captured) * 30)) for a, b in pairwise(seen)
+        abs((b.captured_at - a.captured_at) * 30 - round((b.captured_at - a.captured_at) * 30))
+        for a, b in pairwise(seen)
     ]
     assert max(off[64:]) / 30 < STEADY
-    assert sum(b.captured - a.captured > 1.5 / 30 for a, b in pairwise(seen)) == 1800 // 20 - 1
+    assert sum(b.captured_at - a.captured_at > 1.5 / 30 for a, b in pairwise(seen)) == 1800 // 20 - 1
 
 
 @pytest.mark.parametrize("spoken", ["rate", "nothing"])
 def test_a_picture_left_out_now_and_then_is_made_up_for_gently_where_there_are_none(spoken: str) -> None:
     seen = watch([c for i, c in enumerate(steady(30)) if i % 300], spoken)
     assert unsteadiness(seen, 1 / 30) < STEADY
-    assert all(picture.arrived - picture.captured < MAX_JITTER_S for picture in seen)
+    assert all(picture.arrived_at - picture.captured_at < MAX_JITTER_S for picture in seen)
 
 
 @pytest.mark.parametrize("jump", [-1000.0, -0.5, -1 / 30, 0.5, 1000.0])
 def test_timestamps_that_jump_are_not_followed(jump: float) -> None:
     seen = watch(steady(30), "timestamps", says=lambda c: c + jump * (c > 1020))
-    off = [abs(b.captured - a.captured - 1 / 30) for a, b in pairwise(seen)]
+    off = [abs(b.captured_at - a.captured_at - 1 / 30) for a, b in pairwise(seen)]
     assert max(off[64:]) < STEADY
-    assert all(picture.arrived - picture.captured < 2 * JITTER + STEADY for picture in seen)
+    assert all(picture.arrived_at - picture.captured_at < 2 * JITTER + STEADY for picture in seen)
 
 
 @pytest.mark.parametrize(
@@ -160,22 +161,22 @@ def test_timestamps_that_jump_are_not_followed(jump: float) -> None:
 def test_timestamps_that_contradict_the_arrivals_are_not_believed(says: Callable[[float], float]) -> None:
     seen = watch(steady(30), "timestamps", says=says)[150:]
     assert unsteadiness(seen, 1 / 30) < STEADY
-    assert all(0 <= picture.arrived - picture.captured <= MAX_JITTER_S for picture in seen)
-    assert all(picture.arrived - picture.captured < 2 * JITTER + STEADY for picture in seen[-150:])
+    assert all(0 <= picture.arrived_at - picture.captured_at <= MAX_JITTER_S for picture in seen)
+    assert all(picture.arrived_at - picture.captured_at < 2 * JITTER + STEADY for picture in seen[-150:])
 
 
 @pytest.mark.parametrize("rate", [1, 15, 25, 50, 60, 240])
 def test_a_declared_rate_that_contradicts_the_arrivals_is_not_believed(rate: int) -> None:
     seen = watch(steady(30), "rate", rate=rate)[150:]
     assert unsteadiness(seen, 1 / 30) < STEADY
-    assert all(0 <= picture.arrived - picture.captured <= MAX_JITTER_S for picture in seen)
+    assert all(0 <= picture.arrived_at - picture.captured_at <= MAX_JITTER_S for picture in seen)
 
 
 @pytest.mark.parametrize("spoken", SPOKEN)
 def test_a_file_pushed_at_four_times_its_pace_keeps_to_the_arrivals(spoken: str) -> None:
     captures = steady(30)
     pushed = watch(captures, spoken, held_up=lambda c: 1000 + (c - 1000) / 4)
-    assert all(0 <= picture.arrived - picture.captured <= MAX_JITTER_S for picture in pushed)
+    assert all(0 <= picture.arrived_at - picture.captured_at <= MAX_JITTER_S for picture in pushed)
 
 
 @given(
@@ -194,7 +195,7 @@ def test_whatever_a_stream_says_a_capture_is_never_after_its_arrival(
     clock, interval, now = CaptureClock(), FrameInterval(), 0.0
     for waited, timestamp_us, rate in pictures:
         now += waited
-        unit = AccessUnit(b"", False, replace(INFO, frame_rate=rate), timestamp_us)
+        unit = AccessUnit(b"", False, replace(INFO, frame_rate_fps=rate), timestamp_us)
         interval.receive(unit, now)
-        assert clock.captured(interval, now) <= now
-        assert 0 <= clock.lead <= MAX_JITTER_S
+        assert clock.captured_at(interval, now) <= now
+        assert 0 <= clock.lead_s <= MAX_JITTER_S

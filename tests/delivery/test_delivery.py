@@ -46,7 +46,7 @@ def test_a_keyframe_without_parameter_sets_is_none() -> None:
 def test_without_a_track_nothing_is_handed_over_and_nothing_is_due() -> None:
     script = Transcript()
     script.receive("K1 d2")
-    assert script.delivery.due() is None
+    assert script.delivery.due_at() is None
     assert script.take() is None
     assert script.delivery.held == 2
 
@@ -104,7 +104,7 @@ def test_a_keyframe_that_comes_during_the_trial_is_tried_instead() -> None:
 def test_a_track_that_opens_before_the_first_keyframe_waits_for_it() -> None:
     script = Transcript()
     script.open()
-    assert script.delivery.due() is None
+    assert script.delivery.due_at() is None
     script.pass_time(1)
     script.receive("K1")
     assert script.take() == "K1"
@@ -176,7 +176,7 @@ def test_a_reconnection_ends_a_replay() -> None:
 
 
 def test_what_waited_for_the_room_is_not_late() -> None:
-    script = Transcript.running("K1 d2", max_backlog=0.5)
+    script = Transcript.running("K1 d2", max_backlog_s=0.5)
     script.receive("d3 K4 d5")
     script.delivery.closed()
     script.pass_time(10)
@@ -246,7 +246,7 @@ def test_a_new_track_on_a_link_that_is_far_too_slow_begins_with_the_next_keyfram
     script.delivery.closed()
     script.open()
     assert script.take() == "(K1)"
-    script.delivery.target_bitrate(0.16e6)  # for 1.4 Mbit/s
+    script.delivery.set_target(0.16e6)  # for 1.4 Mbit/s
     script.run()
     assert script.receive("d60 K61") == [Drop.AFTER_LOSS, None]
     assert script.drain() == "K61"
@@ -266,10 +266,10 @@ def test_a_gop_that_takes_too_long_to_send_is_not_handed_over_again() -> None:
     for n in range(2, 100):
         script.delivery.receive(access_unit(f"d{n}", 6000), script.now, 0)
         script.drain(FRAME)
-    script.delivery.target_bitrate(0.5e6)
+    script.delivery.set_target(0.5e6)
     script.ask_for_keyframe()
     assert script.drain(1) == ""
-    script.delivery.target_bitrate(5e6)
+    script.delivery.set_target(5e6)
     script.ask_for_keyframe()
     assert script.drain(1).startswith("(K1)")
 
@@ -281,7 +281,7 @@ def test_where_the_link_is_too_slow_for_what_is_live_nothing_is_sent_twice() -> 
         name = f"{'K' if keyframe else 'd'}{n}"
         script.delivery.receive(access_unit(name, 6000), script.now, 0)
         script.drain(FRAME)
-    script.delivery.target_bitrate(0.6e6)  # for 1.4 Mbit/s
+    script.delivery.set_target(0.6e6)  # for 1.4 Mbit/s
     script.pass_time(1)
     script.ask_for_keyframe()
     assert script.drain(1) == ""
@@ -563,7 +563,7 @@ def test_a_gap_ends_with_the_keyframe_that_waits_behind_it() -> None:
 
 
 def test_a_backlog_is_dropped_up_to_the_newest_keyframe_and_no_further() -> None:
-    script = Transcript.running("K1", max_backlog=0.5)
+    script = Transcript.running("K1", max_backlog_s=0.5)
     script.receive("d2 K3 d4 K5 d6 d7")
     script.pass_time(0.4)
     assert script.take() == "d2"
@@ -573,27 +573,27 @@ def test_a_backlog_is_dropped_up_to_the_newest_keyframe_and_no_further() -> None
 
 
 def test_a_picture_that_was_known_to_be_whole_only_when_the_next_ones_came_is_not_late() -> None:
-    script = Transcript.running("K1", max_backlog=0.5)
+    script = Transcript.running("K1", max_backlog_s=0.5)
     script.pass_time(1)
-    late = replace(access_unit("d2"), arrived=script.now - 1)
+    late = replace(access_unit("d2"), arrived_at=script.now - 1)
     script.delivery.receive(late, script.now, 0)
     script.receive("K3 d4")
     assert script.drain() == "d2 K3 d4"
 
 
 def test_a_backlog_without_a_keyframe_is_worked_off() -> None:
-    script = Transcript.running("K1", max_backlog=0.5)
+    script = Transcript.running("K1", max_backlog_s=0.5)
     script.receive("d2 d3 d4")
     script.pass_time(10)
-    assert script.delivery.backlog(script.now) == 10
+    assert script.delivery.backlog_s(script.now) == 10
     assert script.drain() == "d2 d3 d4"
     assert script.dropped() == {}
-    assert script.delivery.backlog(script.now) == 0
+    assert script.delivery.backlog_s(script.now) == 0
 
 
 def test_a_stall_behind_which_everything_comes_at_once_is_cut_short_at_the_newest_keyframe() -> None:
     names = [f"{'K' if n % 60 == 0 else 'd'}{n}" for n in range(200)]
-    script = Transcript.running(" ".join(names[:70]), max_backlog=0.5)
+    script = Transcript.running(" ".join(names[:70]), max_backlog_s=0.5)
     script.pass_time(5)
     script.receive(" ".join(names[70:]))
     began = script.now
@@ -604,7 +604,7 @@ def test_a_stall_behind_which_everything_comes_at_once_is_cut_short_at_the_newes
 
 def test_a_stall_shorter_than_the_backlog_allowed_costs_nothing() -> None:
     names = [f"{'K' if n % 6 == 0 else 'd'}{n}" for n in range(100)]
-    script = Transcript.running(" ".join(names[:70]), max_backlog=0.5)
+    script = Transcript.running(" ".join(names[:70]), max_backlog_s=0.5)
     script.pass_time(0.4)
     script.receive(" ".join(names[70:82]))
     assert script.drain(1).split() == names[70:82]
@@ -613,7 +613,7 @@ def test_a_stall_shorter_than_the_backlog_allowed_costs_nothing() -> None:
 
 @pytest.mark.parametrize("framerate", [30, 60, 120])
 def test_who_writes_thirty_pictures_at_a_time_loses_none(framerate: int) -> None:
-    script = Transcript.running("K0", max_backlog=0.5, max_framerate=framerate)
+    script = Transcript.running("K0", max_backlog_s=0.5, max_framerate_fps=framerate)
     for burst in range(10):
         names = " ".join(f"{'K' if n % 10 == 5 else 'd'}{burst}-{n}" for n in range(MAX_BURST_PICTURES))
         script.receive(names)
@@ -645,7 +645,7 @@ def test_too_many_waiting_bytes_are_dropped_up_to_the_next_keyframe() -> None:
 
 
 def test_bytes_that_were_handed_over_or_shed_no_longer_count() -> None:
-    script = Transcript.running("K1", max_backlog=0.5, held_limits=HeldLimits(max_bytes=1000))
+    script = Transcript.running("K1", max_backlog_s=0.5, held_limits=HeldLimits(max_bytes=1000))
 
     def receive(name: str, size: int) -> Drop | None:
         return script.delivery.receive(access_unit(name, size), script.now, 0)
@@ -775,7 +775,7 @@ def test_what_can_never_be_published_is_counted() -> None:
     assert script.delivery.accounting.received == {"key": 1, "delta": 1}
     assert script.dropped() == {"unsupported": 2}
     assert script.delivery.held == 0
-    assert script.delivery.rates.frame_rate(script.now) > 0
+    assert script.delivery.rates.frame_rate_fps(script.now) > 0
 
 
 def test_pictures_are_numbered_as_they_arrive_whatever_becomes_of_them() -> None:
@@ -796,7 +796,7 @@ def test_a_lone_picture_is_never_delayed() -> None:
     script = Transcript.running("K0")
     for i in range(1, 60):
         script.receive(f"d{i}")
-        assert script.delivery.due() is not None
+        assert script.delivery.due_at() is not None
         assert script.take() == f"d{i}"
         assert script.take() is None
         script.pass_time(FRAME - CALL)

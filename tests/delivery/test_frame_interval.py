@@ -8,7 +8,7 @@ from tests.delivery.transcript import INFO
 
 
 def unit(timestamp_us: int | None = None, rate: float | None = None) -> AccessUnit:
-    return AccessUnit(b"", False, replace(INFO, frame_rate=rate), timestamp_us)
+    return AccessUnit(b"", False, replace(INFO, frame_rate_fps=rate), timestamp_us)
 
 
 class Interval(FrameInterval):
@@ -16,7 +16,7 @@ class Interval(FrameInterval):
 
     def next(self, access_unit: AccessUnit, arrived_at: float) -> float | None:
         self.receive(access_unit, arrived_at)
-        return self.believed
+        return self.believed_s
 
 
 def test_timestamps_go_before_the_declared_rate() -> None:
@@ -55,7 +55,7 @@ def test_arrivals_are_measured_whatever_the_stream_says() -> None:
     measured = []
     for access_unit, arrived_at in ((unit(0), 10.0), (unit(5_000_000, rate=50), 10.04), (unit(), 10.06)):
         interval.receive(access_unit, arrived_at)
-        measured.append(interval.arrived)
+        measured.append(interval.by_arrivals_s)
     assert measured == pytest.approx([0, 0.04, 0.02])
 
 
@@ -63,7 +63,7 @@ def test_a_step_that_is_not_believed_is_stated_all_the_same() -> None:
     interval = FrameInterval()
     interval.receive(unit(1_000_000), 0.0)
     interval.receive(unit(0), 0.04)
-    assert (interval.believed, interval.stated) == (None, -1.0)
+    assert (interval.believed_s, interval.stated_s) == (None, -1.0)
     interval.believe()
     interval.receive(unit(40_000), 0.08)
-    assert interval.believed == pytest.approx(0.04)
+    assert interval.believed_s == pytest.approx(0.04)

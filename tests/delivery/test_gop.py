@@ -35,7 +35,7 @@ def test_as_much_as_the_limits_is_held_and_no_more() -> None:
             gop.append(picture("d", size))
         assert len(gop) == count
         gop.append(picture("d", size))
-        assert (len(gop), gop.bytes) == (0, 0)
+        assert (len(gop), gop.size_bytes) == (0, 0)
 
 
 def test_what_the_last_picture_is_replaced_by_takes_its_place() -> None:
@@ -43,9 +43,9 @@ def test_what_the_last_picture_is_replaced_by_takes_its_place() -> None:
     for name, size in (("K1", 10), ("d2", 60)):
         gop.append(picture(name, size))
     gop.replace_last(access_unit("d2-whole", 90))
-    assert (names(gop), gop.bytes) == (["K1", "d2-whole"], 100)
+    assert (names(gop), gop.size_bytes) == (["K1", "d2-whole"], 100)
     gop.replace_last(access_unit("d2-whole", 91))
-    assert (names(gop), gop.bytes) == ([], 0)
+    assert (names(gop), gop.size_bytes) == ([], 0)
 
 
 APPEND = st.tuples(st.just("append"), st.sampled_from("Kddd"), st.sampled_from([1, 5, 20, 101]))
@@ -63,5 +63,7 @@ def test_the_size_is_that_of_all_pictures_and_within_the_limits(steps: list[tupl
             gop.clear()
         elif len(gop):
             gop.replace_last(access_unit("K" if len(gop) == 1 else name, size))
-        assert gop.bytes == sum(len(gop[i].access_unit.data) for i in range(len(gop))) <= LIMITS.max_bytes
+        assert (
+            gop.size_bytes == sum(len(gop[i].access_unit.data) for i in range(len(gop))) <= LIMITS.max_bytes
+        )
         assert len(gop) <= LIMITS.max_pictures

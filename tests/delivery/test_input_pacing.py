@@ -17,7 +17,7 @@ NOW = 1000.0
 def picture(timestamp: float | None = None, declared: float | None = None) -> AccessUnit:
     """One with a time of the container's, in seconds, or of a stream that declares its rate."""
     timestamp_us = None if timestamp is None else round(timestamp * 1e6)
-    return AccessUnit(b"d", False, replace(INFO, frame_rate=declared), timestamp_us)
+    return AccessUnit(b"d", False, replace(INFO, frame_rate_fps=declared), timestamp_us)
 
 
 class Input:
@@ -120,7 +120,7 @@ def file(count: int, gop: int = 30) -> list[str]:
 
 
 def test_a_file_is_shown_from_the_first_to_the_last_picture() -> None:
-    script = Transcript(max_framerate=30)
+    script = Transcript(max_framerate_fps=30)
     names = file(300)
     script.receive(" ".join(names))
     script.open()
@@ -137,7 +137,7 @@ def test_a_file_is_shown_from_the_first_to_the_last_picture() -> None:
 
 
 def test_a_file_waits_for_the_room_and_for_its_return() -> None:
-    script = Transcript(max_framerate=30)
+    script = Transcript(max_framerate_fps=30)
     names = file(300)
     script.receive(" ".join(names))
     script.pass_time(5)
@@ -156,7 +156,7 @@ def test_a_file_waits_for_the_room_and_for_its_return() -> None:
 
 
 def test_what_is_far_ahead_is_not_read() -> None:
-    script = Transcript.running("K0", max_framerate=30)
+    script = Transcript.running("K0", max_framerate_fps=30)
     read = 0
     for name in file(3000)[1:]:
         if script.delivery.full(script.now):
@@ -171,20 +171,20 @@ def test_what_is_far_ahead_is_not_read() -> None:
 
 
 def test_who_is_live_after_all_is_caught_up_with() -> None:
-    script = Transcript.running("K0", max_framerate=30)
+    script = Transcript.running("K0", max_framerate_fps=30)
     script.receive(" ".join(file(250, gop=250)[1:]))
     assert script.delivery.pace is not None
     for n in range(250, 400):
         script.receive(f"{'K' if n == 250 else 'd'}{n}")
         script.drain(1 / 30)
     assert script.delivery.pace is None
-    assert script.delivery.backlog(script.now) < 0.1
+    assert script.delivery.backlog_s(script.now) < 0.1
     assert script.drain(1) == ""
     assert set(script.dropped()) == {"backlog"}
 
 
 def test_a_viewer_who_comes_while_a_file_is_shown_is_shown_the_gop() -> None:
-    script = Transcript.running("K0", max_framerate=30)
+    script = Transcript.running("K0", max_framerate_fps=30)
     script.receive(" ".join(file(200, gop=100)[1:]))
     script.drain(2)
     script.ask_for_keyframe()

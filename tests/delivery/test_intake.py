@@ -44,7 +44,7 @@ def test_a_skip_without_a_keyframe_that_waits_shuts_the_gate() -> None:
     fill(intake, "K0 d1 d2")
     intake.queue.pop()
     intake.skip_to_keyframe(Drop.AFTER_LOSS)
-    assert (len(intake.queue), intake.first_due) == (0, None)
+    assert (len(intake.queue), intake.first_due_at) == (0, None)
     assert intake.receive(access_unit("d3"), 10.0, 0) is Drop.AFTER_LOSS
 
 
@@ -68,7 +68,7 @@ def test_a_keyframe_is_due_at_once_unless_it_has_a_due_time() -> None:
     assert intake.pacing.paced
     while not intake.queue.first.access_unit.keyframe:
         intake.queue.pop()
-    due = intake.first_due
+    due = intake.first_due_at
     assert due is not None
     assert due > 10
     assert not intake.keyframe_due(due - 0.001)

@@ -106,14 +106,14 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule()
     def be_refused(self) -> None:
-        self.now = max(self.now, self.delivery.due() or 0.0)
+        self.now = max(self.now, self.delivery.due_at() or 0.0)
         self.take(False, 0.0005)
 
-    @rule(bitrate=st.sampled_from([1.0, 1e7]))
-    def be_interrupted(self, bitrate: float) -> None:
+    @rule(bitrate_bps=st.sampled_from([1.0, 1e7]))
+    def be_interrupted(self, bitrate_bps: float) -> None:
         self.closed()
         self.opened()
-        self.target_bitrate(bitrate)
+        self.target_bitrate(bitrate_bps)
         self.take_all_that_is_due(1)
         if self.tried:
             self.running()
@@ -190,9 +190,9 @@ class AnyOrder(RuleBasedStateMachine):
     def keyframe_requested(self) -> None:
         self.delivery.keyframe_requested(self.now)
 
-    @rule(bitrate=st.sampled_from([1e3, 1e5, 1e7]))
-    def target_bitrate(self, bitrate: float) -> None:
-        self.delivery.target_bitrate(bitrate)
+    @rule(bitrate_bps=st.sampled_from([1e3, 1e5, 1e7]))
+    def target_bitrate(self, bitrate_bps: float) -> None:
+        self.delivery.set_target(bitrate_bps)
 
     @rule(count=st.integers(1, 3))
     def lost(self, count: int) -> None:
@@ -209,7 +209,7 @@ class AnyOrder(RuleBasedStateMachine):
     def take(self, accepted: bool, takes: float) -> None:
         submission = self.delivery.take(self.now)
         if submission is None:
-            due = self.delivery.due()
+            due = self.delivery.due_at()
             assert due is None or due > self.now, "something is due, yet nothing is given: a loop that spins"
             return
         self.look_at(submission)
@@ -222,7 +222,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(limit=st.integers(1, 3 * LIMITS.max_pictures))
     def take_all_that_is_due(self, limit: int) -> None:
         for _ in range(limit):
-            if (due := self.delivery.due()) is None:
+            if (due := self.delivery.due_at()) is None:
                 return
             self.now = max(self.now, due)
             self.take(True, 0.0005)
@@ -274,11 +274,11 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def what_waits_on_a_running_track_is_due(self) -> None:
         if self.delivery.state not in NOT_ENCODING and self.delivery.held:
-            assert self.delivery.due() is not None
+            assert self.delivery.due_at() is not None
 
     @invariant()
     def backlog_is_a_time(self) -> None:
-        assert self.delivery.backlog(self.now) >= 0
+        assert self.delivery.backlog_s(self.now) >= 0
 
 
 AnyOrder.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)

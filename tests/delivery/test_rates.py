@@ -8,10 +8,10 @@ def test_rates_of_a_steady_stream() -> None:
     for i in range(200):
         rates.receive(1000, i % 25 == 0, 10 + i / 50)
     now = 10 + 199 / 50
-    assert rates.frame_rate(now) == pytest.approx(50, abs=1)
-    assert rates.bitrate(now) == pytest.approx(50 * 8000, rel=0.02)
-    assert rates.frame_interval == pytest.approx(1 / 50)
-    assert rates.keyframe_interval == pytest.approx(0.5)
+    assert rates.frame_rate_fps(now) == pytest.approx(50, abs=1)
+    assert rates.bitrate_bps(now) == pytest.approx(50 * 8000, rel=0.02)
+    assert rates.frame_interval_s == pytest.approx(1 / 50)
+    assert rates.keyframe_interval_s == pytest.approx(0.5)
 
 
 def test_rates_fall_to_nothing_when_the_encoder_stops() -> None:
@@ -19,8 +19,8 @@ def test_rates_fall_to_nothing_when_the_encoder_stops() -> None:
     for i in range(60):
         rates.receive(1000, False, i / 30)
     later = 2 + WINDOW_S + 0.1
-    assert (rates.frame_rate(later), rates.bitrate(later)) == (0, 0)
-    assert rates.frame_interval == DEFAULT_FRAME_INTERVAL_S
+    assert (rates.frame_rate_fps(later), rates.bitrate_bps(later)) == (0, 0)
+    assert rates.frame_interval_s == DEFAULT_FRAME_INTERVAL_S
 
 
 def test_a_change_of_rate_is_followed_within_the_window() -> None:
@@ -29,26 +29,26 @@ def test_a_change_of_rate_is_followed_within_the_window() -> None:
         rates.receive(100, False, i / 100)
     for i in range(61):
         rates.receive(100, False, 3 + i / 30)
-    assert rates.frame_rate(5.0) == pytest.approx(30, abs=1)
-    assert rates.frame_interval == pytest.approx(1 / 30, rel=0.02)
+    assert rates.frame_rate_fps(5.0) == pytest.approx(30, abs=1)
+    assert rates.frame_interval_s == pytest.approx(1 / 30, rel=0.02)
 
 
 def test_a_burst_says_nothing_about_the_rate() -> None:
     rates = Rates()
-    assert rates.frame_interval == DEFAULT_FRAME_INTERVAL_S
+    assert rates.frame_interval_s == DEFAULT_FRAME_INTERVAL_S
     for _ in range(100):
         rates.receive(1000, False, 5.0)
-    assert rates.frame_interval == DEFAULT_FRAME_INTERVAL_S
+    assert rates.frame_interval_s == DEFAULT_FRAME_INTERVAL_S
 
 
 def test_stills_are_paced_like_a_slow_stream() -> None:
     rates = Rates()
     rates.receive(1, True, 0.0)
     rates.receive(1, True, 1.9)
-    assert rates.frame_interval == MAX_FRAME_INTERVAL_S
+    assert rates.frame_interval_s == MAX_FRAME_INTERVAL_S
 
 
 def test_one_keyframe_has_no_distance() -> None:
     rates = Rates()
     rates.receive(1, True, 0.0)
-    assert rates.keyframe_interval is None
+    assert rates.keyframe_interval_s is None

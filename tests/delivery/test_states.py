@@ -58,7 +58,7 @@ def blocked() -> Transcript:
 
 
 def refuse_next(script: Transcript) -> None:
-    script.now = script.delivery.due() or script.now
+    script.now = script.delivery.due_at() or script.now
     script.rejecting = True
     assert script.take() is not None
     script.rejecting = False

@@ -23,12 +23,12 @@ class Transcript:
 
     def __init__(
         self,
-        max_backlog: float = 0.5,
+        max_backlog_s: float = 0.5,
         replay: Replay = Replay.ALWAYS,
-        max_framerate: float = 60.0,
+        max_framerate_fps: float = 60.0,
         held_limits: HeldLimits = HELD_LIMITS,
     ) -> None:
-        self.delivery = Delivery(max_backlog, replay, max_framerate, held_limits=held_limits)
+        self.delivery = Delivery(max_backlog_s, replay, max_framerate_fps, held_limits=held_limits)
         self.now = 1000.0
         self.rejecting = False
         self.handed_over_at: list[float] = []
@@ -86,7 +86,7 @@ class Transcript:
         """Whatever is handed over in the next `seconds`, each when it is due."""
         end = self.now + seconds
         names = []
-        while (due := self.delivery.due()) is not None and due <= end:
+        while (due := self.delivery.due_at()) is not None and due <= end:
             self.now = max(self.now, due)
             if (name := self.take()) is not None:
                 names.append(name)

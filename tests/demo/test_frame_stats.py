@@ -15,15 +15,15 @@ def connected(*, written: int) -> FrameStats:
 def test_nothing_seen_is_nothing_claimed() -> None:
     stats = connected(written=3)
     assert (stats.decoded, stats.lost, stats.seconds) == (0, 0, 0.0)
-    assert stats.time_to_first_picture is None
-    assert stats.delay(50) is None
+    assert stats.time_to_first_picture_s is None
+    assert stats.delay_s(50) is None
     assert stats.live(11.0).fps == 0
 
 
 def test_the_first_picture_counts_from_the_connection() -> None:
     stats = connected(written=5)
     stats.seen(3, 10.4)
-    assert stats.time_to_first_picture == pytest.approx(0.4)
+    assert stats.time_to_first_picture_s == pytest.approx(0.4)
     assert stats.lost == 0, "what was before the first picture is not lost"
 
 
@@ -52,8 +52,8 @@ def test_the_delay_leaves_out_what_waited_for_the_track() -> None:
     stats.seen(0, 10.15)
     stats.seen(1, 10.16)  # written at 10.1, before anything was seen
     stats.seen(2, 10.203)
-    assert stats.delay(50) == pytest.approx(0.003)
-    assert stats.delay(99) == pytest.approx(0.003)
+    assert stats.delay_s(50) == pytest.approx(0.003)
+    assert stats.delay_s(99) == pytest.approx(0.003)
 
 
 def test_the_viewer_may_be_heard_before_the_encoder() -> None:
@@ -61,7 +61,7 @@ def test_the_viewer_may_be_heard_before_the_encoder() -> None:
     stats.seen(0, 10.05)
     stats.seen(1, 10.107)
     stats.written(1, 10.1, 1000)
-    assert stats.delay(50) == pytest.approx(0.007)
+    assert stats.delay_s(50) == pytest.approx(0.007)
 
 
 def test_live_figures_are_of_the_last_second() -> None:

@@ -58,7 +58,7 @@ class Watch:
 
     def encoder_data(self, connection: EncoderConnection, data: memoryview) -> None:
         self._stream.encoder_data(connection, data)
-        self.reads.append((self.reads[-1][0] + len(data), connection.arrived))
+        self.reads.append((self.reads[-1][0] + len(data), connection.arrived_at))
         self.segments.add(connection.segment_bytes)
 
     def encoder_gone(self, connection: EncoderConnection, reason: str, error: str | None) -> None:

@@ -65,7 +65,7 @@ PARSERS: dict[str, Callable[[bytes], object]] = {
     "av1 temporal unit": av1.starts_temporal_unit,
     "vp8": vp8.parse_frame_header,
     "vp9": vp9.parse_uncompressed_header,
-    "vp9 superframe": vp9.superframe_sizes,
+    "vp9 superframe": vp9.superframe_sizes_bytes,
     "h264 sign": lambda data: EXAMINE[Codec.H264](data, whole=True),
     "h265 sign": lambda data: EXAMINE[Codec.H265](data, whole=True),
     "headerless ivf": looks_like_headerless_ivf,

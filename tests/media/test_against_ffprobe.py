@@ -183,11 +183,11 @@ def assert_fields_are_ffprobes(name: str, format: Format, info: StreamInfo, trut
         assert info.profile.removeprefix("Profile ") == truth["profile"].removeprefix("Profile ")
     assert info.level == level_name(info.codec, truth["level"])
     assert (info.reorder_depth or 0) == truth["has_b_frames"]
-    if format is Format.OBU or (info.frame_rate is None and name.startswith("vp")):
+    if format is Format.OBU or (info.frame_rate_fps is None and name.startswith("vp")):
         # Nothing in the stream says the rate; ffprobe takes the default of its demuxer, or the timestamps.
-        assert info.frame_rate is None
+        assert info.frame_rate_fps is None
     else:
-        assert info.frame_rate == Fraction(truth["r_frame_rate"]) == RATE
+        assert info.frame_rate_fps == Fraction(truth["r_frame_rate"]) == RATE
     if name in ("x264 fake interlaced", "x265 fields"):
         # The SPS of the first may hold fields, which makes OpenH264 refuse it, and each picture is a frame
         # all the same; the fields of the second are pictures of their own to libavcodec.

@@ -54,7 +54,7 @@ class Stream:
     def track_lost(self, count: int) -> None:
         self.lost += count
 
-    def needed_bitrate(self) -> float:
+    def needed_bitrate_bps(self) -> float:
         return 500_000
 
     def track_failed(self, reason: str) -> None:

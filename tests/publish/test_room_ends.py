@@ -95,7 +95,7 @@ async def test_who_is_removed_says_so_and_stays_out_for_a_while(livekit: LiveKit
 def test_removal_is_taken_seriously_and_more_so_each_time() -> None:
     policy = RoomPolicy()
     delays = Backoff(policy.first_removed_retry_delay_s, policy.max_removed_retry_delay_s)
-    first, *_, last = (delays.next() for _ in range(8))
+    first, *_, last = (delays.next_s() for _ in range(8))
     assert 5 < first < 20 < 200 < last
 
 

@@ -122,7 +122,7 @@ async def test_the_estimate_begins_where_the_bounds_say(
     url = await relay.route(livekit.url, lambda: bounds).open()
     joined = rtc.Room()
     await connect(joined, replace(address(livekit, room), url=url))
-    published = await publish(joined, replace(OPTIONS, max_bitrate=40_000_000), info())
+    published = await publish(joined, replace(OPTIONS, max_bitrate_bps=40_000_000), info())
     assert least < await first_target(published) < most
     await joined.disconnect()
 

@@ -80,14 +80,14 @@ async def test_from_a_description_to_pictures_sent_to_the_end(
     assert publication.frames_sent == 0
     await hand_over_until(publication, video(), lambda: publication.frames_sent > 0)
     assert stream.events == ["opened", "running"]
-    await hand_over_until(publication, video(), lambda: publication.target_bitrate)
+    await hand_over_until(publication, video(), lambda: publication.target_bitrate_bps)
     await tracks_become(livekit, room, {"cam": ["video/vp8"]})
 
     sent = publication.frames_sent
     await publication.close()
     await publication.close()
     assert stream.events == ["opened", "running", "closed"]
-    assert (publication.open, publication.target_bitrate) == (False, None)
+    assert (publication.open, publication.target_bitrate_bps) == (False, None)
     assert publication.frames_sent >= sent
     await tracks_become(livekit, room, {"cam": []})
 

@@ -31,12 +31,12 @@ class Watching(Slow):
         super().__init__()
         self.slices: list[int] = []
         self.turn_of_slice: list[int] = []
-        self.arrived: list[float] = []
+        self.arrived_at: list[float] = []
 
     def encoder_data(self, connection: EncoderConnection, data: memoryview) -> None:
         self.slices.append(len(data))
         self.turn_of_slice.append(self.turns)
-        self.arrived.append(connection.arrived)
+        self.arrived_at.append(connection.arrived_at)
         super().encoder_data(connection, data)
 
     async def count_turns(self) -> None:
@@ -57,8 +57,8 @@ async def test_others_get_their_turns_between_the_slices_of_one_read() -> None:
         assert stream.received == DATA
         assert stream.slices == [SLICE_BYTES] * 2 + [7]
         assert len(set(stream.turn_of_slice)) == 3, "two slices in one turn"
-        assert len(set(stream.arrived)) == 1
-        assert stream.arrived[0] <= time.monotonic() - 5 * MAX_READ_TURN_S
+        assert len(set(stream.arrived_at)) == 1
+        assert stream.arrived_at[0] <= time.monotonic() - 5 * MAX_READ_TURN_S
 
 
 async def test_what_waits_for_its_turn_comes_before_the_end() -> None:

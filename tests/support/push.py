@@ -80,7 +80,9 @@ def tiny_writes(stream: EncodedStream) -> Iterator[Write]:
             end = min(position + rng.randint(1, 7), len(write.data))
             whole = end == len(write.data)
             yield Write(
-                write.data[position:end], write.due, write.completes if whole else max(0, write.completes - 1)
+                write.data[position:end],
+                write.due,
+                write.completes if whole else max(0, write.completes - 1),
             )
             position = end
 

@@ -21,7 +21,7 @@ class Track:
         self.info: StreamInfo | None = None
         self.open = self.closed = False
         self.frames_sent = 0
-        self.target_bitrate: float | None = None
+        self.target_bitrate_bps: float | None = None
         self.taken: list[bytes] = []
         self.metadata: list[FrameMetadata] = []
         self._feedback: list[Feedback] = []

@@ -28,7 +28,7 @@ class SequenceHeader(NamedTuple):
     height: int
     bit_depth: int
     chroma_format: str
-    frame_rate: float | None
+    frame_rate_fps: float | None
     # Of the first operating point, which holds them all; 0 where there is no scalability.
     spatial_layers: int
     temporal_layers: int
@@ -52,11 +52,11 @@ def parse_sequence_header(payload: bytes) -> SequenceHeader:
         raise bits.malformed(f"seq_profile is {seq_profile}, above 2 are reserved")
     bits.skip(1)  # still_picture
     reduced_still_picture_header = bits.flag()
-    frame_rate = None
+    frame_rate_fps = None
     if reduced_still_picture_header:
         seq_level_idx, operating_point_idc = bits.u(5), 0
     else:
-        frame_rate, buffer_delay_bits = _timing(bits)
+        frame_rate_fps, buffer_delay_bits = _timing(bits)
         seq_level_idx, operating_point_idc = _operating_points(bits, buffer_delay_bits)
     frame_width_bits, frame_height_bits = bits.u(4) + 1, bits.u(4) + 1
     width, height = bits.u(frame_width_bits) + 1, bits.u(frame_height_bits) + 1
@@ -70,7 +70,7 @@ def parse_sequence_header(payload: bytes) -> SequenceHeader:
         height,
         bit_depth,
         chroma_format,
-        frame_rate,
+        frame_rate_fps,
         spatial_layers=(operating_point_idc >> 8).bit_count(),
         temporal_layers=(operating_point_idc & 0xFF).bit_count(),
     )
@@ -81,16 +81,16 @@ def _timing(bits: BitReader) -> tuple[float | None, int]:
     if not bits.flag():  # timing_info_present_flag
         return None, 0
     num_units_in_display_tick, time_scale = bits.u(32), bits.u(32)  # timing_info(), 5.5.3
-    frame_rate = None
+    frame_rate_fps = None
     if bits.flag():  # equal_picture_interval
         num_ticks_per_picture = bits.ue() + 1  # uvlc(), 4.10.3, is ue(v)
         if num_units_in_display_tick:
-            frame_rate = time_scale / (num_units_in_display_tick * num_ticks_per_picture) or None
+            frame_rate_fps = time_scale / (num_units_in_display_tick * num_ticks_per_picture) or None
     if not bits.flag():  # decoder_model_info_present_flag
-        return frame_rate, 0
+        return frame_rate_fps, 0
     buffer_delay_bits = bits.u(5) + 1  # decoder_model_info(), 5.5.4
     bits.skip(32 + 5 + 5)  # num_units_in_decoding_tick, two lengths of fields in frame headers
-    return frame_rate, buffer_delay_bits
+    return frame_rate_fps, buffer_delay_bits
 
 
 def _operating_points(bits: BitReader, buffer_delay_bits: int) -> tuple[int, int]:
@@ -193,7 +193,7 @@ class Av1TemporalUnits:
 
     def __init__(self, container: Format) -> None:
         self.info: StreamInfo | None = None
-        self.frame_rate: float | None = None
+        self.frame_rate_fps: float | None = None
         self._format = container
         self._sequence_header = b""  # the payload of the last one seen
         self._reduced_still_picture_header = False
@@ -246,7 +246,7 @@ class Av1TemporalUnits:
             level=level_name(header.seq_level_idx),
             chroma_format=header.chroma_format,
             bit_depth=header.bit_depth,
-            frame_rate=header.frame_rate or self.frame_rate,
+            frame_rate_fps=header.frame_rate_fps or self.frame_rate_fps,
             layers=max(1, header.spatial_layers),
             temporal_layers=max(1, header.temporal_layers),
         )

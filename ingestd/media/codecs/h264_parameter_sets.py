@@ -127,7 +127,7 @@ def parse_sps(nal: bytes) -> SequenceParameterSet:
         height -= unit_y * (top + bottom)
         if width <= 0 or height <= 0:
             raise r.malformed("its cropping leaves no picture")
-    frame_rate, max_num_reorder_frames = _vui(r)
+    frame_rate_fps, max_num_reorder_frames = _vui(r)
     if pic_order_cnt_type == 2:
         max_num_reorder_frames = 0  # output in the order of decoding, 8.2.1.3
     return SequenceParameterSet(
@@ -146,7 +146,7 @@ def parse_sps(nal: bytes) -> SequenceParameterSet:
         log2_max_pic_order_cnt_lsb=log2_max_pic_order_cnt_lsb,
         delta_pic_order_always_zero_flag=delta_pic_order_always_zero_flag,
         may_hold_fields=not frame_mbs_only_flag,
-        frame_rate=frame_rate,
+        frame_rate_fps=frame_rate_fps,
         reorder_depth=max_num_reorder_frames,
         temporal_layers=1,
     )
@@ -163,18 +163,18 @@ def _skip_scaling_list(r: BitReader, size: int) -> None:
 
 def _vui(r: BitReader) -> tuple[float | None, int | None]:
     """Return the frame rate and max_num_reorder_frames by vui_parameters(), E.1.1."""
-    frame_rate = None
+    frame_rate_fps = None
     try:
         if not r.flag():  # vui_parameters_present_flag
             return None, None
-        frame_rate = _frame_rate(r)
-        return frame_rate, _max_num_reorder_frames(r)
+        frame_rate_fps = _frame_rate_fps(r)
+        return frame_rate_fps, _max_num_reorder_frames(r)
     except BitstreamError:
         # Cut VUIs are common in cameras and harm no decoder: only what is missing stays unknown.
-        return frame_rate, None
+        return frame_rate_fps, None
 
 
-def _frame_rate(r: BitReader) -> float | None:
+def _frame_rate_fps(r: BitReader) -> float | None:
     """vui_parameters() up to the timing (E.1.1): time_scale / num_units_in_tick counts fields."""
     if r.flag() and r.u(8) == 255:  # aspect_ratio_info_present_flag, aspect_ratio_idc == Extended_SAR
         r.skip(32)  # sar_width, sar_height

@@ -181,10 +181,10 @@ class H265Syntax:
 
     def _with_frame_rate(self, sps: SequenceParameterSet, vps: VideoParameterSet) -> SequenceParameterSet:
         """Let the VPS say the frame rate where the SPS does not; the same sets give the same object."""
-        if sps.frame_rate is not None or vps.frame_rate is None:
+        if sps.frame_rate_fps is not None or vps.frame_rate_fps is None:
             return sps
         if self._timed is None or self._timed[0] is not sps or self._timed[1] is not vps:
-            self._timed = (sps, vps, replace(sps, frame_rate=vps.frame_rate))
+            self._timed = (sps, vps, replace(sps, frame_rate_fps=vps.frame_rate_fps))
         return self._timed[2]
 
     def end_of_picture(self) -> None:

@@ -30,7 +30,7 @@ class VideoParameterSet(ParameterSet):
     """video_parameter_set_rbsp(), 7.3.2.1."""
 
     layers: int  # vps_max_layers_minus1 + 1
-    frame_rate: float | None
+    frame_rate_fps: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def parse_vps(nal: bytes) -> VideoParameterSet:
         id=vps_id,
         nal=nal,
         layers=max_layers_minus1 + 1,
-        frame_rate=_vps_frame_rate(r, max_sub_layers_minus1),
+        frame_rate_fps=_vps_frame_rate_fps(r, max_sub_layers_minus1),
     )
 
 
@@ -132,7 +132,7 @@ def _max_num_reorder_pics(r: BitReader, max_sub_layers_minus1: int) -> int:
     return max_num_reorder_pics
 
 
-def _vps_frame_rate(r: BitReader, max_sub_layers_minus1: int) -> float | None:
+def _vps_frame_rate_fps(r: BitReader, max_sub_layers_minus1: int) -> float | None:
     try:
         _max_num_reorder_pics(r, max_sub_layers_minus1)
         vps_max_layer_id = r.u(6)
@@ -175,7 +175,7 @@ def parse_sps(nal: bytes) -> SequenceParameterSet:
     bit_depth_luma = 8 + r.ue("bit_depth_luma_minus8", 8)
     r.ue("bit_depth_chroma_minus8", 8)
     log2_max_pic_order_cnt_lsb = 4 + r.ue("log2_max_pic_order_cnt_lsb_minus4", 12)
-    max_num_reorder_pics, (field_seq_flag, frame_rate) = _rest(
+    max_num_reorder_pics, (field_seq_flag, frame_rate_fps) = _rest(
         r, max_sub_layers_minus1, log2_max_pic_order_cnt_lsb
     )
     return SequenceParameterSet(
@@ -192,7 +192,7 @@ def parse_sps(nal: bytes) -> SequenceParameterSet:
         separate_colour_plane_flag=separate_colour_plane_flag,
         log2_max_pic_order_cnt_lsb=log2_max_pic_order_cnt_lsb,
         may_hold_fields=field_seq_flag or interlaced_source,
-        frame_rate=frame_rate,
+        frame_rate_fps=frame_rate_fps,
         reorder_depth=max_num_reorder_pics,
         temporal_layers=max_sub_layers_minus1 + 1,
     )
@@ -200,7 +200,7 @@ def parse_sps(nal: bytes) -> SequenceParameterSet:
 
 class _Vui(NamedTuple):
     field_seq_flag: bool = False  # each picture is a field
-    frame_rate: float | None = None
+    frame_rate_fps: float | None = None
 
 
 def _rest(

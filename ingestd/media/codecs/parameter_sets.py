@@ -56,7 +56,7 @@ class SequenceSet(ParameterSet):
     bit_depth_luma: int
     log2_max_pic_order_cnt_lsb: int
     may_hold_fields: bool
-    frame_rate: float | None
+    frame_rate_fps: float | None
     reorder_depth: int | None
     temporal_layers: int
 
@@ -71,7 +71,7 @@ class SequenceSet(ParameterSet):
             level=self.level,
             chroma_format=CHROMA_FORMATS[self.chroma_format_idc],
             bit_depth=self.bit_depth_luma,
-            frame_rate=self.frame_rate,
+            frame_rate_fps=self.frame_rate_fps,
             interlaced=self.may_hold_fields,
             reorder_depth=self.reorder_depth,
             layers=layers,

@@ -62,7 +62,7 @@ class Vp8Frames:
 
     def __init__(self, container: Format) -> None:
         self.info: StreamInfo | None = None
-        self.frame_rate: float | None = None
+        self.frame_rate_fps: float | None = None
         self._format = container
 
     def access_unit(self, frame: bytes, timestamp_us: int | None) -> AccessUnit:
@@ -78,7 +78,7 @@ class Vp8Frames:
                 level="",
                 chroma_format="4:2:0",
                 bit_depth=8,
-                frame_rate=self.frame_rate,
+                frame_rate_fps=self.frame_rate_fps,
             )
         return AccessUnit(frame, header.key_frame, self.info, timestamp_us)
 

@@ -79,7 +79,7 @@ def starts_key_frame(data: bytes) -> bool:
         return False
 
 
-def superframe_sizes(chunk: bytes) -> list[int]:
+def superframe_sizes_bytes(chunk: bytes) -> list[int]:
     """Return the frame sizes by the superframe index at the end of `chunk`; [] without one (Annex B.2)."""
     if not chunk or chunk[-1] & 0b1110_0000 != 0b1100_0000:
         return []
@@ -110,12 +110,12 @@ class Vp9Frames:
 
     def __init__(self, container: Format) -> None:
         self.info: StreamInfo | None = None
-        self.frame_rate: float | None = None
+        self.frame_rate_fps: float | None = None
         self._format = container
 
     def access_unit(self, chunk: bytes, timestamp_us: int | None) -> AccessUnit:
         """Return `chunk`, untouched, with what the header of its first frame says of it."""
-        sizes = superframe_sizes(chunk)  # a broken index makes the whole unreadable
+        sizes = superframe_sizes_bytes(chunk)  # a broken index makes the whole unreadable
         # The first frame begins where the chunk does: what follows it refers to it, so it alone decides.
         header = parse_uncompressed_header(chunk)
         if header.key_frame:
@@ -128,7 +128,7 @@ class Vp9Frames:
                 level="",
                 chroma_format=header.chroma_format,
                 bit_depth=header.bit_depth,
-                frame_rate=self.frame_rate,
+                frame_rate_fps=self.frame_rate_fps,
                 layers=_shown_frames(chunk, sizes),
             )
         return AccessUnit(chunk, header.key_frame, self.info, timestamp_us)

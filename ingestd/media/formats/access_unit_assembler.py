@@ -340,7 +340,7 @@ class AccessUnitAssembler:
             keyframe=keyframe,
             info=pending.info,
             lacks_parameter_sets=keyframe and completed is None,
-            arrived=self._arrived_at(self.last_end),
+            arrived_at=self._arrived_at(self.last_end),
             corrects=pending.corrects,
             reordered=pending.reordered,
             metadata=pending.metadata,

@@ -88,14 +88,14 @@ class AnnexBReader(NalUnitReader):
                 self._begin_nal(head, units)
         self._assembler.check_size(self._start, end)
 
-    def _patience(self) -> float | None:
+    def _patience_s(self) -> float | None:
         if not self._in_nal or self._buffer.end - self._start < MIN_SLICE_BYTES:
             return None
         if self._begun and not self._assembler.may_end:
             return None
-        return self._picture_end.patience(
+        return self._picture_end.patience_s(
             keyframe=self._begun and self._assembler.keyframe,
-            size=self._buffer.end - self._start,
+            size_bytes=self._buffer.end - self._start,
             slices=self._assembler.slices + (not self._begun),
             read_log=self._read_log,
         )

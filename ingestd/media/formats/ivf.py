@@ -59,7 +59,7 @@ class _Frames(Protocol):
     """What vp8, vp9 and av1 offer."""
 
     info: StreamInfo | None
-    frame_rate: float | None
+    frame_rate_fps: float | None
 
     def access_unit(self, data: bytes, timestamp_us: int | None, /) -> AccessUnit: ...
 
@@ -179,35 +179,35 @@ class IvfReader:
         if self._frames is None or codec != self._codec:
             self._codec = codec
             self._frames = _frames_of(codec)
-        self._frames.frame_rate = _frame_rate(self._timebase)
+        self._frames.frame_rate_fps = _frame_rate_fps(self._timebase)
 
     def _read_frame_header(self) -> None:
-        size, pts = _FRAME_HEADER.unpack_from(self._header)
-        if size > MAX_ACCESS_UNIT_BYTES:
-            raise self._too_large(size)
+        size_bytes, pts = _FRAME_HEADER.unpack_from(self._header)
+        if size_bytes > MAX_ACCESS_UNIT_BYTES:
+            raise self._too_large(size_bytes)
         if self._frames is None:
-            self._unrecognised_bytes += FRAME_HEADER_BYTES + size
+            self._unrecognised_bytes += FRAME_HEADER_BYTES + size_bytes
             if self._unrecognised_bytes > MAX_UNRECOGNISED_BYTES:
                 raise BitstreamError(
                     "not_ivf",
                     f"IVF: neither a file header (DKIF) nor a VP8, VP9 or AV1 keyframe in "
                     f"{MAX_UNRECOGNISED_BYTES} bytes",
                 )
-        if not size:
+        if not size_bytes:
             self.faults.append(
                 BitstreamError("empty_frame", f"IVF: a frame of no bytes at pts {pts} is skipped")
             )
         self._timestamp_us = _microseconds(pts, self._timebase)
-        self._frame_bytes = size
+        self._frame_bytes = size_bytes
         self._frame_filled = 0
 
-    def _too_large(self, size: int) -> BitstreamError:
+    def _too_large(self, size_bytes: int) -> BitstreamError:
         if self._frames is None:
             seen = bytes(self._header).hex(" ")
             return BitstreamError("not_ivf", f"IVF: the stream begins {seen}")
         return BitstreamError(
             "too_large",
-            f"IVF: a frame of {size} bytes, more than the {MAX_ACCESS_UNIT_BYTES} allowed",
+            f"IVF: a frame of {size_bytes} bytes, more than the {MAX_ACCESS_UNIT_BYTES} allowed",
             case="ivf",
         )
 
@@ -261,10 +261,10 @@ def looks_like_headerless_ivf(data: bytes) -> Codec | None:
     position = 0
     last_pts = AV_NOPTS_VALUE
     while position + FRAME_HEADER_BYTES < len(data):
-        size, pts = _FRAME_HEADER.unpack_from(data, position)
-        if not 0 < size <= MAX_ACCESS_UNIT_BYTES or pts < last_pts:
+        size_bytes, pts = _FRAME_HEADER.unpack_from(data, position)
+        if not 0 < size_bytes <= MAX_ACCESS_UNIT_BYTES or pts < last_pts:
             return None
-        start, end = position + FRAME_HEADER_BYTES, position + FRAME_HEADER_BYTES + size
+        start, end = position + FRAME_HEADER_BYTES, position + FRAME_HEADER_BYTES + size_bytes
         codec = _codec_by_content(data[start : min(end, start + RECOGNISABLE_BYTES)])
         if codec is not None:
             return codec if _may_follow(data[end : end + FRAME_HEADER_BYTES], pts) else None
@@ -276,8 +276,8 @@ def _may_follow(header: bytes, last_pts: int) -> bool:
     """Whether `header` may come after a frame of `last_pts`; what has not arrived cannot speak against it."""
     if len(header) < FRAME_HEADER_BYTES or header.startswith(SIGNATURE):
         return True
-    size, pts = _FRAME_HEADER.unpack(header)
-    return bool(size <= MAX_ACCESS_UNIT_BYTES and pts >= last_pts)
+    size_bytes, pts = _FRAME_HEADER.unpack(header)
+    return bool(size_bytes <= MAX_ACCESS_UNIT_BYTES and pts >= last_pts)
 
 
 def _codec_by_content(frame: bytes) -> Codec | None:
@@ -317,7 +317,7 @@ def _is_clock(rate: int, scale: int) -> bool:
     return 0 < scale <= rate * MAX_TICK_S and rate <= scale * MAX_TICKS_PER_SECOND
 
 
-def _frame_rate(timebase: tuple[int, int] | None) -> float | None:
+def _frame_rate_fps(timebase: tuple[int, int] | None) -> float | None:
     if timebase is None:
         return None
     rate, scale = timebase

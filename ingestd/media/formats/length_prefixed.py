@@ -69,16 +69,16 @@ class LengthPrefixedReader(NalUnitReader):
         return True
 
     @property
-    def _waiting(self) -> int:
+    def _waiting_bytes(self) -> int:
         """How many bytes have arrived of what is not whole."""
         return self._buffer.end - self._start
 
-    def _patience(self) -> float | None:
-        if self._waiting or self._nal_bytes or not self._assembler.may_end:
+    def _patience_s(self) -> float | None:
+        if self._waiting_bytes or self._nal_bytes or not self._assembler.may_end:
             return None
-        return self._picture_end.patience(
+        return self._picture_end.patience_s(
             keyframe=self._assembler.keyframe,
-            size=0,  # says nothing where slices are whole
+            size_bytes=0,  # says nothing where slices are whole
             slices=self._assembler.slices,
             read_log=self._read_log,
         )
@@ -87,11 +87,11 @@ class LengthPrefixedReader(NalUnitReader):
         self._guess(units)
 
     def _end_of_stream(self, units: list[AccessUnit]) -> bool:  # noqa: ARG002 - as all readers have it
-        if self._nal_bytes or self._waiting:
+        if self._nal_bytes or self._waiting_bytes:
             expected = self._nal_bytes or LENGTH_BYTES
             self._assembler.fault(
                 "cut_nal_unit",
-                f"the connection closed after {self._waiting} of {expected} bytes of a NAL unit or its "
+                f"the connection closed after {self._waiting_bytes} of {expected} bytes of a NAL unit or its "
                 "length, which were left out",
             )
         return not (self._begun and self._assembler.announced_inside)

@@ -43,7 +43,9 @@ class NalUnitReader(ABC):
         read_log: ReadLog | None,
     ) -> None:
         self._read_log = read_log if read_log is not None else ReadLog()
-        self._assembler = AccessUnitAssembler(codec, format, parameter_sets, buffer, self._read_log.at)
+        self._assembler = AccessUnitAssembler(
+            codec, format, parameter_sets, buffer, self._read_log.arrived_at
+        )
         self.faults = self._assembler.faults
         self._buffer = buffer
         self._picture_end = picture_end
@@ -77,8 +79,8 @@ class NalUnitReader(ABC):
             self._fatal = error
         oldest = self._assembler.oldest
         self._buffer.release(self._start if oldest is None else oldest)
-        patience = None if self._fatal is not None else self._patience()
-        self.quiet_at = None if patience is None else now + patience
+        patience_s = None if self._fatal is not None else self._patience_s()
+        self.quiet_at = None if patience_s is None else now + patience_s
         return units
 
     def flush(self) -> list[AccessUnit]:
@@ -119,7 +121,7 @@ class NalUnitReader(ABC):
         """Take the NAL units that have arrived out of the buffer."""
 
     @abstractmethod
-    def _patience(self) -> float | None:
+    def _patience_s(self) -> float | None:
         """Return how long nothing must come for the access unit to be taken for whole; None: it is not."""
 
     @abstractmethod
@@ -164,7 +166,7 @@ class NalUnitReader(ABC):
     def _learn(self, unit: AccessUnit) -> None:
         self._picture_end.learn(
             keyframe=unit.keyframe,
-            size=self._assembler.last_nal_bytes,
+            size_bytes=self._assembler.last_nal_bytes,
             slices=self._assembler.last_slices,
             span=self._read_log.take(self._assembler.last_end, self._assembler.next_start),
         )

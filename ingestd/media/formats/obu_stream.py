@@ -28,7 +28,7 @@ class ObuStreamReader:
         self._frames = Av1TemporalUnits(Format.OBU)
         self._buffer = bytearray()  # from the beginning of the temporal unit on
         self._end = 0  # of its last OBU that is whole
-        self._arrived = 0.0  # when that had
+        self._arrived_at = 0.0  # when that had
         self._one_layer = True
         self._reduced_still_picture_header = False
         self._frames_in_one_obu = True  # until a frame has gone on behind its OBU_FRAME
@@ -109,7 +109,7 @@ class ObuStreamReader:
             )
         if obu.end > len(self._buffer):
             return False
-        self._end, self._arrived = obu.end, now
+        self._end, self._arrived_at = obu.end, now
         self._place(obu, units)
         return True
 
@@ -162,7 +162,7 @@ class ObuStreamReader:
         with memoryview(self._buffer) as view:
             temporal_unit = bytes(view[: self._end])
         unit = self._frames.take(temporal_unit, self.faults)
-        units.append(replace(unit, arrived=self._arrived, corrects=self._corrects))
+        units.append(replace(unit, arrived_at=self._arrived_at, corrects=self._corrects))
         self._out = True
 
 

@@ -3,7 +3,7 @@
 read_log  ReadLog: which read brought which byte, when, and whether it ended where a network or buffer cuts
 detector  PictureEndDetector: learns from finished pictures; says how long nothing must come
 
-A reader (..formats.nal_unit_reader) asks `patience` at every read, and reports each picture by `learn`, one
+A reader (..formats.nal_unit_reader) asks `patience_s` at every read, and reports each picture by `learn`, one
 that went on after all by `wrong`. What each constant decides, and what it buys: docs/tuning.md, measured by
 `make bench-picture-end`.
 """

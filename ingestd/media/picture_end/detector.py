@@ -49,21 +49,21 @@ class PictureEndDetector:
         self._slices_are_whole = slices_are_whole
         self._in_a_row = 0
         self._proof = FIRST_PROOF_PICTURES
-        self._sizes = {
+        self._sizes_bytes = {
             False: SlidingExtreme(REMEMBERED_PICTURES, min),
             True: SlidingExtreme(REMEMBERED_KEYFRAMES, min),
         }
-        self._least = {False: math.inf, True: math.inf}  # what is shorter may be a piece
+        self._least_bytes = {False: math.inf, True: math.inf}  # what is shorter may be a piece
         self._slices = {False: 1, True: 1}
-        self._pauses = SlidingExtreme(REMEMBERED_PICTURES, max)
+        self._pauses_s = SlidingExtreme(REMEMBERED_PICTURES, max)
         self._pieces = SlidingExtreme(REMEMBERED_PICTURES, max)
 
-    def learn(self, *, keyframe: bool, size: int, slices: int, span: ReadSpan) -> None:
+    def learn(self, *, keyframe: bool, size_bytes: int, slices: int, span: ReadSpan) -> None:
         """A picture has ended, or was taken for whole; ``span`` says how it came."""
-        self._sizes[keyframe].append(size)
+        self._sizes_bytes[keyframe].append(size_bytes)
         self._judge_sizes(keyframe)
         self._slices[keyframe] = slices
-        self._pauses.append(span.pause_s)
+        self._pauses_s.append(span.pause_s)
         self._pieces.append(span.pieces)
         if span.pause_s > MIN_PAUSE_S and not self._needs_no_more(slices):
             self._unlearn(PAUSE_PROOF_FACTOR)
@@ -74,18 +74,22 @@ class PictureEndDetector:
 
     def wrong(self, keyframe: bool) -> None:
         """A picture was taken for whole, and more of it came."""
-        if len(self._sizes[keyframe]):
-            self._sizes[keyframe].pop()  # that of the piece
+        if len(self._sizes_bytes[keyframe]):
+            self._sizes_bytes[keyframe].pop()  # that of the piece
             self._judge_sizes(keyframe)
         self._unlearn(TORN_PROOF_FACTOR)
 
-    def patience(self, *, keyframe: bool, size: int, slices: int, read_log: ReadLog) -> float:
+    def patience_s(self, *, keyframe: bool, size_bytes: int, slices: int, read_log: ReadLog) -> float:
         """Return how many seconds nothing must come before what has arrived is taken for a whole picture.
 
-        From 0, at once, to `SILENCE_S`. ``size`` and ``slices`` are those that have arrived;
+        From 0, at once, to `SILENCE_S`. ``size_bytes`` and ``slices`` are those that have arrived;
         the size says nothing where slices are whole.
         """
-        if size < self._least[keyframe] or self._in_a_row < self._proof or slices < self._slices[keyframe]:
+        if (
+            size_bytes < self._least_bytes[keyframe]
+            or self._in_a_row < self._proof
+            or slices < self._slices[keyframe]
+        ):
             return SILENCE_S
         if self._needs_no_more(slices):
             return 0.0
@@ -94,17 +98,17 @@ class PictureEndDetector:
         most_pieces = max(read_log.pieces, self._pieces.extreme)
         if not most_pieces:
             return 0.0
-        least = WRITER_STALL_S if most_pieces > FEW_PIECES else MIN_PAUSE_S
-        return min(max(least, PAUSE_FACTOR * max(read_log.pause_s, self._pauses.extreme)), SILENCE_S)
+        least_s = WRITER_STALL_S if most_pieces > FEW_PIECES else MIN_PAUSE_S
+        return min(max(least_s, PAUSE_FACTOR * max(read_log.pause_s, self._pauses_s.extreme)), SILENCE_S)
 
     def _judge_sizes(self, keyframe: bool) -> None:
-        sizes = self._sizes[keyframe]
-        if len(sizes) < MIN_REMEMBERED_PICTURES:
-            self._least[keyframe] = math.inf
+        sizes_bytes = self._sizes_bytes[keyframe]
+        if len(sizes_bytes) < MIN_REMEMBERED_PICTURES:
+            self._least_bytes[keyframe] = math.inf
         elif self._slices_are_whole:
-            self._least[keyframe] = 0.0
+            self._least_bytes[keyframe] = 0.0
         else:
-            self._least[keyframe] = TOLERANCE_RATIO * sizes.extreme
+            self._least_bytes[keyframe] = TOLERANCE_RATIO * sizes_bytes.extreme
 
     def _needs_no_more(self, slices: int) -> bool:
         return self._slices_are_whole and slices == 1

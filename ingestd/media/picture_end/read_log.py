@@ -37,26 +37,26 @@ class ReadLog:
         self._writing_from = 0  # behind the last read that ended what was written
         self._segments_from = 0  # behind the last segment that was not full
 
-    def add(self, size: int, now: float) -> None:
-        """``size`` bytes have arrived."""
+    def add(self, size_bytes: int, now: float) -> None:
+        """``size_bytes`` have arrived."""
         if now != self.now:
             self._end_read(now)
             self.now = now
-        self.position += size
+        self.position += size_bytes
         reads = self._reads
         if reads and now == reads[-1][1]:
             reads[-1] = (self.position, now)
         else:
             reads.append((self.position, now))
 
-    def at(self, position: int) -> float:
+    def arrived_at(self, position: int) -> float:
         """Return when the byte before ``position`` arrived."""
-        arrived = 0.0
+        arrived_at = 0.0
         for end, now in reversed(self._reads):  # it is mostly one of the last
             if end < position:
                 break
-            arrived = now
-        return arrived
+            arrived_at = now
+        return arrived_at
 
     @property
     def cut(self) -> bool:
@@ -75,8 +75,8 @@ class ReadLog:
 
     @property
     def _at_segment(self) -> bool:
-        size = self.segment_bytes
-        return size > 0 and (self.position - self._segments_from) % size == 0
+        size_bytes = self.segment_bytes
+        return size_bytes > 0 and (self.position - self._segments_from) % size_bytes == 0
 
     def _end_read(self, now: float) -> None:
         """More came ``now``, so that the read before it is over."""

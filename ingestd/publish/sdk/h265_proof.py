@@ -34,7 +34,9 @@ async def prove() -> None:
     async with asyncio.timeout(PROOF_TIMEOUT_S), LoopbackServer(_look) as server:
         options = rtc.RoomOptions(auto_subscribe=False, rtc_config=rtc.RtcConfiguration(ice_servers=[]))
         await room.connect(server.url, "any.token.does", options)
-        track = TrackOptions("proof", "proof", max_bitrate=1_000_000, max_framerate=30.0, frame_metadata=True)
+        track = TrackOptions(
+            "proof", "proof", max_bitrate_bps=1_000_000, max_framerate_fps=30.0, frame_metadata=True
+        )
         info = StreamInfo(Codec.H265, Format.ANNEXB, WIDTH, HEIGHT, "Main", "3.1", "4:2:0", 8, None)
         published = await publish(room, track, info)
         statistics = Statistics(published.track)

@@ -72,7 +72,7 @@ def test_sequence_headers_real_encoders_wrote(sequence_header: str, profile: int
         height=120,
         bit_depth=8,
         chroma_format=chroma_format,
-        frame_rate=None,
+        frame_rate_fps=None,
         spatial_layers=0,
         temporal_layers=0,
     )
@@ -107,7 +107,7 @@ MODEL = "1" + u(5, 9) + u(32, 1) + u(5, 0) + u(5, 0)  # decoder_model_info(): de
 )
 def test_timing_and_operating_points(timing: str, points: str, frame_rate: float | None) -> None:
     header = parse_sequence_header(sequence(timing=timing, points=points))
-    assert header.frame_rate == frame_rate
+    assert header.frame_rate_fps == frame_rate
     assert (header.seq_level_idx, header.width, header.height) == (5, 160, 120)
 
 
@@ -254,7 +254,7 @@ def test_the_info_is_that_of_the_last_sequence_header_until_another_says_otherwi
         level="2.0",
         chroma_format="4:2:0",
         bit_depth=8,
-        frame_rate=None,
+        frame_rate_fps=None,
     )
     assert key.info == delta.info == again.info
     assert changed.info is not None
@@ -274,13 +274,13 @@ def test_the_layers_are_those_of_the_first_operating_point(
 
 def test_timing_info_goes_before_the_rate_of_the_container() -> None:
     reader = Av1TemporalUnits(Format.IVF)
-    reader.frame_rate = 25.0
+    reader.frame_rate_fps = 25.0
     by_container = reader.access_unit(AV1_SEQUENCE_HEADER + AV1_KEY, None)
     timed = obu(1, sequence(timing="1" + u(32, 1) + u(32, 50) + "1 1" + "0"))
     by_timing_info = reader.access_unit(timed + AV1_KEY, None)
     assert by_container.info is not None
     assert by_timing_info.info is not None
-    assert (by_container.info.frame_rate, by_timing_info.info.frame_rate) == (25.0, 50.0)
+    assert (by_container.info.frame_rate_fps, by_timing_info.info.frame_rate_fps) == (25.0, 50.0)
 
 
 @pytest.mark.parametrize(

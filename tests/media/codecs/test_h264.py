@@ -64,10 +64,10 @@ def test_chroma_and_depth_behind_scaling_lists() -> None:
 def test_the_frame_rate_counts_two_fields_and_survives_emulation_prevention() -> None:
     nal = sps(timing=(1, 60))
     assert b"\x00\x00\x03" in nal
-    assert parse_sps(nal).frame_rate == 30.0
-    assert parse_sps(sps(timing=(1001, 60000))).frame_rate == pytest.approx(29.97, abs=0.001)
-    assert parse_sps(sps(timing=(0, 60))).frame_rate is None
-    assert parse_sps(sps()).frame_rate is None
+    assert parse_sps(nal).frame_rate_fps == 30.0
+    assert parse_sps(sps(timing=(1001, 60000))).frame_rate_fps == pytest.approx(29.97, abs=0.001)
+    assert parse_sps(sps(timing=(0, 60))).frame_rate_fps is None
+    assert parse_sps(sps()).frame_rate_fps is None
 
 
 @pytest.mark.parametrize("hrd", [False, True])
@@ -79,7 +79,7 @@ def test_the_reorder_depth_stands_at_the_end_of_the_vui(hrd: bool) -> None:
 
 def test_a_vui_cut_behind_the_timing_costs_only_the_reorder_depth() -> None:
     cut = parse_sps(sps(timing=(1, 60), hrd=True, reorder_depth=3)[:-4])
-    assert (cut.frame_rate, cut.reorder_depth) == (30.0, None)
+    assert (cut.frame_rate_fps, cut.reorder_depth) == (30.0, None)
 
 
 def test_a_subset_sps_says_that_there_are_layers_or_views() -> None:
@@ -92,7 +92,7 @@ def test_a_subset_sps_says_that_there_are_layers_or_views() -> None:
 def test_a_cut_vui_costs_only_the_frame_rate() -> None:
     whole = sps(timing=(1, 60))
     cut = parse_sps(whole[:-6])
-    assert (cut.frame_rate, cut.width) == (None, 320)
+    assert (cut.frame_rate_fps, cut.width) == (None, 320)
 
 
 def test_every_other_cut_is_an_error() -> None:

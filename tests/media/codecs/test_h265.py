@@ -74,14 +74,14 @@ def test_format_range_extensions_by_their_names_in_table_a_2(constraints: str, n
 
 
 def test_the_frame_rate_stands_in_the_sps_or_the_vps() -> None:
-    assert parse_sps(h265_sps(timing=(1001, 60000))).frame_rate == pytest.approx(59.94, abs=0.001)
-    assert parse_vps(h265_vps(timing=(1, 50))).frame_rate == 50.0
+    assert parse_sps(h265_sps(timing=(1001, 60000))).frame_rate_fps == pytest.approx(59.94, abs=0.001)
+    assert parse_vps(h265_vps(timing=(1, 50))).frame_rate_fps == 50.0
     [unit] = read(h265_vps(timing=(1, 50)), h265_sps(), h265_pps(), IDR)
     assert unit.info is not None
-    assert unit.info.frame_rate == 50.0
+    assert unit.info.frame_rate_fps == 50.0
     [unit] = read(h265_vps(timing=(1, 50)), h265_sps(timing=(1, 25)), h265_pps(), IDR)
     assert unit.info is not None
-    assert unit.info.frame_rate == 25.0
+    assert unit.info.frame_rate_fps == 25.0
 
 
 def test_a_set_cut_before_its_bit_depth_is_an_error_and_later_costs_the_frame_rate() -> None:
@@ -90,8 +90,8 @@ def test_a_set_cut_before_its_bit_depth_is_an_error_and_later_costs_the_frame_ra
         with pytest.raises(BitstreamError, match="SPS cannot be parsed"):
             parse_sps(whole[:length])
     for length in range(30, len(whole) - 2):
-        assert parse_sps(whole[:length]).frame_rate is None
-    assert parse_sps(whole).frame_rate == 25.0
+        assert parse_sps(whole[:length]).frame_rate_fps is None
+    assert parse_sps(whole).frame_rate_fps == 25.0
 
 
 def test_identifiers() -> None:

@@ -75,7 +75,7 @@ def test_the_info_is_that_of_the_last_key_frame_until_another_says_otherwise() -
         level="",
         chroma_format="4:2:0",
         bit_depth=8,
-        frame_rate=None,
+        frame_rate_fps=None,
     )
     assert key.info == delta.info == again.info
     assert larger.info is not None

@@ -9,7 +9,7 @@ from ingestd.media.codecs.vp9 import (
     Vp9Frames,
     parse_uncompressed_header,
     starts_key_frame,
-    superframe_sizes,
+    superframe_sizes_bytes,
 )
 from tests.media.vectors_ivf import (
     VP9_INTRA_ONLY,
@@ -105,26 +105,26 @@ def test_what_is_no_frame(frame: bytes, why: str) -> None:
 
 def test_the_frames_of_a_superframe() -> None:
     first, second = vp9_delta(show_frame=0), vp9_delta()
-    assert superframe_sizes(superframe(first, second)) == [len(first), len(second)]
-    assert superframe_sizes(first) == []
-    assert superframe_sizes(b"") == []
+    assert superframe_sizes_bytes(superframe(first, second)) == [len(first), len(second)]
+    assert superframe_sizes_bytes(first) == []
+    assert superframe_sizes_bytes(b"") == []
 
 
 @pytest.mark.parametrize("size_bytes", [1, 2, 3, 4])
 def test_superframe_sizes_of_every_width(size_bytes: int) -> None:
     marker = bytes([0b110_00_000 | size_bytes - 1 << 3 | 1])
     index = marker + (5).to_bytes(size_bytes, "little") + (3).to_bytes(size_bytes, "little") + marker
-    assert superframe_sizes(b"12345" + b"123" + index) == [5, 3]
+    assert superframe_sizes_bytes(b"12345" + b"123" + index) == [5, 3]
 
 
 def test_a_last_byte_that_only_looks_like_a_superframe_marker() -> None:
-    assert superframe_sizes(b"\x86" + bytes(20) + b"\xc0") == []
-    assert superframe_sizes(b"\xc7") == []
+    assert superframe_sizes_bytes(b"\x86" + bytes(20) + b"\xc0") == []
+    assert superframe_sizes_bytes(b"\xc7") == []
 
 
 def test_a_superframe_index_that_promises_too_much() -> None:
     with pytest.raises(BitstreamError, match="promises frames of 9") as raised:
-        superframe_sizes(b"\x86234" + bytes.fromhex("c0 09 c0"))
+        superframe_sizes_bytes(b"\x86234" + bytes.fromhex("c0 09 c0"))
     assert raised.value.reason == "malformed_vp9"
 
 
@@ -164,7 +164,7 @@ def test_the_info_is_that_of_the_last_key_frame_until_another_says_otherwise() -
         level="",
         chroma_format="4:2:0",
         bit_depth=8,
-        frame_rate=None,
+        frame_rate_fps=None,
     )
     assert key.info == delta.info == again.info
     assert larger.info is not None

@@ -168,7 +168,7 @@ def test_a_timebase_is_a_frame_rate_only_where_that_is_plausible(
 ) -> None:
     (unit,) = read(file_header(rate=rate, scale=scale) + frame(vp8_key(), 0))
     assert unit.info is not None
-    assert unit.info.frame_rate == frame_rate
+    assert unit.info.frame_rate_fps == frame_rate
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_second_header_between_frames_is_consumed() -> None:
     assert [first.timestamp_us, again.timestamp_us, last.timestamp_us] == [0, 0, 66_666]
     assert first.info is not None
     assert again.info is not None
-    assert (first.info.frame_rate, again.info.frame_rate) == (30.0, 15.0)
+    assert (first.info.frame_rate_fps, again.info.frame_rate_fps) == (30.0, 15.0)
     assert faults(data) == []
 
 
@@ -392,7 +392,7 @@ def test_gstreamers_trailer_is_no_cut_header() -> None:
         (False, 66_666),
     ]
     assert units[0].info is not None
-    assert (units[0].info.width, units[0].info.frame_rate) == (64, None)
+    assert (units[0].info.width, units[0].info.frame_rate_fps) == (64, None)
     assert faults(GSTREAMER_VP8) == []
 
 

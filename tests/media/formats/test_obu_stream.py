@@ -91,7 +91,7 @@ def test_a_temporal_unit_leaves_with_the_last_byte_of_its_shown_frame(frames: by
     reader.feed(KEY)
     assert reader.feed(AV1_DELIMITER + frames[:-1]) == []
     [unit] = reader.feed(frames[-1:], 7.0)
-    assert (unit.data, unit.arrived) == (AV1_DELIMITER + frames, 7.0)
+    assert (unit.data, unit.arrived_at) == (AV1_DELIMITER + frames, 7.0)
     assert (reader.quiet_at, reader.feed(DELTA) != []) == (None, True)
 
 
@@ -108,7 +108,7 @@ def test_a_frame_in_tile_groups_waits_for_the_next_delimiter() -> None:
     assert reader.feed(AV1_DELIMITER + FRAME_HEADER + TILES, 1.0) == []
     assert reader.feed(TILES, 2.0) == []
     [unit] = reader.feed(AV1_DELIMITER, 3.0)
-    assert (unit.data, unit.arrived) == (AV1_DELIMITER + FRAME_HEADER + TILES + TILES, 2.0)
+    assert (unit.data, unit.arrived_at) == (AV1_DELIMITER + FRAME_HEADER + TILES + TILES, 2.0)
 
 
 def test_or_for_a_silence() -> None:

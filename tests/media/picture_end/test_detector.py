@@ -160,7 +160,7 @@ def test_each_picture_says_when_its_last_byte_came_not_when_the_next_one_did() -
     t = Transcript()
     for _ in range(5):
         t.write(t.picture())
-    assert [unit.arrived for unit in t.out] == pytest.approx([n * FRAME for n in range(4)])
+    assert [unit.arrived_at for unit in t.out] == pytest.approx([n * FRAME for n in range(4)])
 
 
 @pytest.mark.parametrize("cut", [1024, 4096, 32768])
@@ -247,57 +247,59 @@ def test_a_picture_of_slices_is_judged_by_the_last_of_them() -> None:
 def test_who_was_wrong_is_trusted_like_others_after_a_long_time() -> None:
     end, read_log = PictureEndDetector(), ReadLog()
     read_log.add(1001, now=1.0)
-    end.learn(keyframe=False, size=1000, slices=1, span=WHOLE)
+    end.learn(keyframe=False, size_bytes=1000, slices=1, span=WHOLE)
     end.wrong(keyframe=False)
     for _ in range(MAX_PROOF_PICTURES):
-        end.learn(keyframe=False, size=1000, slices=1, span=WHOLE)
-    end.learn(keyframe=False, size=1000, slices=1, span=ReadSpan(pieces=1, pause_s=0.06))
+        end.learn(keyframe=False, size_bytes=1000, slices=1, span=WHOLE)
+    end.learn(keyframe=False, size_bytes=1000, slices=1, span=ReadSpan(pieces=1, pause_s=0.06))
     for _ in range(2 * FIRST_PROOF_PICTURES):
-        assert end.patience(keyframe=False, size=1001, slices=1, read_log=read_log) == SILENCE_S
-        end.learn(keyframe=False, size=1000, slices=1, span=WHOLE)
+        assert end.patience_s(keyframe=False, size_bytes=1001, slices=1, read_log=read_log) == SILENCE_S
+        end.learn(keyframe=False, size_bytes=1000, slices=1, span=WHOLE)
     # What is left is the memory of the pause.
-    patience = end.patience(keyframe=False, size=1001, slices=1, read_log=read_log)
+    patience = end.patience_s(keyframe=False, size_bytes=1001, slices=1, read_log=read_log)
     assert patience == pytest.approx(PAUSE_FACTOR * 0.06)
 
 
 def test_those_in_several_pieces_are_given_a_moment() -> None:
     end, read_log = PictureEndDetector(), ReadLog()
     for _ in range(20):
-        end.learn(keyframe=False, size=1000, slices=1, span=WHOLE._replace(pieces=1))
+        end.learn(keyframe=False, size_bytes=1000, slices=1, span=WHOLE._replace(pieces=1))
     read_log.add(1001, now=1.0)
-    assert end.patience(keyframe=False, size=1001, slices=1, read_log=read_log) == MIN_PAUSE_S
-    end.learn(keyframe=False, size=1000, slices=1, span=WHOLE._replace(pieces=1, pause_s=MIN_PAUSE_S / 2))
-    assert end.patience(keyframe=False, size=1001, slices=1, read_log=read_log) == 2 * MIN_PAUSE_S
+    assert end.patience_s(keyframe=False, size_bytes=1001, slices=1, read_log=read_log) == MIN_PAUSE_S
+    end.learn(
+        keyframe=False, size_bytes=1000, slices=1, span=WHOLE._replace(pieces=1, pause_s=MIN_PAUSE_S / 2)
+    )
+    assert end.patience_s(keyframe=False, size_bytes=1001, slices=1, read_log=read_log) == 2 * MIN_PAUSE_S
 
 
 def test_a_picture_with_fewer_slices_than_the_last_is_not_whole_yet() -> None:
     end, read_log = PictureEndDetector(), ReadLog()
     for _ in range(20):
-        end.learn(keyframe=False, size=1000, slices=4, span=WHOLE)
+        end.learn(keyframe=False, size_bytes=1000, slices=4, span=WHOLE)
     read_log.add(4001, now=1.0)
-    assert end.patience(keyframe=False, size=1000, slices=3, read_log=read_log) == SILENCE_S
-    assert end.patience(keyframe=False, size=1000, slices=4, read_log=read_log) == 0.0
+    assert end.patience_s(keyframe=False, size_bytes=1000, slices=3, read_log=read_log) == SILENCE_S
+    assert end.patience_s(keyframe=False, size_bytes=1000, slices=4, read_log=read_log) == 0.0
     # None like it so far.
-    assert end.patience(keyframe=True, size=9000, slices=4, read_log=read_log) == SILENCE_S
+    assert end.patience_s(keyframe=True, size_bytes=9000, slices=4, read_log=read_log) == SILENCE_S
 
 
 def test_what_says_where_its_slices_end_is_whole_whatever_its_size_and_however_it_came() -> None:
     end, read_log = PictureEndDetector(slices_are_whole=True), ReadLog()
     for _ in range(20):
-        end.learn(keyframe=False, size=1000, slices=1, span=ReadSpan(pieces=1, pause_s=0.06))
+        end.learn(keyframe=False, size_bytes=1000, slices=1, span=ReadSpan(pieces=1, pause_s=0.06))
     for now in range(30):
         read_log.add(512, float(now))
-        assert end.patience(keyframe=False, size=9, slices=1, read_log=read_log) == 0.0
+        assert end.patience_s(keyframe=False, size_bytes=9, slices=1, read_log=read_log) == 0.0
 
 
 def test_between_slices_a_stall_can_still_tear_a_picture() -> None:
     end, read_log = PictureEndDetector(slices_are_whole=True), ReadLog()
     for _ in range(20):
-        end.learn(keyframe=False, size=1000, slices=4, span=WHOLE)
+        end.learn(keyframe=False, size_bytes=1000, slices=4, span=WHOLE)
     read_log.add(1001, now=1.0)
-    assert end.patience(keyframe=False, size=1000, slices=3, read_log=read_log) == SILENCE_S
-    assert end.patience(keyframe=False, size=1000, slices=4, read_log=read_log) == 0.0
+    assert end.patience_s(keyframe=False, size_bytes=1000, slices=3, read_log=read_log) == SILENCE_S
+    assert end.patience_s(keyframe=False, size_bytes=1000, slices=4, read_log=read_log) == 0.0
     read_log.add(2001, now=1.001)
-    assert end.patience(keyframe=False, size=1000, slices=4, read_log=read_log) == MIN_PAUSE_S
-    end.learn(keyframe=False, size=1000, slices=4, span=ReadSpan(pieces=1, pause_s=0.06))
-    assert end.patience(keyframe=False, size=1000, slices=4, read_log=read_log) == SILENCE_S
+    assert end.patience_s(keyframe=False, size_bytes=1000, slices=4, read_log=read_log) == MIN_PAUSE_S
+    end.learn(keyframe=False, size_bytes=1000, slices=4, span=ReadSpan(pieces=1, pause_s=0.06))
+    assert end.patience_s(keyframe=False, size_bytes=1000, slices=4, read_log=read_log) == SILENCE_S

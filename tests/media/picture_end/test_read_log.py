@@ -18,8 +18,8 @@ def test_the_last_byte_of_a_picture_came_with_its_read_however_many_came_before(
     for n in range(reads):
         log.add(10, now=n * 0.001)
     log.add(10, now=1.0)  # of the next picture
-    assert log.at(10 * reads) == pytest.approx((reads - 1) * 0.001)
-    assert log.at(10 * reads + 1) == 1.0
+    assert log.arrived_at(10 * reads) == pytest.approx((reads - 1) * 0.001)
+    assert log.arrived_at(10 * reads + 1) == 1.0
 
 
 def test_what_is_fed_with_the_same_time_came_with_one_read() -> None:
@@ -27,7 +27,7 @@ def test_what_is_fed_with_the_same_time_came_with_one_read() -> None:
     for _ in range(3):
         log.add(700, now=1.0)
     log.add(100, now=2.0)
-    assert (log.pieces, log.at(1), log.at(2100)) == (1, 1.0, 1.0)
+    assert (log.pieces, log.arrived_at(1), log.arrived_at(2100)) == (1, 1.0, 1.0)
 
 
 def test_a_picture_is_described_by_the_pieces_before_its_last_and_their_pauses() -> None:

@@ -156,6 +156,12 @@ def _attacks() -> list[Attack]:
         Attack(
             "h264-sets", Pushing(h26x.changing_parameter_sets), "H.264: other parameter sets at each picture"
         ),
+        Attack(
+            "h264-sets-paced",
+            Pushing(h26x.changing_parameter_sets_paced),
+            "H.264: other parameter sets at each picture, 30/s",
+        ),
+        Attack("h264-metadata", Pushing(h26x.random_metadata), "H.264: frame metadata that are nonsense"),
         Attack("h264-many-sets", Pushing(h26x.many_parameter_sets), "H.264: 288 parameter sets of 15 kB"),
         Attack("h264-golomb", Pushing(h26x.exp_golomb_without_end), "H.264: codes of 64 bits"),
         Attack("codec-flip", Pushing(h26x.codec_at_each_picture), "H.264 and H.265 in turn"),
@@ -242,6 +248,15 @@ def _attacks() -> list[Attack]:
         Attack("ivf-vp8-sizes", Pushing(frames.changing_sizes), "IVF, VP8: another size at each keyframe"),
         Attack("ivf-codecs", Pushing(frames.codec_in_each_frame), "IVF: VP8, VP9 and AV1 in turn"),
         Attack("ivf-vp9-colours", Pushing(frames.vp9_colours), "IVF, VP9: RGB keyframes of profile 3"),
+        Attack(
+            "ivf-slow", Pushing(frames.slow_timestamps), "IVF: a file by whose timestamps a picture lasts 1 s"
+        ),
+        Attack(
+            "av1-empty", Pushing(frames.empty_temporal_units), "AV1 with lengths: temporal units of no bytes"
+        ),
+        Attack(
+            "av1-empty-frames", Pushing(frames.empty_frame_units), "AV1 with lengths: frame units of no bytes"
+        ),
         Attack("obu-file", Pushing(frames.obu_file_at_full_speed), "OBU: a file without `-re`"),
         Attack("obu-empty", Pushing(frames.empty_obus), "OBU: frames of no bytes"),
         Attack("obu-padding", Pushing(frames.padding_obus), "OBU: padding of no bytes"),
@@ -274,6 +289,9 @@ def _attacks() -> list[Attack]:
             "connect-reset", storm(storms.connecting(reset=True)), "connections reset at once", keeps_out=True
         ),
         Attack(
+            "connect-get", storm(storms.asking(get)), "HTTP requests to an encoder's port", keeps_out=True
+        ),
+        Attack(
             "silent-4",
             storm(storms.silent(4, reopening=True)),
             "four silent connections that reopen",
@@ -301,6 +319,12 @@ def _attacks() -> list[Attack]:
         ),
         Attack(
             "http-unread", storm(storms.http_flood(get, 50)), "HTTP: answers that are not read", alone=True
+        ),
+        Attack(
+            "http-scrapes",
+            storm(storms.scrapes(("/metrics", "/", "/api/streams"), 8)),
+            "HTTP: eight clients that scrape without a pause",
+            alone=True,
         ),
         Attack("http-header", storm(storms.http(header, 100)), "HTTP: headers of 1 MB", alone=True),
     ]

@@ -21,6 +21,7 @@ from tests.media.vectors_ivf import (
     vp9_delta,
     vp9_key,
 )
+from tests.media.vectors_obu import GSTREAMER_LENGTH_DELIMITED, temporal_unit
 
 FRAME_BYTES = 16 << 20  # the most that is taken for one picture
 NOISE_BYTES = 8 << 20
@@ -174,6 +175,22 @@ def vp9_colours() -> Payload:
     """VP9 keyframes of profile 3, whose headers are the longest."""
     key = bits("10 1 1 0 0 0 1 0" + u(24, 0x498342) + "1 010 0 0 0" + u(16, 9999) + u(16, 9999)) + b"key"
     return Payload(ivf_begun("vp9"), frame(key, 1))
+
+
+def slow_timestamps() -> Payload:
+    """A file whose timestamps say one picture a second."""
+    frames = [frame(data, 30 * n) for n, data in enumerate(file("vp8").access_units)]
+    return Payload(file_header(FOURCC["vp8"]), b"".join(frames))
+
+
+def empty_temporal_units() -> Payload:
+    """AV1 with lengths: temporal units of no bytes."""
+    return Payload(GSTREAMER_LENGTH_DELIMITED, b"\0")
+
+
+def empty_frame_units() -> Payload:
+    """AV1 with lengths: temporal units of frame units of no bytes."""
+    return Payload(GSTREAMER_LENGTH_DELIMITED, temporal_unit(*[b"\0"] * 16000))
 
 
 def noise(head: str) -> Payload:

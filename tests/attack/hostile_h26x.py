@@ -1,6 +1,7 @@
 """Byte streams of H.264 and H.265 made to cost time, memory or the good will of WebRTC."""
 
 import functools
+import random
 from collections.abc import Callable, Iterable
 
 from tests.attack.pushes import Payload
@@ -20,6 +21,7 @@ from tests.media.vectors_h26x import (
     slice,
     sps,
 )
+from tests.support import lkts
 from tests.support.encoded import EncodedStream, encode
 
 Frame = Callable[..., bytes]  # NAL units as the format lays them out
@@ -182,6 +184,23 @@ def codec_at_each_picture_paced() -> Payload:
     """The same, as slowly as a viewer could follow."""
     pair = annexb(*H264_SETS, idr(0), idr(1)) + annexb(*H265_SETS, h265_slice(19), h265_slice(20))
     return Payload(begun(annexb), pair, writes_per_s=15)
+
+
+def changing_parameter_sets_paced() -> Payload:
+    """Another size thirty times a second, as a camera whose driver has gone mad."""
+    sizes = [annexb(sps(width_mbs=20 + n), pps(), idr(0)) for n in range(2)]
+    return Payload(begun(annexb), b"".join(sizes), writes_per_s=15)
+
+
+def random_metadata() -> Payload:
+    """Trailers of frame metadata with numbers that are none."""
+    dice = random.Random(1)
+    nals: list[bytes] = []
+    for number in range(PICTURES):
+        times = lkts.user_timestamp(dice.choice((0, 1, (1 << 63) - 1, (1 << 64) - 1)))
+        data = lkts.trailer(times, lkts.frame_id(dice.getrandbits(32)), lkts.user_data(dice.randbytes(200)))
+        nals += [lkts.sei(data), lkts.sei(dice.randbytes(8) + data[-6:]), idr(number)]
+    return repeated(begun(annexb), nals)
 
 
 @functools.cache

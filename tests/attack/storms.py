@@ -1,11 +1,13 @@
 """Attackers that send little and connect much: storms, silence, HTTP requests without end, reloads."""
 
 import contextlib
+import itertools
 import os
 import signal
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import yaml
@@ -29,6 +31,19 @@ def connecting(*, reset: bool) -> Run:
                 if reset:
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
                 connection.send(b"\0")
+
+    return run
+
+
+def asking(request: bytes) -> Run:
+    """Sends ``request`` to the port of an encoder, as a health check that knows no better, and asks again."""
+
+    def run(target: Target) -> None:
+        clock = Clock(target.seconds)
+        while clock:
+            with contextlib.suppress(OSError), connect(target.port) as connection:
+                connection.send(request)
+                connection.recv(1)
 
     return run
 
@@ -97,6 +112,29 @@ def http_flood(request: bytes, connections: int) -> Run:
             clock.sleep(0.005)
         for connection in held:
             connection.close()
+
+    return run
+
+
+def scrapes(paths: Sequence[str], clients: int) -> Run:
+    """Reads the metrics and the page as fast as it can, with so many clients."""
+
+    def ask(port: int, clock: Clock) -> None:
+        for path in itertools.cycle(paths):
+            if not clock:
+                return
+            with contextlib.suppress(OSError), connect(port) as connection:
+                connection.send(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+                while connection.recv(1 << 16):
+                    pass
+
+    def run(target: Target) -> None:
+        clock = Clock(target.seconds)
+        threads = [threading.Thread(target=ask, args=(target.http_port, clock)) for _ in range(clients)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
     return run
 

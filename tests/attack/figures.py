@@ -73,14 +73,18 @@ def _cells(row: Row) -> list[str]:
     books = "" if not row.unbalanced else f" ({row.unbalanced} unbalanced)"
     return [
         f"{row.lost}/{row.pushed}{books}",
-        f"{row.p99_s * 1000:.0f}",
-        f"{row.after_p99_s * 1000:.0f}",
+        _milliseconds(row.p99_s),
+        _milliseconds(row.after_p99_s),
         f"{row.memory_bytes / 1e6:.0f}",
         f"{row.descriptors}",
         f"{row.lines_per_s:.1f}",
         f"{gap:.1f}",
         "never" if row.next_encoder_s is None else f"{row.next_encoder_s:.1f}",
     ]
+
+
+def _milliseconds(delay_s: float) -> str:
+    return f"{delay_s * 1000:.0f}" if delay_s else "–"  # of no picture
 
 
 def _in_order(rows: Mapping[Key, Row]) -> list[Row]:

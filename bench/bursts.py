@@ -23,12 +23,12 @@ from tests.support.matching import latencies
 from tests.support.push import Encoder, pictures_per_write
 from tests.support.viewer import Viewer
 
-RATES = (30, 60, 120)
+RATES_FPS = (30, 60, 120)
 BURSTS = (1, 2, 5, 10, 30)
-SECONDS = 4
+BURSTS_S = 4
 SIZE = (160, 120)
 # WebRTC's statistics are read once a second, and a loss is one at the third reading in a row.
-SETTLE = 4.2
+SETTLE_S = 4.2
 
 
 class SpacedDaemon(Daemon):
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--streams", type=int, default=1)
     parser.add_argument("--starved", action="store_true", help="keep all cores busy with something else")
     parser.add_argument("--spacing", type=float, help="ms between hand-overs; default: as ingestd does it")
-    parser.add_argument("--rates", type=int, nargs="+", default=RATES)
+    parser.add_argument("--rates", type=int, nargs="+", default=RATES_FPS)
     parser.add_argument("--bursts", type=int, nargs="+", default=BURSTS)
     arguments = parser.parse_args()
     SpacedDaemon.spacing_ms = arguments.spacing
@@ -77,7 +77,7 @@ def main() -> None:
         # The viewer looks at the first; the others are counted by WebRTC.
         streams = [stream(name, "seen" if name == names[0] else "unseen", identity="cams") for name in names]
         for entry in streams:
-            entry["max_framerate"] = max(RATES)
+            entry["max_framerate"] = max(RATES_FPS)
         daemon = stack.enter_context(SpacedDaemon(server, directory, *streams))
         viewer = stack.enter_context(Viewer(server, "seen"))
         measure(daemon, viewer, names, 30, 1)
@@ -90,7 +90,7 @@ def main() -> None:
 
 def measure(daemon: Daemon, viewer: Viewer, names: list[str], rate: int, burst: int) -> str:
     """Push for some seconds on all streams."""
-    video = encode("h264", frames=SECONDS * rate, fps=rate, gop=rate, size=SIZE)
+    video = encode("h264", frames=BURSTS_S * rate, fps=rate, gop=rate, size=SIZE)
     viewer.take_pictures()
     before = daemon.metrics()
     writing = pictures_per_write(burst)
@@ -98,7 +98,7 @@ def measure(daemon: Daemon, viewer: Viewer, names: list[str], rate: int, burst: 
         encoders = [stack.enter_context(Encoder(daemon.port(n), video, writing=writing)) for n in names]
         for encoder in encoders:
             encoder.wait()
-        time.sleep(SETTLE)
+        time.sleep(SETTLE_S)
     after = daemon.metrics()
     pictures, pushed = viewer.pictures(), encoders[0].pushed
     seen = {picture.hash for picture in pictures}

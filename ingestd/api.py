@@ -35,7 +35,7 @@ class AccessUnit:
 
     H.264 and H.265: NAL units with start codes (Annex B); parameter sets may be left out of all keyframes
     but the first. VP8 and VP9: one frame, a VP9 superframe counts as one. AV1: one temporal unit, OBUs with
-    sizes. At most 16 MiB.
+    sizes. At most 8 MiB.
     """
 
     data: bytes

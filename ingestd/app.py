@@ -3,18 +3,19 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 import structlog
 
-from ingestd import __version__
+from ingestd import __version__, descriptors
 from ingestd.backoff import Backoff
 from ingestd.config import Config, StreamConfig
 from ingestd.errors import AddressError, ConfigError
 from ingestd.observe import logs
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.http import HttpServer
+from ingestd.observe.loss_log import LOOK_INTERVAL_S, LossLog
 from ingestd.observe.metrics import make_registry
 from ingestd.publish.room import RoomAddress, RoomConnection
 from ingestd.publish.sdk import native_log
@@ -42,7 +43,7 @@ class App:
     def __init__(
         self,
         config: Config,
-        reload: Callable[[], Config],
+        reload: Callable[[], Awaitable[Config]],
         *,
         make_stream: Callable[[StreamConfig, RoomConnection, Tasks], Stream] = build_stream,
         first_retry_delay_s: float = FIRST_RETRY_DELAY_S,
@@ -59,7 +60,9 @@ class App:
         self._retrying: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._failed = False
-        self._reloading = asyncio.Lock()
+        self._reloads_to_begin = 0
+        self._reading = asyncio.Lock()  # the configuration, and applying it: in the order of the signals
+        self._reloading = asyncio.Lock()  # while streams and rooms are changed
         self._http = HttpServer(
             config.http.listen, self, make_registry(self.figures, __version__), __version__
         )
@@ -70,7 +73,7 @@ class App:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: self.tasks.start("reload", self._reload()) and None)
+        loop.add_signal_handler(signal.SIGHUP, self._want_reload)
         try:
             await self._start_until_stopped()
         finally:
@@ -79,6 +82,7 @@ class App:
                 async with asyncio.timeout(STOP_TIMEOUT_S):
                     await self._stop()
         logger.info("stopped")
+        logs.say_left_out(all=True)
         return 1 if self._failed else 0
 
     def figures(self) -> Iterable[StreamFigures]:
@@ -102,9 +106,23 @@ class App:
             starting.cancel()
             await asyncio.wait({starting})
 
+    async def _keep_log(self) -> None:
+        """Say what no other line says, and what was left out."""
+        losses = LossLog(self.figures)
+        try:
+            while True:
+                await asyncio.sleep(LOOK_INTERVAL_S)
+                losses.look()
+                logs.say_left_out()
+        finally:
+            losses.look()
+
     async def _start(self) -> None:
         for warning in self._config.warnings:
             logger.warning(warning)
+        descriptors.raise_limit()
+        self._warn_of_shortage()
+        self.tasks.start("keep the log", self._keep_log())
         address = await self._http.start()
         logger.info("status page", url=f"{address}/", metrics=f"{address}/metrics")
         async with self._reloading:
@@ -125,17 +143,24 @@ class App:
         await _all({"http": self._http.stop(), "signalling relay": self._relay.close()})
         await self.tasks.close()
 
+    def _want_reload(self) -> None:
+        # One that has yet to begin will read what the file says by then.
+        if self._reloads_to_begin == 0:
+            self._reloads_to_begin += 1
+            self.tasks.start("reload", self._reload())
+
     async def _reload(self) -> None:
-        async with self._reloading:
-            if self._stopping.is_set():
-                return
+        async with self._reading:
+            self._reloads_to_begin -= 1
             try:
-                config = self._reload_config()
+                config = await self._reload_config()
             except ConfigError as error:
                 logger.error("reload failed; keeping the current configuration", error=str(error))
                 return
-            await self._apply(config)
-            logger.info("configuration reloaded", streams=len(self._streams))
+            async with self._reloading:
+                if not self._stopping.is_set():
+                    await self._apply(config)
+                    logger.info("configuration reloaded", streams=len(self._streams))
 
     async def _apply(self, config: Config) -> None:
         """Stop what is gone or changed, start what is new, and leave everything else alone."""
@@ -146,9 +171,8 @@ class App:
             logger.warning("http.listen changes at the next restart", now=str(old.http.listen))
         if config.livekit.h265 != old.livekit.h265:
             logger.warning("livekit.h265 changes at the next restart", now=old.livekit.h265)
-        keep = (
-            set() if config.livekit != old.livekit else {s.name for s in config.streams if s in old.streams}
-        )
+        unchanged = set(config.streams).intersection(old.streams) if config.livekit == old.livekit else ()
+        keep = {stream.name for stream in unchanged}
         names = {stream.name for stream in config.streams}
         for name in [name for name in self._streams if name not in keep]:
             why = "the stream's configuration changed" if name in names else "the stream was removed"
@@ -161,6 +185,7 @@ class App:
         if self._retrying is not None:
             self._retrying.cancel()  # it waits: while it works it holds the lock that is ours now
         self._not_started.clear()
+        self._warn_of_shortage()
         await self._add_missing()
         if self._not_started:
             self._retrying = self.tasks.start("retry", self._retry())
@@ -202,6 +227,11 @@ class App:
         if address not in self._rooms:
             self._rooms[address] = room
             room.start()
+
+    def _warn_of_shortage(self) -> None:
+        rooms, streams = self._config.rooms, len(self._config.streams)
+        if (shortage := descriptors.shortage(rooms, streams, descriptors.limit())) is not None:
+            logger.warning(shortage)
 
     def _room_address(self, stream: StreamConfig) -> RoomAddress:
         livekit = self._config.livekit

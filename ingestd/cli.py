@@ -26,20 +26,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = options.command(options)
     except ConfigError as error:
-        print(f"ingestd: {error}", file=sys.stderr)  # noqa: T201 - the logs may not be set up yet
+        _complain(error)
         return BAD_CONFIG
     except IngestdError as error:
-        print(f"ingestd: {error}", file=sys.stderr)  # noqa: T201 - as above
+        _complain(error)
         return FAILED
     except KeyboardInterrupt:
         return DONE
     return code
 
 
+def _complain(error: IngestdError) -> None:
+    from ingestd.redact import printable, redact
+
+    # The logs may not be set up yet.
+    print(f"ingestd: {printable(redact(str(error)))}", file=sys.stderr)  # noqa: T201
+
+
 def entry() -> NoReturn:
     """Run the command line as a process, and exit."""
     # Until the app or the demo listens to signals there is nothing to clean up. An exception instead could be
-    # swallowed by whatever is being imported.
+    # swallowed by the module that is being imported.
     signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(DONE))
     try:
         code = main()
@@ -119,11 +126,15 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def _load(path: Path) -> "Config":
-    from ingestd import redact
     from ingestd.config import load
 
-    config = load(path, os.environ)
-    redact.hide(config.livekit.api_secret.get_secret_value())
+    return _hiding_secret(load(path, os.environ))
+
+
+def _hiding_secret(config: "Config") -> "Config":
+    from ingestd.redact import hide
+
+    hide(config.livekit.api_secret.get_secret_value())
     return config
 
 
@@ -141,13 +152,17 @@ def _run(options: argparse.Namespace) -> int:
 
     # The SDK takes a second to import, which the other commands do without.
     from ingestd.app import App
+    from ingestd.config.load_in_child import load_in_child
     from ingestd.publish.sdk import h265
     from ingestd.wiring import build_stream
 
     async def run() -> int:
         refusal = (await h265.prepare(config.livekit.h265)).refusal
         make_stream = partial(build_stream, h265_refusal=refusal)
-        return await App(config, lambda: _load(options.config), make_stream=make_stream).run()
+        return await App(config, reload, make_stream=make_stream).run()
+
+    async def reload() -> "Config":
+        return _hiding_secret(await load_in_child(options.config, os.environ))
 
     # The loop is not closed, and stays referenced: closing it waits for names that are still looked up, which
     # takes a minute where DNS does not answer. The process is about to leave.

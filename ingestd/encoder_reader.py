@@ -6,6 +6,7 @@ from typing import Any
 
 from ingestd.diagnose.explain import explain
 from ingestd.errors import StreamError
+from ingestd.loop_share import LoopAccount
 from ingestd.media.access_unit import AccessUnit
 from ingestd.media.demuxer import Demuxer
 from ingestd.pipeline import TrackPipeline
@@ -14,6 +15,8 @@ from ingestd.timer import Timer
 
 # No encoder makes this many in 64 KiB; noise does.
 MAX_FAULTS_PER_READ = 100
+# A turn on the event loop, in CPU time: what is left to read behind it waits until others have had theirs.
+MAX_TURN_S = 0.002
 # Until bytes that are in the socket have been read.
 READ_DELAY_S = 0.001
 
@@ -21,7 +24,8 @@ READ_DELAY_S = 0.001
 class EncoderReader:
     """The encoder at the other end of ``connection``, from `feed` to `end`; its pictures go to ``pipeline``.
 
-    ``detection_timeout_s``: how long bytes may come that show no format. ``log`` names the stream.
+    ``demuxer`` reads in steps. ``account`` pays for what they cost. ``detection_timeout_s``: how long bytes
+    may come that show no format. ``log`` names the stream.
     """
 
     def __init__(
@@ -29,26 +33,29 @@ class EncoderReader:
         connection: EncoderConnection,
         demuxer: Demuxer,
         pipeline: TrackPipeline,
+        account: LoopAccount,
         detection_timeout_s: float,
         log: Any,
     ) -> None:
         self._connection = connection
         self._demuxer = demuxer
         self._pipeline = pipeline
+        self._account = account
+        self._account.new_encoder()
         self._detection_timeout_s = detection_timeout_s
         self._log = log
+        self._next_turn = Timer(self._begin_turn)
         self._picture_end = Timer(self._end_picture)
         self._detection_end = Timer(self._end_detection)
+        self._faults = 0  # in what was fed last
         self._over = False
         self.understood = False  # a picture with its headers has come
         self.fault: str | None = None  # for which we ended the connection
 
     def feed(self, data: memoryview) -> None:
         """Read ``data``: the pictures that it completes are submitted before this returns."""
-        arrived_at, segment_bytes = self._connection.arrived_at, self._connection.segment_bytes
-        self._read(self._demuxer.feed, data, arrived_at, segment_bytes)
-        self._await_picture_end()
-        self._await_detection()
+        self._faults = 0
+        self._take_turn(data)
 
     def end(self, *, silent: bool) -> None:
         """Read what is left when the connection has ended, ``silent`` by idle_timeout."""
@@ -58,6 +65,40 @@ class EncoderReader:
         if not self._connection.cut and (self._demuxer.format is not None or not silent):
             self._read(self._demuxer.eof)
         self._stop()
+
+    # Turns on the event loop, whose other users must not have to wait for long.
+
+    def _take_turn(self, data: memoryview | bytes) -> None:
+        """Read ``data``, and what the demuxer is behind with; what is left waits for the next turn."""
+        ends_at = time.thread_time() + MAX_TURN_S
+        rest_s = self._read_step(data)
+        while self._demuxer.behind and not (self._over or rest_s or time.thread_time() > ends_at):
+            rest_s = self._read_step(b"")
+        self._await_picture_end()
+        self._await_detection()
+        if not self._over and (rest_s or self._demuxer.behind):
+            self._connection.hold(True)
+            self._next_turn.set(rest_s)
+
+    def _begin_turn(self) -> None:
+        if wait_s := self._account.wait_s(time.monotonic()):
+            self._next_turn.set(wait_s)
+            return
+        if self._demuxer.behind:
+            self._take_turn(b"")
+        if not self._next_turn.running:
+            self._connection.hold(False)
+
+    def _read_step(self, data: memoryview | bytes) -> float:
+        """Read one step; return how many seconds nothing more may be read."""
+        began_s = time.thread_time()
+        self._read(self._demuxer.feed, data, self._connection.arrived_at, self._connection.segment_bytes)
+        rest_s = self._account.charge(time.monotonic(), time.thread_time() - began_s, len(data))
+        if rest_s and not self._over and self._account.exhausting:
+            self._fail(
+                StreamError("too_costly", "reading it costs far more time than any real stream of its bytes")
+            )
+        return rest_s
 
     # The end of a picture: the demuxer says when silence may be taken for it.
 
@@ -73,7 +114,7 @@ class EncoderReader:
         if (quiet_at := self._demuxer.quiet_at) is None:
             return
         unread = self._connection.unread()
-        if unread and self._connection.throttled:
+        if unread and (self._connection.throttled or self._next_turn.running):
             return  # it goes on with what is read next
         if unread or quiet_at > time.monotonic():
             # A busy loop comes late to the socket too: what is in it belongs to this picture.
@@ -105,9 +146,7 @@ class EncoderReader:
         try:
             self._take(read, *arguments)
         except StreamError as error:
-            self._pipeline.fault(error, peer=self._connection.peer)
-            # In full: the line before is left out where there are many of its kind.
-            self._hang_up(f"{error.reason}: {explain(error)}")
+            self._fail(error)
         except Exception:
             # A defect of ours must cost one connection of one stream, not the daemon.
             self._pipeline.errors["internal"] += 1
@@ -123,17 +162,23 @@ class EncoderReader:
                 self._pipeline.receive(access_unit, now, now_us - round(waited_s * 1e6))
                 self.understood = self.understood or access_unit.info is not None
             faults, self._demuxer.faults = self._demuxer.faults, []
-            for fault in faults[:MAX_FAULTS_PER_READ]:
+            for fault in faults:
+                self._faults += 1
+                if self._faults > MAX_FAULTS_PER_READ:
+                    raise StreamError(
+                        "too_many_faults",
+                        f"more than {MAX_FAULTS_PER_READ} faults in one read, the last: {explain(fault)}; "
+                        "this is no stream any more",
+                    )
                 self._pipeline.fault(fault, peer=self._connection.peer)
-            if len(faults) > MAX_FAULTS_PER_READ:
-                last = explain(faults[-1])
-                raise StreamError(
-                    "too_many_faults",
-                    f"{len(faults)} faults in one read, the last: {last}; this is no stream any more",
-                )
         finally:
             if access_units:  # also what came before a fault
                 self._pipeline.pump()
+
+    def _fail(self, error: StreamError) -> None:
+        self._pipeline.fault(error, peer=self._connection.peer)
+        # In full: the line before is left out where there are many of its kind.
+        self._hang_up(f"{error.reason}: {explain(error)}")
 
     def _hang_up(self, reason: str) -> None:
         self.fault = reason
@@ -142,5 +187,6 @@ class EncoderReader:
 
     def _stop(self) -> None:
         self._over = True
+        self._next_turn.clear()
         self._picture_end.clear()
         self._detection_end.clear()

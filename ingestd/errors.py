@@ -2,12 +2,13 @@
 
     IngestdError
     ├── ConfigError       the configuration or the command line: exit code 2
-    ├── AddressError      what a socket of ours is to be bound to, which may be free later: exit code 1
+    ├── AddressError      an address that a socket of ours cannot be bound to now: exit code 1
     ├── StreamError       the encoder at the other end of one stream
     │   └── BitstreamError    what it sent cannot be understood
+    │       └── ExcessError       more of something in a picture than any real one has
     └── RoomError         the LiveKit server, the network to it, or our rights there
 
-A broken invariant of our own is an ``AssertionError`` and is caught only at the edge of a stream.
+A broken invariant is an ``AssertionError`` and is caught only at the edge of a stream.
 """
 
 
@@ -40,6 +41,14 @@ class StreamError(IngestdError):
 
 class BitstreamError(StreamError):
     """Bytes that are not, or no longer, a stream that ingestd understands."""
+
+
+class ExcessError(BitstreamError):
+    """More of something in a picture than any real one has.
+
+    It ends the connection, where another BitstreamError may cost one picture: what goes on so costs the time
+    of all other streams.
+    """
 
 
 class RoomError(IngestdError):

@@ -1,7 +1,15 @@
-"""Rate limit of repeating log lines: one per kind and interval, with the number of those left out."""
+"""Rate limits of log lines: so many per kind and interval, with the number of those left out.
+
+`LineLimiter` stands before the log and bounds every kind of line. `LogLimiter` is for a caller whose lines
+cost more to word than to leave out, and which has a sharper idea of what is the same.
+"""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Line = TypeVar("Line")
 
 
 class LogLimiter:
@@ -33,3 +41,55 @@ class LogLimiter:
             self._last.clear()
         self._last[key] = (now, 0)
         return suppressed
+
+
+@dataclass(slots=True)
+class LeftOut(Generic[Line]):
+    """What was left out of one kind in one interval."""
+
+    number: int = 0
+    last: Line | None = None  # the last of them
+
+
+@dataclass(slots=True)
+class _Interval(Generic[Line]):
+    began: float
+    passed: int
+    left_out: LeftOut[Line]
+
+
+class LineLimiter(Generic[Line]):
+    """Lets ``lines`` of each kind through in ``interval_s`` seconds, and keeps the last of the others.
+
+    What is kept is bounded by the number of kinds in one interval, which begins with the first line.
+    """
+
+    def __init__(self, lines: int, interval_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.interval_s = interval_s
+        self._lines = lines
+        self._clock = clock
+        self._intervals: dict[Hashable, _Interval[Line]] = {}  # the oldest first, as all are of one length
+
+    def admit(self, kind: Hashable, line: Line) -> bool:
+        """Whether ``line`` may pass. Take what has `ended` before."""
+        interval = self._intervals.get(kind)
+        if interval is None:
+            interval = self._intervals[kind] = _Interval(self._clock(), 0, LeftOut())
+        if interval.passed < self._lines:
+            interval.passed += 1
+            return True
+        interval.left_out.number += 1
+        interval.left_out.last = line
+        return False
+
+    def ended(self, *, now: bool = False) -> list[LeftOut[Line]]:
+        """Return, once, what was left out in the intervals that have ended, or that end ``now``."""
+        end = self._clock() - self.interval_s
+        found: list[LeftOut[Line]] = []
+        for kind, interval in list(self._intervals.items()):
+            if interval.began > end and not now:
+                break
+            del self._intervals[kind]
+            if interval.left_out.number:
+                found.append(interval.left_out)
+        return found

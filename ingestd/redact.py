@@ -1,4 +1,4 @@
-"""Redacts secrets, tokens and credentials in URLs from log lines, errors and pages."""
+"""Redacts secrets, credentials in URLs and control characters from log lines, errors and pages."""
 
 import re
 
@@ -6,6 +6,10 @@ import re
 _JWT = re.compile(r"eyJ[\w-]{4,}\.eyJ[\w-]*(?:\.[\w-]*)?|eyJ[\w-]{4,}\.[\w-]+\.[\w-]+")
 _IN_URL = re.compile(r"((?:access_token|api_secret|token)=)[^&\s\"']+", re.IGNORECASE)
 _USER_IN_URL = re.compile(r"(?<=://)[^/?#\s\"'@]+(?=@)")
+# Without a scheme, too, where an address is wanted.
+_USER = re.compile(r"[^/\s\"'@]+@")
+# What a terminal obeys: C0, DEL, C1 (ECMA-48) but for the ends of lines and tabs.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _HIDDEN = "[hidden]"
 # Shorter than this a "secret" is a word that ordinary lines hold too.
 MIN_SECRET_CHARACTERS = 6
@@ -25,6 +29,18 @@ def redact(text: str) -> str:
         text = text.replace(secret, _HIDDEN)
     text = _IN_URL.sub(rf"\1{_HIDDEN}", _JWT.sub(_HIDDEN, text))
     return _USER_IN_URL.sub(_HIDDEN, text)
+
+
+def printable(text: str) -> str:
+    """``text`` with its control characters written as Python writes them: ``\\x1b``."""
+    return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
+
+
+def shown(value: object) -> str:
+    """``value`` of a configuration as an error quotes it: without user and password, and no mapping."""
+    if isinstance(value, dict):
+        return "a mapping"
+    return _USER.sub(f"{_HIDDEN}@", repr(value))
 
 
 def without_credentials(url: str) -> str:

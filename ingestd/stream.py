@@ -9,8 +9,11 @@ import structlog
 from ingestd.config import StreamConfig
 from ingestd.control.webhook import Webhook
 from ingestd.encoder_reader import EncoderReader
+from ingestd.loop_share import LoopAccount
+from ingestd.media.codecs.codec_changes import CodecChanges
 from ingestd.media.codecs.parameter_sets import ParameterSets
 from ingestd.media.demuxer import Demuxer
+from ingestd.media.formats.step import MAX_ITEMS_PER_STEP
 from ingestd.observe.figures import StreamFigures
 from ingestd.pipeline import Room, TrackPipeline
 from ingestd.source.admission import Admission
@@ -43,7 +46,7 @@ class Stream:
     """Joins the parts of one stream, which `build_stream` makes; what goes wrong in it stays in it.
 
     ``admission`` hears from ``source`` of encoders and is attached to this stream. ``webhook`` is closed with
-    the stream; the pipeline's back-channel posts to it.
+    the stream; the pipeline's back-channel posts to it. ``account`` pays for the time that reading costs.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Stream:
         source: Source,
         pipeline: TrackPipeline,
         room: Room,
+        account: LoopAccount,
         webhook: Webhook | None = None,
         detection_timeout_s: float = DETECTION_TIMEOUT_S,
     ) -> None:
@@ -61,10 +65,12 @@ class Stream:
         self._source = source
         self._pipeline = pipeline
         self._room = room
+        self._account = account
         self._webhook = webhook
         self._detection_timeout_s = config.source.idle_timeout or detection_timeout_s
         self._log = logger.bind(stream=config.name)
         self._parameter_sets = ParameterSets()
+        self._codec_changes = CodecChanges()
         self._reader: EncoderReader | None = None  # of the encoder on the line
         self._bytes_received = 0
         self._last_fault: str | None = None  # that ended a connection; until an encoder is understood
@@ -88,10 +94,14 @@ class Stream:
         """An encoder is on the line."""
         self._log.info("encoder connected", peer=connection.peer)
         demuxer = Demuxer(
-            codec=self.config.codec, format=self.config.format, parameter_sets=self._parameter_sets
+            codec=self.config.codec,
+            format=self.config.format,
+            parameter_sets=self._parameter_sets,
+            codec_changes=self._codec_changes,
+            max_items=MAX_ITEMS_PER_STEP,
         )
         self._reader = EncoderReader(
-            connection, demuxer, self._pipeline, self._detection_timeout_s, self._log
+            connection, demuxer, self._pipeline, self._account, self._detection_timeout_s, self._log
         )
         self._pipeline.new_encoder()
 

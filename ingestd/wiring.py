@@ -11,6 +11,7 @@ from ingestd.control.backchannel import BackChannel, Inline, Sink
 from ingestd.control.webhook import Webhook
 from ingestd.delivery.delivery import Delivery
 from ingestd.diagnose.reporter import StreamReporter
+from ingestd.loop_share import LoopShare
 from ingestd.pipeline import Room, Track, TrackPipeline
 from ingestd.publish.track import TrackOptions
 from ingestd.publish.track_keeper import TrackKeeper, TrackListener
@@ -24,6 +25,9 @@ MakeTrack = Callable[[TrackOptions, TrackListener, Tasks], Track]
 MakeReporter = Callable[[Any], StreamReporter]
 
 logger = structlog.get_logger("ingestd.stream")
+
+# A process has one event loop.
+LOOP_SHARE = LoopShare()
 
 
 def build_stream(
@@ -70,7 +74,9 @@ def build_stream(
         make_track=make_track,
         make_reporter=make_reporter,
     )
-    return Stream(config, admission, source, pipeline, room, webhook, detection_timeout_s)
+    return Stream(
+        config, admission, source, pipeline, room, LOOP_SHARE.account(), webhook, detection_timeout_s
+    )
 
 
 def build_pipeline(

@@ -1,4 +1,4 @@
-"""An application with access units of its own; the track is played by the test."""
+"""An application with its own access units; the track is played by the test."""
 
 import asyncio
 import subprocess

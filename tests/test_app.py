@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 import pytest
@@ -90,7 +92,7 @@ class Daemon:
         self.app = App(config, self._read, **parts)
         self.code: asyncio.Task[int] | None = None
 
-    def _read(self) -> Config:
+    async def _read(self) -> Config:
         self.reloads += 1
         if isinstance(self.config, ConfigError):
             raise self.config
@@ -331,6 +333,18 @@ async def test_a_reload_during_the_start_waits_for_it(livekit: LiveKitServer, ro
         daemon.code.exception()
 
 
+async def test_signals_that_come_while_one_is_obeyed_are_obeyed_once(
+    livekit: LiveKitServer, room: str
+) -> None:
+    one = stream("one", room)
+    async with running(configuration(livekit, one)) as daemon:
+        for _ in range(50):
+            os.kill(os.getpid(), signal.SIGHUP)
+            await asyncio.sleep(0)
+        await eventually(lambda: daemon.reloads and not daemon.tasks("reload"), "reload")
+        assert daemon.reloads < 50
+
+
 async def test_a_stop_during_a_reload_closes_what_the_reload_opened(
     livekit: LiveKitServer, room: str
 ) -> None:
@@ -440,3 +454,31 @@ async def test_a_task_that_fails_ends_the_daemon_with_1(livekit: LiveKitServer, 
         assert daemon.code is not None
         async with asyncio.timeout(5):
             assert await daemon.code == 1
+
+
+@pytest.mark.parametrize("interval_s", [0.05, 60.0], ids=["while it runs", "at the end"])
+async def test_pictures_that_were_dropped_are_said(
+    livekit: LiveKitServer,
+    room: str,
+    interval_s: float,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Dropping(Played):
+        def figures(self) -> StreamFigures:
+            return replace(super().figures(), frames_dropped={"backlog": 7})
+
+    lines: list[dict[str, Any]] = []
+
+    def said() -> list[int]:
+        lines.extend(map(json.loads, capsys.readouterr().err.splitlines()))
+        return [line["backlog"] for line in lines if line["event"] == "pictures dropped"]
+
+    monkeypatch.setattr("ingestd.app.LOOK_INTERVAL_S", interval_s)
+    logs.configure(format="json")
+    make: Any = Dropping.make
+    async with running(configuration(livekit, stream("cam", room)), make_stream=make) as daemon:
+        if interval_s < 1:
+            await eventually(lambda: said() == [7], "say it")
+        assert await daemon.stop() == 0
+    assert said() == [7]

@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 import ingestd
-from ingestd import demo
 from ingestd.cli import main
 
 SECRET = "a-secret-that-no-output-may-hold"
@@ -61,6 +60,14 @@ def test_a_bad_configuration_is_named_by_file_line_key_and_value(
     assert "'loud'" in said.err
     assert "debug" in said.err
     assert SECRET not in said.err
+
+
+def test_a_terminal_does_not_obey_what_a_configuration_holds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "bad.yaml", **{"\x1b[2Jkey": 1})
+    assert main(["check", "--config", str(path)]) == 2
+    assert "\\x1b[2Jkey: is not known" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["check", "run"])
@@ -125,7 +132,8 @@ def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
 def test_the_demo_without_its_extra_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(demo, "find_spec", lambda _name: None)
+    for module in ("av", "numpy"):
+        monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
     assert main(["demo"]) == 1
     assert capsys.readouterr().err == (
         "ingestd: the demo also needs av and numpy: pip install 'ingestd[demo]', "

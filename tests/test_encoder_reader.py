@@ -9,18 +9,22 @@ from typing import cast
 import pytest
 import structlog
 
+from ingestd import loop_share
 from ingestd.config import Address, SourceConfig, StreamConfig
 from ingestd.delivery.delivery import Delivery
 from ingestd.encoder_reader import EncoderReader
+from ingestd.loop_share import LoopShare
 from ingestd.media.demuxer import Demuxer
+from ingestd.media.formats.step import MAX_ITEMS_PER_STEP
 from ingestd.publish.track import TrackOptions
 from ingestd.source.connection import EncoderConnection
 from ingestd.tasks import Tasks
 from ingestd.wiring import build_pipeline, build_stream
+from tests.media.vectors_h26x import slice
 from tests.support.encoded import encode
 from tests.support.ports import free_port
 from tests.support.track import Room, Track
-from tests.support.wait import eventually
+from tests.support.wait import PATIENCE_S, eventually
 
 # A sequence parameter set, and nothing of what should follow.
 HEADERS = bytes.fromhex("00000001 6742c00b da0509")
@@ -101,6 +105,7 @@ class Connection:
         self.more = False  # bytes are in the socket
         self.asked = 0  # whether there are
         self.closed: str | None = None
+        self.held: list[bool] = []
 
     @property
     def arrived_at(self) -> float:
@@ -109,6 +114,9 @@ class Connection:
     def unread(self) -> bool:
         self.asked += 1
         return self.more
+
+    def hold(self, held: bool) -> None:
+        self.held.append(held)
 
     def close(self, reason: str) -> None:
         self.cut, self.closed = True, reason
@@ -123,6 +131,7 @@ class Reading:
 
     def __init__(self) -> None:
         self.connection = Connection()
+        self.account = LoopShare().account()
         self.room = Room()
         self.pipeline = build_pipeline(
             TrackOptions("cam", "cam", 8_000_000, 60.0, frame_metadata=True),
@@ -136,8 +145,9 @@ class Reading:
         )
         self.reader = EncoderReader(
             cast(EncoderConnection, self.connection),
-            Demuxer(),
+            Demuxer(max_items=MAX_ITEMS_PER_STEP),
             self.pipeline,
+            self.account,
             DETECTION_TIMEOUT_S,
             structlog.get_logger(),
         )
@@ -213,3 +223,44 @@ async def test_bytes_after_a_fault_are_not_read() -> None:
     await asyncio.sleep(0.05)
     assert (reading.received, reading.connection.asked) == (0, 0)
     assert reading.pipeline.errors == {"http": 1}
+
+
+# Turns on the event loop.
+
+# A thousand pictures that are a slice header each.
+TINY = VIDEO.access_units[0] + b"".join(
+    b"\0\0\1" + slice(idr=True, idr_pic_id=number % 2, payload=b"") for number in range(1000)
+)
+
+
+async def test_others_get_their_turns_while_dense_bytes_are_read() -> None:
+    reading = Reading()
+    reading.feed(TINY)
+    first = reading.received
+    assert 0 < first < 1000
+    assert reading.connection.held == [True]
+    await asyncio.sleep(0)
+    await eventually(lambda: reading.received >= 999, "read the rest")
+    await eventually(lambda: not reading.connection.held[-1], "let more come")
+
+
+async def test_what_is_left_to_read_is_read_when_the_connection_has_ended() -> None:
+    reading = Reading()
+    reading.feed(TINY)
+    assert reading.received < 1000
+    reading.reader.end(silent=False)
+    assert reading.received == 1001
+
+
+async def test_bytes_that_cost_too_much_for_too_long_end_the_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop_share, "WHILE_S", 0.01)
+    reading = Reading()
+    async with asyncio.timeout(PATIENCE_S):
+        while reading.connection.closed is None:
+            reading.feed(TINY)
+            await eventually(lambda: reading.connection.closed or not reading.connection.held[-1])
+    assert reading.connection.closed is not None
+    assert reading.connection.closed.startswith("too_costly: reading it costs far more time")
+    assert reading.pipeline.errors["too_costly"] == 1

@@ -1,4 +1,6 @@
-from ingestd.log_limiter import LogLimiter
+"""How many lines of a kind pass, and what is known of the others."""
+
+from ingestd.log_limiter import LeftOut, LineLimiter, LogLimiter
 
 
 def test_a_repeating_line_is_let_through_once_a_second_with_the_number_of_those_held_back() -> None:
@@ -13,3 +15,35 @@ def test_a_repeating_line_is_let_through_once_a_second_with_the_number_of_those_
     now = 101.0
     assert limited.due("full") == 2
     assert limited.due("full") is None
+
+
+def test_so_many_lines_of_a_kind_pass_in_an_interval_and_the_others_are_counted() -> None:
+    now = 100.0
+    limiter: LineLimiter[str] = LineLimiter(2, 10.0, clock=lambda: now)
+
+    assert [limiter.admit("reset", line) for line in "abcd"] == [True, True, False, False]
+    assert limiter.admit("refused", "e")
+    assert limiter.ended() == []
+    now = 110.0
+    assert limiter.ended() == [LeftOut(2, "d")]
+    assert limiter.ended() == []
+    assert limiter.admit("reset", "f")
+
+
+def test_what_was_left_out_by_now_is_known_at_the_end_too() -> None:
+    limiter: LineLimiter[str] = LineLimiter(1, 10.0)
+    for line in "abc":
+        limiter.admit("reset", line)
+
+    assert limiter.ended(now=True) == [LeftOut(2, "c")]
+
+
+def test_kinds_without_end_are_forgotten_after_an_interval() -> None:
+    now = 100.0
+    limiter: LineLimiter[str] = LineLimiter(1, 10.0, clock=lambda: now)
+    for number in range(1000):
+        limiter.admit(number, "line")
+    now = 110.0
+    limiter.ended()
+
+    assert all(limiter.admit(number, "line") for number in range(1000))

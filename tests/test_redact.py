@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingestd.redact import hide, redact, without_credentials
+from ingestd.redact import hide, printable, redact, shown, without_credentials
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJmcm9udC1kb29yIn0.c2lnbmF0dXJl"
 
@@ -45,3 +45,21 @@ def test_tokens_and_credentials_are_hidden_and_nothing_else(text: str, redacted:
 )
 def test_a_url_is_shown_without_what_may_be_secret(url: str, shown: str) -> None:
     assert without_credentials(url) == shown
+
+
+def test_a_terminal_obeys_nothing_of_what_is_shown() -> None:
+    assert printable("\x1b[2J, \x9b1m, \r\b\x7f") == "\\x1b[2J, \\x9b1m, \\r\\x08\\x7f"
+    assert printable("lines\n\tand tabs, übrigens 字") == "lines\n\tand tabs, übrigens 字"
+
+
+@pytest.mark.parametrize(
+    ("value", "quoted"),
+    [
+        ("tcp://cam:hunter2@10.0.0.7:8554", "'tcp://[hidden]@10.0.0.7:8554'"),
+        ("cam:hunter2@10.0.0.7:8554", "'[hidden]@10.0.0.7:8554'"),
+        ({"user": "cam", "password": "hunter2"}, "a mapping"),
+        (5, "5"),
+    ],
+)
+def test_a_value_is_quoted_without_what_may_be_a_password(value: object, quoted: str) -> None:
+    assert shown(value) == quoted

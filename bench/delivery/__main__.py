@@ -21,9 +21,9 @@ from bench.delivery.pusher import Pusher
 from ingestd.devserver.livekit_server import LiveKitServer
 
 # The Python SDK shows its third keyframe first, and 32 connections take some seconds to be made.
-WARM_UP, WINDOW = 12.0, 10.0  # seconds
-LONG_GOP = 10  # seconds
-LONG_RUN = 2 * LONG_GOP + 4.0  # the Python SDK's first picture is its third keyframe
+WARM_UP_S, WINDOW_S = 12.0, 10.0
+LONG_GOP_S = 10
+LONG_RUN_S = 2 * LONG_GOP_S + 4.0  # the Python SDK's first picture is its third keyframe
 IDR = "5"  # nal_unit_type
 CONTESTANTS = ("ingestd", "Go SDK", "Python SDK")
 
@@ -55,9 +55,9 @@ class Bench:
         assert watcher.stdout.readline() == "joined\n"
         pusher = Pusher(tracks if contestant != "Python SDK" else [], pictures)
         with self._publisher(contestant, room, tracks, pictures, pusher) as process:
-            time.sleep(seconds - WINDOW)
+            time.sleep(seconds - WINDOW_S)
             begin, cpu = time.monotonic_ns(), _cpu_seconds(process.pid)
-            time.sleep(WINDOW)
+            time.sleep(WINDOW_S)
             end, cpu = time.monotonic_ns(), _cpu_seconds(process.pid) - cpu
             memory = _pss_bytes(process.pid)
             time.sleep(1.0)  # what was pushed in the window arrives
@@ -162,8 +162,8 @@ def _pss_bytes(pid: int) -> int:
 
 def main() -> None:
     peer, *counts = sys.argv[1:]
-    short = encode(int((WARM_UP + WINDOW + 5) * RATE), 2)
-    long = encode(int((LONG_RUN + 5) * RATE), LONG_GOP)
+    short = encode(int((WARM_UP_S + WINDOW_S + 5) * RATE), 2)
+    long = encode(int((LONG_RUN_S + 5) * RATE), LONG_GOP_S)
     with LiveKitServer() as server, tempfile.TemporaryDirectory() as directory:
         bench = Bench(server, peer, Path(directory))
         print("delay: from the encoder's write to the last packet at the viewer; CPU, memory: per stream")
@@ -173,7 +173,7 @@ def main() -> None:
         )
         for count in map(int, counts):
             for name in CONTESTANTS:
-                r = bench.run(name, count, short, WARM_UP + WINDOW)
+                r = bench.run(name, count, short, WARM_UP_S + WINDOW_S)
                 p50, p99 = (
                     r.delays[int(len(r.delays) * q)] if r.delays else float("nan") for q in (0.5, 0.99)
                 )
@@ -182,9 +182,9 @@ def main() -> None:
                     f"{r.cpu:6.1f}%{r.memory:7.1f} MB{r.lost:5} of {r.pushed}",
                     flush=True,
                 )
-        print(f"\nfirst picture of one stream with a keyframe every {LONG_GOP} s:")
+        print(f"\nfirst picture of one stream with a keyframe every {LONG_GOP_S} s:")
         for name in CONTESTANTS:
-            print(f"  {name:12}{_milliseconds(bench.run(name, 1, long, LONG_RUN).first)}", flush=True)
+            print(f"  {name:12}{_milliseconds(bench.run(name, 1, long, LONG_RUN_S).first)}", flush=True)
 
 
 def _quantile(ordered: list[float], share: float) -> float:

@@ -28,7 +28,7 @@ class Path(NamedTuple):
 
 
 def times(every: float, length: tuple[float, float], until: float, rng: random.Random) -> Times:
-    """Return times that come at random, on average ``every`` so many seconds, and do not overlap."""
+    """Return times that come at random, on average ``every`` seconds, and do not overlap."""
     found, at = [], 1.0
     while at < until:
         at += rng.expovariate(1 / every)

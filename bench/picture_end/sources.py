@@ -142,7 +142,7 @@ def names() -> list[str]:
 
 
 def source(name: str, pictures: int) -> Source:
-    """Return so many pictures of that source."""
+    """Return this many pictures of that source."""
     return _made_up(name, pictures) if name in _MADE_UP else _recorded(name, pictures)
 
 

@@ -1,6 +1,7 @@
 """The configuration: the only reader of its file and of the environment; all else is handed a `Config`.
 
 load         file and environment to a Config, or all mistakes at once; warnings
+load_in_child  the same beside the loop, for a reload
 document     YAML to values and the line of each
 environment  INGESTD_… and LIVEKIT_… variables over these
 schema       every key with type, default and limit: a new key begins here

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ingestd.redact import shown
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # Loopback, private (RFC 1918, RFC 4193) and link-local ranges: a camera on the desk or in the same building
@@ -22,6 +24,9 @@ PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
         "fe80::/10",
     )
 )
+
+# Every address of a family (asyncio sets IPV6_V6ONLY).
+WILDCARDS = ("0.0.0.0", "::")
 
 # sun_path of unix(7) is 108 bytes with the closing zero.
 _MAX_UNIX_PATH_BYTES = 107
@@ -52,34 +57,39 @@ class Address:
             return False
         if self.host == other.host:
             return True
-        # The wildcard takes every address of its family (asyncio sets IPV6_V6ONLY).
         six = ":" in self.host, ":" in other.host
-        return six[0] == six[1] and bool({self.host, other.host} & {"0.0.0.0", "::"})
+        return six[0] == six[1] and (self.host in WILDCARDS or other.host in WILDCARDS)
 
 
 def parse_address(value: object) -> Address:
     """Read ``tcp://HOST:PORT`` or ``unix:///PATH``."""
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not an address; {_ALLOWED}")
+        raise ValueError(f"{shown(value)} is not an address; {_ALLOWED}")
     scheme, separator, rest = value.partition("://")
     if scheme == "tls":
-        raise ValueError(f"{value!r}: tls:// is not in this version; {_ALLOWED}, or a tunnel in front of it")
+        raise ValueError(
+            f"{shown(value)}: tls:// is not in this version; {_ALLOWED}, or a tunnel in front of it"
+        )
     if not separator or scheme not in ("tcp", "unix"):
-        raise ValueError(f"{value!r} is not an address; {_ALLOWED}")
+        raise ValueError(f"{shown(value)} is not an address; {_ALLOWED}")
     if scheme == "tcp":
         host, port = _host_and_port(value, rest)
         return Address("tcp", host, port)
     if not rest.startswith("/") or "\0" in rest:
-        raise ValueError(f"{value!r} has no absolute path; three slashes are needed: unix:///run/cam.sock")
+        raise ValueError(
+            f"{shown(value)} has no absolute path; three slashes are needed: unix:///run/cam.sock"
+        )
     if len(rest.encode()) > _MAX_UNIX_PATH_BYTES:
-        raise ValueError(f"{value!r} is too long; the system allows {_MAX_UNIX_PATH_BYTES} bytes of path")
+        raise ValueError(
+            f"{shown(value)} is too long; the system allows {_MAX_UNIX_PATH_BYTES} bytes of path"
+        )
     return Address("unix", path=rest)
 
 
 def parse_http_address(value: object) -> Address:
     """Read ``HOST:PORT`` of our own web server."""
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not HOST:PORT; e.g. 127.0.0.1:9464")
+        raise ValueError(f"{shown(value)} is not HOST:PORT; e.g. 127.0.0.1:9464")
     host, port = _host_and_port(value, value.removeprefix("http://").removesuffix("/"))
     return Address("http", host, port)
 
@@ -89,7 +99,7 @@ def parse_networks(value: object) -> tuple[Network, ...]:
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",")]
     if not isinstance(value, list | tuple) or not value:
-        raise ValueError(f'{value!r} is not a list of networks; write ["127.0.0.0/8", "10.1.2.3"]')
+        raise ValueError(f'{shown(value)} is not a list of networks; write ["127.0.0.0/8", "10.1.2.3"]')
     return tuple(_network(item) for item in value)
 
 
@@ -111,13 +121,13 @@ def _network(value: object) -> Network:
         return value
     # An integer would be taken for a packed address.
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a network; write 10.0.0.0/8, 10.1.2.3 or fd00::/8")
+        raise ValueError(f"{shown(value)} is not a network; write 10.0.0.0/8, 10.1.2.3 or fd00::/8")
     try:
         network = ipaddress.ip_network(value, strict=False)
     except ValueError:
-        raise ValueError(f"{value!r} is not a network; write 10.0.0.0/8, 10.1.2.3 or fd00::/8") from None
+        raise ValueError(f"{shown(value)} is not a network; write 10.0.0.0/8, 10.1.2.3 or fd00::/8") from None
     if "/" in value and value.partition("/")[0].lower() != str(network.network_address):
-        raise ValueError(f"{value!r} has bits outside its mask; did you mean {network}?")
+        raise ValueError(f"{shown(value)} has bits outside its mask; did you mean {network}?")
     return network
 
 
@@ -125,14 +135,14 @@ def _host_and_port(seen: str, text: str) -> tuple[str, int]:
     match = _HOST_AND_PORT.fullmatch(text)
     if match is None:
         hint = "put the IPv6 address in brackets" if text.count(":") > 1 else "HOST:PORT is needed"
-        raise ValueError(f"{seen!r} has no host and port; {hint}, e.g. 127.0.0.1:5004 or [::1]:5004")
+        raise ValueError(f"{shown(seen)} has no host and port; {hint}, e.g. 127.0.0.1:5004 or [::1]:5004")
     port = int(match[3])
     if port > 65535:
-        raise ValueError(f"{seen!r}: port {port} is too large; allowed: 0 (any free one) to 65535")
+        raise ValueError(f"{shown(seen)}: port {port} is too large; allowed: 0 (any free one) to 65535")
     host = (match[1] or match[2]).lower()
     try:
         host = str(ipaddress.ip_address(host))
     except ValueError:
         if match[1] or re.fullmatch(r"[0-9.]+", host):
-            raise ValueError(f"{seen!r}: {host} is not an IP address") from None
+            raise ValueError(f"{shown(seen)}: {host} is not an IP address") from None
     return host, port

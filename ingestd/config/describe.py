@@ -1,5 +1,6 @@
 """Describes a configuration in words, as ``ingestd check`` prints it."""
 
+from ingestd import descriptors
 from ingestd.config.address import PRIVATE_NETWORKS
 from ingestd.config.schema import Config, SourceConfig, StreamConfig
 from ingestd.delivery.replays import Replay
@@ -11,16 +12,19 @@ def describe(config: Config) -> str:
     """Return what ingestd would do with ``config``, without secrets."""
     livekit, number = config.livekit, len(config.streams)
     secret = f"the secret in {livekit.api_secret_file}" if livekit.api_secret_file else "a secret"
-    rooms = len({(stream.room, stream.identity) for stream in config.streams})
+    rooms = config.rooms
     lines = [
         f"{number} {_plural('stream', number)} to {without_credentials(livekit.url)} over {rooms} room "
         f"{_plural('connection', rooms)}, with key {livekit.api_key} and {secret}.",
         f"Status page, metrics and health on {config.http.listen}.",
+        f"Up to {descriptors.needed(rooms, number)} file descriptors, a room taking most of them.",
         "",
     ]
     lines += [_stream(stream) for stream in config.streams]
-    if config.warnings:
-        lines += ["", *(f"warning: {warning}" for warning in config.warnings)]
+    shortage = descriptors.shortage(rooms, number, descriptors.limit())
+    warnings = [*config.warnings, *([f"here, {shortage}"] if shortage else [])]
+    if warnings:
+        lines += ["", *(f"warning: {warning}" for warning in warnings)]
     return "\n".join(lines)
 
 

@@ -13,6 +13,14 @@ Path = tuple[str | int, ...]
 
 # Ours has five levels; a recursive reader must stop somewhere.
 _MAX_DEPTH = 20
+# What five thousand streams write in 1 MiB is a third of that many keys and values.
+_MAX_SCALARS = 200_000
+# No number or date is longer, and reading one in base 60 (1:30:00) takes time that grows with its square.
+_MAX_NUMBER_CHARACTERS = 64
+# Who has made more mistakes has given us something else to read.
+_MAX_PROBLEMS = 100
+# libyaml reads 1 MiB in a fraction of a second, PyYAML's Python in minutes. Not every build of PyYAML has it.
+_Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ class Document:
 
     def __init__(self, file: str) -> None:
         self.root = Located({}, Origin(file, 1, ""))
-        self._problems: list[tuple[Origin, str]] = []
+        self._problems: dict[tuple[Origin, str], None] = {}  # in the order of their being found
 
     def origin(self, path: Path) -> Origin:
         """Of the value at ``path``, or, where nothing is written there, the line of what surrounds it."""
@@ -76,9 +84,12 @@ class Document:
         self.problem_at(self.origin(path), text)
 
     def problem_at(self, origin: Origin, text: str) -> None:
-        """Note what is wrong at ``origin``, once."""
-        if (origin, text) not in self._problems:
-            self._problems.append((origin, text))
+        """Note what is wrong at ``origin``, once. Raises ConfigError where it is too much to go on."""
+        self._problems.setdefault((origin, text))
+        if len(self._problems) == _MAX_PROBLEMS:
+            raise ConfigError(
+                "\n".join([*self.problems, f"These are {_MAX_PROBLEMS}; the rest is not read."])
+            )
 
     @property
     def problems(self) -> list[str]:
@@ -96,14 +107,8 @@ def parse(text: str, file: str) -> Document:
     """Read YAML. Raises ConfigError for a syntax error; what else is wrong is noted in the document."""
     document = Document(file)
     try:
-        aliases = [event for event in yaml.parse(text, yaml.SafeLoader) if isinstance(event, yaml.AliasEvent)]
-        if aliases:
-            # Their names are not shown: an unquoted secret may begin with an asterisk.
-            raise ConfigError(
-                f"{file}:{_position(aliases[0])}: an alias (*name) is not read; put a value that "
-                "begins with * in quotes, and what streams share under defaults"
-            )
-        node = yaml.compose(text, yaml.SafeLoader)
+        _check_events(text, file)
+        node = yaml.compose(text, _Loader)
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
@@ -113,8 +118,6 @@ def parse(text: str, file: str) -> Document:
         # PyYAML quotes what it stumbled over, which may be a secret. Its own token names, in <>, may stay.
         said = re.sub(r"'[^'<]{2,}'", "this text", f"{error.problem or error.context}")
         raise ConfigError(f"{file}:{position}: not valid YAML: {said}") from None
-    except RecursionError:
-        raise ConfigError(f"{file}:1: nested too deeply") from None
     if node is None:
         raise ConfigError(f"{file}: the file is empty; a configuration needs at least livekit and streams")
     if not isinstance(node, yaml.MappingNode):
@@ -123,15 +126,38 @@ def parse(text: str, file: str) -> Document:
     return document
 
 
-def _position(what: yaml.AliasEvent | yaml.MarkedYAMLError) -> str:
-    mark = what.start_mark if isinstance(what, yaml.AliasEvent) else what.problem_mark or what.context_mark
+def _check_events(text: str, file: str) -> None:
+    """Refuse, before anything is composed, what makes reading it take long: aliases, depth, masses."""
+    depth = scalars = 0
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.AliasEvent):
+            # Its name is not shown: an unquoted secret may begin with an asterisk.
+            raise ConfigError(
+                f"{file}:{_position(event)}: an alias (*name) is not read; put a value that "
+                "begins with * in quotes, and what streams share under defaults"
+            )
+        scalars += isinstance(event, yaml.ScalarEvent)
+        if scalars > _MAX_SCALARS:
+            raise ConfigError(f"{file}:{_position(event)}: more than {_MAX_SCALARS} keys and values")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _MAX_DEPTH:
+            raise ConfigError(
+                f"{file}:{_position(event)}: nested more than {_MAX_DEPTH} levels deep; five are known"
+            )
+
+
+def _position(what: yaml.Event | yaml.MarkedYAMLError) -> str:
+    mark = what.start_mark if isinstance(what, yaml.Event) else what.problem_mark or what.context_mark
     return f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
 
 
+_SCALARS = yaml.constructor.SafeConstructor()
+
+
 def _value(document: Document, node: yaml.Node, path: Path) -> Any:
-    origin = _origin(document, node, path)
-    if len(path) > _MAX_DEPTH:
-        raise ConfigError(f"{origin.where}:{origin.line}: nested too deeply")
     if isinstance(node, yaml.MappingNode):
         return _mapping(document, node, path)
     if isinstance(node, yaml.SequenceNode):
@@ -139,8 +165,10 @@ def _value(document: Document, node: yaml.Node, path: Path) -> Any:
             Located(_value(document, item, (*path, index)), _origin(document, item, (*path, index)))
             for index, item in enumerate(node.value)
         ]
+    if len(node.value) > _MAX_NUMBER_CHARACTERS:
+        return str(node.value)
     try:
-        return yaml.SafeLoader("").construct_object(node)
+        return _SCALARS.construct_object(node)
     except (yaml.YAMLError, ValueError):
         # A tag of Python's, or a date with a 13th month: taken as the text it is.
         return str(node.value)

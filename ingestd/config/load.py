@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from ingestd.config.address import WILDCARDS, Address
 from ingestd.config.document import Document, Located, Origin, parse
 from ingestd.config.document import Path as KeyPath
 from ingestd.config.environment import apply
@@ -21,6 +22,7 @@ from ingestd.config.schema import (
     usable_secret,
 )
 from ingestd.errors import ConfigError
+from ingestd.redact import shown
 
 # A thousand streams fit into a fraction of it; a device or a video given by mistake does not.
 _MAX_FILE_BYTES = 1 << 20
@@ -95,7 +97,7 @@ def _section(document: Document, name: str, warnings: "_Warnings") -> Located:
         section = Located({}, document.origin((name,)))
     elif not isinstance(section.value, dict):
         # Under livekit it may be a secret in the wrong place.
-        seen = "" if name == "livekit" else f"{section.plain()!r} is not usable; "
+        seen = "" if name == "livekit" else f"{shown(section.plain())} is not usable; "
         document.problem((name,), f"{seen}a mapping is needed, with the keys {', '.join(ROOT[name])}")
         section = Located({}, section.origin)
     if name in ("livekit", "defaults"):
@@ -202,43 +204,60 @@ def _explain(error: Any, keys: Keys) -> str:
     if kind == "value_error":
         return str(error["ctx"]["error"])
     if kind == "literal_error":
-        return f"{seen!r} is not known; allowed: {error['ctx']['expected'].replace(chr(39), '')}"
+        return f"{shown(seen)} is not known; allowed: {error['ctx']['expected'].replace(chr(39), '')}"
     if kind in ("bool_type", "bool_parsing"):
-        return f"{seen!r} is not known; allowed: true or false"
+        return f"{shown(seen)} is not known; allowed: true or false"
     if kind == "model_type":
-        return f"{seen!r} is not usable; a mapping is needed, with the keys {', '.join(inside[loc[-1]])}"
+        return f"{shown(seen)} is not usable; a mapping is needed, with the keys {', '.join(inside[loc[-1]])}"
     return str(error["msg"])
 
 
 def _check_together(document: Document, streams: Mapping[int, StreamConfig], http: HttpConfig | None) -> None:
-    """Note what is wrong with streams beside each other."""
-    seen: list[tuple[int, StreamConfig]] = []
+    """Note what is wrong with streams beside each other, in time that grows with their number."""
+    same: dict[StreamConfig, int] = {}
+    names: dict[str, int] = {}
+    tracks: dict[tuple[str, str, str], int] = {}
+    listening = _Listening()
     for index, stream in streams.items():
-        listen = stream.source.listen
         path: KeyPath = ("streams", index)
-        if listen and http and listen.overlaps(http.listen):
-            document.problem(
-                (*path, "source", "listen"), f"{listen} is taken by http.listen; allowed: another address"
-            )
-        for number, other in seen:
-            if stream == other:
-                document.problem(path, f"is the same as streams[{number}]; allowed: each stream once")
-                break  # which says it all
-            what = f"streams[{number}] ({other.name})"
-            if stream.name == other.name:
-                document.problem(
-                    (*path, "name"),
-                    f"{stream.name!r} is also the name of streams[{number}]; allowed: another name",
-                )
-            if listen and other.source.listen and listen.overlaps(other.source.listen):
-                text = f"{listen} is also listened on by {what}; allowed: another address"
-                document.problem((*path, "source", "listen"), text)
-            if (stream.room, stream.identity, stream.track) == (other.room, other.identity, other.track):
-                text = (
-                    f"{stream.track!r} in room {stream.room} as {stream.identity} is also published by {what}"
-                )
-                document.problem((*path, "track"), f"{text}; allowed: another track, identity or room")
-        seen.append((index, stream))
+        if (number := same.setdefault(stream, index)) != index:
+            document.problem(path, f"is the same as streams[{number}]; allowed: each stream once")
+            continue  # which says it all
+        if listen := stream.source.listen:
+            here: KeyPath = (*path, "source", "listen")
+            if http and listen.overlaps(http.listen):
+                document.problem(here, f"{listen} is taken by http.listen; allowed: another address")
+            if (other := listening.add(listen, index)) is not None:
+                text = f"is also listened on by {_called(streams, other)}; allowed: another address"
+                document.problem(here, f"{listen} {text}")
+        if (number := names.setdefault(stream.name, index)) != index:
+            text = f"{stream.name!r} is also the name of streams[{number}]; allowed: another name"
+            document.problem((*path, "name"), text)
+        if (number := tracks.setdefault((stream.room, stream.identity, stream.track), index)) != index:
+            text = f"{stream.track!r} in room {stream.room} as {stream.identity} is also published by "
+            text += f"{_called(streams, number)}; allowed: another track, identity or room"
+            document.problem((*path, "track"), text)
+
+
+def _called(streams: Mapping[int, StreamConfig], index: int) -> str:
+    return f"streams[{index}] ({streams[index].name})"
+
+
+class _Listening:
+    """The addresses that are listened on so far, and by which stream."""
+
+    def __init__(self) -> None:
+        self._by_place: dict[tuple[int, str], dict[str, tuple[Address, int]]] = {}
+
+    def add(self, listen: Address, index: int) -> int | None:
+        """Add the address of the stream ``index``; return which stream's it overlaps, None if none's."""
+        others = self._by_place.setdefault((listen.port, listen.path), {})
+        # Only a wildcard is compared with all that have its port: the others may be thousands.
+        hosts = others.keys() if listen.host in WILDCARDS else (listen.host, *WILDCARDS)
+        near = [others[host] for host in hosts if host in others]
+        taken = next((number for address, number in near if listen.overlaps(address)), None)
+        others.setdefault(listen.host, (listen, index))
+        return taken
 
 
 class _Warnings:
@@ -259,7 +278,7 @@ class _Warnings:
             if value in (True, "true"):
                 self._warn(origin, f"true is ignored: {PINNED[key]}")
             elif value not in (False, "false", None):
-                self._document.problem_at(origin, f"{value!r} is not known; allowed: false")
+                self._document.problem_at(origin, f"{shown(value)} is not known; allowed: false")
 
     def look_at_secret(self, livekit: LiveKitConfig) -> None:
         """Warn of a secret that can be guessed."""

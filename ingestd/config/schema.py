@@ -16,7 +16,7 @@ from ingestd.config.address import (
 )
 from ingestd.delivery.replays import Replay
 from ingestd.media.access_unit import Codec, Format
-from ingestd.redact import without_credentials
+from ingestd.redact import shown, without_credentials
 from ingestd.units import format_bitrate, format_duration, parse_bitrate, parse_duration
 
 # The server's own default limits for names of rooms and participants (`limit:` in its configuration).
@@ -41,9 +41,11 @@ _CARRIED_BY = {Format.ANNEXB: {Codec.H264, Codec.H265}, Format.OBU: {Codec.AV1}}
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not text; put it in quotes")
+        raise ValueError(f"{shown(value)} is not text; put it in quotes")
     if not value or len(value) > _MAX_NAME_LETTERS or not value.isprintable():
-        raise ValueError(f"{value!r} is not usable; allowed: 1 to {_MAX_NAME_LETTERS} printable characters")
+        raise ValueError(
+            f"{shown(value)} is not usable; allowed: 1 to {_MAX_NAME_LETTERS} printable characters"
+        )
     return value
 
 
@@ -71,7 +73,7 @@ def _stream_name(value: object) -> str:
 
 def _in_range(value: float, seen: object, least: str, most: str, fits: bool) -> float:
     if not fits:
-        raise ValueError(f"{seen!r} is out of range; allowed: {least} to {most}")
+        raise ValueError(f"{shown(seen)} is out of range; allowed: {least} to {most}")
     return value
 
 
@@ -103,7 +105,7 @@ def _framerate(value: object) -> float:
             raise ValueError
         rate = float(value)
     except ValueError:
-        raise ValueError(f"{value!r} is not a number of frames per second, e.g. 60") from None
+        raise ValueError(f"{shown(value)} is not a number of frames per second, e.g. 60") from None
     return _in_range(rate, value, "1", f"{_MAX_FRAMERATE_FPS:g}", 1 <= rate <= _MAX_FRAMERATE_FPS)
 
 
@@ -125,7 +127,7 @@ def _h265(value: object) -> str:
 
 def _choice(value: object, allowed: list[str]) -> str:
     if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{value!r} is not known; allowed: {', '.join(allowed)}")
+        raise ValueError(f"{shown(value)} is not known; allowed: {', '.join(allowed)}")
     return value
 
 
@@ -159,7 +161,7 @@ def _listen(value: object) -> Address:
 def _connect(value: object) -> Address:
     address = _listen(value)
     if address.scheme == "tcp" and address.port == 0:
-        raise ValueError(f"{value!r}: port 0 cannot be dialled; allowed: 1 to 65535")
+        raise ValueError(f"{shown(value)}: port 0 cannot be dialled; allowed: 1 to 65535")
     return address
 
 
@@ -292,3 +294,8 @@ class Config(Section):
     log: LogConfig = LogConfig()
     streams: tuple[StreamConfig, ...]
     warnings: tuple[str, ...] = ()  # what was written and has no effect, or is risky
+
+    @property
+    def rooms(self) -> int:
+        """How many rooms are joined; streams of one room and identity share a connection."""
+        return len({(stream.room, stream.identity) for stream in self.streams})

@@ -23,11 +23,20 @@ class ChildError(IngestdError):
 class ChildProcess:
     """One process. ``on_line`` hears each line it writes; those of standard error also go to ``log``."""
 
-    def __init__(self, name: str, log: Path, tasks: Tasks, on_line: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        log: Path,
+        tasks: Tasks,
+        on_line: Callable[[str], None],
+        *,
+        stop_timeout_s: float = STOP_TIMEOUT_S,
+    ) -> None:
         self.name = name
         self.log = log
         self._tasks = tasks
         self._on_line = on_line
+        self._stop_timeout_s = stop_timeout_s
         self._process: Process | None = None
         self._ended = asyncio.Event()
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
@@ -46,13 +55,13 @@ class ChildProcess:
         self._tasks.start(f"read {self.name}", self._read(self._process))
 
     async def stop(self) -> None:
-        """End it: SIGTERM, after STOP_TIMEOUT_S SIGKILL. When this returns, all its output has been read."""
+        """End it: SIGTERM, after ``stop_timeout_s`` SIGKILL. Returns when all its output has been read."""
         if self._process is None:
             return
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         try:
-            async with asyncio.timeout(STOP_TIMEOUT_S):
+            async with asyncio.timeout(self._stop_timeout_s):
                 await self._ended.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):

@@ -30,8 +30,8 @@ _REALTIME = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "aut
 
 
 @dataclass(frozen=True, slots=True)
-class Codec:
-    """A codec: PyAV's encoder for it, and its container."""
+class EncoderSettings:
+    """PyAV's encoder of a codec, and the container of what it makes."""
 
     title: str
     encoder: str
@@ -39,14 +39,14 @@ class Codec:
     fourcc: bytes | None  # in IVF; None: an Annex B byte stream
 
 
-CODECS = {
-    "h264": Codec(
+ENCODERS = {
+    "h264": EncoderSettings(
         "H.264",
         "libx264",
         {"preset": "veryfast", "tune": "zerolatency", "profile": "baseline", "x264-params": "scenecut=0"},
         None,
     ),
-    "h265": Codec(
+    "h265": EncoderSettings(
         "H.265",
         "libx265",
         {
@@ -56,9 +56,9 @@ CODECS = {
         },
         None,
     ),
-    "vp8": Codec("VP8", "libvpx", _REALTIME, b"VP80"),
-    "vp9": Codec("VP9", "libvpx-vp9", _REALTIME | {"row-mt": "1"}, b"VP90"),
-    "av1": Codec(
+    "vp8": EncoderSettings("VP8", "libvpx", _REALTIME, b"VP80"),
+    "vp9": EncoderSettings("VP9", "libvpx-vp9", _REALTIME | {"row-mt": "1"}, b"VP90"),
+    "av1": EncoderSettings(
         "AV1",
         "libaom-av1",
         {"usage": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
@@ -80,17 +80,17 @@ def ivf_frame_header(size_bytes: int, pts: int) -> bytes:
 class Encoder:
     """Encodes the test picture into bytes that can be written to a socket as they are."""
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, settings: EncoderSettings) -> None:
         self._picture = TestPicture()
-        self._fourcc = codec.fourcc
-        encoder = av.CodecContext.create(codec.encoder, "w")
+        self._fourcc = settings.fourcc
+        encoder = av.CodecContext.create(settings.encoder, "w")
         assert isinstance(encoder, VideoCodecContext)
         encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         encoder.framerate, encoder.time_base = Fraction(FPS), Fraction(1, FPS)
         encoder.gop_size, encoder.max_b_frames = GOP_PICTURES, 0
         encoder.bit_rate = encoder.bit_rate_tolerance = BITRATE_BPS
         encoder.thread_count = 1
-        encoder.options = codec.options
+        encoder.options = settings.options
         self._encoder = encoder
 
     @property
@@ -115,9 +115,9 @@ def _stop(_number: int, _frame: object) -> None:
     raise _Stopped
 
 
-def push(codec: Codec, port: int) -> None:
+def push(settings: EncoderSettings, port: int) -> None:
     """Push pictures in real time until the connection breaks."""
-    encoder = Encoder(codec)
+    encoder = Encoder(settings)
     with socket.create_connection(("127.0.0.1", port), _CONNECT_TIMEOUT_S) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.settimeout(None)
@@ -139,7 +139,7 @@ def main() -> int:
     """Push until SIGTERM; return 1, with the reason on standard error, if that fails."""
     signal.signal(signal.SIGTERM, _stop)
     try:
-        push(CODECS[sys.argv[1]], int(sys.argv[2]))
+        push(ENCODERS[sys.argv[1]], int(sys.argv[2]))
     except _Stopped:
         pass
     except (OSError, av.FFmpegError, ValueError) as error:

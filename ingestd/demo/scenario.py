@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ingestd.demo import h265_decoder
 from ingestd.demo.child_process import ChildProcess
-from ingestd.demo.encoder import BITRATE_BPS, CODECS, GOP_PICTURES
+from ingestd.demo.encoder import BITRATE_BPS, ENCODERS, GOP_PICTURES
 from ingestd.demo.frame_stats import FrameStats
 from ingestd.demo.numbered_picture import FPS, HEIGHT, WIDTH
 from ingestd.demo.screen import Screen
@@ -25,7 +25,7 @@ from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import ConfigError, IngestdError
 from ingestd.tasks import Tasks
 
-ROOM = "demo"
+DEMO_ROOM = "demo"
 READY_TIMEOUT_S = 30.0  # ingestd takes one; a busy machine may need a while
 FIRST_PICTURE_TIMEOUT_S = 45.0  # one or two, unless the machine is very busy
 NEXT_PICTURE_TIMEOUT_S = 10.0  # five keyframes: nothing that mends itself takes as long
@@ -90,7 +90,7 @@ class Scenario:
 
     def run(self) -> int:
         """Start everything, watch, stop everything, sum up; return the exit code."""
-        title = CODECS[self._codec].title
+        title = ENCODERS[self._codec].title
         self._screen.say(f"A live {title} encoder → ingestd → LiveKit → a viewer, all on this machine.")
         # A signal ends the `with` blocks below, and each of them cleans up.
         with contextlib.suppress(KeyboardInterrupt):
@@ -151,9 +151,9 @@ class Scenario:
         _log_sdk_to(directory / "viewer.log")
         viewer = Viewer(tasks, seen)
         stack.push_async_callback(viewer.leave)
-        await viewer.join(server.url, server.api_key, server.api_secret, ROOM)
+        await viewer.join(server.url, server.api_key, server.api_secret, DEMO_ROOM)
         tasks.start("viewer", _raise(viewer))
-        self._screen.step(f'viewer: in the room "{ROOM}", waiting for a picture')
+        self._screen.step(f'viewer: in the room "{DEMO_ROOM}", waiting for a picture')
 
         encoder = ChildProcess("the encoder", directory / "encoder.log", tasks, self._encoder_said)
         stack.push_async_callback(encoder.stop)
@@ -180,7 +180,7 @@ class Scenario:
         self, server: LiveKitServer, directory: Path, tasks: Tasks, stack: contextlib.AsyncExitStack
     ) -> str:
         """Start ingestd, show how it is configured and where to look; return the encoder's address."""
-        values = {"url": server.url, "key": server.api_key, "room": ROOM}
+        values = {"url": server.url, "key": server.api_key, "room": DEMO_ROOM}
         config = directory / "ingestd.yaml"
         config.touch(mode=0o600)
         config.write_text(CONFIG.format(secret=server.api_secret, **values))

@@ -4,6 +4,7 @@ import shutil
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from typing import TextIO
 
 _LINE_INTERVAL_S = 5.0  # between lines of figures where the output is no terminal
@@ -12,10 +13,11 @@ _LINE_INTERVAL_S = 5.0  # between lines of figures where the output is no termin
 class Screen:
     """Standard output, whether it is a terminal or a file."""
 
-    def __init__(self, out: TextIO | None = None) -> None:
+    def __init__(self, out: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._out = sys.stdout if out is None else out
         self._terminal = self._out.isatty()
-        self._started_at = time.monotonic()
+        self._clock = clock
+        self._started_at = clock()
         self._live_at = -_LINE_INTERVAL_S
         self._live_shown = False
 
@@ -26,7 +28,7 @@ class Screen:
 
     def step(self, text: str) -> None:
         """Print a step, with the seconds since the start."""
-        self.say(f"{time.monotonic() - self._started_at:6.1f} s  {text}")
+        self.say(f"{self._clock() - self._started_at:6.1f} s  {text}")
 
     def detail(self, text: str) -> None:
         """Print lines that belong to the step before, indented."""
@@ -34,7 +36,7 @@ class Screen:
 
     def live(self, text: str) -> None:
         """Overwrite the line of figures on a terminal; elsewhere print one every _LINE_INTERVAL_S."""
-        now = time.monotonic()
+        now = self._clock()
         text = f"{now - self._started_at:6.1f} s  {text}"
         if self._terminal:
             width = shutil.get_terminal_size().columns - 1

@@ -81,7 +81,7 @@ def _is_executable(path: Path) -> bool:
 
 def _cache_directory() -> Path:
     root = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG Base Directory Specification: relative paths are to be ignored.
+    # The XDG Base Directory Specification: relative paths are ignored.
     return (Path(root) if os.path.isabs(root) else Path.home() / ".cache") / "ingestd"
 
 

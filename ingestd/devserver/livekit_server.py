@@ -45,17 +45,19 @@ class LiveKitServer:
         config_overrides: Mapping[str, Any] | None = None,
         log_path: Path | None = None,
         progress: Callable[[str], None] = say,
+        reserve_ports: Callable[[], PortPair] = PortPair.reserve,
     ) -> None:
         """Start nothing yet.
 
-        ``binary``: default: whatever `find_or_build_server` finds. ``node_ip``: the address the server
-        tells WebRTC peers. ``config_overrides`` is merged into the server's configuration, mapping by
-        mapping; ports and keys are not to be overridden. ``log_path``: default: removed on ``close``.
+        ``binary``: default: what `find_or_build_server` finds. ``node_ip``: the address the server tells
+        WebRTC peers. ``config_overrides`` is merged into the server's configuration, mapping by mapping;
+        it must leave ports and keys alone. ``log_path``: default: removed on ``close``.
         """
         self._binary = binary
         self._node_ip = node_ip
         self._overrides = config_overrides or {}
         self._progress = progress
+        self._reserve_ports = reserve_ports
         self._directory = Path(tempfile.mkdtemp(prefix="ingestd-livekit-server-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._reservation: PortPair | None = None
@@ -154,7 +156,7 @@ class LiveKitServer:
     def _choose_ports(self) -> None:
         if self._reservation is not None:
             self._reservation.release()
-        self._reservation = PortPair.reserve()
+        self._reservation = self._reserve_ports()
 
     def _config(self) -> dict[str, Any]:
         rtc: dict[str, Any] = {

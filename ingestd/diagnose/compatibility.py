@@ -2,20 +2,8 @@
 
 from dataclasses import dataclass
 
-from ingestd.diagnose.stream_diagnoses import STREAM_DIAGNOSES
-from ingestd.media.access_unit import Codec, StreamInfo
-
-# What browsers and phones decode over WebRTC: 8 bits and 4:2:0 for every codec; of H.264 what RFC 6184 names
-# and libwebrtc offers, of VP9 and AV1 profile 0.
-_H264_PROFILES = frozenset(
-    {"Constrained Baseline", "Baseline", "Main", "Constrained High", "Progressive High", "High"}
-)
-_PROFILES = {
-    Codec.H264: _H264_PROFILES,
-    Codec.H265: frozenset({"Main"}),
-    Codec.VP9: frozenset({"Profile 0"}),
-    Codec.AV1: frozenset({"Main"}),
-}
+from ingestd.diagnose.stream_diagnoses import DECODED_PROFILES, STREAM_DIAGNOSES
+from ingestd.media.access_unit import CODEC_NAMES, Codec, StreamInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +38,16 @@ def issues(info: StreamInfo) -> list[Issue]:
     """Return what in the headers is in the way of viewers; empty when nothing is."""
     found = []
     codec = info.codec
-    name = f"{codec.upper()} {info.profile}".rstrip()
+    name = f"{CODEC_NAMES[codec]} {info.profile}".rstrip()
     if info.chroma_format not in ("", "4:2:0"):
-        found.append(
-            Issue(
-                "chroma_format", f"{name}: chroma is {info.chroma_format}, viewers decode 4:2:0 only", codec
-            )
-        )
+        found.append(Issue("chroma_format", f"{name}: chroma is {info.chroma_format}", codec))
     if info.bit_depth > 8:
-        found.append(
-            Issue("bit_depth", f"{name}: {info.bit_depth} bits per sample, viewers decode 8 only", codec)
-        )
+        found.append(Issue("bit_depth", f"{name}: {info.bit_depth} bits per sample", codec))
     # Chroma and depth say it more plainly where they are the cause.
-    allowed = _PROFILES.get(codec)
-    if not found and allowed is not None and info.profile and info.profile not in allowed:
-        found.append(Issue("profile", f"{name}: viewers decode {', '.join(sorted(allowed))} only", codec))
+    if not found and info.profile and info.profile not in DECODED_PROFILES.get(codec, (info.profile,)):
+        found.append(Issue("profile", f"{name}: a profile that viewers do not decode", codec))
     if codec is Codec.H264 and info.level and _level(info.level) > HIGHEST_LEVEL:
-        seen = f"{name}, level {info.level}: hardware decoders may refuse what is above {HIGHEST_LEVEL}"
+        seen = f"{name}: level {info.level}, which hardware decoders may refuse"
         found.append(Issue("level", seen, hides=False))
     if info.interlaced:
         found.append(INTERLACED)

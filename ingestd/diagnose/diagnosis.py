@@ -34,11 +34,12 @@ class Diagnosis:
 
     def advice(self, case: str = "") -> list[str]:
         """Return what is expected and what to change, one sentence for each tool."""
-        said = [f"expected {self.expected}"] if self.expected else []
-        for tool, cure in self.cures.items():
-            text = cure.replace("{case}", case)
-            said.append(text if tool == "any" else f"{tool}: {text}")
-        return said
+        return [*([f"expected {self.expected}"] if self.expected else []), *self.changes(case)]
+
+    def changes(self, case: str = "") -> list[str]:
+        """Return what to change, one sentence for each tool."""
+        sentences = ((tool, cure.replace("{case}", case)) for tool, cure in self.cures.items())
+        return [text if tool == "any" else f"{tool}: {text}" for tool, text in sentences]
 
 
 # By reason, or by "reason.case" where what helps differs from case to case.

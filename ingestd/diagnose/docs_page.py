@@ -12,8 +12,8 @@ Written by `python -m ingestd.diagnose > docs/diagnoses.md` from `ingestd/diagno
 
 The log, the status page, `/api/streams`, `ingestd probe` and the exceptions of the Python API say what was
 seen, with its numbers, and then what stands here. A word in parentheses tells cases of one reason apart.
-Cures of `x264`, `x265` and `libaom` are options of these libraries, whatever drives them: ffmpeg takes those
-of x264 by -x264-params, x264enc by option-string.
+Cures of `x264`, `x265` and `libaom` are options of these libraries: ffmpeg takes those of x264 by
+-x264-params, x264enc by option-string.
 """
 _STREAMS = """
 ## Streams

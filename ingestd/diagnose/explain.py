@@ -2,7 +2,7 @@
 
 from typing import Protocol, TypeVar
 
-from ingestd.diagnose.diagnosis import find
+from ingestd.diagnose.diagnosis import Diagnosis, find
 from ingestd.diagnose.room_diagnoses import ROOM_DIAGNOSES
 from ingestd.diagnose.stream_diagnoses import STREAM_DIAGNOSES
 from ingestd.errors import StreamError
@@ -25,13 +25,31 @@ class Finding(Protocol):
 
 def advice(finding: Finding) -> list[str]:
     """Return what is expected and what to change, one sentence for each tool; empty where nothing helps."""
-    diagnosis = find(STREAM_DIAGNOSES, finding.reason, finding.case)
-    return diagnosis.advice(finding.case) if diagnosis is not None else []
+    return _diagnosis(finding).advice(finding.case)
+
+
+def fields(finding: Finding) -> dict[str, str]:
+    """Return the fields of a log line, or of an object in JSON: ``reason``, ``seen``, ``expected``, ``cure``.
+
+    ``expected`` and ``cure`` are missing where there is nothing to say.
+    """
+    diagnosis = _diagnosis(finding)
+    said = {
+        "reason": finding.reason,
+        "seen": finding.seen,
+        "expected": diagnosis.expected,
+        "cure": "; ".join(diagnosis.changes(finding.case)),
+    }
+    return {key: text for key, text in said.items() if text}
 
 
 def explain(finding: Finding) -> str:
     """Return what was seen and the advice, as one line."""
     return "; ".join((finding.seen, *advice(finding)))
+
+
+def _diagnosis(finding: Finding) -> Diagnosis:
+    return find(STREAM_DIAGNOSES, finding.reason, finding.case) or Diagnosis(means=finding.seen)
 
 
 def explained(error: _Error) -> _Error:

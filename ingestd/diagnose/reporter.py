@@ -12,7 +12,7 @@ from ingestd.diagnose.compatibility import (
     Issue,
     issues,
 )
-from ingestd.diagnose.explain import advice, explain
+from ingestd.diagnose.explain import explain, fields
 from ingestd.errors import StreamError
 from ingestd.log_limiter import LogLimiter
 from ingestd.media.access_unit import AccessUnit, StreamInfo
@@ -22,6 +22,12 @@ KEYFRAME_PATIENCE_S = 5.0
 
 _FASTER_THAN_REAL_TIME = Issue(
     "faster_than_real_time", "it sends faster than real time, as from a file, and has to wait", hides=False
+)
+_PACE_GUESSED = Issue(
+    "faster_than_real_time",
+    "it sends faster than real time and states no frame rate: viewers see it slow or fast",
+    case="guessed",
+    hides=False,
 )
 
 
@@ -43,7 +49,8 @@ class StreamReporter:
         self._issues: list[Issue] = []  # by its headers
         self._b_frames = False
         self._b_frames_since_keyframe = False
-        self._keyframe_held_back = False
+        self._lacks_parameter_sets = False
+        self._states_rate = True  # by timestamps or headers, as far as is known
         self._recovery_point = False  # the last keyframe is one, and no IDR picture
         self._without_keyframe_since: float | None = None
         self._no_keyframe: Issue | None = None
@@ -54,17 +61,19 @@ class StreamReporter:
         found = list(self._issues)
         if self._b_frames:
             found.append(B_FRAMES)
-        if self._keyframe_held_back:
+        if self._lacks_parameter_sets:
             found.append(NO_PARAMETER_SETS)
         if self._recovery_point:
             found.append(RECOVERY_POINTS)
         if self._no_keyframe is not None:
             found.append(self._no_keyframe)
+        if self._paced and not self._states_rate:
+            found.append(_PACE_GUESSED)
         return [explain(issue) for issue in found]
 
     def stream(self, info: StreamInfo, previous: StreamInfo | None) -> None:
         """The encoder sends what ``info`` describes; ``previous`` is what it sent before that."""
-        fields = {
+        headers = {
             "codec": info.codec,
             "format": info.format,
             "size": f"{info.width}x{info.height}",
@@ -73,9 +82,9 @@ class StreamReporter:
             "frame_rate": info.frame_rate_fps,
         }
         if previous is None:
-            self._log.info("stream recognised", **fields)
+            self._log.info("stream recognised", **headers)
         else:
-            self._say("changed", self._log.info, "stream changed", **fields)
+            self._say("changed", self._log.info, "stream changed", **headers)
         self._issues = issues(info)
         for issue in self._issues:
             event = (
@@ -83,28 +92,30 @@ class StreamReporter:
                 if issue.hides
                 else "viewers will not see this stream as it should be"
             )
-            self._say(issue.reason, self._log.warning, event, **_fields(issue))
+            self._say(issue.reason, self._log.warning, event, **fields(issue))
 
     def picture(self, access_unit: AccessUnit) -> None:
         """Take note of a picture: out of order (B-frames), or a keyframe that viewers cannot start at."""
+        info = access_unit.info
+        self._states_rate = access_unit.timestamp_us is not None or bool(info and info.frame_rate_fps)
         if access_unit.keyframe and not access_unit.corrects:
             # After a whole GOP without B-frames the encoder makes none.
             self._b_frames, self._b_frames_since_keyframe = self._b_frames_since_keyframe, False
-            self._keyframe_held_back = access_unit.lacks_parameter_sets
-            if self._keyframe_held_back:
-                self._warn_once(NO_PARAMETER_SETS, "keyframe held back")
+            self._lacks_parameter_sets = access_unit.lacks_parameter_sets
+            if self._lacks_parameter_sets:
+                self._warn_once(NO_PARAMETER_SETS, "keyframe dropped: it has no parameter sets")
             self._recovery_point = access_unit.recovery_point
             if self._recovery_point:
                 self._warn_once(RECOVERY_POINTS, "viewers wait for an IDR picture")
         if access_unit.reordered:
             self._b_frames = self._b_frames_since_keyframe = True
-            self._warn_once(B_FRAMES, "B-frames will stutter")
+            self._warn_once(B_FRAMES, "viewers will see B-frames out of order")
 
     def pace(self, pace: str | None) -> None:
         """Take note that the encoder is faster than real time, and paced by ``pace``; None: it is not."""
         if pace is not None and not self._paced:
-            event = "the encoder sends faster than real time; it is paced to its own frame rate"
-            self._log.info(event, pace=pace, **_fields(_FASTER_THAN_REAL_TIME))
+            issue = _FASTER_THAN_REAL_TIME if self._states_rate else _PACE_GUESSED
+            self._log.info("the encoder sends faster than real time and is paced", pace=pace, **fields(issue))
         elif pace is None and self._paced:
             self._log.info("the encoder is live; pacing ends")
         self._paced = pace is not None
@@ -122,12 +133,11 @@ class StreamReporter:
             said = ", though the encoder is asked for one (feedback)" if asked else ""
             issue = self._no_keyframe = replace(NO_KEYFRAME, seen=f"{NO_KEYFRAME.seen}{said}")
             event = "waiting for a keyframe: every picture is dropped"
-            self._say(issue.reason, self._log.warning, event, **_fields(issue))
+            self._say(issue.reason, self._log.warning, event, **fields(issue))
 
-    def fault(self, fault: StreamError, **fields: object) -> None:
-        """Log what could not be understood; ``fields`` go into the line."""
-        said = {"reason": fault.reason, "error": explain(fault)}
-        self._say(fault.reason, self._log.warning, "fault in the stream", **said, **fields)
+    def fault(self, fault: StreamError, **more: object) -> None:
+        """Log what could not be understood; ``more`` goes into the line."""
+        self._say(fault.reason, self._log.warning, "fault in the stream", **fields(fault), **more)
 
     def lost(self, pictures: int, target_bitrate_bps: float | None) -> None:
         """Log that WebRTC took ``pictures`` and has not encoded them."""
@@ -141,19 +151,14 @@ class StreamReporter:
 
     def h265(self, reason: str, refusal: str) -> None:
         """Log that the stream is H.265 now, which is refused; ``reason`` is that of its count."""
-        self._log.error("H.265 cannot be published: every picture is dropped", reason=reason, refusal=refusal)
+        self._log.error("H.265 cannot be published: every picture is dropped", reason=reason, seen=refusal)
 
     def _warn_once(self, issue: Issue, event: str) -> None:
         if issue.reason not in self._warned:
             self._warned.add(issue.reason)
-            self._log.warning(event, **_fields(issue))
+            self._log.warning(event, **fields(issue))
 
     def _say(self, kind: str, log: Callable[..., object], event: str, **fields: object) -> None:
         suppressed = self._limited.due(kind)
         if suppressed is not None:
             log(event, **fields, **({"suppressed": suppressed} if suppressed else {}))
-
-
-def _fields(issue: Issue) -> dict[str, str]:
-    """Return what a line of the log says of an issue."""
-    return {"seen": issue.seen, "cure": "; ".join(advice(issue))}

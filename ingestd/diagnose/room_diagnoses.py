@@ -25,6 +25,12 @@ _NOT_JOINED: Diagnoses = {
     "not_found": Diagnosis(
         means="no LiveKit server answers at this URL (livekit.url)", cures={"any": "check it"}
     ),
+    "no_descriptors": Diagnosis(
+        means="this process has not enough file descriptors left for another room",
+        cures={
+            "any": "raise the limit (systemd: LimitNOFILE=, shell: ulimit -n), or let streams share a room"
+        },
+    ),
     "no_such_room": Diagnosis(
         means="the room does not exist, and the server makes none by itself",
         cures={"any": "create it, or set room.auto_create"},

@@ -3,19 +3,20 @@
 A new reason of a StreamError or an Issue is one entry here; a test compares this table with the source.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ingestd.diagnose.diagnosis import Diagnoses, Diagnosis
 from ingestd.media.access_unit import Codec
 
 _BARE_STREAM = "the bare stream on TCP"
-_TO_TCP = {"ffmpeg": "-f h264 tcp://HOST:PORT"}
 _NO_CONTAINER = "the stream without a container"
+_OF_WEBRTC = "a codec that WebRTC carries: H.264, H.265, VP8, VP9 or AV1"
 _H264_BYTE_STREAM = "h264parse ! video/x-h264,stream-format=byte-stream"
 _H265_BYTE_STREAM = "h265parse ! video/x-h265,stream-format=byte-stream"
 _OBUS = "av1parse ! video/x-av1,stream-format=obu-stream,alignment=tu"
 _IVF = {"ffmpeg": "-f ivf", "GStreamer": "avmux_ivf"}
-_TO_H264 = {"ffmpeg": "-c:v libx264 -f h264"}
+_OR_IVF = {tool: f" (VP8, VP9, AV1: {option})" for tool, option in _IVF.items()}
+_TCP_SINK = f"{_H264_BYTE_STREAM},alignment=au ! tcpclientsink host=HOST port=PORT"
 _FINISH = {
     "any": "stop the encoder in a way that lets it finish",
     "ffmpeg": "stop it with SIGINT",
@@ -29,14 +30,40 @@ _MALFORMED = Diagnosis(
 )
 
 
-def _container(name: str, muxer: str, element: str = "", *, other: str = "") -> Diagnosis:
-    """``muxer`` is ffmpeg's name of it, ``element`` GStreamer's."""
-    cures = {"ffmpeg": f"-f h264 in place of -f {muxer}{other}"}
-    if element:
-        cures["GStreamer"] = f"leave {element} out"
+def _to_tcp(*, ffmpeg: str = "", gstreamer: str = "") -> dict[str, str]:
+    """Return the cures of another protocol; the arguments go on from the options to take."""
+    return {"ffmpeg": f"-f h264 tcp://HOST:PORT{ffmpeg}", "GStreamer": f"`{_TCP_SINK}`{gstreamer}"}
+
+
+def _to_h264(what: str, element: str) -> dict[str, str]:
+    """Return the cures of a codec that WebRTC does not carry; ``element`` is GStreamer's encoder of it."""
+    return {
+        "any": what,
+        "ffmpeg": "-c:v libx264 -f h264",
+        "GStreamer": f"`x264enc tune=zerolatency ! {_H264_BYTE_STREAM},alignment=au` in place of {element}",
+    }
+
+
+def _container(name: str, muxer: str, element: str, *, or_ivf: bool = False) -> Diagnosis:
+    """``muxer`` is ffmpeg's name of it, ``element`` GStreamer's; ``or_ivf``: mostly of VP8, VP9 or AV1."""
+    take = {"ffmpeg": "-f h264", "GStreamer": f"`{_H264_BYTE_STREAM},alignment=au`"}
+    leave = {"ffmpeg": f"-f {muxer}", "GStreamer": element}
+    cures = {
+        tool: f"{take[tool]}{_OR_IVF[tool] if or_ivf else ''} in place of {leave[tool]}" for tool in take
+    }
     return Diagnosis(means=f"the encoder sends {name}", expected=_NO_CONTAINER, cures=cures)
 
 
+# What browsers and phones decode over WebRTC, of 8 bits and 4:2:0: of H.264 what RFC 6184 names and libwebrtc
+# offers, of VP9 and AV1 profile 0.
+DECODED_PROFILES: Mapping[Codec, Sequence[str]] = {
+    Codec.H264: (
+        "Constrained Baseline", "Baseline", "Main", "Constrained High", "Progressive High", "High",
+    ),
+    Codec.H265: ("Main",),
+    Codec.VP9: ("Profile 0",),
+    Codec.AV1: ("Main",),
+}  # fmt: skip
 # What makes an encoder choose a profile that viewers decode; with GStreamer the caps behind the encoder, or
 # the raw video before it.
 _8_BIT_4_2_0: Mapping[Codec, Mapping[str, str]] = {
@@ -51,10 +78,6 @@ _8_BIT_4_2_0: Mapping[Codec, Mapping[str, str]] = {
         "`! video/x-raw,format=I420` before it; before nvh265enc, vah265enc, vaapih265enc: "
         "`! video/x-raw,format=NV12`",
         "ffmpeg": "add `-pix_fmt yuv420p -profile:v main`",
-    },
-    Codec.VP8: {
-        "GStreamer": "add `! video/x-raw,format=I420` before vp8enc",
-        "ffmpeg": "add `-pix_fmt yuv420p`",
     },
     Codec.VP9: {
         "GStreamer": "add `! video/x-vp9,profile=(string)0` after vp9enc, or "
@@ -85,6 +108,17 @@ _CONNECTIONS: Diagnoses = {
         means="one read of the socket held more faults than a stream can have",
         cures={"any": "see what damages the stream, and restart the encoder"},
     ),
+    "too_costly": Diagnosis(
+        means="to read the stream took far more time than any real one takes, for 10 s; it was slowed before",
+        cures={
+            "any": "see what damages the stream, or makes thousands of tiny pictures, slices or headers of it"
+        },
+    ),
+    "codec_flips": Diagnosis(
+        means="the codec changes again and again, and each change costs viewers the track",
+        expected="one codec per connection",
+        cures={"any": "see whether two encoders write to one connection, and restart the encoder"},
+    ),
     "internal": Diagnosis(
         means="a defect of ingestd: the log has the details",
         cures={"any": "report it with the lines of the log"},
@@ -100,11 +134,18 @@ _OTHER_THAN_VIDEO: Diagnoses = {
             "GStreamer": f"{_H264_BYTE_STREAM},alignment=au ! tcpclientsink, avmux_ivf, or {_OBUS}",
         },
     ),
-    "rtsp": Diagnosis(means="the encoder speaks RTSP", expected=_BARE_STREAM, cures=_TO_TCP),
+    "rtsp": Diagnosis(
+        means="the encoder speaks RTSP",
+        expected=_BARE_STREAM,
+        cures=_to_tcp(ffmpeg=" in place of -f rtsp", gstreamer=" in place of rtspclientsink"),
+    ),
     "http": Diagnosis(
         means="the encoder, or a browser, speaks HTTP",
         expected=_BARE_STREAM,
-        cures={"any": "browsers do not belong here", "ffmpeg": f"{_TO_TCP['ffmpeg']}, without -method PUT"},
+        cures={
+            "any": "browsers do not belong here",
+            **_to_tcp(ffmpeg=", without -method PUT", gstreamer=" in place of souphttpclientsink"),
+        },
     ),
     "tls": Diagnosis(
         means="the encoder speaks TLS",
@@ -114,23 +155,28 @@ _OTHER_THAN_VIDEO: Diagnoses = {
     "rtmp": Diagnosis(
         means="the encoder speaks RTMP",
         expected=_BARE_STREAM,
-        cures={"ffmpeg": f"{_TO_TCP['ffmpeg']} in place of -f flv"},
+        cures=_to_tcp(
+            ffmpeg=" in place of -f flv", gstreamer=" in place of flvmux and rtmpsink or rtmp2sink"
+        ),
     ),
-    "ssh": Diagnosis(means="something speaks SSH", expected=_BARE_STREAM, cures=_TO_TCP),
+    "ssh": Diagnosis(means="an SSH client or server speaks", expected=_BARE_STREAM, cures=_to_tcp()),
     "mp4": _container("MP4", "mp4", "mp4mux"),
     "matroska": _container(
-        "Matroska or WebM", "matroska or webm", "matroskamux", other=", -f ivf for VP8, VP9 and AV1"
+        "Matroska or WebM",
+        "matroska or -f webm",
+        "matroskamux or webmmux",
+        or_ivf=True,
     ),
     "flv": _container("FLV", "flv", "flvmux"),
-    "ogg": _container("Ogg", "ogg"),
-    "avi": _container("AVI", "avi"),
-    "nut": _container("NUT", "nut"),
+    "ogg": _container("Ogg", "ogg", "oggmux"),
+    "avi": _container("AVI", "avi", "avimux"),
+    "nut": _container("NUT", "nut", "avmux_nut"),
     "mpeg_ts": _container("MPEG-TS", "mpegts", "mpegtsmux"),
-    "mpeg_ps": _container("an MPEG program stream", "mpeg"),
+    "mpeg_ps": _container("an MPEG program stream", "mpeg", "mpegpsmux"),
     "rtp": Diagnosis(
         means="the encoder sends RTP over TCP",
-        expected="the stream itself",
-        cures={"GStreamer": "leave rtph264pay and rtpstreampay out"},
+        expected="the stream without RTP",
+        cures=_to_tcp(ffmpeg=" in place of -f rtp", gstreamer=" in place of rtph264pay and rtpstreampay"),
     ),
     "gdp": Diagnosis(
         means="the encoder sends the GStreamer Data Protocol",
@@ -140,20 +186,22 @@ _OTHER_THAN_VIDEO: Diagnoses = {
     "raw_video": Diagnosis(
         means="the encoder sends raw video (Y4M)",
         expected="coded video",
-        cures={"any": "add an encoder", **_TO_H264},
+        cures=_to_h264("add an encoder", "y4menc"),
     ),
     "jpeg": Diagnosis(
         means="the encoder sends JPEG, which WebRTC does not carry",
-        expected="a codec of WebRTC, which has no JPEG",
-        cures={"any": "encode to H.264", **_TO_H264},
+        expected=_OF_WEBRTC,
+        cures=_to_h264("encode to H.264", "jpegenc"),
     ),
     "mpeg2": Diagnosis(
         means="the encoder sends MPEG-1 or MPEG-2 video, which WebRTC does not carry",
-        cures={"any": "encode to H.264", **_TO_H264},
+        expected=_OF_WEBRTC,
+        cures=_to_h264("encode to H.264", "avenc_mpeg2video"),
     ),
     "mpeg4": Diagnosis(
         means="the encoder sends MPEG-4 Part 2 video, which WebRTC does not carry",
-        cures={"any": "encode to H.264", **_TO_H264},
+        expected=_OF_WEBRTC,
+        cures=_to_h264("encode to H.264", "avenc_mpeg4"),
     ),
     "codec_mismatch": Diagnosis(
         means="the stream is of another codec than `codec` says",
@@ -203,6 +251,10 @@ _NAL_UNITS: Diagnoses = {
             "x264": "slices=4",
             "x264enc": "option-string=slices=4",
         },
+    ),
+    "too_large.sets": Diagnosis(
+        means="a picture of more parameter sets than a stream can have",
+        cures={"any": "send those in use, before keyframes; see what damages the stream"},
     ),
     "tiny_keyframe": Diagnosis(
         means="a keyframe far smaller than the parameter sets that it lacks; it is dropped",
@@ -306,6 +358,13 @@ _IVF_AND_OBUS: Diagnoses = {
         expected="a temporal delimiter before that",
         cures={"any": "lower the encoder's bitrate", "GStreamer": _OBUS, "ffmpeg": "-f obu, or -f ivf"},
     ),
+    "too_large.obus": Diagnosis(
+        means="a temporal unit of more OBUs than any real one, or so many without a frame",
+        cures={
+            "any": "make fewer tile groups per frame; see what damages the stream",
+            "libaom": "num-tile-groups=1",
+        },
+    ),
     "torn_picture.av1": Diagnosis(
         means="a temporal unit goes on behind the frame that it shows",
         cures={
@@ -374,6 +433,7 @@ _VIEWERS: Diagnoses = {
     "b_frames": Diagnosis(
         means="the stream has B-frames: WebRTC shows pictures in the order in which they are sent, so "
         "viewers see them jump back and forth",
+        expected="pictures sent in the order in which they are shown",
         cures={
             "any": "encode without them",
             "x264enc": "bframes=0 (or tune=zerolatency)",
@@ -404,14 +464,14 @@ _VIEWERS: Diagnoses = {
         cures={"any": "encode a single layer (scalability mode L1T1); temporal layers do no harm"},
     ),
     "no_parameter_sets": Diagnosis(
-        means="the stream has shown no SPS and PPS (AV1: sequence header) yet, and no viewer can decode "
-        "without them",
+        means="no parameter sets came: keyframes are dropped, as no viewer can decode them without",
+        expected="SPS and PPS (H.265: VPS too; AV1: a sequence header) before the first keyframe",
         cures={
             "any": "make the encoder send them with every keyframe",
             "x264": "repeat-headers=1",
             "ffmpeg": "-bsf:v dump_extra",
-            "GStreamer": "h264parse config-interval=-1, and, as avc and hvc1 keep them in caps that no "
-            f"socket carries, {_H264_BYTE_STREAM} ({_H265_BYTE_STREAM})",
+            "GStreamer": f"`{_H264_BYTE_STREAM}` (H.265: `{_H265_BYTE_STREAM}`), as stream-format=avc and "
+            "hvc1 keep them in caps, which no socket carries; and config-interval=-1 of the parser",
         },
     ),
     "no_keyframe": Diagnosis(
@@ -453,6 +513,7 @@ _VIEWERS: Diagnoses = {
     ),
     "level": Diagnosis(
         means="the level of H.264 is higher than what hardware decodes, which may refuse the stream",
+        expected="level 5.2 or lower",
         cures={
             "any": "encode fewer samples per second, or say the level that suffices (4096x2304 at 60 per "
             "second fits 5.2)",
@@ -466,12 +527,26 @@ _VIEWERS: Diagnoses = {
         "and has to wait",
         cures={"ffmpeg": "-re makes it keep the pace by itself"},
     ),
+    "faster_than_real_time.guessed": Diagnosis(
+        means="the encoder sends faster than real time and states no frame rate: it is paced to a guess, and "
+        "viewers see it slow or fast",
+        cures={
+            "any": "make it write its frame rate into the headers",
+            "ffmpeg": "-re makes it keep the pace by itself",
+        },
+    ),
     **{
         f"{reason}.{codec}": Diagnosis(
-            means="viewers over WebRTC do not decode this bit depth, chroma format or profile", cures=cures
+            "viewers do not decode this chroma format, or this bit depth", "4:2:0 of 8 bits per sample", cures
         )
         for codec, cures in _8_BIT_4_2_0.items()
-        for reason in ("chroma_format", "bit_depth", "profile")
+        for reason in ("chroma_format", "bit_depth")
+    },
+    **{
+        f"profile.{codec}": Diagnosis(
+            "viewers do not decode this profile", " or ".join(profiles), _8_BIT_4_2_0[codec]
+        )
+        for codec, profiles in DECODED_PROFILES.items()
     },
 }
 

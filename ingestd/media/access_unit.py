@@ -1,10 +1,12 @@
 """What the demuxer hands on: one coded picture, and what is known of the stream it belongs to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-# An intra picture of 8K video stays below 8 MiB at any rate an encoder would send live; twice that is damage.
-MAX_ACCESS_UNIT_BYTES = 16 * 1024 * 1024
+# An intra picture of 8K video stays below this at any rate an encoder would send live. A viewer with
+# libwebrtc has room for a picture of 2048 packets, which are less than 3 MB.
+MAX_ACCESS_UNIT_BYTES = 8 * 1024 * 1024
 
 # What is put before a keyframe that lacks it has at most this many times its size. Real ones stay below 16; a
 # read of nothing but slice headers would otherwise grow thousandfold.
@@ -19,6 +21,15 @@ class Codec(StrEnum):
     VP8 = "vp8"
     VP9 = "vp9"
     AV1 = "av1"
+
+
+CODEC_NAMES: Mapping[str, str] = {
+    Codec.H264: "H.264",
+    Codec.H265: "H.265",
+    Codec.VP8: "VP8",
+    Codec.VP9: "VP9",
+    Codec.AV1: "AV1",
+}
 
 
 class Format(StrEnum):

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import AccessUnit, Codec, Format
+from ingestd.media.codecs.codec_changes import CodecChanges
 from ingestd.media.codecs.parameter_sets import ParameterSets
 from ingestd.media.detection.format_detector import (
     DETECTION_LIMIT_BYTES,
@@ -19,21 +20,28 @@ from ingestd.media.formats.ivf import IvfReader
 from ingestd.media.formats.length_prefixed import LengthPrefixedReader
 from ingestd.media.formats.nal_unit_reader import CodecChanged
 from ingestd.media.formats.obu_stream import ObuStreamReader
+from ingestd.media.formats.step import NO_LIMIT
 from ingestd.media.picture_end.read_log import ReadLog
+
+# How much of what was kept until the format was known is read in one step.
+KEPT_BYTES_PER_STEP = 16 * 1024
 
 
 class Reader(Protocol):
     """What every format's reader offers."""
 
     faults: list[BitstreamError]
+    behind: bool  # not all that has arrived was read: the next `feed`, of no bytes perhaps, goes on
 
     @property
     def quiet_at(self) -> float | None:
         """When `flush` is due if nothing more arrives."""
         ...
 
-    def feed(self, data: bytes | bytearray | memoryview, now: float) -> list[AccessUnit]:
-        """Take what has arrived at ``now``."""
+    def feed(
+        self, data: bytes | bytearray | memoryview, now: float, max_items: int = ...
+    ) -> list[AccessUnit]:
+        """Take what has arrived at ``now``, and read at most ``max_items`` of it (`formats.step`)."""
         ...
 
     def flush(self) -> list[AccessUnit]:
@@ -46,7 +54,12 @@ class Reader(Protocol):
 
 
 class Demuxer:
-    """Turns the bytes of one connection into access units; recognises what they are."""
+    """Turns the bytes of one connection into access units; recognises what they are.
+
+    ``parameter_sets`` and ``codec_changes`` are those of the stream, whose connections may be several.
+    ``max_items``: how much one call reads at most (`formats.step`). Where that leaves something, `behind` is
+    True, and `feed` is to be called with no bytes until it is not. Without it, each call reads all there is.
+    """
 
     def __init__(
         self,
@@ -54,6 +67,8 @@ class Demuxer:
         codec: Codec | None = None,
         format: Format | None = None,
         parameter_sets: ParameterSets | None = None,
+        codec_changes: CodecChanges | None = None,
+        max_items: int = NO_LIMIT,
     ) -> None:
         self.faults: list[BitstreamError] = []
         self.codec: Codec | None = None
@@ -62,9 +77,13 @@ class Demuxer:
         self._configured_codec = codec
         self._configured_format = format
         self._parameter_sets = parameter_sets if parameter_sets is not None else ParameterSets()
+        self.behind = False
+        self._max_items = max_items
+        self._changes = codec_changes if codec_changes is not None else CodecChanges()
+        self._now = 0.0
         self._reader: Reader | None = None
         self._fatal: BitstreamError | None = None  # once what came before it has been returned
-        self._unrecognised = bytearray()
+        self._kept = bytearray()  # what the reader has not been given yet, as it was not known or is behind
         self._examined_bytes = 0
         self._read_log = ReadLog()
 
@@ -82,33 +101,44 @@ class Demuxer:
         one, more of a picture may be on its way. What comes with one read may be fed in parts: they have the
         same ``now``.
         """
+        self._now = now
         self._read_log.segment_bytes = segment_bytes
         if self._reader is not None:
-            return self._read(self._reader.feed, data, now)
+            if self.behind:
+                return self._read_on(data, now, [])
+            units = self._read(self._reader.feed, data, now, self._max_items)
+            if self._reader.behind or self._kept:
+                self.behind = self._fatal is None
+                if self._max_items == NO_LIMIT:
+                    self._read_on(b"", now, units)
+            return units
         if self.undecided_since is None and data:
             self.undecided_since = now
-        self._unrecognised += data
+        self._kept += data
         while (length_bytes := _next_length_bytes(self._examined_bytes)) <= min(
-            len(self._unrecognised), DETECTION_LIMIT_BYTES
+            len(self._kept), DETECTION_LIMIT_BYTES
         ):
             self._examined_bytes = length_bytes
-            found = detect(bytes(self._unrecognised[:length_bytes]))
+            found = detect(bytes(self._kept[:length_bytes]))
             if found is None and length_bytes == DETECTION_LIMIT_BYTES:
                 found = self._last_resort(length_bytes)
             if found is not None:
-                return self._start(found, now)
+                self._start(found)
+                return self._read_on(b"", now, [])
         return []
 
     def eof(self) -> list[AccessUnit]:
         """Take the end of the connection."""
         units: list[AccessUnit] = []
         if self._reader is None:
-            if not self._unrecognised:
+            if not self._kept:
                 raise BitstreamError("empty", "the connection closed without sending a byte")
-            found = detect(bytes(self._unrecognised), final=True)
-            units = self._start(found or self._last_resort(len(self._unrecognised)), 0.0)
-        assert self._reader is not None
+            found = detect(bytes(self._kept), final=True)
+            self._start(found or self._last_resort(len(self._kept)))
         try:
+            while self._kept or self.behind:
+                self._read_on(b"", self._now, units)
+            assert self._reader is not None
             return units + self._read(self._reader.eof)
         except BitstreamError as error:
             if not units:
@@ -120,18 +150,47 @@ class Demuxer:
         """Make do with what has come until ``now``: who trickles noise would be waited for without end."""
         if self.undecided_since is None:
             return []
-        found = detect(bytes(self._unrecognised), final=True) or self._configured()
+        self._now = now
+        found = detect(bytes(self._kept), final=True) or self._configured()
         if found is None:
             raise BitstreamError(
                 "not_video",
-                f"{len(self._unrecognised)} bytes in {now - self.undecided_since:.3g} s hold no video that "
+                f"{len(self._kept)} bytes in {now - self.undecided_since:.3g} s hold no video that "
                 f"is known here; they begin {self._seen}",
             )
-        return self._start(found, now)
+        self._start(found)
+        return self._read_on(b"", now, [])
 
     def flush(self) -> list[AccessUnit]:
         """Take the silence until `quiet_at` as the end of the picture."""
         return self._read(self._reader.flush) if self._reader is not None else []
+
+    def _read_on(
+        self, data: bytes | bytearray | memoryview, now: float, units: list[AccessUnit]
+    ) -> list[AccessUnit]:
+        """Add to ``units`` what comes of what was kept and of ``data``, or of as much as one call reads."""
+        self._kept += data
+        while True:
+            try:
+                units += self._read_step(now)
+            except BitstreamError as error:
+                self.behind = False
+                self._kept.clear()
+                if not units:
+                    raise
+                self._fatal = error
+            if not self.behind or self._max_items != NO_LIMIT:
+                return units
+
+    def _read_step(self, now: float) -> list[AccessUnit]:
+        assert self._reader is not None
+        data = b""
+        if not self._reader.behind:
+            data = bytes(self._kept[:KEPT_BYTES_PER_STEP])
+            del self._kept[:KEPT_BYTES_PER_STEP]
+        units = self._read(self._reader.feed, data, now, self._max_items)
+        self.behind = self._fatal is None and (self._reader.behind or bool(self._kept))
+        return units
 
     def _read(self, read: Callable[..., list[AccessUnit]], *arguments: object) -> list[AccessUnit]:
         assert self._reader is not None
@@ -157,24 +216,21 @@ class Demuxer:
         assert self.format is not None
         assert self._reader is not None
         self._note_faults(self._reader)
-        now = self._read_log.now
         self._read_log = ReadLog()
-        self._unrecognised += change.rest
+        self._kept[:0] = change.rest
         try:
-            return change.units + self._start(Detected(self.format, change.codec), now)
+            self._start(Detected(self.format, change.codec))
         except BitstreamError as error:
             if not change.units:
                 raise
             self._fatal = error
-            return change.units
+        return change.units
 
     def _last_resort(self, length_bytes: int) -> Detected:
         """Decide when nothing more may be waited for."""
         if (configured := self._configured()) is not None:
             return configured
-        begun = begins_with_start_code(self._unrecognised) or IVF_SIGNATURE.startswith(
-            bytes(self._unrecognised[:4])
-        )
+        begun = begins_with_start_code(self._kept) or IVF_SIGNATURE.startswith(bytes(self._kept[:4]))
         if begun and length_bytes < DETECTION_LIMIT_BYTES:
             raise BitstreamError(
                 "cut_header",
@@ -188,7 +244,7 @@ class Demuxer:
 
     @property
     def _seen(self) -> str:
-        return bytes(self._unrecognised[:16]).hex(" ")
+        return bytes(self._kept[:16]).hex(" ")
 
     def _configured(self) -> Detected | None:
         """What the configuration says of bytes that do not tell."""
@@ -198,7 +254,8 @@ class Demuxer:
             return Detected(Format.LENGTH_PREFIXED, self._configured_codec)
         return None
 
-    def _start(self, found: Detected, now: float) -> list[AccessUnit]:
+    def _start(self, found: Detected) -> None:
+        """Have what was kept, and what comes, read as ``found``."""
         format, codec = found.format, found.codec
         if self._configured_format not in (None, format):
             raise BitstreamError(
@@ -212,16 +269,15 @@ class Demuxer:
                 f"the stream is {codec}, the configuration says codec: {self._configured_codec}",
                 case=codec,
             )
+        if codec is not None:
+            self._changes.use(codec, self._now)
         self.format, self.codec = format, codec
         self.undecided_since = None
         self._reader = self._reader_of(found)
-        data = bytes(self._unrecognised)
-        self._unrecognised.clear()
-        return self._read(self._reader.feed, data, now)
 
     def _reader_of(self, found: Detected) -> Reader:
         if found.format is Format.IVF:
-            return IvfReader(self._configured_codec)
+            return IvfReader(self._configured_codec, self._changes)
         if found.format is Format.OBU:
             return Av1AnnexBReader() if found.length_delimited else ObuStreamReader()
         assert found.codec is not None

@@ -1,5 +1,6 @@
 """The HTTP server: status page, /metrics, health, the streams as JSON. It is read-only."""
 
+import asyncio
 import json
 import logging
 import math
@@ -20,6 +21,7 @@ from ingestd.errors import AddressError
 from ingestd.log_limiter import LogLimiter
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
+from ingestd.observe.http_connections import HttpConnections
 from ingestd.observe.page import render
 
 logger = structlog.get_logger("ingestd.observe")
@@ -52,6 +54,8 @@ class HttpServer:
         self._registry = registry
         self._version = version
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
+        self._connections: HttpConnections | None = None
 
     async def start(self) -> Address:
         """Listen; return the address, with the port the system chose where 0 was asked for.
@@ -67,11 +71,18 @@ class HttpServer:
         app.router.add_get("/api/streams", self._streams)
         # An access log would bury the lines that matter under those of scrapes.
         runner = web.AppRunner(
-            app, access_log=None, logger=_ServerLog(server_logger), shutdown_timeout=SHUTDOWN_TIMEOUT_S
+            app,
+            access_log=None,
+            logger=_ServerLog(server_logger),
+            shutdown_timeout=SHUTDOWN_TIMEOUT_S,
+            lingering_time=0,  # no request of ours has a body: none is read to its end, or unpacked
         )
         await runner.setup()
+        assert runner.server is not None
+        connections = HttpConnections(runner.server)
+        host, loop = self._listen.host, asyncio.get_running_loop()
         try:
-            await web.TCPSite(runner, self._listen.host, self._listen.port).start()
+            self._server = await loop.create_server(connections, host, self._listen.port)
         except OSError as error:
             await runner.cleanup()
             why = error.strerror or str(error)
@@ -79,14 +90,19 @@ class HttpServer:
                 f"http.listen: {self._listen} cannot be listened on: {why}; "
                 "allowed: HOST:PORT of this machine that no other process listens on"
             ) from None
-        self._runner = runner
-        return Address("http", self._listen.host, runner.addresses[0][1])
+        self._runner, self._connections = runner, connections
+        return Address("http", host, self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
         """Stop listening and end what is open; a second call does nothing."""
         runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+        if runner is None:
+            return
+        assert self._server is not None
+        assert self._connections is not None
+        self._server.close()
+        await runner.cleanup()
+        self._connections.close()
 
     async def _page(self, _request: web.Request) -> web.Response:
         # Style and script are part of the page; the browser runs only what bears this nonce.
@@ -135,6 +151,10 @@ class _ServerLog(logging.LoggerAdapter[logging.Logger]):
         super().__init__(to)
         self._limiter = LogLimiter(MALFORMED_REQUEST_LOG_INTERVAL_S)
 
+    def debug(self, msg: object, *args: object, exc_info: Any = None, **more: Any) -> None:  # noqa: ARG002
+        """Log in one line what a client did: where in aiohttp it was noticed helps no one."""
+        super().debug(msg, *args, **more)
+
     def exception(self, msg: object, *args: object, exc_info: Any = True, **more: Any) -> None:
         """Log an exception while a request was read or answered."""
         if not isinstance(exc_info, HttpProcessingError):
@@ -177,4 +197,5 @@ async def _with_security_headers(
     response.headers["X-Frame-Options"] = "DENY"
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-store"
+    response.force_close()  # see HttpConnections: the time is for one request
     return response

@@ -1,15 +1,19 @@
-"""Logging: structlog and the standard library's loggers, as console lines or JSON, without secrets."""
+"""Logging: structlog and the standard library's loggers, as limited console lines or JSON without secrets."""
 
+import contextlib
+import copy
 import logging
 import re
 import sys
 import traceback
+from collections.abc import Hashable
 from typing import Any, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from ingestd.redact import redact
+from ingestd.log_limiter import LeftOut, LineLimiter
+from ingestd.redact import printable, redact
 
 _LEVELS = {
     "debug": logging.DEBUG,
@@ -23,6 +27,12 @@ _CHATTY = ("livekit", "asyncio", "aiohttp", "aiohttp.access")
 _SDK_LINE = re.compile(r"(?P<target>[\w:]+?):(?P<line>\d+):(?P<module>[\w:]*) - (?P<event>.*)", re.DOTALL)
 
 _MAX_DEPTH = 6
+# Of one kind and stream. More tell a person nothing new; hundreds a second take time from the pictures and
+# fill the disk.
+MAX_LINES_OF_A_KIND = 10
+LIMIT_INTERVAL_S = 10.0
+# What tells lines of one event apart. Who the peer is does not: that may be as many as there are lines.
+_SUBJECT = ("stream", "room", "identity", "task", "what")
 
 
 def log_unraisable(unraisable: Any) -> None:
@@ -86,8 +96,36 @@ def configure(level: str = "info", format: str = "auto", stream: TextIO | None =
     )
 
 
+def say_left_out(*, all: bool = False) -> None:
+    """Log how many lines were left out in the intervals that have ended; with ``all`` also in the others.
+
+    Every line that is logged does so, too; this is for when none comes.
+    """
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, _Handler):
+            handler.say_left_out(all=all)
+
+
 class _Handler(logging.StreamHandler[TextIO]):
-    """Never raises and never prints about itself: a closed pipe or a full disk must not stop the pictures."""
+    """Never raises and never prints about itself: a closed pipe or a full disk must not stop the pictures.
+
+    Of one kind it writes MAX_LINES_OF_A_KIND in LIMIT_INTERVAL_S, then how many more there were. Lines for
+    debugging have no limit.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._limiter: LineLimiter[logging.LogRecord] = LineLimiter(MAX_LINES_OF_A_KIND, LIMIT_INTERVAL_S)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.say_left_out()
+        if record.levelno <= logging.DEBUG or self._limiter.admit(_kind(record), record):
+            super().emit(record)
+
+    def say_left_out(self, *, all: bool = False) -> None:
+        with self.lock or contextlib.nullcontext():
+            for left_out in self._limiter.ended(now=all):
+                super().emit(_summary(left_out))
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name of the base class
         error = sys.exc_info()[1]
@@ -98,6 +136,28 @@ class _Handler(logging.StreamHandler[TextIO]):
             self.stream.write(f"{redact(str(record.msg))} (unprintable: {type(error).__name__})\n")
         except (OSError, ValueError):
             return
+
+
+def _kind(record: logging.LogRecord) -> Hashable:
+    if isinstance(record.msg, dict):  # ours
+        return (record.name, record.msg["event"], *(str(record.msg.get(key)) for key in _SUBJECT))
+    match = _SDK_LINE.fullmatch(str(record.msg)) if record.name == "livekit" else None
+    # Where in the SDK it was written: its words differ each time.
+    return (record.name, match["target"], match["line"]) if match else (record.name, str(record.msg))
+
+
+def _summary(left_out: LeftOut[logging.LogRecord]) -> logging.LogRecord:
+    """Return the last of the lines that were left out, with the number of all."""
+    assert left_out.last is not None
+    record = copy.copy(left_out.last)
+    more = f"… {left_out.number} more in the last {LIMIT_INTERVAL_S:g} s left out; the last one:"
+    if isinstance(record.msg, dict):
+        fields = {key: value for key, value in record.msg.items() if key != "exc_info"}
+        record.msg = {**fields, "event": f"{more} {fields['event']}", "left_out": left_out.number}
+    else:
+        record.msg = f"{more} {record.msg}"
+    record.exc_info = record.exc_text = None
+    return record
 
 
 def _is_terminal(stream: TextIO) -> bool:
@@ -160,4 +220,4 @@ def _redacted(value: Any, depth: int) -> Any:
         return {str(key): _redacted(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple) and depth < _MAX_DEPTH:
         return [_redacted(item, depth + 1) for item in value]
-    return redact(str(value))
+    return printable(redact(str(value)))

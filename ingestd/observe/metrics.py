@@ -17,7 +17,7 @@ from prometheus_client.utils import floatToGoString
 
 from ingestd.observe.figures import StreamFigures
 
-Source = Callable[[], Iterable[StreamFigures]]
+ReadFigures = Callable[[], Iterable[StreamFigures]]
 
 # Series with one counter per stream.
 _COUNTERS: Mapping[str, tuple[str, Callable[[StreamFigures], float]]] = {
@@ -66,7 +66,7 @@ _GAUGES: Mapping[str, tuple[str, Callable[[StreamFigures], float | None]]] = {
 }
 
 
-def make_registry(streams: Source, version: str) -> CollectorRegistry:
+def make_registry(streams: ReadFigures, version: str) -> CollectorRegistry:
     """Return a registry that reads ``streams`` at each scrape, and the metrics of the process."""
     registry = CollectorRegistry()
     registry.register(StreamCollector(streams, version))
@@ -78,7 +78,7 @@ def make_registry(streams: Source, version: str) -> CollectorRegistry:
 class StreamCollector(Collector):
     """Makes each scrape from one reading of each stream, so that the books balance."""
 
-    def __init__(self, streams: Source, version: str) -> None:
+    def __init__(self, streams: ReadFigures, version: str) -> None:
         self._streams = streams
         self._version = version
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from string import Template
 
+from ingestd.media.access_unit import CODEC_NAMES
 from ingestd.observe.figures import StreamFigures
 
 _PAGE = Template("""<!doctype html>
@@ -116,7 +117,7 @@ def _row(figures: StreamFigures) -> str:
         "room": figures.room,
         "state": "up" if figures.up else "down",
         "encoder": figures.encoder or "no encoder",
-        "picture": f"{figures.codec.upper()} {figures.size}".strip() or "–",
+        "picture": f"{CODEC_NAMES.get(figures.codec, figures.codec)} {figures.size}".strip() or "–",
         "detail": figures.profile,
         "frame_rate": f"{figures.frame_rate:.1f}",
         "keyframes": ""

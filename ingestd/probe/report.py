@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from textwrap import wrap
 
-from ingestd.diagnose.explain import advice
-from ingestd.media.access_unit import Codec, Format
+from ingestd.diagnose.explain import advice, fields
+from ingestd.media.access_unit import CODEC_NAMES, Codec, Format
 from ingestd.probe.report_model import Report, With
 from ingestd.probe.running_statistics import Column
 
@@ -19,7 +19,6 @@ _STEPS_PER_LINE = len(_BARS) - 1
 _TO_COPY = re.compile("`[^`]+`")
 _NO_BREAK_SPACE = "\xa0"
 
-_CODECS = {Codec.H264: "H.264", Codec.H265: "H.265", Codec.VP8: "VP8", Codec.VP9: "VP9", Codec.AV1: "AV1"}
 _FORMATS = {
     Format.ANNEXB: "Annex-B byte stream",
     Format.LENGTH_PREFIXED: "NAL units with 4-byte lengths",
@@ -45,11 +44,8 @@ _PARAMETER_SETS = {
 
 
 def as_json(source: str, findings: Report) -> str:
-    """One object: ``source`` and the fields of `Report`; an issue with its ``cure``, in one line."""
-    issues = [
-        {"reason": issue.reason, "seen": issue.seen, "cure": "; ".join(advice(issue)), "hides": issue.hides}
-        for issue in findings.issues
-    ]
+    """One object: ``source`` and the fields of `Report`; an issue as the log says it, and ``hides``."""
+    issues = [fields(issue) | {"hides": issue.hides} for issue in findings.issues]
     return json.dumps({"source": source} | asdict(findings) | {"issues": issues}, indent=2)
 
 
@@ -71,7 +67,7 @@ def as_text(source: str, findings: Report) -> str:
 def _facts(findings: Report) -> Iterator[tuple[str, str]]:
     profile = f" {findings.profile}" if findings.profile else ""
     level = f", level {findings.level}" if findings.level else ""
-    yield "codec", f"{_CODECS[findings.codec]}{profile}{level}"
+    yield "codec", f"{CODEC_NAMES[findings.codec]}{profile}{level}"
     if findings.width is not None:
         size = f"{findings.width}x{findings.height}"
         interlaced = ", interlaced" if findings.interlaced else ""
@@ -181,7 +177,7 @@ def _verdict(findings: Report) -> list[str]:
 
 def _hang(head: str, text: str) -> list[str]:
     """``text`` behind ``head``, its further lines below the first."""
-    # What stands in backticks is to be copied, and wrap() breaks lines at no other than the plain space.
+    # What stands in backticks is for copying, and wrap() breaks lines at no other than the plain space.
     whole = _TO_COPY.sub(lambda code: code[0].replace(" ", _NO_BREAK_SPACE), text)
     lines = wrap(
         whole,

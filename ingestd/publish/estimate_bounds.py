@@ -2,7 +2,7 @@
 
 WebRTC takes both from the format parameters of the codec that the answer chooses (x-google-start-bitrate and
 x-google-max-bitrate, in kbit/s). Without a start it guesses 300 kbit/s. Without a maximum its first probes
-end at 5 Mbit/s; from there the estimate grows by about 8 % a second, and pictures wait meanwhile.
+end at 5 Mbit/s; from there the estimate grows by about 8 % a second, and until it suffices pictures wait.
 """
 
 import re

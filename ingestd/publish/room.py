@@ -17,6 +17,7 @@ import structlog
 from livekit import rtc
 from livekit.rtc.room import EventTypes
 
+from ingestd import descriptors
 from ingestd.backoff import Backoff
 from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
@@ -74,6 +75,8 @@ class RoomPolicy:
     # and what it negotiates grows. More where another track of the same connection would be interrupted.
     max_withdrawn_tracks: int = 16
     max_withdrawn_tracks_beside_others: int = 64
+    # A join takes some 0.2 s, on a busy machine seconds; the SDK itself gives up after 20 to 60 s.
+    answer_patience_s: float = 8.0
 
 
 async def connect(
@@ -117,10 +120,13 @@ async def connect_with_token(room: rtc.Room, url: str, token: str, by: str | Non
     for 5 s each, one that no media gets to four times for 15 s each. Raises RoomError, which says why the
     room cannot be joined.
     """
-    try:
-        await room.connect(by or url, token, rtc.RoomOptions(auto_subscribe=False, dynacast=False))
-    except rtc.ConnectError as error:
-        raise not_joined(url, error.message) from None
+    with descriptors.promised(descriptors.WHILE_JOINING) as kept:
+        if not kept:
+            raise RoomError("no_descriptors", explain_room("no_descriptors"))
+        try:
+            await room.connect(by or url, token, rtc.RoomOptions(auto_subscribe=False, dynacast=False))
+        except rtc.ConnectError as error:
+            raise not_joined(url, error.message) from None
     wake_for_own_events(room)
 
 
@@ -284,7 +290,7 @@ class RoomConnection:
             f"connect {self._address!r}", self._connect(membership.room, self._address, self._route)
         )
         try:
-            await outcome(connecting)
+            await self._answer(connecting)
             end_turn()
             self._joined(membership)
             joined_at = time.monotonic()
@@ -296,6 +302,19 @@ class RoomConnection:
             self._left(membership)
             leaving = self._tasks.start(f"leave {self._address!r}", _leave(membership.room, connecting))
             await asyncio.wait({leaving}, timeout=LEAVE_TIMEOUT_S)
+
+    async def _answer(self, connecting: asyncio.Task[None]) -> None:
+        patience = asyncio.get_running_loop().call_later(self._policy.answer_patience_s, self._unanswered)
+        try:
+            await outcome(connecting)
+        finally:
+            patience.cancel()
+
+    def _unanswered(self) -> None:
+        url, waited_s = without_credentials(self._address.url), self._policy.answer_patience_s
+        said = f"{url} has not answered for {waited_s:g} s, or no media gets there; still trying"
+        self.problem = f"room {self._address.room!r} is not joined: {said}"
+        self._log.warning("room not joined yet", error=said)
 
     def _estimate_bounds(self) -> EstimateBounds | None:
         return bounds_for([track.bitrates_bps for track in self._tracks])

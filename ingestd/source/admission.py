@@ -5,6 +5,7 @@ from collections import Counter
 
 import structlog
 
+from ingestd import descriptors
 from ingestd.config import SourceConfig
 from ingestd.log_limiter import LogLimiter
 from ingestd.source.connection import EncoderConnection, Handler
@@ -16,6 +17,7 @@ logger = structlog.get_logger("ingestd.source")
 MAX_WAIT_S = 0.3
 # One is enough for an encoder that restarts, and one for another that tries then; each costs a buffer.
 MAX_WAITING_ENCODERS = 4
+NO_DESCRIPTORS = f"this process has no file descriptors left; {descriptors.CURE}"
 
 
 class Admission:
@@ -96,6 +98,8 @@ class Admission:
             connection.close(self._closed)
         elif not connection.peer:
             self._refuse(connection, "failed", "it reset the connection before we had accepted it")
+        elif descriptors.left() < 0:
+            self._refuse(connection, "no_descriptors", NO_DESCRIPTORS)
         elif not self._config.allows(connection.host):
             self._refuse(connection, "not_allowed", "its address is not in source.allow")
         elif self._current is None:

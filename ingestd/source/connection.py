@@ -57,6 +57,7 @@ class Pause(enum.Enum):
     NOT_ADMITTED = enum.auto()  # its first bytes wait for `admit`
     TURN = enum.auto()  # it used the loop for long, and yields
     FULL = enum.auto()  # what was read is far ahead of real time
+    HELD = enum.auto()  # its handler has not done with what was passed on
 
 
 class EncoderConnection(asyncio.BufferedProtocol):
@@ -72,6 +73,9 @@ class EncoderConnection(asyncio.BufferedProtocol):
         self._pauses: set[Pause] = set()  # read while this is empty
         self._idle_timer: asyncio.TimerHandle | None = None
         self._last_data_at = 0.0  # by the loop's clock
+        self._lost: tuple[str, str | None] | None = (
+            None  # the socket is closed: why, unless `_end_reason` says
+        )
         self._end_reason: tuple[str, str | None] | None = None
         self._closed = asyncio.get_running_loop().create_future()
         # Of the bytes that are being passed on:
@@ -122,10 +126,9 @@ class EncoderConnection(asyncio.BufferedProtocol):
             return  # given up before
         if self._idle_timer is not None:
             self._idle_timer.cancel()
+        self._lost = (f"the connection broke: {error}", "connection_lost") if error else ("closed", None)
         self._pass_on(math.inf)
-        fault = (f"the connection broke: {error}", "connection_lost") if error else ("closed", None)
-        self._gatekeeper.connection_lost(self, *(self._end_reason or fault))
-        self._closed.set_result(None)
+        self._finish()
 
     def admit(self, handler: Handler) -> None:
         """Pass on to ``handler`` what has come and what will; the time until it counts as idle begins."""
@@ -148,11 +151,20 @@ class EncoderConnection(asyncio.BufferedProtocol):
             self._pauses.discard(Pause.FULL)
             self._read_unless_paused()
 
+    def hold(self, held: bool) -> None:
+        """Pass nothing on while ``held``: the handler has not done with what it was given."""
+        if held:
+            self._pause(Pause.HELD)
+        elif Pause.HELD in self._pauses:
+            self._go_on_after(Pause.HELD)
+
     def close(self, reason: str, error: str | None = None) -> None:
         """End the connection now; what was not passed on is lost."""
         self.cut = True
         self._unread = self._buffer[:0]
+        self._pauses.discard(Pause.HELD)
         self._end(reason, error)
+        self._finish()
 
     def give_up(self) -> None:
         """Drop a dial that failed, perhaps in the moment in which it succeeded."""
@@ -164,9 +176,9 @@ class EncoderConnection(asyncio.BufferedProtocol):
     def unread(self) -> bool:
         """Whether bytes have arrived that were not passed on yet."""
         transport = self._transport
-        if transport is None or transport.is_closing():
-            return False
-        return bool(self._unread) or socket_state.has_unread_bytes(transport)
+        if self._unread or transport is None or transport.is_closing():
+            return bool(self._unread)
+        return socket_state.has_unread_bytes(transport)
 
     def finished(self) -> bool:
         """Whether the encoder will send no more; what it has sent may not have been passed on yet."""
@@ -197,7 +209,7 @@ class EncoderConnection(asyncio.BufferedProtocol):
     def _pass_on(self, max_turn_s: float = MAX_READ_TURN_S) -> None:
         """Pass on what is unread; what is left after ``max_turn_s`` waits for as long as that took."""
         began_at = time.monotonic()
-        while self._unread and self._handler is not None:
+        while self._unread and self._handler is not None and Pause.HELD not in self._pauses:
             data, self._unread = self._unread[:SLICE_BYTES], self._unread[SLICE_BYTES:]
             self._handler.encoder_data(self, data)
             took_s = time.monotonic() - began_at
@@ -209,8 +221,18 @@ class EncoderConnection(asyncio.BufferedProtocol):
     def _go_on_after(self, pause: Pause) -> None:
         """Pass on what is unread, then read more, unless that took so long that the loop is others' turn."""
         self._pauses.discard(pause)
-        self._pass_on()
+        if Pause.TURN in self._pauses and self._lost is None:
+            return
+        self._pass_on(MAX_READ_TURN_S if self._lost is None else math.inf)
         self._read_unless_paused()
+        self._finish()
+
+    def _finish(self) -> None:
+        """Tell of the end, if the socket is closed and all that came from it was passed on."""
+        if self._lost is None or Pause.HELD in self._pauses or self._closed.done():
+            return
+        self._closed.set_result(None)
+        self._gatekeeper.connection_lost(self, *(self._end_reason or self._lost))
 
     def _end(self, reason: str, error: str | None) -> None:
         self._end_reason = self._end_reason or (reason, error)
@@ -219,11 +241,11 @@ class EncoderConnection(asyncio.BufferedProtocol):
 
     def _pause(self, pause: Pause) -> None:
         self._pauses.add(pause)
-        if self._transport is not None:
+        if self._transport is not None and self._lost is None:
             self._transport.pause_reading()
 
     def _read_unless_paused(self) -> None:
-        if self._transport is not None and not self._pauses:
+        if self._transport is not None and self._lost is None and not self._pauses:
             self._transport.resume_reading()
 
     def _watch_idle(self) -> None:

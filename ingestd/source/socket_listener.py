@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import errno
+import os
 import socket
 import stat
 from pathlib import Path
 
 import structlog
 
+from ingestd import descriptors
 from ingestd.config import Address
 from ingestd.errors import AddressError
 from ingestd.source.admission import Admission
@@ -46,13 +48,17 @@ class Listener:
                 self._server = await loop.create_server(
                     self._admission.new_connection, self.address.host, self.address.port
                 )
+                if not self._server.sockets:  # so says uvloop where no socket can be made
+                    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
                 port = self._server.sockets[0].getsockname()[1]
                 self.address = Address("tcp", self.address.host, port)
         except (OSError, UnicodeError) as error:  # UnicodeError: a name that no host can have
             why = getattr(error, "strerror", None) or str(error)
+            cure = "allowed: an address of this machine that no other process listens on"
+            if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
+                cure = descriptors.CURE
             raise AddressError(
-                f"source.listen: {self.address} cannot be listened on: {why}; "
-                "allowed: an address of this machine that no other process listens on"
+                f"source.listen: {self.address} cannot be listened on: {why}; {cure}"
             ) from None
         self._log.info("waiting for the encoder", address=str(self.address))
 

@@ -1,6 +1,7 @@
 """A file and the environment to one configuration: defaults, secrets, all mistakes at once, warnings."""
 
 import contextlib
+import time
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,28 @@ def test_a_stream_that_is_there_twice_is_said_once(complains: Complains) -> None
     assert complains(LIVEKIT + "streams:\n" + stream() + stream()) == [
         "ingestd.yaml:8: streams[1]: is the same as streams[0]; allowed: each stream once"
     ]
+
+
+def test_no_password_of_an_encoder_is_repeated(complains: Complains) -> None:
+    text = LIVEKIT + "streams:\n- {name: a, room: r, source: {connect: 'tcp://cam:hunter2@1.2.3.4:5'}}\n"
+    (line,) = complains(text)
+    assert "hunter2" not in line
+    assert "streams[0].source.connect: 'tcp://[hidden]@1.2.3.4:5' has no host and port" in line
+
+
+def test_the_time_grows_with_the_number_of_streams_not_with_its_square(loads: Loads) -> None:
+    def seconds(count: int) -> float:
+        # All of one port, which is where addresses can overlap.
+        streams = "".join(
+            f"- {{name: s{i}, room: r{i}, source: {{listen: 'tcp://127.0.{i >> 8}.{i & 255}:1'}}}}\n"
+            for i in range(count)
+        )
+        began = time.process_time()
+        assert len(loads(LIVEKIT + "streams:\n" + streams).streams) == count
+        return time.process_time() - began
+
+    seconds(10)  # imports
+    assert seconds(2000) < 20 * seconds(200)
 
 
 def test_a_section_that_is_none_is_shown_but_where_it_may_be_a_secret(complains: Complains) -> None:

@@ -1,4 +1,4 @@
-"""What an application says of a track of its own: the same keys, types and limits as in the file."""
+"""What an application says of its own track: the same keys, types and limits as in the file."""
 
 from typing import Any
 

@@ -13,7 +13,7 @@ from ingestd.control.messages import (
 
 
 class Line:
-    """An encoder's connection that takes so many lines."""
+    """An encoder's connection that takes this many lines."""
 
     def __init__(self, room: int) -> None:
         self.lines: list[bytes] = []

@@ -1,17 +1,17 @@
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from ingestd.demo import child_process
 from ingestd.demo.child_process import ChildProcess
 from ingestd.tasks import Tasks
 from tests.support.wait import eventually
 
-Run = Callable[[str], Awaitable[ChildProcess]]
+Run = Callable[..., Awaitable[ChildProcess]]
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ async def run(tmp_path: Path, heard: list[str]) -> AsyncIterator[Run]:
     failures: list[BaseException] = []
     tasks = Tasks(lambda _name, error: failures.append(error))
 
-    async def start(code: str) -> ChildProcess:
-        child = ChildProcess("the child", tmp_path / "log", tasks, heard.append)
+    async def start(code: str, **options: float) -> ChildProcess:
+        child = ChildProcess("the child", tmp_path / "log", tasks, heard.append, **options)
         await child.start([sys.executable, "-u", "-c", code], os.environ)
         return child
 
@@ -57,16 +57,15 @@ async def test_a_line_beyond_all_bounds_is_left_out_and_the_next_is_heard(run: R
     assert all(len(line) < 2 << 20 for line in heard)
 
 
-async def test_one_that_does_not_leave_when_asked_is_ended(
-    run: Run, heard: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(child_process, "STOP_TIMEOUT_S", 0.1)
+async def test_one_that_does_not_leave_when_asked_is_ended(run: Run, heard: list[str]) -> None:
     child = await run(
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up'); time.sleep(60)"
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up'); time.sleep(60)",
+        stop_timeout_s=0.1,
     )
     await eventually(lambda: heard, "begin")
     async with asyncio.timeout(10):
         await child.stop()
+    assert str(await child.failure()) == f"the child left with status {-signal.SIGKILL}"
 
 
 async def test_what_it_says_on_leaving_is_heard(run: Run, heard: list[str]) -> None:

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingestd.demo.encoder import CODECS, GOP_PICTURES, Encoder, ivf_file_header, ivf_frame_header
+from ingestd.demo.encoder import ENCODERS, GOP_PICTURES, Encoder, ivf_file_header, ivf_frame_header
 from ingestd.demo.numbered_picture import FPS, HEIGHT, WIDTH
 from ingestd.media.access_unit import AccessUnit
 from ingestd.media.demuxer import Demuxer
@@ -18,9 +18,9 @@ def test_the_ivf_frame_header_is_size_and_pts() -> None:
     assert ivf_frame_header(0x1234, 5) == bytes.fromhex("34120000 0500000000000000")
 
 
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", ENCODERS)
 def test_each_picture_is_coded_at_once_and_understood_by_the_daemon(codec: str) -> None:
-    encoder, demuxer = Encoder(CODECS[codec]), Demuxer()
+    encoder, demuxer = Encoder(ENCODERS[codec]), Demuxer()
 
     def units() -> Iterator[AccessUnit]:
         yield from demuxer.feed(encoder.header)

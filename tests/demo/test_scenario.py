@@ -1,4 +1,4 @@
-"""`ingestd demo` as people run it: in a process of its own, broken off with Ctrl-C."""
+"""`ingestd demo` as people run it: in a separate process, broken off with Ctrl-C."""
 
 import os
 import re

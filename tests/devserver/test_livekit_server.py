@@ -1,6 +1,7 @@
 import http.client
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -40,11 +41,11 @@ def test_a_killed_server_comes_back_where_it_was() -> None:
     assert not log.exists()
 
 
-def test_servers_side_by_side_have_ports_and_keys_of_their_own() -> None:
+def test_servers_side_by_side_share_no_port_and_no_key() -> None:
     with LiveKitServer() as one, LiveKitServer() as other:
         assert not {one.port, one.rtc_port} & {other.port, other.rtc_port}
         assert one.api_secret != other.api_secret
-        one.kill()  # and while it is away nobody takes its place
+        one.kill()  # and while it is away its ports stay reserved
         with LiveKitServer() as third:
             assert third.port not in (one.port, other.port)
 
@@ -72,15 +73,21 @@ def test_the_server_dies_with_a_parent_that_was_killed() -> None:
     dies(int(pid))
 
 
-def test_a_port_taken_by_somebody_else_is_exchanged_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    with LiveKitServer() as other:
-        taken = other.port
-        reserve = PortPair.reserve
-        first = [PortPair(taken, reserve()._token)]
-        monkeypatch.setattr(PortPair, "reserve", lambda: first.pop() if first else reserve())
-        with LiveKitServer() as livekit:
-            assert livekit.port != taken
-            assert status_of(livekit.http_url) == 200
+def test_a_port_taken_by_somebody_else_is_exchanged_for_another() -> None:
+    chosen: list[int] = []
+
+    def reserve() -> PortPair:
+        pair = PortPair.reserve()
+        if not chosen:
+            other.bind(("127.0.0.1", pair.first))
+            other.listen()
+        chosen.append(pair.first)
+        return pair
+
+    with socket.socket() as other, LiveKitServer(reserve_ports=reserve) as livekit:
+        assert len(chosen) == 2
+        assert livekit.port == chosen[1] != chosen[0]
+        assert status_of(livekit.http_url) == 200
 
 
 def test_overrides_reach_the_server_and_a_wrong_one_is_told_in_its_words() -> None:

@@ -2,14 +2,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-from ingestd.devserver.process import dying_with_us, end, spawn, tail
+from ingestd.devserver.process import end, spawn, tail
+from tests.support.wait import wait_until
 
 
 def gone(pid: int) -> bool:
-    """Whether a process has ended, whoever has yet to take note of it."""
+    """Whether a process has ended, also where its parent has not waited for it."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except FileNotFoundError:
@@ -18,18 +18,13 @@ def gone(pid: int) -> bool:
 
 def begins(pid: int, program: str) -> None:
     """Wait until it has become this program."""
-    deadline = time.monotonic() + 5
-    while not Path(f"/proc/{pid}/cmdline").read_bytes().startswith(program.encode()):
-        assert time.monotonic() < deadline, f"process {pid} has not become {program}"
-        time.sleep(0.02)
+    command = Path(f"/proc/{pid}/cmdline")
+    wait_until(lambda: command.read_bytes().startswith(program.encode()), f"become {program}", 5)
 
 
 def dies(pid: int) -> None:
     """Wait for its end."""
-    deadline = time.monotonic() + 5
-    while not gone(pid):
-        assert time.monotonic() < deadline, f"process {pid} lives"
-        time.sleep(0.02)
+    wait_until(lambda: gone(pid), "die", 5)
 
 
 def test_a_process_dies_with_a_parent_that_was_killed() -> None:
@@ -53,25 +48,14 @@ def test_a_process_dies_with_a_parent_that_was_killed() -> None:
     dies(pid)
 
 
-def test_a_process_whose_parent_is_gone_already_does_not_begin(tmp_path: Path) -> None:
-    began = tmp_path / "began"
-    command = dying_with_us(["/bin/touch", str(began)])
-    command[command.index(str(os.getpid()))] = "1"  # as if we had died and init were its parent
-    assert subprocess.run(command).returncode == 1
-    assert not began.exists()
-
-
 def test_no_signal_of_the_terminal_reaches_it_and_its_children_end_with_it(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with log.open("wb") as output:
         process = spawn(["/bin/sh", "-c", "sleep 60 & echo $!; wait"], output, os.environ)
-    deadline = time.monotonic() + 5
-    while not log.read_text().endswith("\n"):
-        assert time.monotonic() < deadline, "it did not begin"
-        time.sleep(0.02)
+    wait_until(lambda: log.read_text().endswith("\n"), "begin", 5)
     assert os.getsid(process.pid) == process.pid
     end(process)
-    end(process)  # none of our business any more
+    end(process)  # it has ended: nothing to do
     assert process.returncode == -signal.SIGKILL
     dies(int(log.read_text()))
 

@@ -2,8 +2,15 @@ from dataclasses import replace
 
 import pytest
 
-from ingestd.diagnose.compatibility import B_FRAMES, INTERLACED, NO_KEYFRAME, NO_PARAMETER_SETS, issues
-from ingestd.diagnose.explain import explain
+from ingestd.diagnose.compatibility import (
+    B_FRAMES,
+    HIGHEST_LEVEL,
+    INTERLACED,
+    NO_KEYFRAME,
+    NO_PARAMETER_SETS,
+    issues,
+)
+from ingestd.diagnose.explain import explain, fields
 from ingestd.media.access_unit import Codec, Format, StreamInfo
 
 
@@ -99,3 +106,15 @@ def test_what_viewers_see_badly_or_only_some_of_them(stream: StreamInfo, reasons
     found = issues(stream)
     assert [issue.reason for issue in found] == reasons
     assert not any(issue.hides for issue in found)
+
+
+def test_what_viewers_decode_is_expected_and_what_was_seen_has_the_name_of_the_specification() -> None:
+    expected = "4:2:0 of 8 bits per sample"
+    chroma, depth = (fields(issue) for issue in issues(info(Codec.H264, "High 4:2:2", "4:2:2", 10)))
+    assert (chroma["seen"], chroma["expected"]) == ("H.264 High 4:2:2: chroma is 4:2:2", expected)
+    assert (depth["seen"], depth["expected"]) == ("H.264 High 4:2:2: 10 bits per sample", expected)
+    [profile] = issues(info(Codec.H265, "Main Still Picture"))
+    assert fields(profile)["seen"] == "H.265 Main Still Picture: a profile that viewers do not decode"
+    assert fields(profile)["expected"] == "Main"
+    [level] = issues(replace(HIGH, level="6"))
+    assert fields(level)["expected"] == f"level {HIGHEST_LEVEL} or lower"

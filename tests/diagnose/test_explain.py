@@ -1,4 +1,5 @@
-from ingestd.diagnose.explain import advice, explain, explain_room, explained
+from ingestd.diagnose.compatibility import B_FRAMES
+from ingestd.diagnose.explain import advice, explain, explain_room, explained, fields
 from ingestd.errors import BitstreamError
 
 
@@ -6,7 +7,7 @@ def test_the_text_is_what_was_seen_what_was_expected_and_what_to_change() -> Non
     error = BitstreamError("mp4", "this is MP4")
     assert explain(error) == (
         "this is MP4; expected the stream without a container; ffmpeg: -f h264 in place of -f mp4; "
-        "GStreamer: leave mp4mux out"
+        "GStreamer: `h264parse ! video/x-h264,stream-format=byte-stream,alignment=au` in place of mp4mux"
     )
     assert advice(error)[0] == "expected the stream without a container"
 
@@ -17,6 +18,24 @@ def test_the_case_chooses_the_advice_and_stands_in_it() -> None:
     assert explain(BitstreamError("codec_mismatch", "seen", case="vp9")).startswith(
         "seen; set codec: vp9 (or"
     )
+
+
+def test_the_log_has_one_field_for_what_was_seen_one_for_what_is_expected_and_one_for_the_cure() -> None:
+    assert fields(B_FRAMES).keys() == {"reason", "seen", "expected", "cure"}
+    assert fields(BitstreamError("tls", "this is a TLS ClientHello")) == {
+        "reason": "tls",
+        "seen": "this is a TLS ClientHello",
+        "expected": "plain TCP",
+        "cure": "connect without TLS, or put a TLS proxy (stunnel) in front of this port",
+    }
+    assert fields(BitstreamError("codec_mismatch", "seen", case="vp9"))["cure"].startswith(
+        "set codec: vp9 (or"
+    )
+
+
+def test_a_field_of_the_log_that_would_be_empty_is_left_out() -> None:
+    assert fields(BitstreamError("leading_garbage", "seen")) == {"reason": "leading_garbage", "seen": "seen"}
+    assert fields(BitstreamError("unheard_of", "seen")) == {"reason": "unheard_of", "seen": "seen"}
 
 
 def test_what_has_no_entry_is_what_was_seen() -> None:

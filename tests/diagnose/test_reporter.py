@@ -26,7 +26,7 @@ def test_a_keyframe_is_missed_after_some_seconds_and_until_one_comes() -> None:
         reporter.waits_for_keyframe(False, 20.0, asked=False)
         assert reporter.problems == []
         reporter.waits_for_keyframe(True, 21.0, asked=False)
-        assert reporter.problems == [], "the time begins anew"
+        assert reporter.problems == [], "the time begins again"
 
 
 def test_it_is_said_that_the_encoder_is_asked() -> None:
@@ -67,7 +67,44 @@ def test_a_fault_is_logged_with_what_to_change() -> None:
         reporter.fault(BitstreamError("tls", "this is a TLS ClientHello"), peer="10.0.0.7:40112")
     (line,) = lines
     assert (line["event"], line["reason"], line["peer"]) == ("fault in the stream", "tls", "10.0.0.7:40112")
-    assert line["error"].startswith("this is a TLS ClientHello; expected plain TCP; connect without TLS")
+    assert (line["seen"], line["expected"]) == ("this is a TLS ClientHello", "plain TCP")
+    assert line["cure"].startswith("connect without TLS")
+
+
+def test_a_keyframe_without_parameter_sets_is_reported_once_and_is_a_problem_until_one_has_them() -> None:
+    with structlog.testing.capture_logs() as lines:
+        reporter = StreamReporter(structlog.get_logger())
+        for _ in range(2):
+            reporter.picture(AccessUnit(b"", keyframe=True, info=None, lacks_parameter_sets=True))
+            (problem,) = reporter.problems
+            assert problem.startswith("no parameter sets came: keyframes are dropped")
+        reporter.picture(AccessUnit(b"", keyframe=True, info=None))
+    (line,) = lines
+    assert line["event"] == "keyframe dropped: it has no parameter sets"
+    assert (line["reason"], line["expected"].partition(" (")[0]) == ("no_parameter_sets", "SPS and PPS")
+    assert reporter.problems == []
+
+
+def test_input_paced_by_a_guess_is_a_problem_and_a_file_that_says_its_rate_is_none() -> None:
+    with structlog.testing.capture_logs() as lines:
+        reporter = StreamReporter(structlog.get_logger())
+        reporter.picture(AccessUnit(b"", keyframe=True, info=None, timestamp_us=0))
+        reporter.pace("its timestamps")
+        assert reporter.problems == []
+        reporter.pace(None)
+        reporter.picture(AccessUnit(b"", keyframe=True, info=None))
+        reporter.pace("a guess")
+        (problem,) = reporter.problems
+        assert "states no frame rate: viewers see it slow or fast; make it write its frame rate" in problem
+        reporter.new_encoder()
+        assert reporter.problems == [], "the next one is not blamed"
+        reporter.picture(AccessUnit(b"", keyframe=True, info=None))
+        reporter.pace(None)
+        assert reporter.problems == []
+    assert [line["cure"] for line in lines if "cure" in line] == [
+        "ffmpeg: -re makes it keep the pace by itself",
+        "make it write its frame rate into the headers; ffmpeg: -re makes it keep the pace by itself",
+    ]
 
 
 def test_pacing_is_logged_when_it_begins_and_ends() -> None:

@@ -3,13 +3,13 @@
 import re
 
 from ingestd.diagnose.diagnosis import TOOLS
-from ingestd.diagnose.stream_diagnoses import STREAM_DIAGNOSES, STREAM_SECTIONS
-from ingestd.media.access_unit import Codec
+from ingestd.diagnose.stream_diagnoses import DECODED_PROFILES, STREAM_DIAGNOSES, STREAM_SECTIONS
 from ingestd.media.detection import foreign_formats
 from tests.diagnose.source import MEDIA, PACKAGE, cases, modules, reasons, texts
 
 # Of these the first argument is the reason: errors, and the helpers that make them.
-RAISERS = {"StreamError", "BitstreamError", "Issue", "_issue", "fault", "_note_cut"}
+ERRORS = {"StreamError", "BitstreamError", "ExcessError"}
+RAISERS = ERRORS | {"Issue", "_issue", "fault", "_note_cut", "_refusal"}
 # Counted without an error that is raised: the connection's own, and defects.
 COUNTED_ALONE = {"connection_lost", "idle_timeout", "internal"}
 # A tool's name, or an option of ffmpeg.
@@ -39,7 +39,9 @@ def test_every_case_has_an_entry_and_every_entry_of_a_case_is_raised() -> None:
         (reason, case) for reason, _, case in (key.partition(".") for key in STREAM_DIAGNOSES) if case
     }
     by_codec = {
-        (reason, codec.value) for reason in ("chroma_format", "bit_depth", "profile") for codec in Codec
+        (reason, codec.value)
+        for reason in ("chroma_format", "bit_depth", "profile")
+        for codec in DECODED_PROFILES
     } | {("wrong_format", "h264"), ("wrong_format", "h265")}
     assert in_table == cases(RAISERS) | by_codec
 

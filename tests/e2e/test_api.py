@@ -11,10 +11,10 @@ from tests.support.matching import assert_pictures_match
 from tests.support.viewer import Viewer
 from tests.support.wait import PATIENCE_S
 
-BEFORE_PUBLISHING = 30  # pictures, 2 s
-OUTAGE = 4.0
-IN_FLIGHT = 1.0  # seconds before the server dies whose pictures may die with it
-RECOVERY = 45.0  # the SDKs of application and viewer each wait several seconds between their attempts
+BEFORE_PUBLISHING_PICTURES = 30  # pictures, 2 s
+OUTAGE_S = 4.0
+IN_FLIGHT_S = 1.0  # seconds before the server dies whose pictures may die with it
+RECOVERY_S = 45.0  # the SDKs of application and viewer each wait several seconds between their attempts
 
 
 @pytest.mark.alone  # every picture is to be seen
@@ -25,13 +25,13 @@ def test_a_viewer_sees_what_was_submitted_bit_for_bit_and_also_before_the_room_w
     video = encode(codec, frames=105, fps=15, gop=70, size=(160, 120))
     with (
         Viewer(livekit, room) as viewer,
-        Application(livekit, room, video, before_publishing=BEFORE_PUBLISHING) as application,
+        Application(livekit, room, video, before_publishing=BEFORE_PUBLISHING_PICTURES) as application,
     ):
         viewer.wait_for_picture(video.reference_hashes[-1], timeout=PATIENCE_S)
         assert application.figures_before_publishing is not None
-        assert application.figures_before_publishing.frames_held == BEFORE_PUBLISHING
+        assert application.figures_before_publishing.frames_held == BEFORE_PUBLISHING_PICTURES
     # The first few go by while the viewer sets up its decoder; every later one needs all of them.
-    assert viewer.pictures()[0].hash in video.reference_hashes[:BEFORE_PUBLISHING]
+    assert viewer.pictures()[0].hash in video.reference_hashes[:BEFORE_PUBLISHING_PICTURES]
     assert {picture.size for picture in viewer.pictures()} == {video.size}
     assert_pictures_match(viewer.pictures(), application.pushed)
     assert application.dropped == []
@@ -52,12 +52,12 @@ def test_pictures_come_back_after_the_server_was_gone(own_livekit: LiveKitServer
 
         killed_at = time.monotonic()
         own_livekit.kill()
-        time.sleep(OUTAGE)  # the length of the outage is what is tested, not a guess at when it is over
+        time.sleep(OUTAGE_S)  # the length of the outage is what is tested, not a guess at when it is over
         restarted_at = time.monotonic()
         own_livekit.start()
 
         viewer.wait_until(
-            lambda: viewer.pictures()[-1].at > restarted_at, timeout=RECOVERY, what="see pictures again"
+            lambda: viewer.pictures()[-1].at > restarted_at, timeout=RECOVERY_S, what="see pictures again"
         )
         viewer.wait_for_pictures(60, timeout=PATIENCE_S)
         last = application.pushed[-1]
@@ -65,5 +65,5 @@ def test_pictures_come_back_after_the_server_was_gone(own_livekit: LiveKitServer
 
         before = [picture for picture in viewer.pictures() if picture.at < restarted_at]
         after = [picture for picture in viewer.pictures() if picture.at > restarted_at]
-        assert_pictures_match(before, application.pushed, until=killed_at - IN_FLIGHT)
+        assert_pictures_match(before, application.pushed, until=killed_at - IN_FLIGHT_S)
         assert_pictures_match(after, application.pushed, until=last.at)

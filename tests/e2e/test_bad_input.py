@@ -19,8 +19,8 @@ from tests.support.push import Encoder, send
 from tests.support.viewer import Viewer
 from tests.support.wait import PATIENCE_S
 
-HUGE = 200 * 1024 * 1024
-MEMORY_GROWTH = HUGE // 2  # the most a daemon may grow that does not keep what it cannot use
+HUGE_BYTES = 200 * 1024 * 1024
+MEMORY_GROWTH_BYTES = HUGE_BYTES // 2  # the most a daemon may grow that does not keep what it cannot use
 
 
 def noise() -> bytes:
@@ -41,7 +41,7 @@ def cut_ivf_header() -> bytes:
 
 def huge_nal_unit() -> bytes:
     first = encode("h264", frames=2).access_units[0]
-    return first + b"\x00\x00\x00\x01\x41" + b"\xa5" * HUGE
+    return first + b"\x00\x00\x00\x01\x41" + b"\xa5" * HUGE_BYTES
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_bad_input_is_counted_and_said_and_the_next_encoder_is_served(
         )
         problem = daemon.wait_for_problem(*words)
         assert problem.get("stream") == "cam"
-        assert daemon.peak_memory() - memory < MEMORY_GROWTH
+        assert daemon.peak_memory() - memory < MEMORY_GROWTH_BYTES
 
         with Encoder(daemon.port(), video) as encoder:
             encoder.wait()
@@ -77,7 +77,7 @@ def test_bad_input_is_counted_and_said_and_the_next_encoder_is_served(
         assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
 
 
-def test_a_stream_without_parameter_sets_is_held_back_and_said_once(
+def test_a_stream_without_parameter_sets_is_dropped_and_said_once(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
     headless = encode("h264", frames=120, gop=30, size=(160, 120), repeat_headers=False, seed=1)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.disturbance import FULL_RATE, Disturbance, endure
+from tests.support.disturbance import FULL_RATE_FPS, Disturbance, endure
 from tests.support.link import NOTHING, Quality, unavailable
 
-RECOVERY = 5.0 + 2.0  # seconds; promised, and what a busy machine may add
-OBSERVED = 15.0  # seconds after the disturbance
+RECOVERY_S = 5.0 + 2.0  # seconds; promised, and what a busy machine may add
+OBSERVED_S = 15.0  # seconds after the disturbance
 
 DISTURBANCES = [
     Disturbance("nothing for 1 s", NOTHING, 1),
@@ -34,10 +34,10 @@ pytestmark = [
 def test_the_full_rate_is_back_soon_after_the_link_is(
     tmp_path: Path, room: str, disturbance: Disturbance, gop_seconds: int
 ) -> None:
-    course = endure(disturbance, gop_seconds=gop_seconds, observed=OBSERVED, directory=tmp_path, room=room)
-    assert course.rate(course.begin - 4, course.begin) > FULL_RATE
-    assert course.recovery < RECOVERY
-    assert course.rate_after > FULL_RATE
+    course = endure(disturbance, gop_seconds=gop_seconds, observed=OBSERVED_S, directory=tmp_path, room=room)
+    assert course.rate(course.begin - 4, course.begin) > FULL_RATE_FPS
+    assert course.recovery < RECOVERY_S
+    assert course.rate_after > FULL_RATE_FPS
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def test_the_full_rate_is_back_soon_after_the_link_is(
 )
 def test_so_it_is_with_h265(tmp_path: Path, room: str, disturbance: Disturbance) -> None:
     course = endure(
-        disturbance, gop_seconds=2, observed=OBSERVED, directory=tmp_path, room=room, codec="h265"
+        disturbance, gop_seconds=2, observed=OBSERVED_S, directory=tmp_path, room=room, codec="h265"
     )
-    assert course.rate(course.begin - 4, course.begin) > FULL_RATE
-    assert course.recovery < RECOVERY
-    assert course.rate_after > FULL_RATE
+    assert course.rate(course.begin - 4, course.begin) > FULL_RATE_FPS
+    assert course.recovery < RECOVERY_S
+    assert course.rate_after > FULL_RATE_FPS

@@ -14,7 +14,7 @@ from tests.support.push import Encoder
 from tests.support.viewer import Picture, Viewer
 from tests.support.wait import PATIENCE_S
 
-BEGAN = 1_700_000_000_000_000  # µs; what the encoder's clock says of its first picture
+BEGAN_US = 1_700_000_000_000_000  # µs; what the encoder's clock says of its first picture
 VIDEO = encode("h264", frames=90, gop=30, size=(160, 120))
 H265 = encode("h265", frames=90, gop=30, size=(160, 120))
 
@@ -30,7 +30,7 @@ def test_an_encoder_tells_viewers_of_its_pictures_in_sei(
     told: list[Metadata] = []
     units: list[bytes] = []
     for number, unit in enumerate(encoded.access_units):
-        time_of_it, name, data = BEGAN + number, 1000 + number, b"%03d" % number
+        time_of_it, name, data = BEGAN_US + number, 1000 + number, b"%03d" % number
         match number % 3:
             case 0:  # with as much data as fits beside the other two
                 elements = [user_timestamp(time_of_it), frame_id(name), user_data(data.ljust(232, b"."))]

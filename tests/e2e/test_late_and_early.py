@@ -14,7 +14,7 @@ from tests.support.push import Encoder, Write, send
 from tests.support.viewer import Viewer
 from tests.support.wait import PATIENCE_S
 
-SOON = 1.0  # seconds within which the latency is to be back to normal
+SOON_S = 1.0  # seconds within which the latency is to be back to normal
 
 
 def stalled(seconds: float, at: int) -> Callable[[EncodedStream], Iterator[Write]]:
@@ -54,9 +54,9 @@ def test_behind_a_long_stall_the_newest_gop_is_shown_and_the_rest_is_counted(
         dropped = metrics.total("ingestd_frames_dropped_total", reason="backlog")
         assert dropped == metrics.total("ingestd_frames_dropped_total") > 60
         assert metrics.total("ingestd_frozen_seconds_total") == pytest.approx(dropped / video.fps, rel=0.3)
-        since = [picture for picture in viewer.pictures() if picture.at > encoder.pushed[240].at + SOON]
+        since = [picture for picture in viewer.pictures() if picture.at > encoder.pushed[240].at + SOON_S]
         assert_pictures_match(since, encoder.pushed[250:], left_out=viewer.left_out)
-        assert max(latencies(since, encoder.pushed)) < SOON
+        assert max(latencies(since, encoder.pushed)) < SOON_S
 
 
 @pytest.mark.alone
@@ -81,7 +81,7 @@ def test_a_file_is_shown_at_its_own_pace_and_whole(
         positions = {name: number for number, name in enumerate(video.reference_hashes)}
         seen = [positions[picture.hash] for picture in viewer.pictures()]
         assert seen == list(range(seen[0], len(video.access_units)))
-        assert last.at - first.at > (len(video.access_units) - 90) / video.fps - SOON
+        assert last.at - first.at > (len(video.access_units) - 90) / video.fps - SOON_S
         daemon.wait_for_record(
             lambda record: "faster than real time" in str(record.get("event")), timeout=1, what="say so"
         )

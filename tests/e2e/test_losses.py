@@ -12,9 +12,9 @@ from tests.support.encoded import encode
 from tests.support.viewer import Viewer
 from tests.support.wait import PATIENCE_S
 
-STEADY = 60  # pictures before the first burst
+STEADY_PICTURES = 60  # pictures before the first burst
 PACED_AGAIN = 150  # the number of the picture after the last burst
-HELD_BACK = 0.4  # seconds, in which a dozen pictures come together; less than max_backlog
+HELD_BACK_S = 0.4  # seconds, in which a dozen pictures come together; less than max_backlog
 
 
 @pytest.mark.long
@@ -42,14 +42,14 @@ async def test_bursts_without_pacing_are_counted_losses_and_mended(
     try:
         with Viewer(livekit, room) as viewer:
             await publication.publish()
-            await push(0, STEADY)
+            await push(0, STEADY_PICTURES)
             await asyncio.to_thread(
-                viewer.wait_for_picture, video.reference_hashes[STEADY - 1], timeout=PATIENCE_S
+                viewer.wait_for_picture, video.reference_hashes[STEADY_PICTURES - 1], timeout=PATIENCE_S
             )
             before = await settled(publication)
             with monkeypatch.context() as patch:
                 patch.setattr(Pacer, "submitted", back_to_back)
-                await push(STEADY, PACED_AGAIN)
+                await push(STEADY_PICTURES, PACED_AGAIN)
             await push(PACED_AGAIN, len(units))
             await asyncio.to_thread(
                 viewer.wait_until,
@@ -69,7 +69,7 @@ async def test_bursts_without_pacing_are_counted_losses_and_mended(
 
 def back_to_back(pacer: Pacer, now: float, _frame_interval: float, waiting: int) -> None:
     """No pacing, and first let pictures come together."""
-    pacer.ready_at = now if waiting else now + HELD_BACK
+    pacer.ready_at = now if waiting else now + HELD_BACK_S
 
 
 def submitted(figures: StreamFigures) -> int:

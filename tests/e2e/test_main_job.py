@@ -24,7 +24,7 @@ from tests.support.viewer import Viewer
 from tests.support.wait import PATIENCE_S
 
 GOP_SECONDS = 10
-SOON = 3.0  # seconds to the first picture; about 1 on an idle machine, and far below the GOP
+SOON_S = 3.0  # seconds to the first picture; about 1 on an idle machine, and far below the GOP
 
 CODECS: list[Any] = [
     pytest.param("h264", {}, id="h264"),
@@ -187,7 +187,7 @@ def test_the_first_picture_comes_long_before_the_second_keyframe(
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
 
-        assert first.at - encoder.connected_at < SOON
+        assert first.at - encoder.connected_at < SOON_S
         assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
 
 
@@ -248,7 +248,7 @@ def test_who_joins_in_the_middle_of_a_long_gop_sees_a_picture_soon(
             encoder.wait()
             late.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
 
-        assert first.at - subscribed_at < SOON
+        assert first.at - subscribed_at < SOON_S
         assert_pictures_match(late.pictures(), encoder.pushed, left_out=late.left_out)
 
 

@@ -13,7 +13,7 @@ from tests.support.daemon import Daemon, stream
 from tests.support.disturbance import Reached
 from tests.support.link import FAR, NOTHING, Link, Namespace, unavailable
 
-FOUR_ATTEMPTS = 4 * 15.0 + 30.0  # seconds: the SDK's longest, and what a busy machine may add
+FOUR_ATTEMPTS_S = 4 * 15.0 + 30.0  # seconds: the SDK's longest, and what a busy machine may add
 
 UNAVAILABLE = unavailable()
 pytestmark = pytest.mark.skipif(UNAVAILABLE is not None, reason=str(UNAVAILABLE))
@@ -27,10 +27,10 @@ def nothing_but_loopback() -> Iterator[None]:
 
 
 def assert_said_everywhere(daemon: Daemon, reason: str, words: str) -> None:
-    record = daemon.wait_for_problem("room not joined; trying again", words, timeout=FOUR_ATTEMPTS)
+    record = daemon.wait_for_problem("room not joined; trying again", words, timeout=FOUR_ATTEMPTS_S)
     daemon.wait_for_metrics(
         lambda metrics: metrics.total("ingestd_room_connections_total", result=reason) >= 2,
-        timeout=FOUR_ATTEMPTS,
+        timeout=FOUR_ATTEMPTS_S,
         what=f"another try that ends with {reason}",
     )
     with socket.create_connection(("127.0.0.1", daemon.port())):  # only an encoder needs the room

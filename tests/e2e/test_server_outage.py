@@ -13,8 +13,8 @@ from tests.support.push import Encoder
 from tests.support.viewer import Viewer
 from tests.support.wait import PATIENCE_S
 
-IN_FLIGHT = 1.0  # seconds before the server dies whose pictures may die with it
-RECOVERY = 45.0  # the SDKs of daemon and viewer each wait several seconds between their attempts
+IN_FLIGHT_S = 1.0  # seconds before the server dies whose pictures may die with it
+RECOVERY_S = 45.0  # the SDKs of daemon and viewer each wait several seconds between their attempts
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_pictures_come_back_after_the_server_was_gone(
             own_livekit.start()
 
             viewer.wait_until(
-                lambda: viewer.pictures()[-1].at > restarted_at, timeout=RECOVERY, what="see pictures again"
+                lambda: viewer.pictures()[-1].at > restarted_at, timeout=RECOVERY_S, what="see pictures again"
             )
             viewer.wait_for_pictures(60, timeout=PATIENCE_S)
             daemon.metrics()
@@ -52,6 +52,6 @@ def test_pictures_come_back_after_the_server_was_gone(
 
         before = [picture for picture in viewer.pictures() if picture.at < restarted_at]
         after = [picture for picture in viewer.pictures() if picture.at > restarted_at]
-        assert_pictures_match(before, encoder.pushed, until=killed_at - IN_FLIGHT, left_out=viewer.left_out)
+        assert_pictures_match(before, encoder.pushed, until=killed_at - IN_FLIGHT_S, left_out=viewer.left_out)
         assert_pictures_match(after, encoder.pushed, left_out=viewer.left_out)
         assert not encoder.broken, "the encoder kept its connection all the while"

@@ -14,7 +14,7 @@ from tests.support.silent_dns import silent_dns, threads
 
 ROOMS = 4
 # The C library asks twice, for 5 s each, and each server of /etc/resolv.conf so.
-LOOK_UP = 60.0
+LOOK_UP_S = 60.0
 PUBLIC_STUN: dict[str, object] = {"rtc": {"stun_servers": None}}  # the server's own default: names
 
 UNAVAILABLE = unavailable()
@@ -67,7 +67,7 @@ def test_names_that_the_server_hands_out_cost_no_threads_for_long(tmp_path: Path
                 what="every room joined",
             )
             busy = threads(daemon.pid)
-            quiet.append(fewest_threads(daemon, LOOK_UP, enough=quiet[0] if quiet else busy // 3))
+            quiet.append(fewest_threads(daemon, LOOK_UP_S, enough=quiet[0] if quiet else busy // 3))
             assert busy > 2 * quiet[-1], f"{busy} threads: nothing was looked up"
             if times < 3:
                 server.kill()

@@ -21,13 +21,16 @@ from tests.support.link import FAR, Link, Quality, unavailable
 from tests.support.track import Room, Track
 from tests.support.wait import eventually
 
-FRAME = 1 / 15
-STALL = 0.06
+FRAME_INTERVAL_S = 1 / 15
+STALL_S = 0.06
 PICTURES, LEARNING, EVERY = 50, 15, 4
-SIZES = 20_000, 30_000  # bytes
-STALLED_SIZE, STALLED_AT = 40_000, 22_000  # what has arrived by then is larger than many a whole picture
-MTU = 1400  # bytes, as through a tunnel
-FULL_SEGMENT = MTU - 20 - 20  # with timestamps 12 less
+SIZES_BYTES = 20_000, 30_000
+STALLED_SIZE_BYTES, STALLED_AT_BYTES = (
+    40_000,
+    22_000,
+)  # what has arrived by then is larger than many a whole picture
+MTU_BYTES = 1400  # as through a tunnel
+FULL_SEGMENT_BYTES = MTU_BYTES - 20 - 20  # with timestamps 12 less
 USUAL = Quality(rate=8e6)
 
 UNAVAILABLE = unavailable()
@@ -72,7 +75,7 @@ def pictures() -> list[bytes]:
     rng = random.Random(4)
     made = []
     for n in range(PICTURES):
-        size = STALLED_SIZE if stalled(n) else rng.randrange(*SIZES)
+        size = STALLED_SIZE_BYTES if stalled(n) else rng.randrange(*SIZES_BYTES)
         payload = rng.randbytes(size).replace(b"\0", b"\1")
         body = slice(idr=n == 0, frame_num=n % 16, poc_lsb=2 * n % 16, payload=payload)
         made.append(annexb(sps(), pps(), body) if n == 0 else annexb(body))
@@ -102,7 +105,7 @@ async def test_pictures_cut_by_a_network_leave_whole_and_with_their_last_byte() 
     stream.admission.attach(watch)
     [track] = tracks
     loop, sent, ends = asyncio.get_running_loop(), pictures(), [0]
-    with Link(MTU) as link:
+    with Link(MTU_BYTES) as link:
         link.quality = USUAL
         with link.far.entered():
             listener = socket.create_server((FAR, 0))
@@ -111,12 +114,12 @@ async def test_pictures_cut_by_a_network_leave_whole_and_with_their_last_byte() 
         server = await loop.create_server(stream.admission.new_connection, sock=listener)
         encoder.setblocking(False)
         for number, data in enumerate(sent):
-            due = loop.time() + FRAME
+            due = loop.time() + FRAME_INTERVAL_S
             await loop.sock_sendall(encoder, data)
             if stalled(number):
-                await watch.until(ends[-1] + STALLED_AT)
+                await watch.until(ends[-1] + STALLED_AT_BYTES)
                 link.held_up = True
-                await asyncio.sleep(STALL)
+                await asyncio.sleep(STALL_S)
                 link.held_up = False
             ends.append(ends[-1] + len(data))
             await watch.until(ends[-1])
@@ -130,14 +133,14 @@ async def test_pictures_cut_by_a_network_leave_whole_and_with_their_last_byte() 
 
     assert track.taken == sent, "each picture once, whole and in order"
     assert not stream.figures().stream_errors
-    assert max(watch.segments) in (FULL_SEGMENT, FULL_SEGMENT - 12)
+    assert max(watch.segments) in (FULL_SEGMENT_BYTES, FULL_SEGMENT_BYTES - 12)
     pauses = [longest_pause_inside(watch, *ends[n : n + 2]) for n in range(PICTURES) if stalled(n)]
-    assert statistics.median(pauses) > STALL / 2, "the line was to be held up inside of pictures"
+    assert statistics.median(pauses) > STALL_S / 2, "the line was to be held up inside of pictures"
     delays = [
         submitted - next(at for position, at in watch.reads if position >= end)
         for submitted, end in zip(track.times[LEARNING:], ends[LEARNING + 1 :], strict=True)
     ]
-    assert statistics.median(delays) < FRAME / 10
+    assert statistics.median(delays) < FRAME_INTERVAL_S / 10
     assert failures == []
 
 

@@ -12,8 +12,8 @@ from tests.support.push import Encoder, jittering
 from tests.support.viewer import Viewer
 from tests.support.wait import PATIENCE_S
 
-JITTER = 0.010
-SETTLED = 90  # pictures; until then a replay may be due to the viewer who has just come
+JITTER_S = 0.010
+SETTLED_PICTURES = 90  # pictures; until then a replay may be due to the viewer who has just come
 STEADY_MS = 5.0
 
 
@@ -27,7 +27,7 @@ def test_pictures_that_arrive_with_jitter_are_shown_at_an_even_pace(
         LiveKitServer() as livekit,  # one that does not tell players to show everything at once
         Daemon(livekit, tmp_path, stream("cam", room)) as daemon,
         Viewer(livekit, room) as viewer,
-        Encoder(daemon.port(), video, writing=jittering(JITTER)) as encoder,
+        Encoder(daemon.port(), video, writing=jittering(JITTER_S)) as encoder,
     ):
         encoder.wait()
         viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
@@ -37,7 +37,7 @@ def test_pictures_that_arrive_with_jitter_are_shown_at_an_even_pace(
         off = sorted(
             abs(due - due_before - (after - before) * 1000 / video.fps)
             for (before, due_before), (after, due) in pairwise(shown)
-            if before > SETTLED
+            if before > SETTLED_PICTURES
         )
         # Not 0.99: a busy machine adds stalls of its own to our jitter.
         assert off[int(len(off) * 0.95)] < STEADY_MS, off[-20:]

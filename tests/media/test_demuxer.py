@@ -493,3 +493,29 @@ def run_into(units: list[AccessUnit], demuxer: Demuxer, chunks: Iterable[bytes])
 def test_a_codec_change_is_noticed_behind_the_last_picture_of_a_connection_too() -> None:
     demuxer = Demuxer()
     assert len(run(demuxer, [annexb(*H264_PART, H265_SETS[0])])) == 3
+
+
+@pytest.mark.parametrize("layout", [annexb, length_prefixed])
+def test_a_stream_that_changes_its_codec_again_and_again_is_parted_with(layout: Callable[..., bytes]) -> None:
+    flips = layout(*H264_PART, *H265_PART) * 50
+    whole: list[AccessUnit] = []
+    with pytest.raises(BitstreamError, match="for the 5th time in 60 s"):
+        run_into(whole, Demuxer(), [flips, b""])
+    assert len(whole) == 3 + 2 + 3 + 2 + 3
+    for label, chunks in chunkings(flips[: len(flips) // 10]):
+        units: list[AccessUnit] = []
+        with pytest.raises(BitstreamError) as raised:
+            run_into(units, Demuxer(), [*chunks, b""])
+        assert (raised.value.reason, units) == ("codec_flips", whole), label
+
+
+def test_nothing_but_parameter_sets_of_either_codec_in_turn_is_parted_with_too() -> None:
+    with pytest.raises(BitstreamError, match="for the 5th time in 60 s"):
+        run_into([], Demuxer(), [annexb(*H264_PART, *[H265_SETS[1], SETS[0]] * 5000), b""])
+
+
+def test_a_codec_change_now_and_then_is_followed_for_ever() -> None:
+    demuxer, units = Demuxer(), []
+    for number in range(20):
+        units += demuxer.feed(annexb(*H264_PART, *H265_PART), now=100.0 * number)
+    assert len(units + demuxer.eof()) == 20 * 5

@@ -1,5 +1,6 @@
 """The web server on a real port: what each path answers, and that nothing from outside becomes markup."""
 
+import asyncio
 import json
 import logging
 import re
@@ -121,7 +122,7 @@ async def test_the_page_tells_of_each_stream(get: aiohttp.ClientSession, daemon:
     for words in (
         "front-door",
         "up",
-        "H264 1280x720",
+        "H.264 1280x720",
         "30.0",
         "1.50 Mbit/s",
         "5.5 ms",
@@ -146,8 +147,8 @@ async def test_no_name_becomes_markup(get: aiohttp.ClientSession, daemon: Daemon
         page = await answer.text()
 
     assert len(re.findall("<script", page, re.IGNORECASE)) == 1, "our own"
-    # Seven texts but the codec, which is shown in capitals; a problem each of stream and daemon; a reason.
-    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;") == 9
+    # Seven texts, a problem each of stream and daemon; a reason.
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;") == 10
 
 
 async def test_the_page_runs_only_its_own_script(get: aiohttp.ClientSession) -> None:
@@ -190,6 +191,30 @@ async def test_requests_that_are_none_are_one_line_without_a_traceback(
     (line,) = map(json.loads, capsys.readouterr().err.splitlines())
     assert (line["level"], line["event"]) == ("warning", "malformed HTTP request refused")
     assert (line["peer"], line["status"], line["why"]) == ("127.0.0.1", 400, "LineTooLong")
+
+
+async def test_a_body_that_is_not_what_it_says_is_not_read(
+    get: aiohttp.ClientSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(format="json")
+    async with get.post("/", data=b"none", headers={"Content-Encoding": "gzip"}) as answer:
+        assert answer.status == 405
+    assert capsys.readouterr().err == ""
+
+
+async def test_tls_to_our_port_is_no_traceback_at_debug_level_either(
+    get: aiohttp.ClientSession, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure("debug", "json")
+    assert get._base_url is not None
+    reader, writer = await asyncio.open_connection(get._base_url.host, get._base_url.port)
+    writer.write(b"\x16\x03\x01" * 100)
+    assert b"HTTPS traffic on an HTTP port" in await reader.read()
+    writer.close()
+
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert "Error handling request from 127.0.0.1" in [line["event"] for line in lines]
+    assert all("exception" not in line for line in lines)
 
 
 async def test_a_defect_of_ours_keeps_its_traceback(

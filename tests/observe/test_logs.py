@@ -1,4 +1,4 @@
-"""What a log line looks like, whoever wrote it, and what never stands in one."""
+"""What a log line looks like, from any library, and what never stands in one."""
 
 import io
 import json
@@ -268,3 +268,50 @@ def test_a_line_that_cannot_be_rendered_keeps_its_words() -> None:
     logging.getLogger("x").error("%d pictures " + JWT, "no number")
 
     assert output.getvalue() == "%d pictures [hidden] (unprintable: TypeError)\n"
+
+
+def test_a_storm_of_one_kind_of_line_is_ten_lines_and_the_number_of_the_others() -> None:
+    output = json_output()
+    log = structlog.get_logger("ingestd.stream")
+    for port in range(1000):
+        log.bind(stream="front-door").info("encoder connected", peer=f"192.0.2.1:{port}")
+    log.info("encoder connected", stream="garden")
+    logs.say_left_out(all=True)
+
+    *lines, last = output.lines()
+    assert [line["stream"] for line in lines] == ["front-door"] * 10 + ["garden"]
+    assert last["event"] == "… 990 more in the last 10 s left out; the last one: encoder connected"
+    assert (last["stream"], last["peer"], last["left_out"]) == ("front-door", "192.0.2.1:999", 990)
+
+
+def test_a_storm_of_tracebacks_is_limited_and_its_last_line_has_none() -> None:
+    output = json_output()
+    for _ in range(12):
+        structlog.get_logger("x").error("ours", exc_info=raised("ingestd"))
+        logging.getLogger("asyncio").error("theirs: %s", "a", exc_info=raised("ingestd"))
+    logs.say_left_out(all=True)
+
+    *lines, ours, theirs = output.lines()
+    assert ["exception" in line for line in lines] == [True] * 20
+    assert ours["event"] == "… 2 more in the last 10 s left out; the last one: ours"
+    assert theirs["event"] == "… 2 more in the last 10 s left out; the last one: theirs: a"
+    assert "exception" not in ours.keys() | theirs.keys()
+
+
+def test_the_sdk_may_word_a_line_as_it_likes_and_is_limited_by_its_place() -> None:
+    output = json_output()
+    for number in range(12):
+        logging.getLogger("livekit").warning(f"livekit::rtc_engine:382:livekit::rtc_engine - try {number}")
+    logs.say_left_out(all=True)
+
+    *lines, last = output.lines()
+    assert len(lines) == 10
+    assert last["event"].startswith("… 2 more in the last 10 s left out; the last one: ")
+
+
+def test_lines_for_debugging_have_no_limit() -> None:
+    output = json_output("debug")
+    for _ in range(100):
+        structlog.get_logger("x").debug("step")
+
+    assert len(output.lines()) == 100

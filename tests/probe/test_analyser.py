@@ -190,7 +190,7 @@ def test_what_comes_in_small_reads_is_the_same() -> None:
 
 
 def live(stream: EncodedStream, fps: float, cut: int) -> Analyser:
-    """Each picture in so many reads, at its time."""
+    """Each picture in this many reads, at its time."""
     analyser = Analyser(live=True)
     for number, piece in enumerate(stream.pieces):
         size = -(-len(piece) // cut)

@@ -1,6 +1,5 @@
 """What the tests of publishing share: a listener to tracks, SDK calls that are kept, the server's view."""
 
-import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
@@ -89,11 +88,13 @@ async def hand_over_until(
     publication: TrackKeeper, stream: EncodedStream, done: Callable[[], object]
 ) -> None:
     """The keyframe, again and again."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not done():
-        assert time.monotonic() < deadline, "handing over changes nothing"
-        submit(publication, stream)
-        await asyncio.sleep(0.03)
+
+    def reached() -> object:
+        if not (reached := done()):
+            submit(publication, stream)
+        return reached
+
+    await eventually(reached, "change by pictures", every_s=0.03)
 
 
 class Rooms:
@@ -159,7 +160,7 @@ async def tracks(server: LiveKitServer, room: str) -> dict[str, list[str]]:
 
 
 async def tracks_become(server: LiveKitServer, room: str, expected: dict[str, list[str]]) -> None:
-    deadline = time.monotonic() + PATIENCE_S / 4
-    while (seen := await tracks(server, room)) != expected:
-        assert time.monotonic() < deadline, f"the server still has {seen}, not {expected}"
-        await asyncio.sleep(0.05)
+    async def become() -> bool:
+        return await tracks(server, room) == expected
+
+    await eventually(become, f"have {expected} on the server", PATIENCE_S / 4, every_s=0.05)

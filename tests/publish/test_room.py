@@ -12,6 +12,7 @@ from livekit import api, rtc
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.publish.room import LEAVE_TIMEOUT_S, RoomAddress, RoomConnection, RoomPolicy, connect
 from ingestd.publish.room_errors import not_joined
+from ingestd.publish.signal_relay import Route
 from ingestd.publish.track_keeper import TrackKeeper
 from tests.publish.support import (
     OPTIONS,
@@ -29,7 +30,7 @@ from tests.support.ports import free_port
 from tests.support.wait import eventually
 
 # The SDK's own attempts, before it gives up and says so.
-UNTIL_THE_SDK_GIVES_UP = 60.0
+UNTIL_THE_SDK_GIVES_UP_S = 60.0
 
 
 async def test_a_room_is_joined_and_left(livekit: LiveKitServer, room: str) -> None:
@@ -104,6 +105,27 @@ async def test_a_server_that_is_not_there_is_counted_and_its_cure_named(room: st
         await eventually(lambda: connection.connections["unreachable"] >= 1, "notice that nobody is there")
         assert connection.problem is not None
         assert "nothing listens there: check the URL (livekit.url)" in connection.problem
+        await connection.close()
+
+
+async def test_a_server_that_accepts_and_does_not_answer_is_named_long_before_the_sdk_gives_up(
+    livekit: LiveKitServer, room: str
+) -> None:
+    answers = asyncio.Event()
+
+    async def connect_late(sdk_room: rtc.Room, there: RoomAddress, route: Route | None) -> None:
+        await answers.wait()
+        await connect(sdk_room, there, route)
+
+    assert RoomPolicy().answer_patience_s < 10
+    async with own_tasks() as tasks:
+        policy = RoomPolicy(answer_patience_s=0.1)
+        connection = RoomConnection(address(livekit, room), tasks, connect=connect_late, policy=policy)
+        connection.start()
+        said = f"{livekit.url} has not answered for 0.1 s"
+        await eventually(lambda: said in (connection.problem or ""), "say that no answer comes")
+        answers.set()
+        await eventually(lambda: connection.problem is None, "join")
         await connection.close()
 
 
@@ -207,7 +229,7 @@ async def test_a_server_that_restarts_finds_us_and_the_track_again(
         assert not publication.open
 
         own_livekit.start()
-        await eventually(lambda: publication.open, "publish again", patience_s=UNTIL_THE_SDK_GIVES_UP)
+        await eventually(lambda: publication.open, "publish again", patience_s=UNTIL_THE_SDK_GIVES_UP_S)
         await hand_over_until(publication, pictures, lambda: stream.events.count("running") == 2)
         assert connection.problem is None
         assert connection.connections["joined"] + connection.connections["reconnected"] >= 2

@@ -22,7 +22,7 @@ from ingestd.publish.room import RoomAddress, connect, connect_with_token
 
 # A name of which each part means another fault, to be mistaken for none of them.
 ROOM = "dns-tls-401-timeout"
-POLL = 0.02  # seconds between two looks at whether a server shall end
+POLL_S = 0.02  # seconds between two looks at whether a server shall end
 
 
 async def refusal(url: str, key: str = "key", secret: str = "s" * 40) -> RoomError:
@@ -34,7 +34,7 @@ async def refusal(url: str, key: str = "key", secret: str = "s" * 40) -> RoomErr
 
 @contextlib.contextmanager
 def serving(server: socketserver.BaseServer) -> Iterator[None]:
-    thread = threading.Thread(target=server.serve_forever, args=(POLL,), daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True)
     thread.start()
     try:
         yield

@@ -18,12 +18,12 @@ from tests.soak.ledger import Ledger
 from tests.support.encoded import FOURCC, EncodedStream, ivf_header
 from tests.support.tcp_link import RESET, Link
 
-CONNECT_PATIENCE = 30.0  # a stream that was reloaded, or a dialler that waits longer each time
-WRITE_PATIENCE = 30.0
-CLOSE_PATIENCE = 20.0  # a link may stall first
-SETTLED_AFTER = 0.3  # seconds without another picture received
-IDLE_TIMEOUT = 10.0  # as is the default
-SENDING = 0.25  # longest sleep, so that a command is obeyed soon
+CONNECT_PATIENCE_S = 30.0  # a stream that was reloaded, or a dialler that waits longer each time
+WRITE_PATIENCE_S = 30.0
+CLOSE_PATIENCE_S = 20.0  # a link may stall first
+SETTLED_AFTER_S = 0.3  # seconds without another picture received
+IDLE_TIMEOUT_S = 10.0  # as is the default
+SEND_INTERVAL_S = 0.25  # longest sleep, so that a command is obeyed soon
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +98,11 @@ class SoakEncoder:
         """Rest and come to an end."""
         self._ending.set()
         self._working.clear()
-        self._thread.join(CLOSE_PATIENCE + WRITE_PATIENCE)
+        self._thread.join(CLOSE_PATIENCE_S + WRITE_PATIENCE_S)
 
     def _run(self) -> None:
         while not self._ending.is_set():
-            if not self._working.wait(SENDING):
+            if not self._working.wait(SEND_INTERVAL_S):
                 self.resting.set()
                 continue
             try:
@@ -143,23 +143,23 @@ class SoakEncoder:
 
     def _settled(self) -> int:
         """The daemon's count, once nothing is under way any more."""
-        deadline = time.monotonic() + CLOSE_PATIENCE
+        deadline = time.monotonic() + CLOSE_PATIENCE_S
         count = self._received()
         while time.monotonic() < deadline:
-            time.sleep(SETTLED_AFTER)
+            time.sleep(SETTLED_AFTER_S)
             before, count = count, self._received()
             if count == before and (self.link is None or self.link.idle):
                 break
         return count
 
     def _connect(self) -> socket.socket | None:
-        deadline = time.monotonic() + CONNECT_PATIENCE
+        deadline = time.monotonic() + CONNECT_PATIENCE_S
         while time.monotonic() < deadline and self._working.is_set():
             with contextlib.suppress(OSError):
                 return self._try_to_connect()
             time.sleep(0.1)
         if self._working.is_set():
-            self._finding(f"{self.name}: no connection in {CONNECT_PATIENCE:g} s")
+            self._finding(f"{self.name}: no connection in {CONNECT_PATIENCE_S:g} s")
         return None
 
     def _try_to_connect(self) -> socket.socket:
@@ -173,7 +173,7 @@ class SoakEncoder:
         else:
             assert self.link is not None
             connection = socket.create_connection(("127.0.0.1", self.link.port), 5.0)
-        connection.settimeout(WRITE_PATIENCE)
+        connection.settimeout(WRITE_PATIENCE_S)
         if connection.family == socket.AF_INET:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection
@@ -190,7 +190,7 @@ class SoakEncoder:
         start = time.monotonic()
         for number in itertools.count():
             while (left := start + number / video.fps - time.monotonic()) > 0:
-                time.sleep(min(left, SENDING))
+                time.sleep(min(left, SEND_INTERVAL_S))
             self._hear(connection)
             if not self._working.is_set():
                 return self._finish(connection)
@@ -199,7 +199,7 @@ class SoakEncoder:
                 order = self._orders.get()
                 if order.what != "stall":
                     return self._fail(connection, order, data)
-                if order.seconds >= IDLE_TIMEOUT:
+                if order.seconds >= IDLE_TIMEOUT_S:
                     self.disturbed()
                 time.sleep(order.seconds)
                 start += order.seconds
@@ -237,7 +237,7 @@ class SoakEncoder:
 
     def _finish(self, connection: socket.socket) -> str:
         connection.shutdown(socket.SHUT_WR)
-        connection.settimeout(CLOSE_PATIENCE)
+        connection.settimeout(CLOSE_PATIENCE_S)
         while data := connection.recv(65536):
             self._understand(data)
         return "finished"

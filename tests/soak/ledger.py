@@ -7,10 +7,10 @@ from dataclasses import dataclass
 # An encoder repeats its pictures every lap; whatever is seen was pushed in this lap or the one before.
 LAPS = 3
 RECENT = 4096  # pictures; minutes
-# A connection that ends in the middle of a picture may leave one that nobody pushed on the screen, until the
-# next connection's pictures have come through.
-BEFORE_THE_END = 1.0
-AFTER_THE_NEXT = 5.0
+# A connection that ends in the middle of a picture may leave one on the screen that was never pushed, until
+# the next connection's pictures have come through.
+BEFORE_THE_END_S = 1.0
+AFTER_THE_NEXT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,14 @@ class Ledger:
             self._recent.append(entry)
             self._by_hash.setdefault(name, deque(maxlen=LAPS)).append(entry)
             if self._spoilt_from is not None:
-                self._spoilt.append((self._spoilt_from, at + AFTER_THE_NEXT))
+                self._spoilt.append((self._spoilt_from, at + AFTER_THE_NEXT_S))
                 self._spoilt_from = None
 
     def spoil(self, at: float) -> None:
         """The connection has ended, or will, in the middle of a picture or worse."""
         with self._lock:
             if self._spoilt_from is None:
-                self._spoilt_from = at - BEFORE_THE_END
+                self._spoilt_from = at - BEFORE_THE_END_S
 
     def find(self, name: str, at: float) -> Entry | None:
         """The last picture of that hash that had been pushed by then."""
@@ -64,7 +64,7 @@ class Ledger:
             return self._recent[place].at if 0 <= place < len(self._recent) else None
 
     def spoilt(self, at: float) -> bool:
-        """Whether a picture that nobody pushed may be seen at that time."""
+        """Whether a picture that was never pushed may be seen at that time."""
         with self._lock:
             if self._spoilt_from is not None and at >= self._spoilt_from:
                 return True

@@ -14,11 +14,11 @@ from tests.support.tcp_link import Link
 
 ROOM = "soak"
 FPS = 15
-LAP = 300  # pictures; 20 s, longer than any picture is under way
-GOP = 30
+LAP_PICTURES = 300  # 20 s, longer than any picture is under way
+GOP_PICTURES = 30
 SIZE = (160, 120)
 
-# The stream whose configuration is changed, and who therefore starts anew.
+# The stream whose configuration is changed, and which therefore starts again.
 CHANGING = "h264-changing"
 
 
@@ -26,7 +26,7 @@ def videos() -> dict[str, EncodedStream]:
     """What each stream shows."""
 
     def video(codec: str, seed: int, **options: Any) -> EncodedStream:
-        return encode(codec, frames=LAP, fps=FPS, gop=GOP, size=SIZE, seed=seed, **options)
+        return encode(codec, frames=LAP_PICTURES, fps=FPS, gop=GOP_PICTURES, size=SIZE, seed=seed, **options)
 
     return {
         "h264": video("h264", 1),

@@ -16,14 +16,14 @@ from tests.soak.trouble import Storm
 from tests.support.daemon import Daemon, Metrics
 from tests.support.viewer import Viewer
 
-STORM, CALM = 35.0, 12.0  # seconds
+STORM_S, CALM_S = 35.0, 12.0
 # After the last fault: the SDKs of the daemon and of the viewer wait several seconds between their attempts,
 # a dialler up to ten.
-RECOVERY = 60.0
-LOOK, REPORT = 1.0, 10.0
-TICK = 0.1
+RECOVERY_S = 60.0
+LOOK_S, REPORT_S = 1.0, 10.0
+TICK_S = 0.1
 # What viewers have yet to decode of what was pushed last.
-IN_FLIGHT = 5.0
+IN_FLIGHT_S = 5.0
 # Pictures decoded, and more than what was under way: the viewer's SDK shows none of them.
 MANY = 90
 MOST_FINDINGS = 50
@@ -102,11 +102,11 @@ class Soak:
 
     def _rounds(self) -> None:
         encoders = self._rig.encoders.values()
-        while not self._calms or time.monotonic() + (STORM + CALM) / 2 < self._end:
+        while not self._calms or time.monotonic() + (STORM_S + CALM_S) / 2 < self._end:
             for encoder in encoders:
                 encoder.work()
-            left = self._end - time.monotonic() - CALM
-            self._turn(self._storm.rage, min(STORM, max(left, STORM / 2)))
+            left = self._end - time.monotonic() - CALM_S
+            self._turn(self._storm.rage, min(STORM_S, max(left, STORM_S / 2)))
             self._storm.calm()
             self._recover()
             self._calm()
@@ -148,7 +148,7 @@ class Soak:
         booked = self._accounted.copy()
         viewer = self._watcher.viewer
         decoded = {name: viewer.decoded(name) for name in encoders}
-        self._turn(lambda: None, CALM)
+        self._turn(lambda: None, CALM_S)
         self._calms.append(vitals.read(self._daemon.pid))
         for encoder in encoders.values():
             encoder.rest()
@@ -168,9 +168,9 @@ class Soak:
                 if (rest := [number for number in pushed if number not in numbers[name]])
             }
 
-        deadline = time.monotonic() + IN_FLIGHT
+        deadline = time.monotonic() + IN_FLIGHT_S
         while missing() and time.monotonic() < deadline:
-            self._turn(lambda: None, LOOK)
+            self._turn(lambda: None, LOOK_S)
         for name, rest in missing().items():
             dropped = self._accounted[name] - booked[name]
             left_out = viewer.left_out(viewer.tracks(name)[-1].sid)
@@ -208,23 +208,23 @@ class Soak:
         until = time.monotonic() + seconds
         while (now := time.monotonic()) < until:
             act()
-            if now > self._looked_at + LOOK:
+            if now > self._looked_at + LOOK_S:
                 self._looked_at = now
                 metrics = self._look()
-                if now > self._reported_at + REPORT:
+                if now > self._reported_at + REPORT_S:
                     self._reported_at = now
                     self._report(metrics)
-            time.sleep(TICK)
+            time.sleep(TICK_S)
 
     def _until(self, condition: Callable[[], bool], complaint: str) -> None:
-        deadline = time.monotonic() + RECOVERY
+        deadline = time.monotonic() + RECOVERY_S
         while not condition():
             if time.monotonic() > deadline:
                 up = self._daemon.metrics().by("ingestd_stream_up", "stream")
                 working = {n: not e.resting.is_set() for n, e in self._rig.encoders.items()}
-                self._find(f"{complaint} after {RECOVERY:g} s: up {up}, working {working}")
+                self._find(f"{complaint} after {RECOVERY_S:g} s: up {up}, working {working}")
                 return
-            self._turn(lambda: None, TICK)
+            self._turn(lambda: None, TICK_S)
 
     def _look(self) -> Metrics:
         """Scrape, which checks the books, and take in what the viewers saw."""

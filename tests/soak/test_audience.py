@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.soak.audience import View
-from tests.soak.ledger import AFTER_THE_NEXT, Ledger
-from tests.soak.vitals import FILES_ONCE, MEMORY_ONCE, THREADS_ONCE, Vitals, growth
+from tests.soak.ledger import AFTER_THE_NEXT_S, Ledger
+from tests.soak.vitals import FILES_ONCE, MEMORY_ONCE_BYTES, THREADS_ONCE, Vitals, growth
 from tests.support.viewer import Picture
 
 
@@ -89,15 +89,15 @@ def test_torn_pictures_are_expected_from_the_tear_until_others_have_come_through
     assert not ledger.spoilt(8.0)
     assert ledger.spoilt(100.0)
     ledger.push("M", True, 101.0)
-    assert ledger.spoilt(101.0 + AFTER_THE_NEXT)
-    assert not ledger.spoilt(101.1 + AFTER_THE_NEXT)
+    assert ledger.spoilt(101.0 + AFTER_THE_NEXT_S)
+    assert not ledger.spoilt(101.1 + AFTER_THE_NEXT_S)
 
 
 @pytest.mark.parametrize(
     ("more", "found"),
     [
-        (Vitals(MEMORY_ONCE, THREADS_ONCE, FILES_ONCE), 0),
-        (Vitals(2 * MEMORY_ONCE, 0, 0), 1),
+        (Vitals(MEMORY_ONCE_BYTES, THREADS_ONCE, FILES_ONCE), 0),
+        (Vitals(2 * MEMORY_ONCE_BYTES, 0, 0), 1),
         (Vitals(0, THREADS_ONCE + 1, 0), 1),
         (Vitals(0, 0, FILES_ONCE + 1), 1),
     ],

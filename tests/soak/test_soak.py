@@ -8,7 +8,7 @@ import pytest
 from tests.support.daemon import ROOT, clean_environment
 
 # A minute, and as long as it may take until everything is seen again.
-PATIENCE = 170.0
+PATIENCE_S = 170.0
 
 
 @pytest.mark.long
@@ -19,7 +19,7 @@ def test_a_minute_of_the_soak_finds_nothing() -> None:
         env=clean_environment(),
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr

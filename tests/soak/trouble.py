@@ -8,14 +8,14 @@ from contextlib import ExitStack
 
 from ingestd.devserver.livekit_server import LiveKitServer
 from tests.soak.audience import Watcher
-from tests.soak.encoder import IDLE_TIMEOUT, Order
+from tests.soak.encoder import IDLE_TIMEOUT_S, Order
 from tests.soak.ledger import Ledger
 from tests.soak.rig import CHANGING, ROOM, Rig
 from tests.support.daemon import Daemon
 from tests.support.viewer import Viewer
 
 # Seconds from one thing that breaks to the next.
-SOONEST, LATEST = 0.3, 2.0
+SOONEST_S, LATEST_S = 0.3, 2.0
 # Of 100 things that happen.
 CHANCES = {
     "finish": 15,
@@ -31,9 +31,9 @@ CHANCES = {
     "viewer": 8,
     "server dies": 6,
 }
-STALL = (0.2, 2.0)
-SILENCE = (IDLE_TIMEOUT + 0.5, IDLE_TIMEOUT + 2.0)
-OUTAGE = (0.3, 6.0)
+STALL_S = (0.2, 2.0)
+SILENCE_S = (IDLE_TIMEOUT_S + 0.5, IDLE_TIMEOUT_S + 2.0)
+OUTAGE_S = (0.3, 6.0)
 MOST_VISITORS = 2
 
 
@@ -74,7 +74,7 @@ class Storm:
             self._back_at = None
             self._happening("the server is back")
         if now >= self._next:
-            self._next = now + self._dice.uniform(SOONEST, LATEST)
+            self._next = now + self._dice.uniform(SOONEST_S, LATEST_S)
             [what] = self._dice.choices(list(CHANCES), list(CHANCES.values()))
             self._happen(what)
 
@@ -89,7 +89,7 @@ class Storm:
             link.stall(0.0)
 
     def end(self) -> None:
-        """Leave nobody behind."""
+        """Leave no process behind."""
         self.calm()
 
     def look(self, accounted: Mapping[str, int]) -> None:
@@ -113,10 +113,10 @@ class Storm:
         encoder = self._rig.encoders[name]
         match what:
             case "stall" | "silence":
-                bounds = STALL if what == "stall" else SILENCE
+                bounds = STALL_S if what == "stall" else SILENCE_S
                 encoder.obey(Order("stall", self._dice.uniform(*bounds)))
             case "link stalls":
-                self._rig.links[name].stall(self._dice.uniform(*STALL))
+                self._rig.links[name].stall(self._dice.uniform(*STALL_S))
             case "link is cut":
                 encoder.disturbed()
                 self._rig.links[name].cut()
@@ -136,7 +136,7 @@ class Storm:
                     return
                 name = "all"
                 self._server.kill()
-                self._back_at = time.monotonic() + self._dice.uniform(*OUTAGE)
+                self._back_at = time.monotonic() + self._dice.uniform(*OUTAGE_S)
             case _:
                 encoder.obey(Order(what))
         self._happened[what] += 1

@@ -8,13 +8,13 @@ from pathlib import Path
 # The allocators of Rust and Python keep what they once had, and the last rounds may have had more rooms at
 # once than the first. What is left over from each round beyond that is a leak: a picture of 5 kB for every
 # one received would be 5 MiB in a round.
-MEMORY_ONCE, MEMORY_PER_ROUND = 24 << 20, 1 << 20
+MEMORY_ONCE_BYTES, MEMORY_PER_ROUND_BYTES = 24 << 20, 1 << 20
 # A thread pool may not have been at its full size in the round that is compared with.
 THREADS_ONCE = 8
 # A connection more or less of the scrapes at that moment.
 FILES_ONCE = 4
 # The first round loads, compiles and caches.
-WARM_UP = 1
+WARM_UP_ROUNDS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ def read(pid: int) -> Vitals:
 
 def growth(calms: Sequence[Vitals]) -> list[str]:
     """What has grown, in words, over readings taken in the same calm of each round."""
-    if len(calms) <= WARM_UP + 1:
+    if len(calms) <= WARM_UP_ROUNDS + 1:
         return []
-    first, last, rounds = calms[WARM_UP], calms[-1], len(calms) - WARM_UP - 1
+    first, last, rounds = calms[WARM_UP_ROUNDS], calms[-1], len(calms) - WARM_UP_ROUNDS - 1
     found = []
-    if last.memory - first.memory > MEMORY_ONCE + MEMORY_PER_ROUND * rounds:
+    if last.memory - first.memory > MEMORY_ONCE_BYTES + MEMORY_PER_ROUND_BYTES * rounds:
         found.append(f"memory grew by {(last.memory - first.memory) / (1 << 20):.0f} MiB in {rounds} rounds")
     if last.threads - first.threads > THREADS_ONCE:
         found.append(f"threads grew from {first.threads} to {last.threads} in {rounds} rounds")

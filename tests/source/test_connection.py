@@ -413,3 +413,59 @@ async def test_the_end_of_throttling_does_not_end_the_turn_of_others() -> None:
         await encoder.send(b"!")
         await stream.until(lambda: len(stream.received) == len(DATA) + 1)
         assert stream.received == DATA + b"!", "what is read next overwrites nothing that waits"
+
+
+class Holding(Watching):
+    """Takes one slice at a time, and lets go when the test says so."""
+
+    def encoder_data(self, connection: EncoderConnection, data: memoryview) -> None:
+        super().encoder_data(connection, data)
+        connection.hold(True)
+
+
+async def test_nothing_is_passed_on_while_the_handler_has_not_done_with_what_it_was_given() -> None:
+    stream = Holding()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        assert encoder.connection.send(DATA) == len(DATA)
+        await stream.until(lambda: len(stream.received) > 0)
+        connection = stream.connections_[0]
+        await asyncio.sleep(3 * MAX_READ_TURN_S)
+        assert stream.slices == [SLICE_BYTES]
+        assert connection.unread()
+        connection.hold(False)
+        await stream.until(lambda: len(stream.slices) == 2)
+        connection.hold(False)
+        await stream.until(lambda: stream.received == DATA)
+        encoder.hang_up()
+        await asyncio.sleep(3 * MAX_READ_TURN_S)
+        assert stream.events == ["connected"]
+        connection.hold(False)
+        assert await stream.until_events(2) == ["connected", "gone: the encoder closed the connection"]
+
+
+async def test_what_is_held_back_comes_before_the_end_of_a_broken_connection() -> None:
+    stream = Holding()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        assert encoder.connection.send(DATA) == len(DATA)
+        await stream.until(lambda: len(stream.received) > 0)
+        connection = stream.connections_[0]
+        connection.connection_lost(ConnectionResetError("reset by peer"))
+        assert stream.events == ["connected"]
+        while len(stream.events) == 1:
+            assert connection.unread() or stream.received == DATA
+            connection.hold(False)
+        assert stream.received == DATA
+        assert stream.events == ["connected", "gone: the connection broke: reset by peer"]
+
+
+async def test_what_is_held_back_is_lost_when_we_end_the_connection() -> None:
+    stream = Holding()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        assert encoder.connection.send(DATA) == len(DATA)
+        await stream.until(lambda: len(stream.received) > 0)
+        await listener.stop(THE_END)
+        assert stream.events == ["connected", f"gone: {THE_END}"]
+        assert len(stream.received) == SLICE_BYTES

@@ -1,6 +1,7 @@
 """Listening on ports and sockets in the file system, and what becomes of encoders when that ends."""
 
 import asyncio
+import resource
 import socket
 from pathlib import Path
 
@@ -196,3 +197,14 @@ async def test_a_host_that_cannot_be_resolved_is_named(host: str) -> None:
     with pytest.raises(AddressError, match="cannot be listened on"):
         async with listening(Stream(), Address("tcp", host, 0)):
             pass
+
+
+async def test_no_descriptor_left_to_listen() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # what is open stays open
+    try:
+        with pytest.raises(AddressError, match=r"Too many open files; raise their limit \(systemd: LimitN"):
+            async with listening(Stream()):
+                pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

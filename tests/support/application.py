@@ -1,4 +1,4 @@
-"""An application that pushes access units of its own through the API."""
+"""An application that pushes its own access units through the API."""
 
 import asyncio
 import threading

@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.balance import assert_balanced
 from tests.support.ports import free_port
 from tests.support.viewer import Server
+from tests.support.wait import wait_until
 
 READY_SECONDS = 40.0  # under a second on an idle machine
 STOP_SECONDS = 5.0  # promised in the contract
@@ -300,11 +301,9 @@ class Daemon:
 
 def _wait_for_port(port: int) -> None:
     """Wait until somebody listens there, without connecting: the daemon would take us for an encoder."""
-    deadline = time.monotonic() + READY_SECONDS
     listening = f"0100007F:{port:04X} 00000000:0000 0A"  # 127.0.0.1, any peer, LISTEN
-    while listening not in Path("/proc/net/tcp").read_text():
-        assert time.monotonic() < deadline, f"nobody listens on port {port}"
-        time.sleep(0.02)
+    sockets = Path("/proc/net/tcp")
+    wait_until(lambda: listening in sockets.read_text(), f"listen on port {port}", READY_SECONDS)
 
 
 def is_ready(record: Record) -> bool:

@@ -16,13 +16,13 @@ from tests.support.viewer import Picture, Viewer
 from tests.support.wait import PATIENCE_S
 
 FPS = 30
-BIT_RATE = 1_500_000
+BITRATE_BPS = 1_500_000
 VIDEO_SECONDS = 20  # then it begins again
-SETTLING = 8.0  # WebRTC begins with a guess at the bandwidth, and needs so long to find out
-FULL_RATE = 28.0  # new pictures per second
-STEP = 0.25  # seconds between the beginnings of the seconds in which pictures are counted
-FREEZE = 0.2  # seconds without a new picture that people notice
-SAMPLE = 0.5  # between two looks at the metrics
+SETTLING_S = 8.0  # WebRTC begins with a guess at the bandwidth, and needs so long to find out
+FULL_RATE_FPS = 28.0  # new pictures per second
+STEP_S = 0.25  # seconds between the beginnings of the seconds in which pictures are counted
+FREEZE_S = 0.2  # seconds without a new picture that people notice
+SAMPLE_INTERVAL_S = 0.5  # between two looks at the metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,9 @@ class Course:
     def recovery(self) -> float:
         """Seconds from the end of the disturbance until the full rate is there to stay, without a freeze."""
         seen = [*self.progress, self.until]
-        freezes = (later for sooner, later in itertools.pairwise(seen) if later - sooner > FREEZE)
-        starts = (self.end + number * STEP for number in range(int((self.until - self.end - 1) / STEP)))
-        slow = (start + STEP for start in starts if self.rate(start, start + 1) < FULL_RATE)
+        freezes = (later for sooner, later in itertools.pairwise(seen) if later - sooner > FREEZE_S)
+        starts = (self.end + number * STEP_S for number in range(int((self.until - self.end - 1) / STEP_S)))
+        slow = (start + STEP_S for start in starts if self.rate(start, start + 1) < FULL_RATE_FPS)
         return max([self.end, *freezes, *slow]) - self.end
 
     def lag_at(self, end: float) -> float:
@@ -107,7 +107,7 @@ def endure(
     codec: str = "h264",
 ) -> Course:
     """Push a stream, disturb the link, and look on for `observed` seconds after that."""
-    video = encode(codec, frames=FPS * VIDEO_SECONDS, fps=FPS, gop=FPS * gop_seconds, bit_rate=BIT_RATE)
+    video = encode(codec, frames=FPS * VIDEO_SECONDS, fps=FPS, gop=FPS * gop_seconds, bit_rate=BITRATE_BPS)
     addresses = {
         "bind_addresses": ["127.0.0.1", FAR],
         "room": {"playout_delay": {"enabled": True, "min": 0, "max": 1}},
@@ -127,7 +127,7 @@ def endure(
         encoder = stack.enter_context(Encoder(socket, video, writing=over_and_over))
         viewer.wait_for_first_picture(timeout=PATIENCE_S)
         targets: list[tuple[float, float]] = []
-        look_on(daemon, targets, time.monotonic() + SETTLING)
+        look_on(daemon, targets, time.monotonic() + SETTLING_S)
 
         before, begin = daemon.metrics(), time.monotonic()
         link.quality = disturbance.quality
@@ -152,5 +152,5 @@ def endure(
 def look_on(daemon: Daemon, targets: list[tuple[float, float]], until: float) -> None:
     """Write down the target bitrate until then."""
     while (left := until - time.monotonic()) > 0:
-        time.sleep(min(SAMPLE, left))
+        time.sleep(min(SAMPLE_INTERVAL_S, left))
         targets.append((time.monotonic(), daemon.metrics().total("ingestd_target_bitrate_bps")))

@@ -26,7 +26,7 @@ ENCODERS = {"h264": "libx264", "h265": "libx265", "vp8": "libvpx", "vp9": "libvp
 DECODERS = {"h264": "h264", "h265": "hevc", "vp8": "libvpx", "vp9": "libvpx-vp9", "av1": "libdav1d"}
 FOURCC = {"vp8": b"VP80", "vp9": b"VP90", "av1": b"AV01"}
 IVF_HEADER, IVF_FRAME_HEADER = 32, 12  # bytes
-BIT_RATE = 300_000  # enough for pictures that differ, little enough for two busy cores
+BITRATE_BPS = 300_000  # enough for pictures that differ, little enough for two busy cores
 # WebRTC's VP8 decoder smooths what it shows by the strength of the loop filter, so only pictures coded too
 # well to need the filter look the same in every decoder.
 VP8_UNFILTERED = {"qmin": "4", "qmax": "4"}
@@ -111,7 +111,7 @@ def encode(
     encoder.gop_size = gop
     encoder.max_b_frames = bframes
     encoder.thread_count = 1
-    encoder.bit_rate = BIT_RATE
+    encoder.bit_rate = BITRATE_BPS
     encoder.options = _encoder_options(codec, gop, slices, aud, bframes, profile)
     if bit_rate is not None:
         encoder.bit_rate = bit_rate

@@ -26,9 +26,9 @@ from typing import Self
 NEAR, FAR = "198.18.0.1", "198.18.0.2"
 CLONE_NEWNET = 0x40000000  # <sched.h>
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000  # <linux/if_tun.h>
-LARGEST_PACKET = 65536
-LOOK = 0.002  # seconds between two looks at a link that is held up
-LATE = 0.02  # seconds by which a packet that is out of order comes behind its turn
+LARGEST_PACKET_BYTES = 65536
+LOOK_S = 0.002  # seconds between two looks at a link that is held up
+LATE_S = 0.02  # seconds by which a packet that is out of order comes behind its turn
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -61,7 +61,7 @@ def unavailable() -> str | None:
 
 
 class Namespace:
-    """A network of its own, with nothing but loopback, until it is closed."""
+    """A separate network, with nothing but loopback, until it is closed."""
 
     def __init__(self) -> None:
         ours = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
@@ -84,7 +84,7 @@ class Namespace:
             os.close(before)
 
     def close(self) -> None:
-        """Forget it: it is gone when nobody is in it any more."""
+        """Forget it: it is gone when no process is in it any more."""
         os.close(self._descriptor)
 
 
@@ -119,13 +119,13 @@ class Link:
         directions = {near: _Direction(far), far: _Direction(near)}
         while True:
             due = min(direction.due for direction in directions.values())
-            wait = LOOK if self.held_up else max(0.0, due - time.monotonic())
+            wait = LOOK_S if self.held_up else max(0.0, due - time.monotonic())
             ready, _, _ = select.select([*directions, self._wake], [], [], min(wait, 1.0))
             if self._wake in ready:
                 return
             for end, direction in directions.items():
                 if end in ready:
-                    direction.take(os.read(end, LARGEST_PACKET), self.quality, time.monotonic())
+                    direction.take(os.read(end, LARGEST_PACKET_BYTES), self.quality, time.monotonic())
                 if not self.held_up:
                     direction.give(time.monotonic())
 
@@ -153,7 +153,7 @@ class _Direction:
             if begin - now > quality.queue:
                 return
             at = self._sent_until = begin + len(packet) * 8 / quality.rate
-        at += quality.delay + (LATE if self._chance.random() < quality.reorder else 0.0)
+        at += quality.delay + (LATE_S if self._chance.random() < quality.reorder else 0.0)
         self._number += 1
         heapq.heappush(self._under_way, (at, self._number, packet))
 
@@ -166,7 +166,7 @@ class _Direction:
 
 def _end(namespace: Namespace, address: str, peer: str, mtu: int) -> int:
     with namespace.entered():
-        # An IPv6 address of its own would take seconds to be ready, and change the candidates meanwhile.
+        # Its own IPv6 address would take seconds to be ready, and change the candidates until then.
         Path("/proc/sys/net/ipv6/conf/all/disable_ipv6").write_text("1")
         descriptor = _tun()
         for command in (

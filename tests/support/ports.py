@@ -1,4 +1,4 @@
-"""Ports nobody else takes between our look and the daemon's bind."""
+"""Ports that no other process takes between our look and the daemon's bind."""
 
 import random
 import socket

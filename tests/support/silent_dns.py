@@ -15,7 +15,7 @@ DNS_PORT = 53
 
 @contextlib.contextmanager
 def silent_dns() -> Iterator[None]:
-    """Meanwhile what this thread starts is in a namespace with a silent resolver, and nobody else.
+    """Put what this thread starts, and nothing else, into a namespace with a silent resolver.
 
     There are two interfaces, loopback and one end of a link, as WebRTC has no use for loopback alone.
     """

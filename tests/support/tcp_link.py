@@ -8,9 +8,9 @@ import threading
 import time
 from typing import Self
 
-LOOK = 0.05  # seconds between two looks at what was asked of the link
+LOOK_S = 0.05  # seconds between two looks at what was asked of the link
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER of 0 s: closing sends RST
-BUFFER = 64 * 1024
+BUFFER_BYTES = 64 * 1024
 
 
 class Link:
@@ -19,7 +19,7 @@ class Link:
     def __init__(self, target: int) -> None:
         self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(LOOK)
+        self._listener.settimeout(LOOK_S)
         self.port: int = self._listener.getsockname()[1]
         self._closing = threading.Event()
         self._stalled_until = 0.0
@@ -92,10 +92,10 @@ class Link:
             if self._cut_at > began or self._closing.is_set():
                 raise ConnectionResetError
             if self._stuck_at > began or time.monotonic() < self._stalled_until:
-                time.sleep(LOOK)
+                time.sleep(LOOK_S)
                 continue
-            for end in select.select(open_, [], [], LOOK)[0]:
-                if data := end.recv(BUFFER):
+            for end in select.select(open_, [], [], LOOK_S)[0]:
+                if data := end.recv(BUFFER_BYTES):
                     other[end].sendall(data)
                 else:
                     open_.remove(end)

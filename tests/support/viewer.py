@@ -1,6 +1,6 @@
 """An independent subscriber: joins a room, decodes every video track, and names each picture by its hash.
 
-It runs as a process of its own (`python -m tests.support.viewer`) and says what it sees as JSON lines, so
+It runs as a separate process (`python -m tests.support.viewer`) and says what it sees as JSON lines, so
 that neither the load of the tests nor a crash of the SDK can be mistaken for a lost picture. `Viewer` is
 the test's side of it. The two share the machine's monotonic clock.
 """
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol, Self
 
-# The server ends an H.264 or VP8 track with black pictures of its own, this small.
+# The server ends an H.264 or VP8 track with its own black pictures, this small.
 BLACK_SIZES = {(2, 2), (8, 8)}
 JOIN_SECONDS = 30.0  # generous: a busy machine, a cold native library
 STOP_SECONDS = 20.0
@@ -34,7 +34,7 @@ class Picture:
     track: str  # the track's name
     sid: str  # the track's SID
     size: tuple[int, int]
-    due_us: int  # on a clock of its own: when the player is to show it, by the RTP timestamp
+    due_us: int  # on its own clock: when the player is to show it, by the RTP timestamp
     # The frame's metadata, where the publisher sets them.
     user_timestamp: int | None
     frame_id: int | None
@@ -65,7 +65,7 @@ class Server(Protocol):
 
 @dataclass
 class Viewer:
-    """A subscriber in a process of its own; records from when it is entered until it is left."""
+    """A subscriber in a separate process; records from when it is entered until it is left."""
 
     server: Server
     room: str

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ingestd.errors import BitstreamError
+from ingestd.errors import BitstreamError, ExcessError
 from ingestd.media.access_unit import AccessUnit, Codec, Format, StreamInfo
 from ingestd.media.bits.bit_reader import BitReader
 from ingestd.media.codecs.obu import KNOWN_OBU_TYPES, ObuType, open_bitstream_units, read_obu, write_obu
@@ -206,8 +206,8 @@ class Av1TemporalUnits:
         for obu in open_bitstream_units(temporal_unit):
             if obu.obu_type == ObuType.TEMPORAL_DELIMITER and obu.start == 0:
                 after_delimiter = obu.end
-            elif obu.obu_type == ObuType.SEQUENCE_HEADER and keyframe is None:
-                has_sequence_header = True
+            elif obu.obu_type == ObuType.SEQUENCE_HEADER and keyframe is None and not has_sequence_header:
+                has_sequence_header = True  # others in the temporal unit repeat it (7.5)
                 self._remember(temporal_unit[obu.payload : obu.end])
             elif obu.obu_type in _FRAME_HEADERS and keyframe is None:
                 start_of_header = temporal_unit[obu.payload : min(obu.end, obu.payload + 1)]
@@ -229,6 +229,8 @@ class Av1TemporalUnits:
         """Return `temporal_unit` as `access_unit` does, and as it is, with a fault, where it is malformed."""
         try:
             return self.access_unit(temporal_unit, None)
+        except ExcessError:
+            raise
         except BitstreamError as fault:
             faults.append(fault)
             return AccessUnit(temporal_unit, False, self.info)

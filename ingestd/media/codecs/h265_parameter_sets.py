@@ -10,6 +10,7 @@ from ingestd.media.codecs.parameter_sets import Kind, ParameterSet, SequenceSet,
 
 _MAX_SAMPLES_PER_SIDE = 16888  # level 6.2, A.4.1: Sqrt(MaxLumaPs * 8)
 _EXTENDED_SAR = 255  # Table E.1
+_MAX_DELTA_POCS = 16  # NumDeltaPocs is at most sps_max_dec_pic_buffering_minus1 (7.4.8), that 15
 
 _PROFILE_NAMES = {
     1: "Main",
@@ -262,6 +263,8 @@ def _skip_short_term_ref_pic_sets(r: BitReader) -> None:
             for _ in range(num_delta_pocs):
                 r.ue()  # delta_poc_minus1
                 r.skip(1)  # used_by_curr_pic_flag
+        if num_delta_pocs > _MAX_DELTA_POCS:
+            raise r.malformed(f"a reference picture set has {num_delta_pocs} pictures")
 
 
 def _vui(r: BitReader) -> _Vui:

@@ -4,11 +4,17 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
-from ingestd.errors import BitstreamError
+from ingestd.errors import BitstreamError, ExcessError
 
 # 4.10.5: a leb128() has at most 8 bytes and a value of at most (1 << 32) - 1.
 MAX_LEB128_BYTES = 8
 MAX_LEB128_VALUE = (1 << 32) - 1
+# Of a temporal unit. Levels allow 128 tiles a frame (A.3), so 128 tile groups, in each of 4 spatial layers;
+# and as many again for hidden frames, headers and metadata. Encoders send a dozen.
+MAX_OBUS = 1024
+
+
+Bytes = bytes | bytearray | memoryview
 
 
 class ObuType(IntEnum):
@@ -42,18 +48,21 @@ class Obu(NamedTuple):
 
 
 def open_bitstream_units(temporal_unit: bytes) -> Iterator[Obu]:
-    """Walk the OBUs of `temporal_unit` (5.3.1)."""
-    position = 0
+    """Walk the OBUs of `temporal_unit` (5.3.1). Raises ExcessError where it has more than `MAX_OBUS`."""
+    position = obus = 0
     while position < len(temporal_unit):
         obu = read_obu(temporal_unit, position)
         if obu.end > len(temporal_unit):
             beyond = obu.end - len(temporal_unit)
             raise _malformed(f"an OBU of type {obu.obu_type} ends {beyond} bytes after its temporal unit")
+        obus += 1
+        if obus > MAX_OBUS:
+            raise too_many_obus()
         yield obu
         position = obu.end
 
 
-def arrived_obu(data: bytes | bytearray, position: int) -> Obu | None:
+def arrived_obu(data: Bytes, position: int) -> Obu | None:
     """Read as `read_obu` does; None while header and size have not arrived yet."""
     try:
         return read_obu(data, position)
@@ -63,7 +72,7 @@ def arrived_obu(data: bytes | bytearray, position: int) -> Obu | None:
         return None
 
 
-def read_obu(data: bytes | bytearray, position: int) -> Obu:
+def read_obu(data: Bytes, position: int) -> Obu:
     """Read the obu_header() and obu_size at `position` (5.3.2); the payload may not have arrived yet."""
     if position >= len(data):
         raise _malformed("there is nothing where an OBU must begin")
@@ -81,7 +90,7 @@ def read_obu(data: bytes | bytearray, position: int) -> Obu:
     return Obu(header >> 3 & 0x0F, position, payload, end, bool(obu_has_size_field))
 
 
-def read_leb128(data: bytes | bytearray, position: int) -> tuple[int, int]:
+def read_leb128(data: Bytes, position: int) -> tuple[int, int]:
     """Return a leb128() and the position after it (4.10.5)."""
     value = 0
     for i, byte in enumerate(data[position : position + MAX_LEB128_BYTES]):
@@ -108,17 +117,22 @@ def write_obu(obu_type: ObuType, payload: bytes) -> bytes:
     return bytes((obu_type << 3 | 0x02,)) + write_leb128(len(payload)) + payload
 
 
-def with_size(obu: bytes) -> bytes:
-    """Return `obu`, which is whole, with obu_has_size_field and obu_size (5.3)."""
+def with_size(obu: Bytes) -> tuple[Bytes, ...]:
+    """Return the parts of `obu`, which is whole, with obu_has_size_field and obu_size (5.3)."""
     read = read_obu(obu, 0)
     if read.end > len(obu):
         raise _malformed(
             f"an OBU of type {read.obu_type} ends {read.end - len(obu)} bytes after its obu_length"
         )
     if read.has_size_field:
-        return obu[: read.end]
-    header = bytes((obu[0] | 0x02,)) + obu[1 : read.payload]
-    return header + write_leb128(len(obu) - read.payload) + obu[read.payload :]
+        return (obu[: read.end],)
+    header = bytes((obu[0] | 0x02, *obu[1 : read.payload]))
+    return header, write_leb128(len(obu) - read.payload), obu[read.payload :]
+
+
+def too_many_obus() -> ExcessError:
+    """Return the error to raise behind `MAX_OBUS`."""
+    return ExcessError("too_large", f"AV1: a temporal unit has more than {MAX_OBUS} OBUs", case="obus")
 
 
 def _malformed(what: str) -> BitstreamError:

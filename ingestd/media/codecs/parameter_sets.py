@@ -9,8 +9,8 @@ from ingestd.media.access_unit import Codec, Format, StreamInfo
 from ingestd.media.bits.bit_reader import BitReader, unescape
 
 # The largest in the wild (scaling matrices, H.265 reference picture sets) stay below 2 kB. With at most
-# 32 SPS and 256 PPS (H.264), or 16 VPS, 16 SPS and 64 PPS (H.265), a stream keeps less than 5 MB.
-MAX_PARAMETER_SET_BYTES = 16 * 1024
+# 32 SPS and 256 PPS (H.264), or 16 VPS, 16 SPS and 64 PPS (H.265), a stream keeps less than 1.5 MB.
+MAX_PARAMETER_SET_BYTES = 4 * 1024
 
 CHROMA_FORMATS = ("4:0:0", "4:2:0", "4:2:2", "4:4:4")  # by chroma_format_idc, of both codecs
 
@@ -36,10 +36,11 @@ class ParameterSet:
 
 def parameter_set_reader(nal: bytes, header_bytes: int, structure: str) -> BitReader:
     """Return a reader of the set behind its NAL unit header. Raises BitstreamError where it is too long."""
-    r = BitReader(unescape(nal[header_bytes:]), structure)
     if len(nal) > MAX_PARAMETER_SET_BYTES:
-        raise r.malformed(f"it has {len(nal)} bytes, more than the {MAX_PARAMETER_SET_BYTES} of any real one")
-    return r
+        raise BitReader(b"", structure).malformed(
+            f"it has more than the {MAX_PARAMETER_SET_BYTES} bytes of any real one"
+        )
+    return BitReader(unescape(nal[header_bytes:]), structure)
 
 
 @dataclass(frozen=True, slots=True)

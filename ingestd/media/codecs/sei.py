@@ -10,6 +10,9 @@ USER_DATA_UNREGISTERED, RECOVERY_POINT = 5, 6
 
 # A NAL unit of more is made to cost time: encoders put in one to four.
 MAX_MESSAGES = 64
+# The largest in the wild, metadata of drones and dynamic HDR, have some thousand bytes.
+MAX_SEI_BYTES = 64 * 1024
+_MAX_FF_BYTES = MAX_SEI_BYTES // 255
 _UUID_BYTES = 16
 _TRAILING_BITS = b"\x80"  # rbsp_trailing_bits() behind whole bytes
 
@@ -31,8 +34,10 @@ class UserDataUnregistered(NamedTuple):
 def sei_messages(nal: bytes, header_bytes: int) -> list[SeiMessage]:
     """Return the messages of an SEI NAL unit whose header has ``header_bytes`` (H.264: 1, H.265: 2).
 
-    Raises BitstreamError ``malformed_sei`` if one of them is cut.
+    Raises BitstreamError ``malformed_sei`` if one of them is cut, or more of them than any encoder sends.
     """
+    if len(nal) > MAX_SEI_BYTES:
+        raise _malformed(f"it has more than the {MAX_SEI_BYTES} bytes of any real one")
     rbsp = unescape(nal[header_bytes:]).rstrip(b"\0").removesuffix(_TRAILING_BITS)
     messages: list[SeiMessage] = []
     position = 0
@@ -54,6 +59,8 @@ def _read_number(rbsp: bytes, position: int) -> tuple[int, int]:
     last = position
     while rbsp[last : last + 1] == b"\xff":
         last += 1
+        if last - position > _MAX_FF_BYTES:
+            raise _malformed(f"a type or size is more than {MAX_SEI_BYTES}")
     if last >= len(rbsp):
         raise _malformed("it ends in the head of a message")
     return 255 * (last - position) + rbsp[last], last + 1

@@ -34,9 +34,9 @@ _PROTOCOLS_AND_CONTAINERS: _Signatures = tuple(
 _START_CODES: _Signatures = tuple(
     (re.compile(pattern), reason, name)
     for pattern, reason, name in (
-        (rb"\0*\0\0\x01\xb3", "mpeg2", "MPEG-1 or MPEG-2 video"),
-        (rb"\0*\0\0\x01\xba", "mpeg_ps", "an MPEG program stream"),
-        (rb"\0*\0\0\x01[\xb0\xb6]", "mpeg4", "MPEG-4 Part 2 video"),
+        (rb"\0{2,}+\x01\xb3", "mpeg2", "MPEG-1 or MPEG-2 video"),
+        (rb"\0{2,}+\x01\xba", "mpeg_ps", "an MPEG program stream"),
+        (rb"\0{2,}+\x01[\xb0\xb6]", "mpeg4", "MPEG-4 Part 2 video"),
     )
 )
 
@@ -57,7 +57,11 @@ def refuse_start_codes(data: bytes) -> None:
 def _refuse(signatures: _Signatures, data: bytes) -> None:
     for pattern, reason, name in signatures:
         if pattern.match(data):
-            raise BitstreamError(reason, f"this is {name}, not a video stream ingestd can take")
+            raise _refusal(reason, name)
+
+
+def _refusal(reason: str, name: str) -> BitstreamError:
+    return BitstreamError(reason, f"this is {name}, not a video stream ingestd can take")
 
 
 def refuse_packets(data: bytes) -> None:
@@ -67,7 +71,7 @@ def refuse_packets(data: bytes) -> None:
             data[first : first + _TS_PACKET_BYTES * TS_PACKETS_SEEN : _TS_PACKET_BYTES]
             == b"\x47" * TS_PACKETS_SEEN
         ):
-            raise BitstreamError("mpeg_ts", "this is MPEG-TS")
+            raise _refusal("mpeg_ts", "MPEG-TS")
     second = 2 + int.from_bytes(data[:2], "big")
     # Two packets of version 2 from one SSRC (RFC 3550 5.1), the length before each.
     if (
@@ -75,4 +79,4 @@ def refuse_packets(data: bytes) -> None:
         and data[2] & 0xC0 == data[second + 2] & 0xC0 == 0x80
         and data[10:14] == data[second + 10 : second + 14] != b"\0\0\0\0"
     ):
-        raise BitstreamError("rtp", "this is RTP over TCP")
+        raise _refusal("rtp", "RTP over TCP")

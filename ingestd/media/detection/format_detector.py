@@ -33,7 +33,7 @@ MAX_NAL_UNITS_EXAMINED = 256
 # more for each one before that was not plausible: a stream has none of those, noise with start codes many.
 PLAUSIBLE_NAL_UNITS = 3
 
-_BEGINS_WITH_START_CODE = re.compile(rb"\0*\0\0\x01")
+_BEGINS_WITH_START_CODE = re.compile(rb"\0{2,}+\x01")
 
 
 class Detected(NamedTuple):
@@ -74,8 +74,8 @@ def detect(data: bytes, *, final: bool = False) -> Detected | None:
     codec = _byte_stream_codec(data, at_start, last)
     if codec is not None:
         return Detected(Format.ANNEXB, codec)
-    # What is behind a start code may look like an AV1 sequence header, and frames of 65536 bytes or 16 MiB,
-    # whose size looks like a start code, are rare: let the rest of what arrives tell.
+    # What is behind a start code may look like an AV1 sequence header, and frames of 65536 bytes, whose
+    # size looks like a start code, are rare: let the rest of what arrives tell.
     if at_start and not last:
         return None
     ivf_codec = looks_like_headerless_ivf(data)

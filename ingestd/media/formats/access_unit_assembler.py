@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ingestd.errors import BitstreamError
+from ingestd.errors import BitstreamError, ExcessError
 from ingestd.media.access_unit import (
     MAX_ACCESS_UNIT_BYTES,
     MAX_ADDED_PER_BYTE,
@@ -30,12 +30,22 @@ from ingestd.media.codecs.h26x import (
 )
 from ingestd.media.codecs.h264 import H264Syntax
 from ingestd.media.codecs.h265 import H265Syntax
-from ingestd.media.codecs.parameter_sets import Kind, ParameterSet, ParameterSets, SequenceSet, insert_missing
+from ingestd.media.codecs.parameter_sets import (
+    MAX_PARAMETER_SET_BYTES,
+    Kind,
+    ParameterSet,
+    ParameterSets,
+    SequenceSet,
+    insert_missing,
+)
+from ingestd.media.codecs.sei import MAX_SEI_BYTES
+from ingestd.media.formats.step import BYTES_PER_ITEM
 
 # Bounds the Python objects per picture where MAX_ACCESS_UNIT_BYTES does not: 8K has 130,560 macroblocks, and
 # no encoder seen makes more than a slice per kilobyte.
 MAX_NAL_UNITS = 16384
-
+# Of a picture. There are 32 SPS and 256 PPS in H.264, 96 sets in H.265, and encoders send two or three.
+MAX_PARAMETER_SETS = 32 + 256
 
 SYNTAX: dict[Codec, Callable[[ParameterSets], Syntax]] = {Codec.H264: H264Syntax, Codec.H265: H265Syntax}
 
@@ -55,13 +65,14 @@ class PendingAccessUnit:
 
     nals: list[Nal] = field(default_factory=list)
     in_band: list[tuple[int, Kind, int]] = field(default_factory=list)  # each set's index in `nals`, kind, id
+    parameter_sets: int = 0  # in band, those that cannot be read among them
     metadata: FrameMetadata | None = None  # what the last SEI with metadata says
     first_slice: int | None = None  # its index in `nals`; None until one has begun
     slices: int = 0  # that have begun
     random_access: bool = False
     at_origin: bool = False
     lacks_sets: bool = False  # a slice refers to a parameter set that is unknown
-    needed: tuple[ParameterSet, ...] = ()  # the sets that its slices refer to
+    needed: dict[int, ParameterSet] = field(default_factory=dict)  # that its slices refer to, by identity
     info: StreamInfo | None = None
     reordered: bool = False
     skipped: bool = False
@@ -117,6 +128,8 @@ class AccessUnitAssembler:
         self._role = STAYS  # of the NAL unit announced
         self._guess: PendingAccessUnit | None = None  # handed over before it was known to be whole
         self._told: set[str] = set()  # the faults of this access unit
+        self._nal_units = 0  # that have begun since an access unit came out, those left out among them
+        self.items = 0  # how much has been taken apart so far, in items of a step
         self.last_end = 0  # position behind the access unit that came out last
         self.next_start = 0  # position where the next one begins
         self.last_size = 0  # how many bytes it had in the stream
@@ -184,8 +197,17 @@ class AccessUnitAssembler:
             self.faults.append(BitstreamError(reason, message))
 
     def begin(self, head: bytes) -> AccessUnit | None:
-        """Take the first bytes of a NAL unit; return the access unit that ends before it."""
+        """Take the first bytes of a NAL unit; return the access unit that ends before it.
+
+        Raises ExcessError where that has more NAL units than any real one.
+        """
         self._target = None
+        self.items += 1
+        self._nal_units += 1
+        if self._nal_units > MAX_NAL_UNITS:
+            raise ExcessError(
+                "too_large", f"a picture has more than {MAX_NAL_UNITS} NAL units", case="slices"
+            )
         completed = None
         try:
             if head[0] & 0x80:
@@ -240,10 +262,9 @@ class AccessUnitAssembler:
         pending.recovery_point |= slice.recovery_point
         if slice.needs is None:
             pending.lacks_sets = True
-        elif not pending.needed:
-            pending.needed = slice.needs
-        elif slice.needs != pending.needed:
-            pending.needed += tuple(set_ for set_ in slice.needs if set_ not in pending.needed)
+        else:
+            for set_ in slice.needs:
+                pending.needed[id(set_)] = set_
         if slice.info_from is not None:
             pending.info = self._describe(slice.info_from, slice.layers)
 
@@ -256,36 +277,48 @@ class AccessUnitAssembler:
         return self._info
 
     def end(self, start: int, end: int, next_start: int) -> None:
-        """Take the whole NAL unit whose head began last; the positions are those of `Nal`."""
+        """Take the whole NAL unit whose head began last; the positions are those of `Nal`.
+
+        Raises ExcessError where its access unit has more parameter sets than any real one.
+        """
         target = self._target
         if target is None:
             return
-        held = 0 if self._held is None else len(self._held.nals)
-        if len(self._pending.nals) + held >= MAX_NAL_UNITS:
-            raise BitstreamError(
-                "too_large",
-                f"a picture has more than {MAX_NAL_UNITS} NAL units",
-                case="slices",
-            )
         role = self._role
         target.nals.append(Nal(start, end, next_start, role))
         try:
             if role is SEI:
-                if (metadata := self._syntax.sei(self._buffer.read(start, end))) is not None:
+                if (metadata := self._syntax.sei(self._head(start, end, MAX_SEI_BYTES))) is not None:
                     target.metadata = metadata
             elif role is PARAMETER_SET:
-                parameter_set = self._syntax.parameter_set(self._buffer.read(start, end))
-                self._sets.store(parameter_set)
-                target.in_band.append((len(target.nals) - 1, parameter_set.kind, parameter_set.id))
+                self._store(self._head(start, end, MAX_PARAMETER_SET_BYTES), target)
+        except ExcessError:
+            raise
         except BitstreamError as error:
             self.fault(error.reason, str(error))
+
+    def _head(self, start: int, end: int, most_bytes: int) -> bytes:
+        """Return a NAL unit that is read bit by bit; of one that is too long, enough to see that it is."""
+        head = self._buffer.read(start, min(end, start + most_bytes + 1))
+        self.items += len(head) // BYTES_PER_ITEM
+        return head
+
+    def _store(self, nal: bytes, target: PendingAccessUnit) -> None:
+        target.parameter_sets += 1
+        if target.parameter_sets > MAX_PARAMETER_SETS:
+            raise ExcessError(
+                "too_large", f"a picture has more than {MAX_PARAMETER_SETS} parameter sets", case="sets"
+            )
+        parameter_set = self._syntax.parameter_set(nal)
+        self._sets.store(parameter_set)
+        target.in_band.append((len(target.nals) - 1, parameter_set.kind, parameter_set.id))
 
     def check_size(self, start: int, end: int) -> None:
         """Refuse a picture that grows without end; ``start`` and ``end`` are those of what is arriving."""
         if self._pending.nals:
             start = self._pending.nals[0].start
         if end - start > MAX_ACCESS_UNIT_BYTES:
-            raise BitstreamError("too_large", f"a picture has more than {MAX_ACCESS_UNIT_BYTES >> 20} MiB")
+            raise ExcessError("too_large", f"a picture has more than {MAX_ACCESS_UNIT_BYTES >> 20} MiB")
 
     def complete(self) -> AccessUnit | None:
         """End the access unit here, its last NAL unit being whole; None if there is no picture in it."""
@@ -355,6 +388,7 @@ class AccessUnitAssembler:
             )
         self._pending = PendingAccessUnit() if self._held is None else self._held
         self._held = None
+        self._nal_units = 0
         self._told.clear()
         return None if pending.skipped else access_unit
 
@@ -364,7 +398,7 @@ class AccessUnitAssembler:
         delimiters = 0
         while keyframe.nals[delimiters].role is DELIMITER:
             delimiters += 1
-        insert_missing(parts, keyframe.in_band, keyframe.needed, delimiters)
+        insert_missing(parts, keyframe.in_band, [*keyframe.needed.values()], delimiters)
         added = sum(len(part) for part in parts if isinstance(part, bytes))
         if added > MAX_ADDED_PER_BYTE * self.last_size:
             self.fault(

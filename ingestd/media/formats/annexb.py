@@ -26,12 +26,20 @@ class AnnexBReader(NalUnitReader):
         self._in_nal = False  # a start code has come: a NAL unit begins at `_start`
         self._guessed = False  # the last NAL unit was ended by `flush`, not by a start code
 
-    def _read(self, units: list[AccessUnit]) -> None:
-        for start_code in self._buffer.find_all():
+    def _read(self, units: list[AccessUnit], max_items: int) -> bool:
+        last = self._assembler.items + max_items
+        start_codes = self._buffer.find_all(max_items)
+        for start_code in start_codes:
             self._end_nal(start_code, units)
             self._start = start_code + len(START_CODE_PREFIX)
             self._in_nal = True
+            if self._assembler.items >= last:
+                self._buffer.search_again(self._start)
+                return True
+        if start_codes and self._buffer.unsearched:
+            return True
         self._look_ahead(units)
+        return False
 
     def _end_by_silence(self, units: list[AccessUnit]) -> None:
         if not self._begun:

@@ -10,12 +10,16 @@ from ingestd.media.codecs.av1 import Av1TemporalUnits, parse_sequence_header
 from ingestd.media.codecs.obu import (
     FRAME_DATA,
     MAX_LEB128_BYTES,
+    MAX_OBUS,
+    Bytes,
     ObuType,
     open_bitstream_units,
     read_leb128,
     read_obu,
+    too_many_obus,
     with_size,
 )
+from ingestd.media.formats.step import BYTES_PER_ITEM, NO_LIMIT
 
 # OBU_TEMPORAL_DELIMITER behind its obu_length, without and with an obu_size.
 _TEMPORAL_DELIMITERS = (b"\x01\x10", b"\x02\x12\x00")
@@ -28,15 +32,25 @@ class Av1AnnexBReader:
         self.faults: list[BitstreamError] = []
         self.quiet_at: float | None = None  # never: see `flush`
         self._frames = Av1TemporalUnits(Format.OBU)
+        self.behind = False
         self._buffer = bytearray()
+        self._empty = 0  # temporal units of no bytes in a row
         self._fatal: BitstreamError | None = None
 
     def flush(self) -> list[AccessUnit]:
         """Nothing: the format says how long a temporal unit is."""
         return []
 
-    def feed(self, data: bytes | bytearray | memoryview, now: float = 0.0) -> list[AccessUnit]:  # noqa: ARG002 - as all readers have it
+    def feed(
+        self,
+        data: bytes | bytearray | memoryview,
+        now: float = 0.0,  # noqa: ARG002 - as all readers have it
+        max_items: int = NO_LIMIT,
+    ) -> list[AccessUnit]:
         """Take in the next bytes and return the temporal units that they complete.
+
+        At most ``max_items`` are taken apart, and less of large ones; where there are more, `behind` is True,
+        and the next call goes on.
 
         Raises BitstreamError when the lengths contradict each other; what came before is returned first.
         """
@@ -45,10 +59,9 @@ class Av1AnnexBReader:
         units: list[AccessUnit] = []
         self._buffer += data
         try:
-            while (temporal_unit := self._next()) is not None:
-                if temporal_unit:
-                    units.append(self._frames.take(_low_overhead(temporal_unit), self.faults))
+            self.behind = self._read(units, max_items)
         except BitstreamError as error:
+            self.behind = False
             if not units:
                 raise
             self._fatal = error
@@ -68,6 +81,21 @@ class Av1AnnexBReader:
             )
         return []
 
+    def _read(self, units: list[AccessUnit], max_items: int) -> bool:
+        """Take temporal units that have arrived out of the buffer; return whether there may be more."""
+        items = 0
+        while items < max_items:
+            temporal_unit = self._next()
+            if temporal_unit is None:
+                return False
+            items += 1 + len(temporal_unit) // BYTES_PER_ITEM
+            self._empty = 0 if temporal_unit else self._empty + 1
+            if self._empty > MAX_OBUS:
+                raise too_many_obus()
+            if temporal_unit:
+                units.append(self._frames.take(_low_overhead(temporal_unit), self.faults))
+        return True
+
     def _next(self) -> bytes | None:
         """Take the next temporal unit, without its size, out of the buffer if it has arrived."""
         size = _arrived_size(self._buffer)
@@ -81,7 +109,8 @@ class Av1AnnexBReader:
         end = begin + temporal_unit_size
         if end > len(self._buffer):
             return None
-        temporal_unit = bytes(self._buffer[begin:end])
+        with memoryview(self._buffer) as view:
+            temporal_unit = bytes(view[begin:end])
         del self._buffer[:end]
         return temporal_unit
 
@@ -97,9 +126,13 @@ def _arrived_size(buffer: bytearray) -> tuple[int, int] | None:
 
 def _low_overhead(temporal_unit: bytes) -> bytes:
     """Return the OBUs of `temporal_unit`, each with its size (5.2)."""
-    obus = []
-    position = 0
+    obus: list[Bytes] = []
+    view, found = memoryview(temporal_unit), 0
+    position = frame_units = 0
     while position < len(temporal_unit):
+        frame_units += 1
+        if frame_units > MAX_OBUS:
+            raise too_many_obus()
         frame_unit_size, position = read_leb128(temporal_unit, position)
         end_of_frame_unit = position + frame_unit_size
         if end_of_frame_unit > len(temporal_unit):
@@ -108,8 +141,11 @@ def _low_overhead(temporal_unit: bytes) -> bytes:
             obu_length, position = read_leb128(temporal_unit, position)
             if not 0 < obu_length <= end_of_frame_unit - position:
                 raise _contradiction(f"obu_length is {obu_length}, not within its frame_unit")
-            obus.append(with_size(temporal_unit[position : position + obu_length]))
+            obus += with_size(view[position : position + obu_length])
             position += obu_length
+            found += 1
+            if found > MAX_OBUS:
+                raise too_many_obus()
     return b"".join(obus)
 
 

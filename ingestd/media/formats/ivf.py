@@ -9,13 +9,15 @@ import re
 from struct import Struct
 from typing import Protocol
 
-from ingestd.errors import BitstreamError
+from ingestd.errors import BitstreamError, ExcessError
 from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, AccessUnit, Codec, Format, StreamInfo
 from ingestd.media.codecs.av1 import Av1TemporalUnits, starts_temporal_unit
+from ingestd.media.codecs.codec_changes import CodecChanges
 from ingestd.media.codecs.vp8 import Vp8Frames
 from ingestd.media.codecs.vp8 import starts_key_frame as starts_vp8_key_frame
 from ingestd.media.codecs.vp9 import Vp9Frames
 from ingestd.media.codecs.vp9 import starts_key_frame as starts_vp9_key_frame
+from ingestd.media.formats.step import BYTES_PER_ITEM, NO_LIMIT
 
 SIGNATURE = b"DKIF"
 FILE_HEADER_BYTES = 32
@@ -28,6 +30,8 @@ TRAILER_BYTES = 8
 # Without a file header the codec shows at the first keyframe. A client may join anywhere in a GOP, and one of
 # 10 s at 8 Mbit/s is 10 MB; a connection that brings more than this without a keyframe is something else.
 MAX_UNRECOGNISED_BYTES = 16 * 1024 * 1024
+# That many frames that do not tell are noise, and would cost time to look at again and again.
+MAX_FRAMES_EXAMINED = 256
 # The longest start of a frame that tells its codec: an AV1 sequence header with a dozen operating points.
 RECOGNISABLE_BYTES = 64
 
@@ -67,10 +71,14 @@ class _Frames(Protocol):
 class IvfReader:
     """Cuts an IVF byte stream into access units, whether or not its file header arrived."""
 
-    def __init__(self, codec: Codec | None = None) -> None:
+    def __init__(self, codec: Codec | None = None, changes: CodecChanges | None = None) -> None:
         self.faults: list[BitstreamError] = []
         self.quiet_at: float | None = None  # never: see `flush`
+        self.behind = False
+        self._unread = b""  # what has arrived while `behind`
+        self._now = 0.0
         self._configured = codec
+        self._changes = changes if changes is not None else CodecChanges()
         self._named: Codec | None = None  # by the file header
         self._codec: Codec | None = None
         self._confirmed = False  # a keyframe has shown that this is the codec
@@ -89,12 +97,25 @@ class IvfReader:
         """Nothing: the format says how long a frame is, so that each comes out with its last byte."""
         return []
 
-    def feed(self, data: bytes | bytearray | memoryview, now: float = 0.0) -> list[AccessUnit]:  # noqa: ARG002 - as all readers have it
-        """Take in the next bytes and return the access units they complete."""
+    def feed(
+        self, data: bytes | bytearray | memoryview, now: float = 0.0, max_items: int = NO_LIMIT
+    ) -> list[AccessUnit]:
+        """Take in the next bytes and return the access units they complete.
+
+        At most ``max_items`` headers and frames are taken apart, and less of large ones; where there are
+        more, `behind` is True, and the next call goes on.
+        """
         units: list[AccessUnit] = []
+        self._now = now
+        if self._unread:
+            data, self._unread = b"".join((self._unread, data)), b""
+        self.behind = False
         if self._hopeless is None:
             try:
-                self._read(memoryview(data), units)
+                view = memoryview(data)
+                position = self._read(view, units, max_items)
+                if position < len(view):
+                    self._unread, self.behind = bytes(view[position:]), True
             except BitstreamError as error:
                 self._hopeless = error
         # The pictures before the damage are whole and go out first; the error comes with the next call.
@@ -112,10 +133,12 @@ class IvfReader:
             self._note_cut("cut_header", len(self._header), self._header_bytes, "header")
         return []
 
-    def _read(self, view: memoryview, units: list[AccessUnit]) -> None:
-        position = 0
-        while position < len(view):
+    def _read(self, view: memoryview, units: list[AccessUnit], max_items: int) -> int:
+        """Take headers and frames out of ``view``; return where it goes on."""
+        position = items = 0
+        while position < len(view) and items < max_items:
             if not self._frame_bytes:
+                items += 1
                 taken = view[position : position + self._header_bytes - len(self._header)]
                 self._header += taken
                 position += len(taken)
@@ -124,6 +147,7 @@ class IvfReader:
                 continue
             taken = view[position : position + self._frame_bytes - self._frame_filled]
             position += len(taken)
+            items += 1 + len(taken) // BYTES_PER_ITEM
             if len(taken) == self._frame_bytes:
                 units.append(self._access_unit(bytes(taken)))
                 continue
@@ -133,6 +157,7 @@ class IvfReader:
             self._frame_filled += len(taken)
             if self._frame_filled == self._frame_bytes:
                 units.append(self._access_unit(bytes(self._frame)))
+        return position
 
     def _read_header(self) -> None:
         """Read what is in `_header`, or find that more of it must come first."""
@@ -177,6 +202,7 @@ class IvfReader:
                 case=codec,
             )
         if self._frames is None or codec != self._codec:
+            self._changes.use(codec, self._now)
             self._codec = codec
             self._frames = _frames_of(codec)
         self._frames.frame_rate_fps = _frame_rate_fps(self._timebase)
@@ -205,7 +231,7 @@ class IvfReader:
         if self._frames is None:
             seen = bytes(self._header).hex(" ")
             return BitstreamError("not_ivf", f"IVF: the stream begins {seen}")
-        return BitstreamError(
+        return ExcessError(
             "too_large",
             f"IVF: a frame of {size_bytes} bytes, more than the {MAX_ACCESS_UNIT_BYTES} allowed",
             case="ivf",
@@ -220,6 +246,8 @@ class IvfReader:
             return AccessUnit(frame, False, None, None)
         try:
             return self._frames.access_unit(frame, self._timestamp_us)
+        except ExcessError:
+            raise
         except BitstreamError as fault:
             self._confirmed = False
             self.faults.append(fault)
@@ -259,8 +287,8 @@ def looks_like_headerless_ivf(data: bytes) -> Codec | None:
     Walks the frame headers from the first byte on up to the first frame that starts as a keyframe does.
     """
     position = 0
-    last_pts = AV_NOPTS_VALUE
-    while position + FRAME_HEADER_BYTES < len(data):
+    last_pts, examined = AV_NOPTS_VALUE, 0
+    while examined < MAX_FRAMES_EXAMINED and position + FRAME_HEADER_BYTES < len(data):
         size_bytes, pts = _FRAME_HEADER.unpack_from(data, position)
         if not 0 < size_bytes <= MAX_ACCESS_UNIT_BYTES or pts < last_pts:
             return None
@@ -268,7 +296,7 @@ def looks_like_headerless_ivf(data: bytes) -> Codec | None:
         codec = _codec_by_content(data[start : min(end, start + RECOGNISABLE_BYTES)])
         if codec is not None:
             return codec if _may_follow(data[end : end + FRAME_HEADER_BYTES], pts) else None
-        position, last_pts = end, pts
+        position, last_pts, examined = end, pts, examined + 1
     return None
 
 

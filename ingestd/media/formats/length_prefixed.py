@@ -33,8 +33,11 @@ class LengthPrefixedReader(NalUnitReader):
         )
         self._nal_bytes = 0  # NALUnitLength; 0 while it is still to come
 
-    def _read(self, units: list[AccessUnit]) -> None:
+    def _read(self, units: list[AccessUnit], max_items: int) -> bool:
+        last = self._assembler.items + max_items
         while self._read_length(units):
+            if self._assembler.items >= last:
+                return True
             next_start = self._start + self._nal_bytes
             whole = self._buffer.end >= next_start
             if not self._begun:
@@ -43,11 +46,12 @@ class LengthPrefixedReader(NalUnitReader):
                     self._begin_nal(head, units)
             self._assembler.check_size(self._start, min(self._buffer.end, next_start))
             if not whole:
-                return
+                return False
             end = self._buffer.trimmed(self._start, next_start)
             self._end_nal_unit(end, next_start)
             self._start = next_start
             self._begun, self._nal_bytes = False, 0
+        return False
 
     def _read_length(self, units: list[AccessUnit]) -> bool:
         """Whether the length of the next NAL unit is known."""

@@ -6,8 +6,9 @@ from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import AccessUnit, Codec, Format
 from ingestd.media.bits.receive_buffer import ReceiveBuffer
 from ingestd.media.codecs.nal_evidence import FIRST_BYTES_OF_PROOF, Evidence, examine_whole
-from ingestd.media.codecs.parameter_sets import ParameterSets
+from ingestd.media.codecs.parameter_sets import MAX_PARAMETER_SET_BYTES, ParameterSets
 from ingestd.media.formats.access_unit_assembler import AccessUnitAssembler
+from ingestd.media.formats.step import NO_LIMIT
 from ingestd.media.picture_end.detector import PictureEndDetector
 from ingestd.media.picture_end.read_log import ReadLog
 
@@ -56,9 +57,15 @@ class NalUnitReader(ABC):
         self._suspect = False  # the NAL unit that is arriving may be a parameter set of the other codec
         self._fatal: BitstreamError | None = None
         self.quiet_at: float | None = None
+        self.behind = False
 
-    def feed(self, data: bytes | bytearray | memoryview, now: float = 0.0) -> list[AccessUnit]:
+    def feed(
+        self, data: bytes | bytearray | memoryview, now: float = 0.0, max_items: int = NO_LIMIT
+    ) -> list[AccessUnit]:
         """Take what has arrived at ``now``, in seconds; return the access units that it completes.
+
+        At most ``max_items`` NAL units are taken apart; where there are more, `behind` is True, and the next
+        call goes on.
 
         Raises BitstreamError when the stream cannot be understood any more; the access units before that
         are returned first.
@@ -69,17 +76,17 @@ class NalUnitReader(ABC):
         self._read_log.add(len(data), now)
         self._buffer.append(data)
         try:
-            self._read(units)
+            self.behind = self._read(units, max_items)
         except CodecChanged as change:
             raise self._part_with(change, units) from None
         except BitstreamError as error:
             # The pictures before the fault are whole, whichever chunk they came in: hand them on first.
             if not units:
                 raise
-            self._fatal = error
+            self._fatal, self.behind = error, False
         oldest = self._assembler.oldest
         self._buffer.release(self._start if oldest is None else oldest)
-        patience_s = None if self._fatal is not None else self._patience_s()
+        patience_s = None if self.behind or self._fatal is not None else self._patience_s()
         self.quiet_at = None if patience_s is None else now + patience_s
         return units
 
@@ -117,8 +124,8 @@ class NalUnitReader(ABC):
         return units
 
     @abstractmethod
-    def _read(self, units: list[AccessUnit]) -> None:
-        """Take the NAL units that have arrived out of the buffer."""
+    def _read(self, units: list[AccessUnit], max_items: int) -> bool:
+        """Take NAL units that have arrived out of the buffer; return whether there are more."""
 
     @abstractmethod
     def _patience_s(self) -> float | None:
@@ -146,6 +153,7 @@ class NalUnitReader(ABC):
         """Have the NAL unit taken that begins at ``_start``; the positions are those of `Nal`."""
         if (
             self._suspect
+            and end - self._start <= MAX_PARAMETER_SET_BYTES
             and examine_whole(self._other, self._buffer.read(self._start, end)) is Evidence.PROOF
         ):
             raise CodecChanged(self._other)

@@ -8,10 +8,19 @@ for the next delimiter, or for a silence.
 
 from dataclasses import replace
 
-from ingestd.errors import BitstreamError
+from ingestd.errors import BitstreamError, ExcessError
 from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, AccessUnit, Format
 from ingestd.media.codecs.av1 import Av1TemporalUnits, parse_frame_header, parse_sequence_header
-from ingestd.media.codecs.obu import FRAME_DATA, KNOWN_OBU_TYPES, Obu, ObuType, arrived_obu
+from ingestd.media.codecs.obu import (
+    FRAME_DATA,
+    KNOWN_OBU_TYPES,
+    MAX_OBUS,
+    Obu,
+    ObuType,
+    arrived_obu,
+    too_many_obus,
+)
+from ingestd.media.formats.step import NO_LIMIT
 from ingestd.media.picture_end.detector import SILENCE_S
 
 # This many OBUs that do not tell are noise, and would cost time to look at again and again.
@@ -25,6 +34,8 @@ class ObuStreamReader:
     def __init__(self) -> None:
         self.faults: list[BitstreamError] = []
         self.quiet_at: float | None = None
+        self.behind = False
+        self._obus = 0  # of the temporal unit, and of those before it that had no frame
         self._frames = Av1TemporalUnits(Format.OBU)
         self._buffer = bytearray()  # from the beginning of the temporal unit on
         self._end = 0  # of its last OBU that is whole
@@ -33,16 +44,25 @@ class ObuStreamReader:
         self._reduced_still_picture_header = False
         self._frames_in_one_obu = True  # until a frame has gone on behind its OBU_FRAME
         self._fatal: BitstreamError | None = None
+        self._has_frame = False
         self._begin_temporal_unit()
 
     def _begin_temporal_unit(self) -> None:
+        """Forget the temporal unit; what has no frame counts as a part of the next."""
+        if self._has_frame:
+            self._obus = 0
         self._has_frame = False
         self._shown = False  # the frame begun last is one to be shown
         self._may_end = False  # that frame may be whole
         self._out = self._corrects = False
 
-    def feed(self, data: bytes | bytearray | memoryview, now: float = 0.0) -> list[AccessUnit]:
+    def feed(
+        self, data: bytes | bytearray | memoryview, now: float = 0.0, max_items: int = NO_LIMIT
+    ) -> list[AccessUnit]:
         """Take what has arrived at ``now``, in seconds; return the temporal units that it completes.
+
+        At most ``max_items`` OBUs are taken apart; where there are more, `behind` is True, and the next call
+        goes on.
 
         Raises BitstreamError when the bytes are no OBUs with sizes any more, behind what came before that.
         """
@@ -51,16 +71,17 @@ class ObuStreamReader:
         units: list[AccessUnit] = []
         self._buffer += data
         try:
-            while self._read_obu(now, units):
-                pass
+            self.behind = self._read(now, units, max_items)
         except BitstreamError as error:
+            self.behind = False
             if self._may_end and not self._out:
                 self._submit(units)  # all that came of it is whole
             if not units:
                 raise
             self._fatal = error
         waiting = self._may_end and not self._out and self._end == len(self._buffer)
-        self.quiet_at = now + SILENCE_S if waiting and self._fatal is None else None
+        quiet = waiting and not self.behind and self._fatal is None
+        self.quiet_at = now + SILENCE_S if quiet else None
         return units
 
     def flush(self) -> list[AccessUnit]:
@@ -88,6 +109,14 @@ class ObuStreamReader:
             self._submit(units)
         return units
 
+    def _read(self, now: float, units: list[AccessUnit], max_items: int) -> bool:
+        """Take OBUs that have arrived out of the buffer; return whether there may be more."""
+        while max_items:
+            if not self._read_obu(now, units):
+                return False
+            max_items -= 1
+        return True
+
     def _read_obu(self, now: float, units: list[AccessUnit]) -> bool:
         obu = arrived_obu(self._buffer, self._end)
         if obu is None:
@@ -98,11 +127,13 @@ class ObuStreamReader:
                 f"AV1: an OBU of type {obu.obu_type} has no obu_size, which it needs outside a "
                 "container (5.2)",
             )
+        if self._obus == MAX_OBUS:
+            raise too_many_obus()
         if obu.obu_type == ObuType.TEMPORAL_DELIMITER and obu.start:
             self._end_temporal_unit(units)
             return True
         if obu.end > MAX_ACCESS_UNIT_BYTES:
-            raise BitstreamError(
+            raise ExcessError(
                 "too_large",
                 f"AV1: a temporal unit has more than {MAX_ACCESS_UNIT_BYTES >> 20} MiB",
                 case="av1",
@@ -110,6 +141,7 @@ class ObuStreamReader:
         if obu.end > len(self._buffer):
             return False
         self._end, self._arrived_at = obu.end, now
+        self._obus += 1
         self._place(obu, units)
         return True
 

@@ -49,7 +49,7 @@ class Decision:
 async def prepare(mode: Mode) -> Decision:
     """Decide how H.265 is published, do what it takes, and log one line that says so.
 
-    To be awaited before the process joins its first room and makes its first track.
+    Await it before the process joins its first room and makes its first track.
     """
     decision = await _decide(mode)
     if decision.way == "stand-ins":
@@ -102,7 +102,7 @@ def load_standins(directory: Path = DIRECTORY) -> None:
 
 
 async def prove(directory: Path = DIRECTORY) -> str | None:
-    """Have a process of its own publish H.265; return why that failed, None where it did not.
+    """Publish H.265 in a separate process; return why that failed, None where it did not.
 
     Raises OSError where the files cannot be read or no process can be started. A success is remembered
     beside the stand-ins, if we may write there.

@@ -1,6 +1,6 @@
 """Proves that the SDK publishes H.265 with the stand-ins: joins a loopback server, publishes, sends, leaves.
 
-`python -m ingestd.publish.sdk.h265_proof` is a process of its own, as what it tries may abort it. It ends
+`python -m ingestd.publish.sdk.h265_proof` is a separate process, as what it tries may abort it. It ends
 with status 0 where H.265 was offered, negotiated and sent; else it says why not on standard error.
 """
 
@@ -64,7 +64,7 @@ def _look(offer: str) -> None:
 def _leave(error: str | None) -> NoReturn:
     """End this process at once: the SDK's threads abort one that takes its time."""
     if error is not None:
-        print(error, file=sys.stderr, flush=True)  # noqa: T201 - read by whoever started it
+        print(error, file=sys.stderr, flush=True)  # noqa: T201 - read by the process that started it
     os._exit(0 if error is None else 1)
 
 

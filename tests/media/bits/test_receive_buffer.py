@@ -1,5 +1,7 @@
 from typing import NamedTuple
 
+import pytest
+
 from ingestd.media.bits.receive_buffer import ReceiveBuffer
 from tests.support.memory import most_memory
 
@@ -42,6 +44,29 @@ def test_zeros_at_the_end_are_trimmed_however_many() -> None:
         buffer.release(2)
         assert buffer.trimmed(2, buffer.end) == 5
         assert buffer.trimmed(5, buffer.end) == 5
+
+
+@pytest.mark.parametrize("zeros", [4095, 4096, 4097, 9000, 100_000])
+def test_any_number_of_zeros_is_trimmed(zeros: int) -> None:
+    buffer = ReceiveBuffer()
+    buffer.append(b"__a\0b" + bytes(zeros))
+    buffer.release(1)
+    assert buffer.trimmed(2, buffer.end) == 5
+    assert buffer.trimmed(5, buffer.end) == 5
+    assert buffer.trimmed(3, buffer.end - 1) == 5
+
+
+def test_a_search_with_a_limit_goes_on_behind_what_it_found() -> None:
+    buffer = ReceiveBuffer(b"\0\0\1")
+    buffer.append(b"x\0\0\1" * 5)
+    assert (buffer.find_all(2), buffer.unsearched) == ([1, 5], True)
+    buffer.append(b"x\0\0")
+    buffer.release(8)
+    assert (buffer.find_all(2), buffer.unsearched) == ([9, 13], True)
+    buffer.search_again(12)
+    assert (buffer.find_all(3), buffer.unsearched) == ([13, 17], False)
+    buffer.append(b"\1")
+    assert (buffer.find_all(3), buffer.unsearched) == ([21], False)
 
 
 def test_pieces_are_joined_where_they_lie() -> None:

@@ -83,9 +83,9 @@ def test_an_obu_that_does_not_begin() -> None:
 
 
 def test_sizes_are_put_into_obus_that_lack_them() -> None:
-    assert with_size(b"\x30FRAME") == b"\x32\x05FRAME"
-    assert with_size(b"\x34\x48FRAME") == b"\x36\x48\x05FRAME"
-    assert with_size(b"\x32\x05FRAME") == with_size(b"\x32\x05FRAME and more") == b"\x32\x05FRAME"
+    assert b"".join(with_size(b"\x30FRAME")) == b"\x32\x05FRAME"
+    assert b"".join(with_size(b"\x34\x48FRAME")) == b"\x36\x48\x05FRAME"
+    assert with_size(b"\x32\x05FRAME") == with_size(b"\x32\x05FRAME and more") == (b"\x32\x05FRAME",)
     with pytest.raises(BitstreamError, match="1 bytes after its obu_length"):
         with_size(b"\x32\x06FRAME")
     with pytest.raises(BitstreamError, match="1 bytes after its obu_length"):

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from ingestd.errors import BitstreamError
 from ingestd.media.codecs.sei import (
     MAX_MESSAGES,
+    MAX_SEI_BYTES,
     SeiMessage,
     recovery_frame_cnt,
     sei_messages,
@@ -62,6 +63,21 @@ def test_as_many_messages_as_are_allowed() -> None:
 def test_messages_written_are_read_back(messages: list[tuple[int, bytes]]) -> None:
     rbsp = b"".join(sei_message(payload_type, payload) for payload_type, payload in messages) + b"\x80"
     assert sei_messages(b"\x06" + escape(rbsp), header_bytes=1) == messages
+
+
+@pytest.mark.parametrize(
+    "nal",
+    [
+        b"\x06" + b"\xff" * 8_000_000,
+        b"\x06" + b"\xff" * 1000 + bytes(20_000),
+        b"\x06\x05" + b"\xff" * 1000 + bytes(20_000),
+        b"\x06" + sei_message(5, b"x" * MAX_SEI_BYTES),
+    ],
+)
+def test_what_is_larger_than_any_real_one_is_not_read(nal: bytes) -> None:
+    with pytest.raises(BitstreamError, match=f"more than (the )?{MAX_SEI_BYTES}") as raised:
+        sei_messages(nal, header_bytes=1)
+    assert raised.value.reason == "malformed_sei"
 
 
 @pytest.mark.parametrize("count", [0, 3, 65535])

@@ -8,10 +8,10 @@ from ingestd.media.formats.annexb import AnnexBReader
 from tests.media.vectors_h26x import AUD, SHORT_START, annexb, pps, slice, sps
 
 READ_BYTES = 64 * 1024
-LARGE_SETS = (sps() + b"\xff" * 16_000, pps() + b"\xff" * 16_000)
+LARGE_SETS = (sps() + b"\xff" * 4_000, pps() + b"\xff" * 4_000)
 TINY_KEYFRAME = SHORT_START + slice(idr=True, payload=b"")
 TINY_PICTURE = SHORT_START + AUD + SHORT_START + slice(frame_num=1, payload=b"")
-MEMORY = 16 * 1024 * 1024  # 256 times what was read
+MEMORY_BYTES = 16 * 1024 * 1024  # 256 times what was read
 
 
 def flood(unit: bytes) -> tuple[list[AccessUnit], list[str]]:
@@ -23,7 +23,7 @@ def flood(unit: bytes) -> tuple[list[AccessUnit], list[str]]:
     units = reader.feed(data)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < MEMORY
+    assert peak < MEMORY_BYTES
     return units, [fault.reason for fault in reader.faults]
 
 

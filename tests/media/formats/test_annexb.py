@@ -286,7 +286,7 @@ def test_a_picture_that_never_ends_is_refused_as_soon_as_it_is_too_large() -> No
             yield b"x" * 65536
             sent += 65536
 
-    with pytest.raises(BitstreamError, match="16 MiB") as caught:
+    with pytest.raises(BitstreamError, match="8 MiB") as caught:
         feed_into([], h264_reader(), endless())
     assert caught.value.reason == "too_large"
     assert sent <= MAX_ACCESS_UNIT_BYTES
@@ -327,7 +327,7 @@ def test_what_is_left_out_of_a_picture_counts_for_its_size() -> None:
     reader = h264_reader()
     reader.feed(annexb(SPS))
     # A bytearray takes up to an eighth more than it holds.
-    with most_memory(MAX_ACCESS_UNIT_BYTES * 5 // 4), pytest.raises(BitstreamError, match="16 MiB"):
+    with most_memory(MAX_ACCESS_UNIT_BYTES * 5 // 4), pytest.raises(BitstreamError, match="8 MiB"):
         feed_into([], reader, [PRIVATE] * 600)
 
 
@@ -335,6 +335,32 @@ def test_a_picture_of_many_tiny_nal_units_is_refused() -> None:
     with pytest.raises(BitstreamError, match="more than 16384 NAL units") as caught:
         h264_reader().feed(annexb(SPS, PPS, IDR, *[FILLER] * 20_000))
     assert "make fewer slices per picture; x264: slices=4" in explain(caught.value)
+
+
+@pytest.mark.parametrize(
+    "left_out", [b"\x80", b"\x18x", b"\x41\x01"], ids=["damaged", "private", "bad slice"]
+)
+def test_nal_units_that_are_left_out_count_as_well(left_out: bytes) -> None:
+    with pytest.raises(BitstreamError, match="more than 16384 NAL units"):
+        h264_reader().feed(annexb(SPS, PPS, IDR, *[left_out] * 20_000))
+
+
+def test_a_picture_of_more_parameter_sets_than_there_are_ids_is_refused() -> None:
+    reader = h264_reader()
+    reader.feed(annexb(*[SPS] * 144, *[PPS] * 144, IDR, *[SPS, PPS] * 144, IDR))
+    with pytest.raises(BitstreamError, match="more than 288 parameter sets") as caught:
+        feed_into([], reader, [annexb(*[SPS] * 290), b""])
+    assert caught.value.reason == "too_large"
+    assert "before keyframes" in explain(caught.value)
+
+
+@pytest.mark.parametrize("nal", [SPS, PPS, SEI], ids=["sps", "pps", "sei"])
+def test_headers_that_are_too_large_to_be_read_stay_in_the_picture(nal: bytes) -> None:
+    large = nal + b"x" * 1_000_000
+    reader = h264_reader()
+    [_, second] = reader.feed(annexb(SPS, PPS, IDR, large, P1)) + reader.eof()
+    assert nals(second) == [large, P1]
+    assert [fault.reason.partition("_")[0] for fault in reader.faults] == ["malformed"]
 
 
 # --- anything at all ---

@@ -165,3 +165,20 @@ def test_the_beginning_of_a_stream(beginning: bytes, verdict: bool | None) -> No
 def test_the_beginning_of_a_stream_that_is_all_there_is() -> None:
     for beginning in (b"", KEY_UNIT[:3], DELTA_UNIT[:-1]):
         assert looks_like_av1_annexb(beginning, last=True) is False
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        temporal_unit(frame_unit(*[b"\x10"] * 2000)),
+        temporal_unit(*[b"\x00"] * 2000),
+        b"\x00" * 2000,
+    ],
+    ids=["OBUs", "frame units", "temporal units"],
+)
+def test_more_of_anything_than_a_stream_has_is_refused(unit: bytes) -> None:
+    units: list[AccessUnit] = []
+    with pytest.raises(BitstreamError, match="more than 1024 OBUs") as caught:
+        feed_into(units, [KEY_UNIT, unit, unit])
+    assert caught.value.reason == "too_large"
+    assert len(units) == 1

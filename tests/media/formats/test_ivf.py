@@ -451,6 +451,32 @@ def test_what_real_encoders_write(encoder: str, header: Callable[[bytes], bytes]
         assert [unit.timestamp_us for unit in units] == [pts * 1_000_000 // 30 for _, _, pts in packets]
 
 
+# --- more than any real stream has --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("obu", [b"\x12\x00", b"\x7a\x00", b"\x32\x01\x30"])
+def test_a_frame_of_more_obus_than_any_real_one_ends_the_stream(obu: bytes) -> None:
+    stream = file_header(b"AV01") + frame(AV1_START + AV1_KEY, 0) + frame(obu * 2000, 1)
+    raised = error(stream, after=1)
+    assert (raised.reason, raised.case) == ("too_large", "obus")
+
+
+def test_a_stream_that_changes_its_codec_with_every_keyframe_is_parted_with() -> None:
+    # A frame that cannot be read makes the reader look again at what comes.
+    flips = frame(vp8_key(), 0) + frame(b"\xff", 1) + frame(vp9_key(), 2) + frame(b"\x00", 3)
+    raised = error(file_header() + flips * 10, after=10)
+    assert (raised.reason, str(raised)) == (
+        "codec_flips",
+        "the codec changes from vp8 to vp9, for the 5th time in 60 s",
+    )
+
+
+def test_small_frames_that_do_not_tell_are_not_looked_at_without_end() -> None:
+    delta = frame(b"\x31", 0)
+    assert looks_like_headerless_ivf(delta * 200 + TWO_FRAMES) is Codec.VP8
+    assert looks_like_headerless_ivf(delta * 300 + TWO_FRAMES) is None
+
+
 # --- whatever arrives --------------------------------------------------------------------------------------
 
 FRAGMENTS = st.one_of(

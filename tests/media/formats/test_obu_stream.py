@@ -184,7 +184,7 @@ def feed_into(units: list[AccessUnit], chunks: Iterable[bytes]) -> None:
         (b"\x30" + AV1_DELTA[2:] + bytes(20), "obu_without_size", "type 6 has no obu_size"),
         (b"\xb2" + bytes(20), "malformed_av1", "obu_forbidden_bit"),
         (b"\x32" + b"\xff" * 20, "malformed_av1", "leb128"),
-        (b"\x32\xff\xff\xff\x7f" + bytes(20), "too_large", "16 MiB"),
+        (b"\x32\xff\xff\xff\x7f" + bytes(20), "too_large", "8 MiB"),
     ],
 )
 def test_what_is_no_obu_ends_the_stream_behind_what_came_before(
@@ -209,7 +209,7 @@ def test_a_picture_in_tile_groups_comes_out_before_what_is_no_obu() -> None:
 
 def test_a_temporal_unit_that_never_ends_is_refused() -> None:
     padding = b"\x7a\xff\xff\x03" + bytes(65535)
-    with pytest.raises(BitstreamError, match="16 MiB") as caught:
+    with pytest.raises(BitstreamError, match="8 MiB") as caught:
         feed_into([], [KEY, *[padding] * (MAX_ACCESS_UNIT_BYTES // len(padding) + 1)])
     assert caught.value.reason == "too_large"
     assert "expected a temporal delimiter before that" in explain(caught.value)
@@ -287,3 +287,21 @@ def test_the_beginning_of_a_stream_that_is_all_there_is() -> None:
     assert looks_like_obu_stream(DELTA, last=True) is True
     for beginning in (b"\x12", AV1_DELIMITER, AV1_DELIMITER + AV1_DELTA[:-1]):
         assert looks_like_obu_stream(beginning, last=True) is False
+
+
+# --- more than any real stream has --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("obu", [AV1_DELIMITER, b"\x7a\x00", AV1_SEQUENCE_HEADER, b"\x32\x01\x30"])
+def test_obus_without_end_are_refused(obu: bytes) -> None:
+    units: list[AccessUnit] = []
+    with pytest.raises(BitstreamError, match="more than 1024 OBUs") as caught:
+        feed_into(units, [KEY, AV1_DELIMITER + obu * 2000, obu, obu])
+    assert caught.value.reason == "too_large"
+    assert data(units)[:1] == [KEY]
+
+
+def test_each_temporal_unit_may_have_as_many() -> None:
+    unit = AV1_DELIMITER + b"\x7a\x00" * 900 + AV1_DELTA
+    reader = ObuStreamReader()
+    assert len(reader.feed(KEY + unit * 3) + reader.eof()) == 4

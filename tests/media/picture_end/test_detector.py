@@ -16,9 +16,9 @@ from ingestd.media.picture_end.detector import (
 from ingestd.media.picture_end.read_log import ReadLog, ReadSpan
 from tests.media.vectors_h26x import annexb, pps, slice, sps
 
-FRAME = 1 / 30
-AT_ONCE = 0.0001  # between two reads of what was written in one go
-SEGMENT = 1400  # of TCP, on a path through a tunnel
+FRAME_INTERVAL_S = 1 / 30
+AT_ONCE_S = 0.0001  # between two reads of what was written in one go
+SEGMENT_BYTES = 1400  # of TCP, on a path through a tunnel
 WHOLE = ReadSpan(pieces=0, pause_s=0.0)
 
 
@@ -46,7 +46,7 @@ class Transcript:
         number, order = (n - 1) % 16, 2 * (n - 1) % 16
         return annexb(slice(idr=n == 1, first_mb=9, frame_num=number, poc_lsb=order, payload=b"y" * size))
 
-    def write(self, data: bytes, then: float = FRAME) -> float | None:
+    def write(self, data: bytes, then: float = FRAME_INTERVAL_S) -> float | None:
         """Write, wait `then`; return after how long the reader took the silence for the end, if it did."""
         self.out += self.reader.feed(data, self.now)
         quiet_at = self.reader.quiet_at
@@ -135,7 +135,7 @@ def test_who_wrote_pictures_in_pieces_is_given_a_moment_where_one_came_at_once()
 
 
 def trickle(
-    t: Transcript, data: bytes, then: float = FRAME, of: int = 100, pause: float = AT_ONCE
+    t: Transcript, data: bytes, then: float = FRAME_INTERVAL_S, of: int = 100, pause: float = AT_ONCE_S
 ) -> float | None:
     """Write so many bytes at a time; return what writing the last of them does."""
     pieces = [data[start : start + of] for start in range(0, len(data), of)]
@@ -160,7 +160,7 @@ def test_each_picture_says_when_its_last_byte_came_not_when_the_next_one_did() -
     t = Transcript()
     for _ in range(5):
         t.write(t.picture())
-    assert [unit.arrived_at for unit in t.out] == pytest.approx([n * FRAME for n in range(4)])
+    assert [unit.arrived_at for unit in t.out] == pytest.approx([n * FRAME_INTERVAL_S for n in range(4)])
 
 
 @pytest.mark.parametrize("cut", [1024, 4096, 32768])
@@ -175,35 +175,35 @@ def test_a_picture_that_ends_where_a_buffer_does_waits_for_the_next(cut: int) ->
 
 
 def test_a_stall_of_the_network_cuts_at_a_segment_and_costs_no_trust() -> None:
-    t = Transcript(SEGMENT)
+    t = Transcript(SEGMENT_BYTES)
     t.learn()
     for segments in range(1, 8):
-        whole = t.picture(size=8 * SEGMENT)
-        assert t.write(whole[: segments * SEGMENT], then=0.06) is None
-        assert t.write(whole[segments * SEGMENT :]) == 0.0
+        whole = t.picture(size=8 * SEGMENT_BYTES)
+        assert t.write(whole[: segments * SEGMENT_BYTES], then=0.06) is None
+        assert t.write(whole[segments * SEGMENT_BYTES :]) == 0.0
         assert t.out[-1].data == whole
         assert t.write(t.picture()) == 0.0
     assert t.reader.faults == []
 
 
 def test_segments_are_counted_through_pictures_that_were_sent_together() -> None:
-    t = Transcript(SEGMENT)
+    t = Transcript(SEGMENT_BYTES)
     t.learn()
-    first, second = t.picture(), t.picture(size=8 * SEGMENT)
+    first, second = t.picture(), t.picture(size=8 * SEGMENT_BYTES)
     sent = first + second
-    assert t.write(sent[: 3 * SEGMENT], then=0.06) is None
-    assert t.write(sent[3 * SEGMENT :]) == 0.0
+    assert t.write(sent[: 3 * SEGMENT_BYTES], then=0.06) is None
+    assert t.write(sent[3 * SEGMENT_BYTES :]) == 0.0
     assert [unit.data for unit in t.out[-2:]] == [first, second]
     assert t.reader.faults == []
 
 
 def test_segments_are_counted_anew_behind_a_buffer_that_was_sent_by_itself() -> None:
-    t = Transcript(SEGMENT)
+    t = Transcript(SEGMENT_BYTES)
     t.learn()
-    whole = t.picture(size=8 * SEGMENT)
-    assert t.write(whole[:4096], then=AT_ONCE) is None
-    assert t.write(whole[4096 : 4096 + SEGMENT], then=0.06) is None
-    assert t.write(whole[4096 + SEGMENT :]) == 0.0
+    whole = t.picture(size=8 * SEGMENT_BYTES)
+    assert t.write(whole[:4096], then=AT_ONCE_S) is None
+    assert t.write(whole[4096 : 4096 + SEGMENT_BYTES], then=0.06) is None
+    assert t.write(whole[4096 + SEGMENT_BYTES :]) == 0.0
     assert t.out[-1].data == whole
 
 
@@ -212,14 +212,14 @@ def test_buffers_are_counted_anew_behind_a_picture_that_happens_to_fill_some() -
     t.learn()
     t.write(t.picture(size=1448 - len(t.picture(size=0))))
     whole = t.picture(size=6000)
-    assert t.write(whole[:4096], then=AT_ONCE) is None
+    assert t.write(whole[:4096], then=AT_ONCE_S) is None
     assert t.write(whole[4096:]) == 0.0
 
 
 def test_a_large_picture_in_many_reads_is_whole_with_its_last_byte() -> None:
-    t = Transcript(SEGMENT)
+    t = Transcript(SEGMENT_BYTES)
     for _ in range(FIRST_PROOF_PICTURES * 4):
-        waited = trickle(t, t.picture(size=20 * SEGMENT), of=SEGMENT, pause=0.0015)
+        waited = trickle(t, t.picture(size=20 * SEGMENT_BYTES), of=SEGMENT_BYTES, pause=0.0015)
     assert waited == 0.0
     assert t.reader.faults == []
 

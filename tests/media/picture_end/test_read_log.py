@@ -9,7 +9,7 @@ from ingestd.media.picture_end.read_log import (
     ReadLog,
 )
 
-SEGMENT = 1348  # bytes, in a tunnel
+SEGMENT_BYTES = 1348  # in a tunnel
 
 
 def test_the_last_byte_of_a_picture_came_with_its_read_however_many_came_before() -> None:
@@ -52,15 +52,15 @@ def test_full_buffers_and_segments_are_cuts_and_no_pieces(size: int) -> None:
 
 def test_segments_of_the_connection_are_cuts_where_their_size_is_known() -> None:
     log = ReadLog()
-    log.add(3 * SEGMENT, now=1.0)
+    log.add(3 * SEGMENT_BYTES, now=1.0)
     assert not log.cut
-    log.segment_bytes = SEGMENT
+    log.segment_bytes = SEGMENT_BYTES
     assert log.cut
 
 
 def test_segments_are_counted_from_the_last_that_was_not_full() -> None:
     log = ReadLog()
-    log.segment_bytes = SEGMENT
-    log.add(SEGMENT + 500, now=1.0)
-    log.add(2 * SEGMENT, now=1.1)
+    log.segment_bytes = SEGMENT_BYTES
+    log.add(SEGMENT_BYTES + 500, now=1.0)
+    log.add(2 * SEGMENT_BYTES, now=1.1)
     assert log.cut

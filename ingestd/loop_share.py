@@ -1,0 +1,104 @@
+"""Share of the event loop among streams: one that costs far more than a plain stream is slowed, then ended.
+
+All streams of a process are read on one event loop. A plain stream costs little time, in proportion to its
+bytes; bytes made, or broken, to be slow to read cost a hundred times as much. A stream that goes beyond what
+a plain one may cost is heavy: from then on it is read in turns, and all heavy streams together get half of
+the loop.
+"""
+
+# What the bytes of a plain stream cost: three times what those of 8 Mbit/s in pictures of 4 kB take.
+PLAIN_S_PER_BYTE = 40e-9
+# What its pictures cost beside that, as a share of the loop: 60 pictures a second of 0.5 ms each.
+PLAIN_RATIO = 0.03
+# A stream may begin with what an encoder has kept, and a GOP may come at once.
+MAX_OWED_UNNOTICED_S = 0.05
+# More is forgotten, so that a stream that has come to its senses is plain again within 40 s.
+MAX_OWED_S = 1.0
+HEAVY_RATIO = 0.5
+# A heavy stream keeps up if for this much of a while there was nothing to read when its turn came: no camera
+# sends faster than it films. Whatever else sends goes on as fast as it is read.
+WHILE_S = 2.0
+IDLE_RATIO = 0.5
+# It is parted with where it never kept up for so many a while, and cost twenty times as much as plain bytes.
+PARTING_WHILES = 5
+PARTING_S_PER_BYTE = 20 * PLAIN_S_PER_BYTE
+
+
+class LoopShare:
+    """The turns of all heavy streams of a process."""
+
+    def __init__(self) -> None:
+        self._next_turn_at = 0.0  # of those not booked yet
+        self.free_at = 0.0  # when the loop is free again for a heavy stream
+
+    def account(self) -> "LoopAccount":
+        """Return the account of one more stream; it outlives the stream's connections."""
+        return LoopAccount(self)
+
+    def next_turn(self, now: float, used_s: float) -> float:
+        """Book the turn behind one of ``used_s`` seconds that ends ``now``; return when it begins.
+
+        The time until then is that of other heavy streams as much as of plain ones.
+        """
+        turn_s = used_s / HEAVY_RATIO
+        self.free_at = now - used_s + turn_s
+        self._next_turn_at = max(self._next_turn_at, now - used_s) + turn_s
+        return self._next_turn_at
+
+
+class LoopAccount:
+    """What one stream has cost; all times are in seconds."""
+
+    def __init__(self, share: LoopShare) -> None:
+        self._share = share
+        self._owed_s = 0.0  # beyond what a plain stream may cost
+        self._at = 0.0  # when that was
+        self._heavy = False
+        self._turn_at = 0.0  # when its next turn begins
+        self._begin_while(0.0)
+        self._whiles_behind = 0  # in a row, in which it did not keep up
+        self.exhausting = False  # the stream has to go: it has cost too much for too long
+
+    def _begin_while(self, now: float) -> None:
+        self._since = now
+        self._used_s = self._idle_s = 0.0
+        self._received_bytes = 0
+
+    def charge(self, now: float, used_s: float, received_bytes: int) -> float:
+        """Take note that ``received_bytes`` were read up to ``now``, which cost ``used_s``.
+
+        Returns how many seconds nothing more of this stream may be read; 0 for a plain one.
+        """
+        allowed_s = (now - self._at) * PLAIN_RATIO + received_bytes * PLAIN_S_PER_BYTE
+        self._owed_s = min(max(self._owed_s + used_s - allowed_s, 0.0), MAX_OWED_S)
+        self._at = now
+        if not self._heavy:
+            if self._owed_s <= MAX_OWED_UNNOTICED_S:
+                return 0.0
+            self._heavy, self._turn_at, self._whiles_behind = True, now, 0
+            self._begin_while(now)
+        self._used_s += used_s
+        self._idle_s += max(now - used_s - self._turn_at, 0.0)
+        self._received_bytes += received_bytes
+        if now - self._since >= WHILE_S:
+            self._judge(now)
+        self._turn_at = self._share.next_turn(now, used_s)
+        return self._turn_at - now
+
+    def wait_s(self, now: float) -> float:
+        """Return how much longer a turn that is due has to wait: where the loop is late, several are."""
+        return max(self._share.free_at - now, 0.0) if self._heavy else 0.0
+
+    def _judge(self, now: float) -> None:
+        """Look back on a while: whether the stream kept up, so that it may be plain again."""
+        if self._idle_s > IDLE_RATIO * (now - self._since):
+            self._whiles_behind = 0
+            self._heavy = self._owed_s > MAX_OWED_UNNOTICED_S
+        elif self._used_s > self._received_bytes * PARTING_S_PER_BYTE:
+            self._whiles_behind += 1
+            self.exhausting = self._whiles_behind >= PARTING_WHILES
+        self._begin_while(now)
+
+    def new_encoder(self) -> None:
+        """Another connection begins: what the stream owes stays."""
+        self._whiles_behind, self.exhausting = 0, False

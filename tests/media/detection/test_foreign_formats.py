@@ -1,0 +1,102 @@
+"""Protocols and containers that encoders send by mistake: named, and no stream is taken for one."""
+
+import random
+
+import pytest
+
+from ingestd.errors import BitstreamError
+from ingestd.media.detection.foreign_formats import (
+    TS_DETECTABLE_BYTES,
+    refuse_mistakes,
+    refuse_packets,
+    refuse_start_codes,
+)
+from tests.media.vectors_h26x import AUD, annexb, h265_vps, length_prefixed, slice, sps
+from tests.media.vectors_obu import GSTREAMER_LOW_OVERHEAD
+
+TS_PACKET = b"\x47" + bytes(187)
+STREAMS = {
+    "Annex B": annexb(AUD, sps(), slice(idr=True)) * 40,
+    "H.265": annexb(h265_vps()) * 40,
+    "lengths": length_prefixed(sps(), slice(idr=True)) * 40,
+    "OBUs": GSTREAMER_LOW_OVERHEAD,
+}
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "name"),
+    [
+        (b"OPTIONS rtsp://camera/1 RTSP/1.0\r\n", "rtsp", "an RTSP message"),
+        (b"ANNOUNCE rtsp://camera/1 RTSP/1.0\r\n", "rtsp", "an RTSP message"),
+        (b"GET / HTTP/1.1\r\n", "http", "an HTTP message"),
+        (b"PRI * HTTP/2.0\r\n", "http", "an HTTP message"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "tls", "a TLS ClientHello"),
+        (b"\x03" + bytes(4) + bytes(4) + b"\x17" * 64, "rtmp", "an RTMP handshake"),
+        (b"\0\0\0\x18ftypisom", "mp4", "MP4"),
+        (b"\0\0\x01\x00moof", "mp4", "MP4"),
+        (b"\x1a\x45\xdf\xa3\x9fB\x86", "matroska", "Matroska or WebM"),
+        (b"FLV\x01\x05", "flv", "FLV"),
+        (b"OggS\0\x02", "ogg", "Ogg"),
+        (b"RIFF\x10\0\0\0AVI LIST", "avi", "AVI"),
+        (b"nut/multimedia container", "nut", "NUT"),
+        (b"YUV4MPEG2 W320 H240", "raw_video", "raw video (Y4M)"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "jpeg", "JPEG"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "ssh", "SSH"),
+    ],
+)
+def test_a_protocol_or_container_is_named(data: bytes, reason: str, name: str) -> None:
+    with pytest.raises(BitstreamError) as caught:
+        refuse_mistakes(data)
+    assert caught.value.reason == reason
+    assert caught.value.seen == f"this is {name}, not a video stream ingestd can take"
+
+
+@pytest.mark.parametrize(
+    ("start_code", "reason"), [(0xB3, "mpeg2"), (0xBA, "mpeg_ps"), (0xB0, "mpeg4"), (0xB6, "mpeg4")]
+)
+def test_a_start_code_of_other_video_is_named_whatever_zeros_are_before_it(
+    start_code: int, reason: str
+) -> None:
+    for zeros in (2, 3, 50):
+        with pytest.raises(BitstreamError) as caught:
+            refuse_start_codes(bytes(zeros) + bytes([1, start_code]) + b"\x14\x00")
+        assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("joined_at", [0, 1, 100, 187])
+def test_mpeg_ts_is_known_wherever_it_was_joined(joined_at: int) -> None:
+    data = (TS_PACKET * 8)[joined_at:]
+    with pytest.raises(BitstreamError, match=r"this is MPEG-TS, not a video stream ingestd can take"):
+        refuse_packets(data[:TS_DETECTABLE_BYTES])
+    refuse_packets(data[: TS_DETECTABLE_BYTES // 2])
+
+
+def rtp(sequence_number: int, ssrc: int, size: int = 40) -> bytes:
+    """A packet as RFC 4571 frames it."""
+    packet = bytes([0x80, 96]) + sequence_number.to_bytes(2, "big") + bytes(4) + ssrc.to_bytes(4, "big")
+    packet += b"\x5a" * size
+    return len(packet).to_bytes(2, "big") + packet
+
+
+def test_two_rtp_packets_of_one_source_are_known() -> None:
+    with pytest.raises(BitstreamError, match="this is RTP over TCP, not a video"):
+        refuse_packets(rtp(1, 0xDECAF) + rtp(2, 0xDECAF))
+    refuse_packets(rtp(1, 0xDECAF))
+    refuse_packets(rtp(1, 0xDECAF) + rtp(2, 0xBEEF))
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_no_stream_is_taken_for_something_else(name: str) -> None:
+    data = STREAMS[name]
+    refuse_mistakes(data)
+    refuse_packets(data)
+    if name != "lengths":  # where a length may look like a start code: `refuse_start_codes` says so
+        refuse_start_codes(data)
+
+
+def test_noise_is_nothing_in_particular() -> None:
+    noise = random.Random(1).randbytes(4096)
+    refuse_mistakes(noise)
+    refuse_start_codes(noise)
+    refuse_packets(noise)
+    refuse_packets(b"")

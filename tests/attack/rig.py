@@ -242,6 +242,7 @@ def _leaving(daemon: Daemon, row: Row) -> Iterator[Daemon]:
             daemon.stop()
         except AssertionError as error:
             row.trouble.append(str(error).splitlines()[0][:200])
+            row.trouble += [str(record)[-400:] for record in daemon.records if "Traceback" in str(record)][:1]
 
 
 def _next_encoder(port: int, viewer: Viewer) -> float | None:

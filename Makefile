@@ -36,10 +36,10 @@ attack: ## what good streams lose beside attackers, into docs/security.md; ARGS=
 	@scripts/setup dev
 	@.venv/bin/python -m tests.attack $(ARGS)
 
-bench: ## delay, CPU and losses beside the Go SDK and the bare Python SDK; STREAMS="1 4 16 32"
+bench: ## delay, CPU and losses beside the Go SDK and the bare Python SDK; STREAMS="1 4 16 32" ARGS="--only fast"
 	@scripts/setup dev
 	@scripts/build-peer
-	@.venv/bin/python -m bench.delivery .cache/bench-peer $(STREAMS)
+	@.venv/bin/python -m bench.delivery $(ARGS) .cache/bench-peer $(STREAMS)
 
 bench-bursts: ## what becomes of pictures that come in bursts; ARGS="--streams 16 --starved"
 	@scripts/setup dev

@@ -46,14 +46,15 @@ class Publication:
     """One track in a LiveKit room, kept there until `close`: rooms that are lost are joined again for ever.
 
     Call everything on the thread of the running event loop. ``max_bitrate`` is in bit/s, 10,000
-    to 1,000,000,000; ``max_framerate`` in pictures per second, 1 to 240; ``max_backlog`` in seconds, 0.02 to
-    30: what has waited longer makes way for a newer keyframe. ``replay`` is ``"always"``, ``"start"`` or
+    to 1,000,000,000 (None: what the stream needs); ``max_framerate`` in pictures per second, 1 to 240 (None:
+    no limit); ``max_backlog`` in seconds, 0.02 to 30: what has waited longer makes way for a newer keyframe.
+    ``replay`` is ``"always"``, ``"start"`` or
     ``"never"``: when the GOP may be replayed, see docs/configuration.md. ``identity`` is the
     participant, of which a room has one. The loop calls
 
     - ``on_keyframe_wanted()`` when WebRTC wants a keyframe, at most twice a second,
     - ``on_rate_wanted(bitrate_bps, framerate_fps)`` when what the link carries has changed by a tenth;
-      ``framerate_fps`` is always ``max_framerate``.
+      ``framerate_fps`` is always ``max_framerate``, or 60 without one.
 
     Raises ConfigError for a value that is not allowed; the text names each and what is.
     """
@@ -67,8 +68,8 @@ class Publication:
         room: str,
         identity: str,
         track: str,
-        max_bitrate: int = 8_000_000,
-        max_framerate: float = 60.0,
+        max_bitrate: int | None = None,
+        max_framerate: float | None = None,
         max_backlog: float = 0.5,
         replay: Replay = Replay.ALWAYS,
         on_keyframe_wanted: Callable[[], object] | None = None,
@@ -94,9 +95,9 @@ class Publication:
         self._room = RoomConnection(
             RoomAddress(config.url, api_key, secret, room, identity), self._tasks, relay=self._relay
         )
-        options = TrackOptions(track, track, config.max_bitrate, config.max_framerate, frame_metadata=True)
+        options = TrackOptions(track, track, config.max_bitrate, config.max_framerate, frame_metadata=None)
         callbacks = _Callbacks(on_keyframe_wanted, on_rate_wanted)
-        delivery = Delivery(config.max_backlog, config.replay, config.max_framerate, config.max_bitrate)
+        delivery = Delivery(config.max_backlog, config.replay, config.max_bitrate)
         self._pipeline = build_pipeline(
             options,
             delivery,

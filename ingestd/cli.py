@@ -173,9 +173,11 @@ def _run(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from ingestd.config import describe
+    from ingestd.publish.sdk import h265_choice
 
     config = _load(options.config)
-    print(describe(config), flush=True)  # noqa: T201 - this is its output
+    said = [describe(config), "", h265_choice.describe(config.livekit.h265)]
+    print(*said, sep="\n", flush=True)  # noqa: T201 - this is its output
     return _visit_rooms(config) if options.connect else DONE
 
 

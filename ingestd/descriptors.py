@@ -13,8 +13,9 @@ WHILE_JOINING = 115
 PER_STREAM = 3
 # Open before the first stream: libraries, pipes, the loop.
 AT_START = 30
-# Never given to rooms and encoders: for scrapes, a reload, names to look up.
-RESERVED = 80
+# Never given to rooms and encoders: 32 for HTTP (observe/http_connections.py), the others for a reload and
+# for names to look up. Not more, so that 20 rooms fit under the usual limit of 1024.
+RESERVED = 48
 # systemd's "infinity" is a billion; what walks all descriptors would take hours.
 MOST = 1 << 20
 CURE = "raise their limit (systemd: LimitNOFILE=, shell: ulimit -n)"

@@ -160,7 +160,9 @@ class EncoderReader:
             for access_unit in access_units:
                 waited_s = now - (access_unit.arrived_at or now)
                 self._pipeline.receive(access_unit, now, now_us - round(waited_s * 1e6))
-                self.understood = self.understood or access_unit.info is not None
+                if access_unit.info is not None and not self.understood:
+                    self.understood = True
+                    self._connection.picture_seen()
             faults, self._demuxer.faults = self._demuxer.faults, []
             for fault in faults:
                 self._faults += 1

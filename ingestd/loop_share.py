@@ -8,13 +8,16 @@ the loop.
 
 # What the bytes of a plain stream cost: three times what those of 8 Mbit/s in pictures of 4 kB take.
 PLAIN_S_PER_BYTE = 40e-9
-# What its pictures cost beside that, as a share of the loop: 60 pictures a second of 0.5 ms each.
-PLAIN_RATIO = 0.03
-# A stream may begin with what an encoder has kept, and a GOP may come at once.
-MAX_OWED_UNNOTICED_S = 0.05
-# More is forgotten, so that a stream that has come to its senses is plain again within 40 s.
+# What its pictures cost beside that, as a share of the loop: 60 pictures a second of 0.8 ms each.
+PLAIN_RATIO = 0.05
+# A stream may begin with what an encoder has kept, a GOP may come at once, and the garbage collector falls on
+# whoever is read. A heavy stream is plain again when it owes half of this.
+MAX_OWED_UNNOTICED_S = 0.15
+# More is forgotten, so that a stream that has come to its senses is plain again within 20 s.
 MAX_OWED_S = 1.0
 HEAVY_RATIO = 0.5
+# A heavy stream's turn, so that one whose bytes cost little is not held up for each read.
+TURN_S = 0.002
 # A heavy stream keeps up if for this much of a while there was nothing to read when its turn came: no camera
 # sends faster than it films. Whatever else sends goes on as fast as it is read.
 WHILE_S = 2.0
@@ -54,7 +57,8 @@ class LoopAccount:
         self._owed_s = 0.0  # beyond what a plain stream may cost
         self._at = 0.0  # when that was
         self._heavy = False
-        self._turn_at = 0.0  # when its next turn begins
+        self._turn_at = 0.0  # when it may be read again
+        self._turn_used_s = 0.0  # of that turn
         self._begin_while(0.0)
         self._whiles_behind = 0  # in a row, in which it did not keep up
         self.exhausting = False  # the stream has to go: it has cost too much for too long
@@ -75,14 +79,22 @@ class LoopAccount:
         if not self._heavy:
             if self._owed_s <= MAX_OWED_UNNOTICED_S:
                 return 0.0
-            self._heavy, self._turn_at, self._whiles_behind = True, now, 0
+            self._heavy, self._turn_at, self._turn_used_s, self._whiles_behind = True, now - used_s, 0.0, 0
             self._begin_while(now)
-        self._used_s += used_s
+        elif self._owed_s < MAX_OWED_UNNOTICED_S / 2:
+            self._heavy = False
+            return 0.0
         self._idle_s += max(now - used_s - self._turn_at, 0.0)
+        self._used_s += used_s
         self._received_bytes += received_bytes
         if now - self._since >= WHILE_S:
             self._judge(now)
-        self._turn_at = self._share.next_turn(now, used_s)
+        self._turn_used_s += used_s
+        if self._turn_used_s < TURN_S:
+            self._turn_at = now
+            return 0.0
+        self._turn_at = self._share.next_turn(now, self._turn_used_s)
+        self._turn_used_s = 0.0
         return self._turn_at - now
 
     def wait_s(self, now: float) -> float:
@@ -90,10 +102,9 @@ class LoopAccount:
         return max(self._share.free_at - now, 0.0) if self._heavy else 0.0
 
     def _judge(self, now: float) -> None:
-        """Look back on a while: whether the stream kept up, so that it may be plain again."""
+        """Look back on a while: whether the stream kept up with its encoder."""
         if self._idle_s > IDLE_RATIO * (now - self._since):
             self._whiles_behind = 0
-            self._heavy = self._owed_s > MAX_OWED_UNNOTICED_S
         elif self._used_s > self._received_bytes * PARTING_S_PER_BYTE:
             self._whiles_behind += 1
             self.exhausting = self._whiles_behind >= PARTING_WHILES

@@ -203,7 +203,16 @@ class TrackPipeline:
         if waits or dropped is Drop.NO_PARAMETER_SETS:
             self._back_channel.keyframe(now, arrived_us)
         self._reporter.pace(self._delivery.pace)
+        self._watch_rates(now)
         return dropped
+
+    def _watch_rates(self, now: float) -> None:
+        watch, delivery = self._reporter.rate_watch, self._delivery
+        if delivery.pace is None and watch.due(now):
+            rates = delivery.rates
+            stated_fps, max_bps = delivery.stated_fps, self._options.max_bitrate_bps
+            watch.check(stated_fps, rates.frame_rate_fps(now), rates.bitrate_bps(now), max_bps, now)
+            self._reporter.rates()
 
     def fault(self, fault: StreamError, **fields: object) -> None:
         """Count and log what could not be understood; ``fields`` go into the log."""

@@ -67,7 +67,7 @@ class Stream:
         self._room = room
         self._account = account
         self._webhook = webhook
-        self._detection_timeout_s = config.source.idle_timeout or detection_timeout_s
+        self._detection_timeout_s = config.source.start_timeout_s or detection_timeout_s
         self._log = logger.bind(stream=config.name)
         self._parameter_sets = ParameterSets()
         self._codec_changes = CodecChanges()

@@ -11,7 +11,9 @@ from ingestd.control.backchannel import BackChannel, Inline, Sink
 from ingestd.control.webhook import Webhook
 from ingestd.delivery.delivery import Delivery
 from ingestd.diagnose.reporter import StreamReporter
+from ingestd.errors import BitstreamError
 from ingestd.loop_share import LoopShare
+from ingestd.media.detection.format_detector import detect
 from ingestd.pipeline import Room, Track, TrackPipeline
 from ingestd.publish.track import TrackOptions
 from ingestd.publish.track_keeper import TrackKeeper, TrackListener
@@ -23,6 +25,10 @@ from ingestd.tasks import Tasks
 
 MakeTrack = Callable[[TrackOptions, TrackListener, Tasks], Track]
 MakeReporter = Callable[[Any], StreamReporter]
+
+# What rate messages name where max_framerate is auto: not the rate at which pictures come, as an encoder that
+# obeyed its own echo would become slower each time it was measured a little low.
+AUTO_FRAMERATE_FPS = 60.0
 
 logger = structlog.get_logger("ingestd.stream")
 
@@ -45,9 +51,15 @@ def build_stream(
     ``h265_refusal`` says why this process does not publish H.265, and the cure; None: it does.
     """
     address = config.source.address
-    admission = Admission(config.source, config.name)
+    admission = Admission(config.source, config.name, is_stream=_is_stream)
     source = (
-        Listener(address, admission, config.name)
+        Listener(
+            address,
+            admission,
+            config.name,
+            socket_mode=config.source.socket_mode,
+            socket_group=config.source.socket_group,
+        )
         if config.source.listen is not None
         else Dialer(address, admission, config.name, tasks)
     )
@@ -63,7 +75,13 @@ def build_stream(
             config.frame_metadata,
             h265_refusal,
         ),
-        Delivery(config.max_backlog, config.replay, config.max_framerate, config.max_bitrate),
+        Delivery(
+            config.max_backlog,
+            config.replay,
+            config.max_bitrate,
+            live=config.live,
+            framerate_fps=config.framerate,
+        ),
         room,
         sinks,
         tasks,
@@ -77,6 +95,14 @@ def build_stream(
     return Stream(
         config, admission, source, pipeline, room, LOOP_SHARE.account(), webhook, detection_timeout_s
     )
+
+
+def _is_stream(first_bytes: bytes, final: bool) -> bool | None:
+    try:
+        found = detect(first_bytes, final=final)
+    except BitstreamError:
+        return False
+    return True if found is not None else False if final else None
 
 
 def build_pipeline(
@@ -99,7 +125,7 @@ def build_pipeline(
         delivery,
         room,
         lambda listener: make_track(options, listener, tasks),
-        BackChannel(sinks, options.max_framerate_fps),
+        BackChannel(sinks, options.max_framerate_fps or AUTO_FRAMERATE_FPS),
         make_reporter(log),
         tasks,
         log,

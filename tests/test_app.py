@@ -162,6 +162,7 @@ async def test_a_reload_touches_only_what_changed(livekit: LiveKitServer, room: 
     other = stream("changed", room, changed.source.address.port, track="other")
     async with running(configuration(livekit, kept, gone, changed)) as daemon:
         encoder = socket.create_connection(("127.0.0.1", kept.source.address.port))
+        encoder.send(b"\0")  # who has sent nothing is no encoder
         await eventually(lambda: next(iter(daemon.app.figures())).encoder, "see the encoder")
         await daemon.reload(configuration(livekit, new, other, kept))
         assert daemon.names == ["new", "changed", "kept"]
@@ -182,6 +183,7 @@ async def test_an_encoder_whose_stream_changed_is_not_told_that_the_daemon_stops
     new = stream("cam", room, old.source.address.port, track="other")
     async with running(configuration(livekit, old)) as daemon:
         encoder = socket.create_connection(("127.0.0.1", old.source.address.port))
+        encoder.send(b"\0")
         await eventually(lambda: next(iter(daemon.app.figures())).encoder, "see the encoder")
         await daemon.reload(configuration(livekit, new))
         encoder.close()

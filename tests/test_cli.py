@@ -42,7 +42,7 @@ def test_check_says_what_would_be_done(config: Path, capsys: pytest.CaptureFixtu
     assert main(["check", "--config", str(config)]) == 0
     said = capsys.readouterr()
     assert said.err == ""
-    for word in ("front-door", "tcp://127.0.0.1:5004", "lobby", "ws://127.0.0.1:7880", "devkey"):
+    for word in ("front-door", "tcp://127.0.0.1:5004", "lobby", "ws://127.0.0.1:7880", "devkey", "H.265: "):
         assert word in said.out
     assert SECRET not in said.out
 

@@ -64,28 +64,25 @@ async def line() -> AsyncIterator[Line]:
     assert line.failures == []
 
 
-@pytest.mark.parametrize(("sent", "fault"), [(b"", "empty"), (HEADERS, "cut_header")])
-async def test_an_encoder_that_leaves_too_early_is_at_fault(line: Line, sent: bytes, fault: str) -> None:
-    encoder = await line.dial(sent)
+async def test_an_encoder_that_leaves_too_early_is_at_fault(line: Line) -> None:
+    encoder = await line.dial(HEADERS)
     encoder.close()
     await eventually(lambda: line.errors)
-    assert line.errors == {fault: 1}
+    assert line.errors == {"cut_header": 1}
 
 
-@pytest.mark.parametrize("sent", [b"", HEADERS])
-async def test_an_encoder_that_is_replaced_is_not_at_fault(line: Line, sent: bytes) -> None:
-    first = await line.dial(sent)
-    second = await line.dial(sent)
+async def test_an_encoder_that_is_replaced_is_not_at_fault(line: Line) -> None:
+    first = await line.dial(HEADERS)
+    second = await line.dial(HEADERS)
     assert line.errors == {}
     first.close()
     second.close()
 
 
-@pytest.mark.parametrize("sent", [b"", HEADERS])
-async def test_an_encoder_that_is_there_when_the_stream_stops_is_not_at_fault(sent: bytes) -> None:
+async def test_an_encoder_that_is_there_when_the_stream_stops_is_not_at_fault() -> None:
     line = Line()
     await line.stream.start()
-    encoder = await line.dial(sent)
+    encoder = await line.dial(HEADERS)
     await line.stream.stop("ingestd is stopping")
     assert line.errors == {}
     encoder.close()
@@ -117,6 +114,9 @@ class Connection:
 
     def hold(self, held: bool) -> None:
         self.held.append(held)
+
+    def picture_seen(self) -> None:
+        pass
 
     def close(self, reason: str) -> None:
         self.cut, self.closed = True, reason

@@ -37,7 +37,7 @@ class Loop:
             self._turn_at[account] = self.now + account.charge(self.now, STEP_S, STEP_BYTES)
 
 
-@pytest.mark.parametrize("streams", [1, 2, 8, 20])
+@pytest.mark.parametrize("streams", [1, 2, 8])
 def test_all_heavy_streams_together_get_half_of_the_loop_each_as_much(streams: int) -> None:
     loop = Loop(streams)
     loop.run(10.0)  # until all are noticed
@@ -105,7 +105,7 @@ def test_a_stream_that_has_come_to_its_senses_is_plain_again() -> None:
     (account,) = loop.heavy
     silent_s = MAX_OWED_S / PLAIN_RATIO
     account.charge(loop.now + silent_s, STEP_S, STEP_BYTES)
-    assert account.charge(loop.now + silent_s + 0.1, STEP_S, STEP_BYTES) == 0.0
+    assert account.charge(loop.now + silent_s, STEP_S, STEP_BYTES) == 0.0
 
 
 def test_a_stream_that_exhausts_others_has_to_go_after_a_while() -> None:
@@ -135,10 +135,24 @@ def test_a_heavy_stream_whose_bytes_are_worth_it_stays() -> None:
 
 
 def test_a_heavy_stream_that_keeps_up_stays() -> None:
-    # A picture every 8 ms that costs a tenth of that, and has hardly any bytes.
+    # A picture every 8 ms that costs a seventh of that, and has hardly any bytes.
     account, waits_s = LoopShare().account(), 0.0
     for number in range(5000):
         now = 100.0 + number * 0.008
-        waits_s += account.charge(now, 0.0008, 100)
+        waits_s += account.charge(now, 0.0011, 100)
         assert not account.exhausting
     assert waits_s > 0.0
+
+
+def test_a_plain_stream_that_a_hiccup_made_heavy_is_read_on_and_is_plain_again_beside_others() -> None:
+    loop = Loop(8)
+    loop.run(5.0)
+    plain = loop.share.account()
+    plain.charge(loop.now, 0.0, 0)
+    plain.charge(loop.now, MAX_OWED_UNNOTICED_S + 0.01, 0)
+    waits_s = []
+    for _ in range(5):
+        loop.run(1.0)
+        waits_s.append(plain_second(plain, loop.now))
+    assert max(waits_s) < 0.5
+    assert waits_s[-1] == 0.0

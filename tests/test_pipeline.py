@@ -55,7 +55,7 @@ class Played:
         self.tasks = Tasks(lambda name, error: self.failures.append(f"{name}: {error!r}"))
         self.pipeline: TrackPipeline = build_pipeline(
             TrackOptions("cam", "cam", 8_000_000, MAX_FRAMERATE, frame_metadata=True),
-            Delivery(0.5, max_framerate_fps=MAX_FRAMERATE),
+            Delivery(0.5),
             self.room,
             [self.sink],
             self.tasks,
@@ -108,8 +108,11 @@ async def test_that_it_is_full_is_said_once_and_to_the_next_encoder_again(played
     played.until_full()
     played.submit(DELTA)
     assert played.full == [True]
-    played.pipeline.new_encoder()  # what it sends follows on what waits
+    played.pipeline.new_encoder()  # what waits makes way for it
     played.submit(KEYFRAME)
+    played.submit(DELTA)
+    assert played.full == [True]
+    played.until_full()
     played.submit(DELTA)
     assert played.full == [True, True]
 

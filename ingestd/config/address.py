@@ -9,8 +9,9 @@ from ingestd.redact import shown
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# Loopback, private (RFC 1918, RFC 4193) and link-local ranges: a camera on the desk or in the same building
-# needs no configuration, and a port scan from the Internet finds no way to publish.
+# Loopback, private (RFC 1918, RFC 4193; RFC 6598 behind a carrier's NAT, and in VPNs) and link-local
+# ranges: a camera on the desk or in the same building needs no configuration, and a port scan from the
+# Internet finds no way to publish.
 PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
     ipaddress.ip_network(text)
     for text in (
@@ -18,6 +19,7 @@ PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
         "10.0.0.0/8",
         "172.16.0.0/12",
         "192.168.0.0/16",
+        "100.64.0.0/10",
         "169.254.0.0/16",
         "::1/128",
         "fc00::/7",
@@ -55,10 +57,13 @@ class Address:
             return self == other
         if self.port != other.port or self.port == 0:
             return False
-        if self.host == other.host:
-            return True
-        six = ":" in self.host, ":" in other.host
-        return six[0] == six[1] and (self.host in WILDCARDS or other.host in WILDCARDS)
+        return self._takes(other.host) or other._takes(self.host)
+
+    def _takes(self, host: str) -> bool:
+        """Whether what listens on this address gets what is sent to ``host``, too."""
+        if self.host == "::":
+            return self.scheme == "tcp" or ":" in host  # encoders may come by IPv4 as well
+        return self.host == host or (self.host == "0.0.0.0" and ":" not in host)
 
 
 def parse_address(value: object) -> Address:

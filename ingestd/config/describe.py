@@ -35,6 +35,9 @@ _REPLAYS = {
 }
 
 
+_FRAME_METADATA = {None: "published where every viewer can play it", True: "published", False: "none"}
+
+
 def _stream(stream: StreamConfig) -> str:
     codec = stream.codec or "any codec"
     form = f"format {stream.format}" if stream.format else "format detected"
@@ -47,17 +50,34 @@ def _stream(stream: StreamConfig) -> str:
             f"{stream.name}: {stream.source.address} → track {stream.track} "
             f"in room {stream.room} as {stream.identity}",
             f"  {_source(stream.source)}",
-            f"  {codec}, {form}; at most {format_bitrate(stream.max_bitrate)} and {stream.max_framerate:g} "
-            f"pictures/s; waits at most {format_duration(stream.max_backlog)}; B-frames: {stream.b_frames}; "
+            f"  {codec}, {form}; {_pace(stream)}; {_limits(stream)}; "
+            f"waits at most {format_duration(stream.max_backlog)}; B-frames: {stream.b_frames}; "
             f"GOP replayed: {_REPLAYS[stream.replay]}; "
-            f"frame metadata: {'published' if stream.frame_metadata else 'none'}",
+            f"frame metadata: {_FRAME_METADATA[stream.frame_metadata]}",
             f"  keyframe and rate requests: {' and '.join(back) or 'none'}",
         ]
     )
 
 
+def _pace(stream: StreamConfig) -> str:
+    rate = f" of {stream.framerate:g} pictures/s" if stream.framerate else ""
+    if stream.live is None:
+        return f"live, or a file at its own pace{rate}"
+    return "live" if stream.live else f"a file at its own pace{rate}"
+
+
+def _limits(stream: StreamConfig) -> str:
+    limits = [
+        *([format_bitrate(stream.max_bitrate)] if stream.max_bitrate else []),
+        *([f"{stream.max_framerate:g} pictures/s"] if stream.max_framerate else []),
+    ]
+    return f"at most {' and '.join(limits)}" if limits else "any bit rate and picture rate"
+
+
 def _source(source: SourceConfig) -> str:
-    if source.idle_timeout is None:
+    if source.idle_timeout == "auto":
+        end = "a silent one is kept while its machine answers"
+    elif source.idle_timeout is None:
         end = "a silent one is kept"
     else:
         end = f"one that is silent for {format_duration(source.idle_timeout)} is disconnected"

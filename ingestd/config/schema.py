@@ -1,5 +1,6 @@
 """The keys of a configuration: their types, defaults and limits, each limit with its reason."""
 
+import re
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -34,6 +35,8 @@ _MAX_BACKLOG_S = 30.0
 # Shorter than the gap between two pictures of a slow stream would cut healthy encoders.
 _MIN_IDLE_TIMEOUT_S = 0.1
 _MAX_IDLE_TIMEOUT_S = 86_400.0
+# One that has begun to send has its first picture on the way.
+_START_TIMEOUT_S = 10.0
 
 # Which formats can carry which codec; those not listed carry all.
 _CARRIED_BY = {Format.ANNEXB: {Codec.H264, Codec.H265}, Format.OBU: {Codec.AV1}}
@@ -77,7 +80,9 @@ def _in_range(value: float, seen: object, least: str, most: str, fits: bool) -> 
     return value
 
 
-def _bitrate(value: object) -> int:
+def _bitrate(value: object) -> int | None:
+    if _is_auto(value):
+        return None
     rate = parse_bitrate(value)
     fits = _MIN_BITRATE_BPS <= rate <= _MAX_BITRATE_BPS
     _in_range(rate, value, format_bitrate(_MIN_BITRATE_BPS), format_bitrate(_MAX_BITRATE_BPS), fits)
@@ -90,22 +95,26 @@ def _backlog(value: object) -> float:
     return _in_range(seconds, value, format_duration(_MIN_BACKLOG_S), format_duration(_MAX_BACKLOG_S), fits)
 
 
-def _idle(value: object) -> float | None:
+def _idle(value: object) -> float | Literal["auto"] | None:
+    if value == "auto":
+        return "auto"
     seconds = parse_duration(value)
     if seconds == 0:
         return None
     fits = _MIN_IDLE_TIMEOUT_S <= seconds <= _MAX_IDLE_TIMEOUT_S
-    least = f"0 (off), or {format_duration(_MIN_IDLE_TIMEOUT_S)}"
+    least = f"auto, 0 (off), or {format_duration(_MIN_IDLE_TIMEOUT_S)}"
     return _in_range(seconds, value, least, format_duration(_MAX_IDLE_TIMEOUT_S), fits)
 
 
-def _framerate(value: object) -> float:
+def _framerate(value: object) -> float | None:
+    if _is_auto(value):
+        return None
     try:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise ValueError
         rate = float(value)
     except ValueError:
-        raise ValueError(f"{shown(value)} is not a number of frames per second, e.g. 60") from None
+        raise ValueError(f"{shown(value)} is not a number of frames per second, e.g. 60, or auto") from None
     return _in_range(rate, value, "1", f"{_MAX_FRAMERATE_FPS:g}", 1 <= rate <= _MAX_FRAMERATE_FPS)
 
 
@@ -117,12 +126,40 @@ def _format(value: object) -> Format | None:
     return None if value == "auto" else Format(_choice(value, ["auto", *Format]))
 
 
+def _live(value: object) -> bool | None:
+    if _is_auto(value) or isinstance(value, bool):
+        return None if _is_auto(value) else bool(value)
+    return _choice(value, ["auto", "true", "false"]) == "true"  # a variable is text
+
+
+def _is_auto(value: object) -> bool:
+    return value is None or value == "auto"  # None: read before, as a default is
+
+
 def _replay(value: object) -> Replay:
     return Replay(_choice(value, list(Replay)))
 
 
 def _h265(value: object) -> str:
     return "off" if value is False else _choice(value, ["auto", "native", "off"])  # YAML reads off as False
+
+
+def _frame_metadata(value: object) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    words = {"auto": None, "true": True, "false": False}  # the environment has no other way to say true
+    return words[_choice(value, list(words))]
+
+
+def _socket_mode(value: object) -> int:
+    # YAML reads 0660 as an octal number, and 660 as a decimal one, which nobody means.
+    if isinstance(value, str) and re.fullmatch(r"0?[0-7]{3}", value):
+        return int(value, 8)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 0o777:
+        return value
+    raise ValueError(
+        f'{shown(value)} is not the mode of a file; write "0660" (in quotes), or another up to "0777"'
+    )
 
 
 def _choice(value: object, allowed: list[str]) -> str:
@@ -172,8 +209,8 @@ def _http_listen(value: object) -> Address:
 Text = Annotated[str, BeforeValidator(_text)]
 ServerUrl = Annotated[str, BeforeValidator(_server_url)]  # ws:// or wss://
 Secret = Annotated[SecretStr, BeforeValidator(usable_secret)]
-Bitrate = Annotated[int, BeforeValidator(_bitrate)]  # bit/s
-Framerate = Annotated[float, BeforeValidator(_framerate)]  # pictures per second
+Bitrate = Annotated[int | None, BeforeValidator(_bitrate)]  # bit/s; None: auto
+Framerate = Annotated[float | None, BeforeValidator(_framerate)]  # pictures per second; None: auto
 BacklogSeconds = Annotated[float, BeforeValidator(_backlog)]  # seconds
 ReplayPolicy = Annotated[Replay, BeforeValidator(_replay)]
 
@@ -219,8 +256,11 @@ class SourceConfig(Section):
     allow: Annotated[tuple[Network, ...], BeforeValidator(parse_networks)] = Field(
         default=PRIVATE_NETWORKS, validate_default=False
     )
+    # Of a unix socket that we listen on: who may write to it may send.
+    socket_mode: Annotated[int, BeforeValidator(_socket_mode)] = 0o660
+    socket_group: Text | None = None
     second_encoder: Literal["reject", "replace"] = "reject"
-    idle_timeout: Annotated[float | None, BeforeValidator(_idle)] = 10.0  # seconds; None: no limit
+    idle_timeout: Annotated[float | Literal["auto"] | None, BeforeValidator(_idle)] = "auto"  # None: no limit
 
     @model_validator(mode="after")
     def _exactly_one_address(self) -> Self:
@@ -239,6 +279,16 @@ class SourceConfig(Section):
         address = self.listen or self.connect
         assert address is not None, "validated: exactly one is set"
         return address
+
+    @property
+    def idle_timeout_s(self) -> float | None:
+        """How long an encoder that has sent a picture may be silent; None: for ever."""
+        return None if self.idle_timeout == "auto" else self.idle_timeout
+
+    @property
+    def start_timeout_s(self) -> float | None:
+        """How long an encoder may be silent that has not sent a picture yet; None: for ever."""
+        return _START_TIMEOUT_S if self.idle_timeout == "auto" else self.idle_timeout
 
     def allows(self, host: str) -> bool:
         """Whether a peer at the IP address ``host`` may be the encoder; always so without a TCP listener."""
@@ -268,12 +318,17 @@ class StreamConfig(Section):
     source: SourceConfig
     codec: Annotated[Codec | None, BeforeValidator(_codec)] = Field(default=None, validate_default=False)
     format: Annotated[Format | None, BeforeValidator(_format)] = Field(default=None, validate_default=False)
-    max_bitrate: Bitrate = 8_000_000
-    max_framerate: Framerate = 60.0
+    max_bitrate: Bitrate = None
+    max_framerate: Framerate = None
+    live: Annotated[bool | None, BeforeValidator(_live)] = None  # None: auto
+    framerate: Framerate = None  # in place of what the stream states
     max_backlog: BacklogSeconds = 0.5
     replay: ReplayPolicy = Replay.ALWAYS  # when the pictures since the last keyframe are replayed
     b_frames: Literal["warn", "reject"] = "warn"
-    frame_metadata: bool = True  # tell viewers what is known of each picture
+    # Whether viewers are told what is known of each picture; None: where that does no harm.
+    frame_metadata: Annotated[bool | None, BeforeValidator(_frame_metadata)] = Field(
+        default=None, validate_default=False
+    )
     feedback: FeedbackConfig = FeedbackConfig()
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ delivery             the entrance, and the only module that knows all others: de
   intake             input: counts (accounting), times and gates access units, and queues them (backlog)
     frame_interval   the time between two pictures by timestamps, headers and arrivals, from which come
     capture_clock    when each was captured, and
-    input_pacing     when it is due, where the input is faster than real time (a file)
+    input_pacing     when it is due, where the input is faster than any clock (a file)
     rates            frame rate, bitrate, keyframe interval
   gop, replays       the pictures since the last keyframe, and when they are submitted once more
   encoder_response  how soon the encoder answers a request: a replay waits as long

@@ -10,7 +10,7 @@ class Drop(StrEnum):
     BEFORE_KEYFRAME = "before_keyframe"  # nothing it could refer to has been received
     AFTER_LOSS = "after_loss"  # what it refers to was dropped, and no keyframe has come since
     NO_PARAMETER_SETS = "no_parameter_sets"  # a keyframe that no decoder can show
-    NO_ROOM = "no_room"  # overtaken by a newer keyframe, or another codec, before the room could take it
+    NO_ROOM = "no_room"  # overtaken by a newer keyframe, another encoder or codec, before the room took it
     BACKLOG = "backlog"  # older than max_backlog when a newer keyframe was there
     QUEUE_FULL = "queue_full"  # it, or what it refers to, was more than may be held in memory
     REJECTED = "rejected"  # the SDK said no

@@ -30,18 +30,21 @@ class Delivery:
     """The delivery of one stream. Pure: every ``now`` is seconds on the monotonic clock.
 
     ``max_backlog_s``: how late a picture may be when a newer keyframe could be shown instead.
-    ``max_framerate_fps``: what a live encoder sends at most.
+    ``max_bitrate_bps``: what the stream needs at most; None: as much as it sends. ``live``: whether arrival
+    is the pace, always or (False) never; None: unless pictures come faster than any clock.
+    ``framerate_fps``: what counts in place of all that the stream states of its rate.
     """
 
     def __init__(
         self,
         max_backlog_s: float,
         replay: Replay = Replay.ALWAYS,
-        max_framerate_fps: float = 60.0,
-        max_bitrate_bps: float = 8e6,
+        max_bitrate_bps: float | None = None,
+        live: bool | None = None,
+        framerate_fps: float | None = None,
         held_limits: HeldLimits = HELD_LIMITS,
     ) -> None:
-        self._intake = Intake(max_backlog_s, max_framerate_fps, held_limits)
+        self._intake = Intake(max_backlog_s, live, framerate_fps, held_limits)
         self._queue = self._intake.queue
         self.accounting = self._intake.accounting
         self.rates = self._intake.rates
@@ -80,13 +83,18 @@ class Delivery:
         pacing = self._intake.pacing
         return pacing.pace if pacing.paced else None
 
+    @property
+    def stated_fps(self) -> float | None:
+        """The picture rate that the stream states, right or wrong; None where it states none."""
+        return self._intake.stated_fps
+
     def backlog_s(self, now: float) -> float:
         """Seconds that the oldest waiting picture has waited."""
         return now - self._queue.first.received_at if self._queue else 0.0
 
     def full(self, now: float) -> bool:
         """Whether no more should be read: what has been is far ahead of real time."""
-        return self._intake.pacing.full(now, self._queue.used_ratio)
+        return self._intake.full(now)
 
     # Input.
 

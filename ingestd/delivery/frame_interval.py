@@ -11,18 +11,25 @@ from ingestd.media.access_unit import AccessUnit
 MAX_JITTER_S = 0.05
 # Pictures over which an interval that was wrong has to agree with the arrivals before it is believed again.
 PROBATION_PICTURES = 32
+# Pictures over which the stated rate is averaged: timestamps may jitter, or be those of a variable rate.
+MEAN_PICTURES = 32
 
 
 class FrameInterval:
-    """The interval that ends with the picture received last, in seconds."""
+    """The interval that ends with the picture received last, in seconds.
 
-    def __init__(self) -> None:
+    ``framerate_fps``, where the configuration has one, counts in place of all that the stream states.
+    """
+
+    def __init__(self, framerate_fps: float | None = None) -> None:
+        self._framerate_fps = framerate_fps
         self.by_arrivals_s = 0.0  # between the two arrivals; 0 at the first picture
         self.by_timestamps_s: float | None = None  # may be anything, negative too
         self.declared_s: float | None = None
         self.stated_s: float | None = None  # right or wrong: by timestamps, or else as declared
         self._arrived_at: float | None = None
         self._timestamp_us: int | None = None
+        self._mean_stated_s: float | None = None
         self._probation = 0  # pictures to come until the interval is believed
         self._ahead_s = 0.0  # seconds that the intervals have gone beyond the arrivals since probation began
 
@@ -30,16 +37,24 @@ class FrameInterval:
         """Take in the next picture, which came at ``arrived_at``, in seconds."""
         self.by_arrivals_s = 0.0 if self._arrived_at is None else arrived_at - self._arrived_at
         timestamp_us = access_unit.timestamp_us
-        if timestamp_us is None or self._timestamp_us is None:
+        if timestamp_us is None or self._timestamp_us is None or self._framerate_fps is not None:
             self.by_timestamps_s = None
         else:
             self.by_timestamps_s = (timestamp_us - self._timestamp_us) / 1e6
-        rate_fps = access_unit.info.frame_rate_fps if access_unit.info is not None else None
+        declared_fps = access_unit.info.frame_rate_fps if access_unit.info is not None else None
+        rate_fps = self._framerate_fps or declared_fps
         self.declared_s = 1 / rate_fps if rate_fps else None
         self._arrived_at, self._timestamp_us = arrived_at, timestamp_us
         self.stated_s = self.declared_s if self.by_timestamps_s is None else self.by_timestamps_s
         if self.stated_s is not None:
+            mean_s = self.stated_s if self._mean_stated_s is None else self._mean_stated_s
+            self._mean_stated_s = mean_s + (self.stated_s - mean_s) / MEAN_PICTURES
             self._verify(self.stated_s)
+
+    @property
+    def stated_fps(self) -> float | None:
+        """The picture rate that the stream states, right or wrong; None where it states none."""
+        return 1 / self._mean_stated_s if self._mean_stated_s and self._mean_stated_s > 0 else None
 
     @property
     def believed_s(self) -> float | None:

@@ -1,83 +1,73 @@
-"""Detects input faster than real time (a file) and paces it to its own frame rate.
+"""Detects input faster than any clock (a file) and paces it to its own frame rate.
 
-A token bucket: time adds credit, each picture costs one frame interval. A live encoder sends no more pictures
-in a second than the configuration says, though a stall may have kept it from sending for a while: input whose
-credit is used up is not live. From then on every picture gets a due time, and what is far ahead is not read
-yet, so that TCP slows the sender down.
+A token bucket: time adds credit, each picture costs a little less than the interval of the fastest live
+source. What headers and timestamps state does not count, as live sources state wrong rates as often as right
+ones; nor does time in which we read nothing, as everybody is slow then. Read again, a file at once fills all
+that there is; a live source has drained before, and earns credit between its pictures.
+
+From the moment at which the credit is used up every picture gets a due time, by the rate that is stated, and
+what is far ahead is not read yet, so that TCP slows the sender down.
 """
 
 from ingestd.delivery.frame_interval import FrameInterval
 
-# Seconds of credit: at first, as encoders may begin with the part of a GOP that they hold, and at most, which
-# is the longest stall of a network after which everything comes at once.
-FIRST_CREDIT_S = 1.0
+# The fastest cameras and displays make 240 pictures per second, and half as many more come while a source
+# catches up.
+FASTEST_INTERVAL_S = 1 / 360
+# Credit at first, as encoders may begin with the part of a GOP that they hold, and at most, which is the
+# longest stall of a network after which everything comes at once.
+FIRST_CREDIT_S = 0.25
 MAX_CREDIT_S = 60.0
-# A live encoder's clock, and the configuration's idea of its rate, may be off by this factor.
-MARGIN_RATIO = 1.25
-# Timestamps that rise this much faster than the pictures come are more than a clock that is off. Longer
-# intervals than this do not count there, as headers with a wrong timebase make them.
-TOO_FAST_RATIO = 1.5
-MAX_CREDIBLE_INTERVAL_S = 0.1
 # Intervals between pictures that may be the truth.
 MIN_INTERVAL_S, MAX_INTERVAL_S = 1 / 240, 1.0
-# Of a pause between two paced pictures this much is credit: the encoder may have waited for us.
+# Of a file that states no rate: what encoders assume, too.
+DEFAULT_INTERVAL_S = 1 / 25
+# Of a pause between two paced pictures this much is credit: a file from far away rests for a round trip while
+# TCP finds out how fast the network is, and from a slow disk for longer.
 MAX_PAUSE_CREDIT_S = 0.25
 # With this much credit, either way, it is clear whether paced input is live after all.
 LIVE_CREDIT_S = 0.25
 # A picture that is later than this delays the ones that follow; a replay was in between.
 LATE_S = 0.1
-# Seconds of pictures that are read ahead: an encoder that begins with a whole GOP is then seen to be live.
-READ_AHEAD_S = 12.0
-# Reading goes on when this part of it is left.
+# Of the memory for pictures this much is read ahead: an encoder that begins with a whole GOP has drained
+# before, and is seen to be live.
+READ_AHEAD_RATIO = 0.5
+# Reading goes on when this part of it is left: little by little would cost more than it brings.
 RESUME_READING_RATIO = 0.9
 
 
 class InputPacing:
-    """Watches the pictures of one stream; times are seconds on the monotonic clock.
+    """Watches the pictures of one encoder that are accepted; times are seconds on the monotonic clock.
 
-    ``max_framerate_fps`` is what a live encoder sends at most.
+    ``live``: True: the input is never paced; False: always; None: what comes faster than any clock is.
     """
 
-    def __init__(self, max_framerate_fps: float) -> None:
-        self.paced = False
+    def __init__(self, live: bool | None = None) -> None:
+        self.paced = live is False
         self.pace = ""  # where the due times come from, in words
-        self._min_interval_s = 1 / max_framerate_fps
+        self._live = live
         self._credit_s = FIRST_CREDIT_S
+        self._read_since_at: float | None = None  # the last picture, or the end of a time without reading
         self._last_due_at = 0.0
-        self._behind_s = 0.0  # seconds by which everything is later than its due time
+        self._behind_s = 0.0  # by which everything is later than its due time
         self._full = False
-
-    def new_encoder(self) -> None:
-        """Another encoder is connected; its pictures may follow those that wait."""
-        self._credit_s = -LIVE_CREDIT_S if self.paced else FIRST_CREDIT_S
 
     def receive(self, interval: FrameInterval, now: float) -> float:
         """Return when the picture that ends ``interval``, and came at ``now``, is due; 0: at once."""
-        by_timestamps_s, declared_s = _credible_s(interval.by_timestamps_s), _credible_s(interval.declared_s)
-        step_s = by_timestamps_s or declared_s or self._min_interval_s
-        if self.paced:
-            credit_s = (
-                self._credit_s + min(interval.by_arrivals_s, MAX_PAUSE_CREDIT_S) - step_s / MARGIN_RATIO
-            )
-            self._credit_s = max(credit_s, -LIVE_CREDIT_S)
-            self.paced = self._credit_s < LIVE_CREDIT_S
-        else:
-            cost_s = min(step_s, self._min_interval_s) / MARGIN_RATIO
-            if by_timestamps_s is not None and by_timestamps_s <= MAX_CREDIBLE_INTERVAL_S:
-                cost_s = max(cost_s, by_timestamps_s / TOO_FAST_RATIO)
-            self._credit_s = min(self._credit_s + interval.by_arrivals_s, MAX_CREDIT_S) - cost_s
-            if self._credit_s < 0:
-                self.paced, self._behind_s = True, 0.0
-                self._credit_s = -LIVE_CREDIT_S
-                self._last_due_at = now
+        read_s = 0.0 if self._read_since_at is None else max(now - self._read_since_at, 0.0)
+        self._read_since_at = now
+        if self._live is None:
+            self._judge(read_s, now)
         if not self.paced:
             return 0.0
+        by_timestamps_s, declared_s = _credible_s(interval.by_timestamps_s), _credible_s(interval.declared_s)
         if by_timestamps_s:
             self.pace = "its timestamps"
         elif declared_s:
             self.pace = f"the {1 / declared_s:g} pictures/s that it declares"
         else:
-            self.pace = "max_framerate, as it declares no rate"
+            self.pace = f"{1 / DEFAULT_INTERVAL_S:g} pictures/s, as it declares no rate"
+        step_s = by_timestamps_s or declared_s or DEFAULT_INTERVAL_S
         self._last_due_at = max(self._last_due_at + step_s, now - self._behind_s)
         return self._last_due_at
 
@@ -90,15 +80,31 @@ class InputPacing:
         if due_at and now - due_at > LATE_S:
             self._behind_s += now - due_at
 
+    def dropped(self) -> None:
+        """What waited will never be submitted: the next picture need not wait for it."""
+        self._last_due_at = 0.0
+
     def full(self, now: float, queue_ratio: float) -> bool:
         """Whether no more should be read for now; ``queue_ratio`` of the memory for pictures is in use."""
-        if not self.paced:
-            self._full = False
-        else:
-            ahead_s = self._last_due_at + self._behind_s - now
-            used = max(ahead_s / READ_AHEAD_S, 2 * queue_ratio)
-            self._full = used > (RESUME_READING_RATIO if self._full else 1.0)
+        was_full = self._full
+        used = queue_ratio / READ_AHEAD_RATIO
+        self._full = self.paced and used > (RESUME_READING_RATIO if was_full else 1.0)
+        if was_full:
+            self._read_since_at = now
         return self._full
+
+    def _judge(self, read_s: float, now: float) -> None:
+        if self.paced:
+            credit_s = self._credit_s + min(read_s, MAX_PAUSE_CREDIT_S) - FASTEST_INTERVAL_S
+            self._credit_s = max(credit_s, -LIVE_CREDIT_S)
+            self.paced = self._credit_s < LIVE_CREDIT_S
+        else:
+            self._credit_s = min(self._credit_s + read_s, MAX_CREDIT_S) - FASTEST_INTERVAL_S
+            if self._credit_s < 0:
+                self.paced = True
+                self._behind_s = 0.0
+                self._credit_s = -LIVE_CREDIT_S
+                self._last_due_at = now
 
 
 def _credible_s(interval_s: float | None) -> float | None:

@@ -46,19 +46,26 @@ class Gate:
 class Intake:
     """The received pictures of one stream until they are submitted or dropped.
 
-    ``max_backlog_s`` and ``max_framerate_fps`` are those of the configuration.
+    ``max_backlog_s``, ``live`` and ``framerate_fps`` are those of the configuration; None: auto.
     """
 
     def __init__(
-        self, max_backlog_s: float, max_framerate_fps: float, held_limits: HeldLimits = HELD_LIMITS
+        self,
+        max_backlog_s: float,
+        live: bool | None = None,
+        framerate_fps: float | None = None,
+        held_limits: HeldLimits = HELD_LIMITS,
     ) -> None:
         self.accounting = Accounting()
         self.rates = Rates()
         self.gate = Gate()
         self.queue = Backlog(held_limits)
-        self.pacing = InputPacing(max_framerate_fps)
+        self.pacing = InputPacing(live)  # of the encoder whose pictures wait
+        self._new_encoder = False  # none of its pictures has been accepted yet
+        self._live = live
+        self._framerate_fps = framerate_fps
         self._max_backlog_s = max_backlog_s
-        self._interval = FrameInterval()
+        self._interval = FrameInterval(framerate_fps)
         self._clock = CaptureClock()
         self._number = 0
 
@@ -71,6 +78,11 @@ class Intake:
     def lead_s(self) -> float:
         """Seconds by which capture times lie before the arrivals of pictures that are early."""
         return self._clock.lead_s
+
+    @property
+    def stated_fps(self) -> float | None:
+        """The picture rate that the stream states, right or wrong; None where it states none."""
+        return self._interval.stated_fps
 
     @property
     def first_due_at(self) -> float | None:
@@ -91,11 +103,14 @@ class Intake:
         self.accounting.receive(access_unit.keyframe)
         arrived_at = access_unit.arrived_at or now
         self.rates.receive(len(access_unit.data), access_unit.keyframe, arrived_at)
-        due_at, captured_at = self._times(access_unit, arrived_at)
+        self._interval.receive(access_unit, arrived_at)
         number, self._number = self._number, self._number + 1
         if reason := self.gate.refuses(access_unit):
             self.drop(reason)
             return reason
+        if self._new_encoder:
+            self._take_over()
+        due_at, captured_at = self._times(arrived_at)
         return Picture(access_unit, number, arrived_at, now, captured_at, arrived_us, due_at)
 
     def append(self, picture: Picture) -> Drop | None:
@@ -119,11 +134,18 @@ class Intake:
         self.accounting.drop(Drop.UNSUPPORTED)
 
     def new_encoder(self) -> None:
-        """Another encoder is connected: its pictures refer to nothing that came before."""
+        """Another encoder is connected: its pictures refer to nothing that came before.
+
+        What waits of a file goes on to be shown at its pace until the first of them is accepted.
+        """
         self.gate.shut()
-        self._interval = FrameInterval()
+        self._interval = FrameInterval(self._framerate_fps)
         self._clock = CaptureClock()
-        self.pacing.new_encoder()
+        self._new_encoder = True
+
+    def full(self, now: float) -> bool:
+        """Whether no more should be read for now: what has been is far ahead of real time."""
+        return not self._new_encoder and self.pacing.full(now, self.queue.used_ratio)
 
     def drop(self, reason: Drop, count: int = 1) -> None:
         """Book ``count`` pictures that are not in the queue, or not any more, as dropped."""
@@ -137,6 +159,7 @@ class Intake:
     def drop_all(self, reason: Drop) -> None:
         """Drop everything that waits."""
         self._drop_first(len(self.queue), reason)
+        self.pacing.dropped()
 
     def skip_to_keyframe(self, reason: Drop) -> None:
         """Drop what waits before the oldest keyframe; where none waits, refuse pictures until one comes."""
@@ -157,9 +180,15 @@ class Intake:
         if max(waited_s, late_s) > self._max_backlog_s:
             self._drop_first(self.queue.before_newest_keyframe(), Drop.BACKLOG)
 
-    def _times(self, access_unit: AccessUnit, arrived_at: float) -> tuple[float, float]:
+    def _take_over(self) -> None:
+        """Begin with the first picture of another encoder; what waits of a file makes way for it."""
+        self._new_encoder = False
+        if self.pacing.paced:
+            self.drop_all(Drop.NO_ROOM)
+        self.pacing = InputPacing(self._live)
+
+    def _times(self, arrived_at: float) -> tuple[float, float]:
         """When a picture that came at ``arrived_at`` is due, 0 for at once, and when it was captured."""
-        self._interval.receive(access_unit, arrived_at)
         was_paced = self.pacing.paced
         due_at = self.pacing.receive(self._interval, arrived_at)
         if due_at:

@@ -49,7 +49,7 @@ class Replays:
     monotonic clock, rates bit/s.
     """
 
-    def __init__(self, policy: Replay, max_bitrate_bps: float) -> None:
+    def __init__(self, policy: Replay, max_bitrate_bps: float | None) -> None:
         self.running_since = 0.0  # when WebRTC began to encode the track
         self.ready_at = 0.0  # no replay begins before
         self._policy = policy
@@ -126,7 +126,8 @@ class Replays:
 
     def _congested(self, bitrate_bps: float, now: float) -> bool:
         # Not even what is live gets through: more of it would only be in the way.
-        needed_bps = min(bitrate_bps, self._max_bitrate_bps)
+        max_bps = self._max_bitrate_bps
+        needed_bps = bitrate_bps if max_bps is None else min(bitrate_bps, max_bps)
         guessing = now - self.running_since < ESTIMATE_SETTLES_S
         least_bps = (SURELY_CONGESTED_RATIO if guessing else CONGESTED_RATIO) * needed_bps
         return self._target_bps is not None and self._target_bps < least_bps

@@ -13,6 +13,7 @@ from ingestd.diagnose.compatibility import (
     issues,
 )
 from ingestd.diagnose.explain import explain, fields
+from ingestd.diagnose.rate_watch import RateWatch
 from ingestd.errors import StreamError
 from ingestd.log_limiter import LogLimiter
 from ingestd.media.access_unit import AccessUnit, StreamInfo
@@ -54,6 +55,7 @@ class StreamReporter:
         self._recovery_point = False  # the last keyframe is one, and no IDR picture
         self._without_keyframe_since: float | None = None
         self._no_keyframe: Issue | None = None
+        self.rate_watch = RateWatch()
 
     @property
     def problems(self) -> list[str]:
@@ -69,6 +71,7 @@ class StreamReporter:
             found.append(self._no_keyframe)
         if self._paced and not self._states_rate:
             found.append(_PACE_GUESSED)
+        found += [issue for issue in (self.rate_watch.wrong_rate, self.rate_watch.over_max_bitrate) if issue]
         return [explain(issue) for issue in found]
 
     def stream(self, info: StreamInfo, previous: StreamInfo | None) -> None:
@@ -119,6 +122,13 @@ class StreamReporter:
         elif pace is None and self._paced:
             self._log.info("the encoder is live; pacing ends")
         self._paced = pace is not None
+
+    def rates(self) -> None:
+        """Say what `rate_watch` has found, each once for this encoder."""
+        if self.rate_watch.wrong_rate is not None:
+            self._warn_once(self.rate_watch.wrong_rate, "the stream states a wrong frame rate")
+        if self.rate_watch.over_max_bitrate is not None:
+            self._warn_once(self.rate_watch.over_max_bitrate, "the stream is over max_bitrate")
 
     def waits_for_keyframe(self, waits: bool, now: float, *, asked: bool) -> None:
         """Take note of each picture, at ``now`` in seconds: whether it was dropped for want of a keyframe.

@@ -102,7 +102,7 @@ _CONNECTIONS: Diagnoses = {
     ),
     "idle_timeout": Diagnosis(
         means="the encoder sent nothing for `source.idle_timeout`",
-        cures={"any": "see whether the encoder runs, or set a longer idle_timeout"},
+        cures={"any": "see whether the encoder runs, or set a longer source.idle_timeout, or auto"},
     ),
     "too_many_faults": Diagnosis(
         means="one read of the socket held more faults than a stream can have",
@@ -525,7 +525,22 @@ _VIEWERS: Diagnoses = {
     "faster_than_real_time": Diagnosis(
         means="the encoder sends faster than real time, as from a file: it is paced to its own frame rate, "
         "and has to wait",
-        cures={"ffmpeg": "-re makes it keep the pace by itself"},
+        cures={
+            "any": "if it is live after all, set live: true",
+            "ffmpeg": "-re makes it keep the pace by itself",
+        },
+    ),
+    "wrong_rate": Diagnosis(
+        means="the frame rate or the timestamps in the stream do not fit the rate at which it comes: "
+        "pictures are handed over as they come",
+        cures={
+            "any": "set the encoder's frame rate to that of its source, or set `framerate`; if this is a "
+            "file, set live: false"
+        },
+    ),
+    "over_max_bitrate": Diagnosis(
+        means="the stream has more bits per second than `max_bitrate`: WebRTC does not plan for that much",
+        cures={"any": "set max_bitrate: auto, or lower the encoder's bit rate"},
     ),
     "faster_than_real_time.guessed": Diagnosis(
         means="the encoder sends faster than real time and states no frame rate: it is paced to a guess, and "

@@ -12,7 +12,7 @@ from typing import cast
 
 # Scrapes, probes and a page per viewer take milliseconds; over a slow link a page takes seconds.
 MAX_CONNECTION_S = 10.0
-MAX_CONNECTIONS = 64
+MAX_CONNECTIONS = 32  # `descriptors.RESERVED` has room for them
 # A request has no body, and aiohttp takes no line of more than 8 KiB. Many in one go, or line ends for ever,
 # would take the time of the loop.
 MAX_REQUEST_BYTES = 16 * 1024

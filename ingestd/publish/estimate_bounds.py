@@ -29,18 +29,36 @@ MIN_START_BPS = 1_000_000  # what the SDK begins with
 # WebRTC sends at 1.1 times its estimate: with less room than this pictures wait behind keyframes
 # (docs/webrtc.md).
 MAX_RATIO = 5.0
+# Where the configuration names no maximum: a stream that needs little now may need this much later.
+MIN_AUTO_BPS = 8_000_000
 
 
-def bounds_for(tracks: Collection[tuple[float, float]]) -> EstimateBounds | None:
+def bounds_for(tracks: Collection[tuple[float, float | None]]) -> EstimateBounds | None:
     """Return the bounds for the connection that ``tracks`` share; None where there are none.
 
-    Of each track: what it sends now, and what it sends at most by the configuration, in bit/s.
+    Of each track: what it sends now, and what it sends at most by the configuration, in bit/s (None: auto).
     """
     if not tracks:
         return None
     needed_bps = sum(now for now, _ in tracks)
-    most_bps = MAX_RATIO * max(needed_bps, sum(configured for _, configured in tracks))
+    most_bps = sum(track_max_bps(now, configured) for now, configured in tracks)
     return EstimateBounds(round(min(max(START_RATIO * needed_bps, MIN_START_BPS), most_bps)), round(most_bps))
+
+
+def corrected(begun: EstimateBounds | None, wanted: EstimateBounds) -> EstimateBounds:
+    """Return the bounds for a connection when a track joins it that has ``begun`` with others, None: not yet.
+
+    A new start would have WebRTC begin its estimate again, and throw away what waits in its pacer. It probes
+    by itself for what a new track needs, up to the maximum.
+    """
+    if begun is None:
+        return wanted
+    return EstimateBounds(begun.start_bps, max(begun.start_bps, wanted.max_bps))
+
+
+def track_max_bps(needed_bps: float, configured_bps: float | None) -> float:
+    """Return the most that a track should ever get: room for keyframes and for growth, in bit/s."""
+    return MAX_RATIO * max(needed_bps, MIN_AUTO_BPS if configured_bps is None else configured_bps)
 
 
 def with_bounds(sdp: str, bounds: EstimateBounds) -> str:

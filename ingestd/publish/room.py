@@ -218,7 +218,7 @@ class RoomConnection:
         """Publish ``track`` here whenever there is a room."""
         self._tracks.append(track)
         if self._membership is not None and self.state is not RoomState.JOINING:
-            track.room_joined(self._membership.room, self._rejoin)
+            track.room_joined(self._membership.room, self._rejoin, self._server_protocol)
             if self.state is not RoomState.JOINED:
                 track.room_interrupted()
 
@@ -319,6 +319,10 @@ class RoomConnection:
     def _estimate_bounds(self) -> EstimateBounds | None:
         return bounds_for([track.bitrates_bps for track in self._tracks])
 
+    @property
+    def _server_protocol(self) -> int | None:
+        return self._route.server_protocol if self._route is not None else None
+
     def _joined(self, membership: _Membership) -> None:
         self._move(RoomEvent.JOINED)
         self.connections["joined"] += 1
@@ -337,7 +341,7 @@ class RoomConnection:
         membership.listen("track_unmuted", self._muted)
         membership.listen("local_track_unpublished", self._track_withdrawn)
         for track in self._tracks:
-            track.room_joined(membership.room, self._rejoin)
+            track.room_joined(membership.room, self._rejoin, self._server_protocol)
 
     def _left(self, membership: _Membership) -> None:
         self._move(RoomEvent.LEFT)

@@ -2,7 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Collection, Coroutine
 from dataclasses import dataclass
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from livekit import rtc
 
@@ -13,6 +16,8 @@ STATISTICS_TIMEOUT_S = 5.0
 # Between two readings WebRTC rests this many times as long as it took to count. Else many tracks that begin
 # at once would take each other's time for that.
 REST_RATIO = 4
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +33,20 @@ class SendStats:
 
 async def read(track: rtc.LocalVideoTrack) -> SendStats:
     """Read the statistics of ``track``. Raises RoomError where WebRTC does not answer."""
-    mime_types: dict[str, str] = {}
-    codec_id, encoded, sent, target_bps, at_us = "", 0, 0, 0.0, time.time_ns() // 1000
+    return _send_stats(await _answer(track.get_stats()))
+
+
+async def _answer(question: Coroutine[Any, Any, T]) -> T:
     try:
         async with asyncio.timeout(STATISTICS_TIMEOUT_S):
-            entries = await track.get_stats()
+            return await question
     except Exception as error:  # the SDK raises no narrower one
         raise RoomError("no_statistics", f"WebRTC does not answer for the track: {error!r}") from None
+
+
+def _send_stats(entries: Collection[Any]) -> SendStats:
+    mime_types: dict[str, str] = {}
+    codec_id, encoded, sent, target_bps, at_us = "", 0, 0, 0.0, time.time_ns() // 1000
     for entry in entries:
         match entry.WhichOneof("stats"):
             case "codec":
@@ -50,18 +62,74 @@ async def read(track: rtc.LocalVideoTrack) -> SendStats:
     return SendStats(mime_types.get(codec_id, ""), encoded, sent, target_bps or None, at)
 
 
-class Statistics:
-    """Reads the statistics of a track repeatedly, less often where the machine is busy."""
+def _outbound_ids(entries: Collection[Any]) -> set[str]:
+    return {e.outbound_rtp.rtc.id for e in entries if e.WhichOneof("stats") == "outbound_rtp"}
 
-    def __init__(self, track: rtc.LocalVideoTrack) -> None:
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    entries: Collection[Any]
+    took_s: float
+    at: float
+
+
+class _Connection:
+    """The statistics of all tracks of a connection: WebRTC counts as long for one of them as for all."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._last: _Reading | None = None
+
+    async def read(self, room: rtc.Room, newer_than: float, max_age_s: float) -> _Reading:
+        """Return the last reading, if it fits, or a new one. Raises RoomError."""
+        return await _answer(self._read(room, newer_than, max_age_s))
+
+    async def _read(self, room: rtc.Room, newer_than: float, max_age_s: float) -> _Reading:
+        async with self._lock:
+            began_at, last = time.monotonic(), self._last
+            if last is not None and last.at > newer_than and began_at - last.at < max_age_s:
+                return last
+            entries = (await room.get_rtc_stats()).publisher_stats
+            self._last = _Reading(entries, time.monotonic() - began_at, time.monotonic())
+            return self._last
+
+
+_connections: WeakKeyDictionary[rtc.Room, _Connection] = WeakKeyDictionary()
+
+
+class Statistics:
+    """Reads the statistics of a track repeatedly, less often where the machine is busy.
+
+    Tracks for which the same ``room`` is named share its readings.
+    """
+
+    def __init__(self, track: rtc.LocalVideoTrack, room: rtc.Room | None = None) -> None:
         self._track = track
-        self._took_s: float | None = None  # the last reading
+        self._room = room
+        self._last: _Reading | None = None
+        self._outbound: set[str] = set()  # what WebRTC calls the track's part of the connection
 
     async def next(self, interval_s: float) -> SendStats:
         """Return a reading, at least ``interval_s`` seconds after the last one. Raises like `read`."""
-        if self._took_s is not None:
-            await asyncio.sleep(max(interval_s, REST_RATIO * self._took_s))
+        if self._last is not None:
+            due_at = self._last.at + interval_s
+            await asyncio.sleep(max(due_at - time.monotonic(), REST_RATIO * self._last.took_s))
+        self._last = await self._shared(interval_s) or await self._own()
+        return _send_stats(self._last.entries)
+
+    async def _shared(self, max_age_s: float) -> _Reading | None:
+        """The track's part of a reading of the connection; None where it is not known, or is not there."""
+        if self._room is None or not self._room.isconnected() or self._last is None or not self._outbound:
+            return None
+        connection = _connections.setdefault(self._room, _Connection())
+        reading = await connection.read(self._room, self._last.at, max_age_s)
+        if not self._outbound <= _outbound_ids(reading.entries):
+            return None  # the SDK has published the track again, on another transport
+        own = [entry for entry in reading.entries if not _outbound_ids([entry]) - self._outbound]
+        return _Reading(own, reading.took_s, reading.at)
+
+    async def _own(self) -> _Reading:
         began_at = time.monotonic()
-        stats = await read(self._track)
-        self._took_s = time.monotonic() - began_at
-        return stats
+        entries = await _answer(self._track.get_stats())
+        self._outbound = _outbound_ids(entries)
+        return _Reading(entries, time.monotonic() - began_at, time.monotonic())

@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from livekit.protocol import rtc
 from yarl import URL
 
-from ingestd.publish.estimate_bounds import EstimateBounds, with_bounds
+from ingestd.publish.estimate_bounds import EstimateBounds, corrected, with_bounds
 
 # The SDK itself gives a server 5 s; what fails here is to fail before.
 DIAL_TIMEOUT_S = 4.5
@@ -43,6 +43,8 @@ class Route:
         self.path = secrets.token_urlsafe(16)  # other users of this machine do not know it
         self.reached = False  # a request has come since `open`
         self.failure: Exception | None = None  # why the server could not be reached since `open`
+        self.server_protocol: int | None = None  # version, once a server has said it
+        self.begun: EstimateBounds | None = None  # what WebRTC's estimate has begun with since the last join
         self._relay = relay
 
     async def open(self) -> str:
@@ -113,7 +115,7 @@ class SignalRelay:
         headers = {name: text for name, text in request.headers.items() if name.lower() not in _NOT_PASSED_ON}
         try:
             if request.headers.get("Upgrade", "").lower() == "websocket":
-                return await _web_socket(self._client, request, target, headers, route.bounds)
+                return await _web_socket(self._client, request, target, headers, route)
             return await _http(self._client, request, target, headers)
         except aiohttp.WSServerHandshakeError as error:
             return web.Response(status=error.status, text=error.message)
@@ -136,7 +138,7 @@ async def _http(
 
 
 async def _web_socket(
-    client: aiohttp.ClientSession, request: web.Request, target: URL, headers: dict[str, str], bounds: Bounds
+    client: aiohttp.ClientSession, request: web.Request, target: URL, headers: dict[str, str], route: Route
 ) -> web.WebSocketResponse:
     async with asyncio.timeout(DIAL_TIMEOUT_S):
         server = await client.ws_connect(
@@ -149,7 +151,7 @@ async def _web_socket(
         await participant.prepare(request)
         async with asyncio.TaskGroup() as both:
             both.create_task(_pass_on(participant, server))
-            both.create_task(_pass_on(server, participant, lambda data: _bounded(data, bounds)))
+            both.create_task(_pass_on(server, participant, lambda data: _read_and_bounded(data, route)))
     finally:
         await server.close()
     return participant
@@ -181,13 +183,20 @@ async def _pass_on(
         await sink.close(code=code, message=reason)
 
 
-def _bounded(data: bytes, bounds: Bounds) -> bytes:
-    """Return a message of the server's; if it is an answer to a publisher, with ``bounds`` in it."""
+def _read_and_bounded(data: bytes, route: Route) -> bytes:
+    """Return a message of the server's; if it is an answer to a publisher, with the route's bounds in it."""
     try:
         message = rtc.SignalResponse.FromString(data)
     except DecodeError:
         return data  # the SDK's to complain of
-    if message.WhichOneof("message") != "answer" or (set_to := bounds()) is None:
-        return data
-    message.answer.sdp = with_bounds(message.answer.sdp, set_to)
-    return message.SerializeToString()
+    match message.WhichOneof("message"):
+        case "join":
+            route.server_protocol, route.begun = message.join.server_info.protocol, None
+        case "reconnect":
+            route.server_protocol = message.reconnect.server_info.protocol
+        case "answer" if (bounds := route.bounds()) is not None:
+            bounds = corrected(route.begun, bounds)
+            route.begun = route.begun or bounds
+            message.answer.sdp = with_bounds(message.answer.sdp, bounds)
+            return message.SerializeToString()
+    return data

@@ -32,6 +32,15 @@ FRAME_METADATA = [
     rtc.FrameMetadataFeature.FMF_USER_DATA,
 ]
 
+# Metadata travels behind the data of a picture. A server that speaks this protocol version (livekit-server
+# 1.10.1) takes it off for viewers who do not know it. Left in place, these codecs play all the same; VP9 does
+# not, and H.265 has not been tried in any browser.
+STRIPPING_PROTOCOL = 17
+UNHARMED_BY_METADATA = {Codec.H264, Codec.VP8, Codec.AV1}
+
+# The most that the configuration takes; a source that is faster is no live one.
+NO_MAX_FRAMERATE_FPS = 240.0
+
 CODECS = {
     Codec.H264: rtc.VideoCodec.H264,
     Codec.H265: rtc.VideoCodec.H265,
@@ -54,9 +63,9 @@ class TrackOptions:
 
     stream: str
     name: str
-    max_bitrate_bps: int
-    max_framerate_fps: float
-    frame_metadata: bool  # whether viewers are told what is known of each picture
+    max_bitrate_bps: int | None  # None: what the stream needs, from `TrackKeeper`
+    max_framerate_fps: float | None  # None: no limit
+    frame_metadata: bool | None  # whether viewers are told what is known of each picture; None: auto
     h265_refusal: str | None = None  # why this process does not publish H.265, and the cure; None: it tries
 
 
@@ -69,6 +78,13 @@ class PublishedTrack:
     track: rtc.LocalVideoTrack
     # The SDK gives it another SID when it publishes the track again by itself.
     publication: rtc.LocalTrackPublication
+
+
+def sends_metadata(options: TrackOptions, codec: Codec, server_protocol: int | None) -> bool:
+    """Whether metadata goes with ``codec`` to a server of this protocol version (None: unknown)."""
+    if options.frame_metadata is not None:
+        return options.frame_metadata
+    return codec in UNHARMED_BY_METADATA or (server_protocol or 0) >= STRIPPING_PROTOCOL
 
 
 async def publish(room: rtc.Room, options: TrackOptions, info: StreamInfo) -> PublishedTrack:
@@ -109,7 +125,8 @@ def _sdk_options(options: TrackOptions, codec: Codec) -> rtc.TrackPublishOptions
         video_encoder=rtc.VideoEncoderBackend.ENCODER_BACKEND_PRE_ENCODED,
         simulcast=False,
         video_encoding=rtc.VideoEncoding(
-            max_bitrate=options.max_bitrate_bps, max_framerate=options.max_framerate_fps
+            max_bitrate=options.max_bitrate_bps,
+            max_framerate=options.max_framerate_fps or NO_MAX_FRAMERATE_FPS,
         ),
         degradation_preference=SURVIVES_A_DIP,
         frame_metadata_features=FRAME_METADATA if options.frame_metadata else [],

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import structlog
@@ -19,10 +19,11 @@ from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import FrameMetadata, StreamInfo
 from ingestd.publish.encoder_watch import EncoderWatch
+from ingestd.publish.estimate_bounds import track_max_bps
 from ingestd.publish.send_stats import SendStats, Statistics, read
 from ingestd.publish.server_queries import answers
 from ingestd.publish.states import TRACK, TrackEvent, TrackState
-from ingestd.publish.track import CODECS, PublishedTrack, TrackOptions, publish, withdraw
+from ingestd.publish.track import CODECS, PublishedTrack, TrackOptions, publish, sends_metadata, withdraw
 from ingestd.state_table import after
 from ingestd.tasks import Tasks, outcome
 
@@ -111,6 +112,8 @@ class TrackKeeper:
         self._log = logger.bind(stream=options.stream, track=options.name)
         self._room: rtc.Room | None = None
         self._rejoin: Callable[[str], None] = _stay
+        self._server_protocol: int | None = None
+        self._said_no_metadata = False
         self._info: StreamInfo | None = None
         # The last one begun in this room. It is not cancelled while the room lasts, even if those who wait
         # for it are: the next to come waits for it again, and keeps or withdraws the track.
@@ -135,8 +138,8 @@ class TrackKeeper:
         return self.state is TrackState.RUNNING
 
     @property
-    def bitrates_bps(self) -> tuple[float, float]:
-        """What the stream sends now, and what the configuration says that it sends at most; bit/s."""
+    def bitrates_bps(self) -> tuple[float, float | None]:
+        """What the stream sends now, and at most by the configuration (None: auto)."""
         return self._listener.needed_bitrate_bps(), self._options.max_bitrate_bps
 
     def describe(self, info: StreamInfo) -> None:
@@ -146,10 +149,15 @@ class TrackKeeper:
         if changed:
             self._start_over(TrackEvent.DESCRIBED)
 
-    def room_joined(self, room: rtc.Room, rejoin: Callable[[str], None] = _stay) -> None:
-        """There is a room to publish in; ``rejoin`` is told why to join it again (`RoomConnection`)."""
+    def room_joined(
+        self, room: rtc.Room, rejoin: Callable[[str], None] = _stay, server_protocol: int | None = None
+    ) -> None:
+        """There is a room to publish in, on a server of this protocol version, None if it is not known.
+
+        ``rejoin`` is told why to join it again (`RoomConnection`).
+        """
         self._move_on(TrackEvent.ROOM_JOINED)
-        self._room, self._rejoin = room, rejoin
+        self._room, self._rejoin, self._server_protocol = room, rejoin, server_protocol
         if self._info is not None:
             self._start_over(TrackEvent.DESCRIBED)
 
@@ -299,12 +307,28 @@ class TrackKeeper:
             return published
         await self._withdraw(room)
         self._counted_sent = 0
-        publishing = self._publish(room, self._options, info)
+        publishing = self._publish(room, self._options_for(info), info)
         self._publishing = self._tasks.begin(f"publish {self._options.stream}", publishing)
         published = await outcome(self._publishing)
         size, sid = f"{info.width}x{info.height}", published.publication.sid
         self._log.info("published", codec=info.codec, size=size, sid=sid)
         return published
+
+    def _options_for(self, info: StreamInfo) -> TrackOptions:
+        """The options, with what those that are left open come to for this codec and server at present."""
+        sends = sends_metadata(self._options, info.codec, self._server_protocol)
+        if not sends and self._options.frame_metadata is None and not self._said_no_metadata:
+            self._said_no_metadata = True
+            self._log.info(
+                "frame metadata left out: with it some viewers could not play this codec (frame_metadata)",
+                codec=info.codec,
+                needed="livekit-server 1.10.1 or newer, joined through the signalling relay",
+                server_protocol=self._server_protocol,
+            )
+        max_bitrate_bps = self._options.max_bitrate_bps
+        if max_bitrate_bps is None:
+            max_bitrate_bps = round(track_max_bps(*self.bitrates_bps))
+        return replace(self._options, frame_metadata=sends, max_bitrate_bps=max_bitrate_bps)
 
     async def _begun(self) -> PublishedTrack | None:
         """The track whose publishing was begun, once that has ended; None where it left none."""
@@ -326,7 +350,7 @@ class TrackKeeper:
 
     async def _follow(self, published: PublishedTrack) -> None:
         """Open the track and tell the listener what becomes of it. Raises RoomError when WebRTC stalls."""
-        statistics = Statistics(published.track)
+        statistics = Statistics(published.track, self._room)
         watch = self._watch = EncoderWatch((await statistics.next(STARTING_POLL_S)).frames_encoded)
         # What was asked for in an earlier life of the track is no sign that WebRTC encodes in this one.
         published.source.take_feedback()

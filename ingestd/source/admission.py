@@ -1,7 +1,12 @@
-"""Admits one encoder at a time, from the addresses that the configuration allows."""
+"""Admits one encoder at a time, from the addresses that the configuration allows.
+
+A connection is an encoder's once it has sent a byte. Until then it takes no place: health checks and port
+scans come and go beside an encoder.
+"""
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 
 import structlog
 
@@ -15,16 +20,33 @@ logger = structlog.get_logger("ingestd.source")
 # An encoder that restarts may be back before we have read the end of its old connection. That end is already
 # here or, lost on the way, sent again after 200 ms (TCP's retransmission); a second encoder can wait as long.
 MAX_WAIT_S = 0.3
+# An encoder that is silent for longer and comes back from the same address has lost its connection.
+MAX_SILENCE_S = 1.0
+# Longer than it takes to find the end of a connection behind all that is in its buffers.
+MAX_LOOK_AHEAD_S = 5.0
 # One is enough for an encoder that restarts, and one for another that tries then; each costs a buffer.
 MAX_WAITING_ENCODERS = 4
 NO_DESCRIPTORS = f"this process has no file descriptors left; {descriptors.CURE}"
+# Of those that have sent nothing the oldest gives way to the next: each costs a socket.
+MAX_SILENT_CONNECTIONS = 32
+# Health checks come every few seconds, for ever.
+PROBE_LOG_INTERVAL_S = 3600.0
+
+# Whether bytes are the beginning of a stream; None: more of them must come to tell, unless they are `final`.
+IsStream = Callable[[bytes, bool], bool | None]
+
+
+def _anything(_first_bytes: bytes, _final: bool) -> bool:
+    return True
 
 
 class Admission:
     """Stands between the sockets and the stream: the stream hears only of encoders that were admitted.
 
     A second encoder waits ``max_wait_s`` seconds for the line to become free, and as long as the first has
-    finished but was not read to its end; then it is refused. ``limiter`` is for the log lines of refusals.
+    finished but was not read to its end; then it is refused. ``is_stream`` says what may replace the encoder
+    that is connected. ``limiter`` is for the log lines of refusals, ``probe_limiter`` for those of
+    connections that never sent a byte.
     """
 
     def __init__(
@@ -32,19 +54,27 @@ class Admission:
         config: SourceConfig,
         stream: str,
         *,
+        is_stream: IsStream = _anything,
         max_wait_s: float = MAX_WAIT_S,
         limiter: LogLimiter | None = None,
+        probe_limiter: LogLimiter | None = None,
     ) -> None:
         self._config = config
         self._log = logger.bind(stream=stream)
+        self._is_stream = is_stream
         self._max_wait_s = max_wait_s
         self._limiter = limiter or LogLimiter()
+        self._probe_limiter = probe_limiter or LogLimiter(PROBE_LOG_INTERVAL_S)
         self._handler: Handler | None = None
         self._current: EncoderConnection | None = None
-        # Newcomers, admitted in this order should the encoder on the line be on its way out.
-        self._waiting: dict[EncoderConnection, asyncio.TimerHandle] = {}
+        self._silent: dict[EncoderConnection, None] = {}  # the oldest first
+        # Newcomers, admitted in this order should the encoder on the line be on its way out, and when they
+        # were heard first, by the loop's clock.
+        self._waiting: dict[EncoderConnection, float] = {}
         self._closed: str | None = None  # why no encoder is admitted any more
-        self.connections: Counter[str] = Counter(accepted=0, not_allowed=0, second_encoder=0, failed=0)
+        self.connections: Counter[str] = Counter(
+            accepted=0, not_allowed=0, second_encoder=0, failed=0, probe=0
+        )
 
     def attach(self, handler: Handler) -> None:
         """Tell ``handler`` of encoders from now on: before the first connection."""
@@ -60,9 +90,14 @@ class Admission:
         """How many newcomers wait for the line to become free."""
         return len(self._waiting)
 
+    @property
+    def silent(self) -> int:
+        """How many connections have not sent a byte."""
+        return len(self._silent)
+
     def new_connection(self) -> EncoderConnection:
         """Return the protocol of the next connection."""
-        return EncoderConnection(self, self._config.idle_timeout)
+        return EncoderConnection(self, self._config.idle_timeout_s, self._config.start_timeout_s)
 
     # To the encoder on the line, if there is one.
 
@@ -83,16 +118,17 @@ class Admission:
     def close(self, reason: str) -> None:
         """Admit no encoder any more, and end all connections for ``reason``."""
         self._closed = reason
-        for connection, timer in self._waiting.items():
-            timer.cancel()
-            connection.close(reason)
+        others = [*self._silent, *self._waiting]
+        self._silent.clear()
         self._waiting.clear()
+        for connection in others:
+            connection.close(reason)
         self._end_current(reason)
 
     # What the connections say.
 
     def connection_made(self, connection: EncoderConnection) -> None:
-        """Admit ``connection``, let it wait, or close it with a reason."""
+        """Wait for the first byte of ``connection``, or close it with a reason."""
         if self._closed is not None:
             # Accepted before the socket was closed, told only now.
             connection.close(self._closed)
@@ -101,16 +137,32 @@ class Admission:
         elif descriptors.left() < 0:
             self._refuse(connection, "no_descriptors", NO_DESCRIPTORS)
         elif not self._config.allows(connection.host):
-            self._refuse(connection, "not_allowed", "its address is not in source.allow")
+            reason = f"its address {connection.host} is not in source.allow"
+            self._refuse(connection, "not_allowed", reason)
+        else:
+            self._silent[connection] = None
+            if len(self._silent) > MAX_SILENT_CONNECTIONS:
+                oldest = next(iter(self._silent))
+                self._end_silent(oldest)
+                oldest.close("it has sent nothing, and others came")
+
+    def connection_heard(self, connection: EncoderConnection) -> None:
+        """Admit ``connection``, which has sent its first bytes, let it wait, or refuse it."""
+        self._silent.pop(connection, None)
+        if connection in self._waiting:
+            self._replace(connection)
+        elif self._closed is not None:
+            connection.close(self._closed)
         elif self._current is None:
             self._admit(connection)
-        elif self._config.second_encoder == "replace":
-            self._end_current(f"replaced by {connection.peer} (second_encoder: replace)")
-            self._admit(connection)
-        elif len(self._waiting) < MAX_WAITING_ENCODERS:
-            self._wait(connection)
-        else:
+        elif len(self._waiting) >= MAX_WAITING_ENCODERS:
             self._refuse_second(connection)
+        else:
+            loop = asyncio.get_running_loop()
+            self._waiting[connection] = loop.time()
+            loop.call_later(self._max_wait_s, self._end_wait, connection)
+            self._current.look_ahead()
+            self._replace(connection)
 
     def connection_lost(self, connection: EncoderConnection, reason: str, error: str | None) -> None:
         """Pass on that the admitted encoder is gone, and admit the one that has waited longest."""
@@ -119,35 +171,65 @@ class Admission:
             self._current = None
             self._handler.encoder_gone(connection, reason, error)
             if self._waiting:
-                next_one = next(iter(self._waiting))
-                self._waiting.pop(next_one).cancel()
-                self._admit(next_one)
-        elif (timer := self._waiting.pop(connection, None)) is not None:
-            timer.cancel()
+                self._admit(next(iter(self._waiting)))
+        elif connection in self._waiting:
             self._refuse_second(connection)
+        elif connection in self._silent:
+            self._end_silent(connection)
 
     def _admit(self, connection: EncoderConnection) -> None:
         assert self._handler is not None, "attached before the first connection"
+        self._waiting.pop(connection, None)
         self._current = connection
         self.connections["accepted"] += 1
         self._handler.encoder_connected(connection)
         connection.admit(self._handler)
 
-    def _wait(self, connection: EncoderConnection) -> None:
-        loop = asyncio.get_running_loop()
-        self._waiting[connection] = loop.call_later(self._max_wait_s, self._end_wait, connection)
+    def _replace(self, connection: EncoderConnection, *, final: bool = False) -> None:
+        """Admit ``connection`` if the encoder on the line gives way to it; ``final``: to what it has sent."""
+        assert self._current is not None, "an encoder that finds the line free is admitted"
+        reason = self._reason_to_give_way(self._current, connection, final)
+        if reason is not None:
+            del self._waiting[connection]
+            self._end_current(reason)
+            self._admit(connection)
+
+    def _reason_to_give_way(
+        self, current: EncoderConnection, newcomer: EncoderConnection, final: bool
+    ) -> str | None:
+        if current.throttled and current.finished():
+            return f"it had ended, and its last pictures make way for {newcomer.peer}"
+        if newcomer.host == current.host and current.silent_s > MAX_SILENCE_S:
+            return f"silent for {current.silent_s:.1f} s when {newcomer.peer} came from the same address"
+        if self._config.second_encoder == "replace":
+            stream = self._is_stream(newcomer.first_bytes, final)
+            if stream:
+                return f"replaced by {newcomer.peer} (second_encoder: replace)"
+            if stream is None:
+                newcomer.read_more()
+        return None
 
     def _end_wait(self, connection: EncoderConnection) -> None:
-        if self._current is not None and self._current.finished():
-            # It sends no more, but we have not read all that it sent.
-            self._wait(connection)
+        if connection not in self._waiting or self._current is None:
+            return
+        self._replace(connection, final=True)
+        if connection not in self._waiting:
+            return
+        loop, current, heard_at = asyncio.get_running_loop(), self._current, self._waiting[connection]
+        # It sends no more, but we have not read all that it sent; or it may not send any more.
+        ends = current.finished() or (loop.time() - heard_at < MAX_LOOK_AHEAD_S and current.look_ahead())
+        silent = connection.host == current.host and current.silent_s > loop.time() - heard_at
+        if ends or silent:
+            loop.call_later(self._max_wait_s, self._end_wait, connection)
         else:
-            del self._waiting[connection]
             self._refuse_second(connection)
 
     def _refuse_second(self, connection: EncoderConnection) -> None:
         assert self._current is not None, "an encoder that finds the line free is admitted"
-        reason = f"{self._current.peer} is already sending (second_encoder: reject)"
+        self._waiting.pop(connection, None)
+        reason = f"{self._current.peer} is already sending (source.second_encoder: reject)"
+        if self._config.second_encoder == "replace":
+            reason = f"what it sends is no stream, and {self._current.peer} is already sending"
         self._refuse(connection, "second_encoder", reason)
 
     def _refuse(self, connection: EncoderConnection, label: str, reason: str) -> None:
@@ -159,8 +241,18 @@ class Admission:
             self._log.warning("encoder refused", peer=connection.peer, reason=reason, **more)
         connection.close(reason)
 
+    def _end_silent(self, connection: EncoderConnection) -> None:
+        del self._silent[connection]
+        self.connections["probe"] += 1
+        suppressed = self._probe_limiter.due(connection.host)
+        if suppressed is not None:
+            more = {"suppressed": suppressed} if suppressed else {}
+            self._log.info("a connection ended without a byte", peer=connection.peer, **more)
+
     def _end_current(self, reason: str) -> None:
         if (connection := self._current) is not None:
-            connection.close(reason)
+            assert self._handler is not None, "attached before the first connection"
             # Told at once, not when the socket is closed: the next encoder must find the line free.
-            self.connection_lost(connection, reason, None)
+            self._current = None
+            connection.close(reason)
+            self._handler.encoder_gone(connection, reason, None)

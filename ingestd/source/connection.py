@@ -4,6 +4,7 @@ import asyncio
 import enum
 import math
 import time
+from collections import deque
 from typing import Protocol, cast
 
 from ingestd.source import socket_state
@@ -19,6 +20,11 @@ SEGMENT_SIZE_POLL_S = 0.5
 MAX_READ_TURN_S = 0.01
 # The metric label of a connection that we ended because the encoder was silent.
 IDLE_TIMEOUT = "idle_timeout"
+# A connection without a byte takes no place, but a socket. Pipelines may need this long for a first picture.
+SILENT_TIMEOUT_S = 60.0
+# How much of one that is throttled is read ahead to find its end: as much as Linux has at most in the buffers
+# of both ends (tcp_wmem and tcp_rmem).
+LOOK_AHEAD_BYTES = 12 * 1024 * 1024
 # An encoder that does not read must cost nothing: with more than this unsent, messages to it are dropped.
 MAX_UNSENT_BYTES = 16 * 1024
 
@@ -46,13 +52,17 @@ class Gatekeeper(Protocol):
         """A socket is open; nothing is passed on before `EncoderConnection.admit`."""
         ...
 
+    def connection_heard(self, connection: "EncoderConnection") -> None:
+        """Its first bytes have come, or more of them after `EncoderConnection.read_more`."""
+        ...
+
     def connection_lost(self, connection: "EncoderConnection", reason: str, error: str | None) -> None:
-        """The socket is closed: ``reason`` in words; ``error`` is its metric label if it was a fault."""
+        """The connection is over: ``reason`` in words; ``error`` is its metric label if it was a fault."""
         ...
 
 
 class Pause(enum.Enum):
-    """Why a connection is not read for now."""
+    """Why nothing is passed on for now, nor read."""
 
     NOT_ADMITTED = enum.auto()  # its first bytes wait for `admit`
     TURN = enum.auto()  # it used the loop for long, and yields
@@ -61,22 +71,30 @@ class Pause(enum.Enum):
 
 
 class EncoderConnection(asyncio.BufferedProtocol):
-    """A connection, from the accepted socket to exactly one call of ``connection_lost`` at the gatekeeper."""
+    """A connection, from the accepted socket to exactly one call of ``connection_lost`` at the gatekeeper.
 
-    def __init__(self, gatekeeper: Gatekeeper, idle_timeout_s: float | None) -> None:
+    ``idle_timeout_s``: how long an encoder may be silent, None: for ever; ``start_timeout_s``: the same until
+    its first picture.
+    """
+
+    def __init__(
+        self, gatekeeper: Gatekeeper, idle_timeout_s: float | None, start_timeout_s: float | None = None
+    ) -> None:
         self._gatekeeper = gatekeeper
         self._idle_timeout_s = idle_timeout_s
+        self._max_silence_s = idle_timeout_s if start_timeout_s is None else start_timeout_s
         self._handler: Handler | None = None  # once admitted
         self._transport: asyncio.Transport | None = None
-        self._buffer = memoryview(bytearray(RECEIVE_BUFFER_BYTES))
-        self._unread = self._buffer[:0]  # what is in the buffer and was not passed on yet
-        self._pauses: set[Pause] = set()  # read while this is empty
+        self._buffer: memoryview | None = None  # a silent connection needs none
+        self._unread: deque[memoryview] = deque()  # what was read and not passed on yet
+        self._unread_bytes = 0
+        self._pauses: set[Pause] = set()
+        self._full = False  # what `throttle` was told last
+        self._looks_ahead = False  # it is read even though FULL
         self._idle_timer: asyncio.TimerHandle | None = None
         self._last_data_at = 0.0  # by the loop's clock
-        self._lost: tuple[str, str | None] | None = (
-            None  # the socket is closed: why, unless `_end_reason` says
-        )
         self._end_reason: tuple[str, str | None] | None = None
+        self._lost = False  # the socket is closed; what is unread may not have been passed on yet
         self._closed = asyncio.get_running_loop().create_future()
         # Of the bytes that are being passed on:
         self.arrived_at = 0.0  # when they came, by time.monotonic()
@@ -92,25 +110,39 @@ class EncoderConnection(asyncio.BufferedProtocol):
         # uvloop's transports do not inherit from asyncio's.
         self._transport = cast(asyncio.Transport, transport)
         self.host, self.peer = socket_state.peer_of(transport)
+        socket_state.notice_dead_peer(transport)
+        self._last_data_at = self._loop.time()
+        self._watch_idle()
         self._gatekeeper.connection_made(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the buffer has one size
         """Where the next bytes go."""
+        if self._buffer is None:
+            self._buffer = memoryview(bytearray(RECEIVE_BUFFER_BYTES))
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """``nbytes`` have arrived."""
+        assert self._buffer is not None, "the loop has asked for it"
         self.heard = True
         self._last_data_at = self._loop.time()
         self.arrived_at = time.monotonic()
         if self.arrived_at >= self._segment_bytes_until and self._transport is not None:
             self.segment_bytes = socket_state.segment_bytes(self._transport)
             self._segment_bytes_until = self.arrived_at + SEGMENT_SIZE_POLL_S
-        self._unread = self._buffer[:nbytes]
+        self._unread.append(self._buffer[:nbytes])
+        self._unread_bytes += nbytes
         if self._handler is None:
-            # Not before: uvloop goes on reading after a pause in connection_made. And so we learn of an
-            # encoder that leaves without having sent a byte.
+            # Not before: uvloop goes on reading after a pause in connection_made.
+            self._keep()
             self._pause(Pause.NOT_ADMITTED)
+            self._gatekeeper.connection_heard(self)
+        elif self._pauses:
+            self._keep()
+            if not self._looks_ahead or self._unread_bytes > LOOK_AHEAD_BYTES:
+                self._looks_ahead = False
+                assert self._transport is not None
+                self._transport.pause_reading()
         else:
             self._pass_on()
 
@@ -122,11 +154,13 @@ class EncoderConnection(asyncio.BufferedProtocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """The socket is closed."""
-        if self._closed.done():
+        if self._lost:
             return  # given up before
+        self._lost = True
         if self._idle_timer is not None:
             self._idle_timer.cancel()
-        self._lost = (f"the connection broke: {error}", "connection_lost") if error else ("closed", None)
+        self._end_reason = self._end_reason or _fault(error)
+        self._pauses.discard(Pause.TURN)
         self._pass_on(math.inf)
         self._finish()
 
@@ -135,21 +169,36 @@ class EncoderConnection(asyncio.BufferedProtocol):
         self._handler = handler
         self._last_data_at = self._loop.time()
         self._watch_idle()
-        if Pause.NOT_ADMITTED in self._pauses:
-            self._go_on_after(Pause.NOT_ADMITTED)
+        self._go_on_after(Pause.NOT_ADMITTED)
+
+    def picture_seen(self) -> None:
+        """A whole picture has come: from now on silence is not the sign of a fault that it was before."""
+        self._max_silence_s = self._idle_timeout_s
+        self._watch_idle()
+
+    @property
+    def first_bytes(self) -> bytes:
+        """What has come and was not passed on."""
+        return b"".join(self._unread)
+
+    def read_more(self) -> None:
+        """Read more, though it is not admitted yet; no more than a buffer in all."""
+        if self._unread_bytes < RECEIVE_BUFFER_BYTES and self._transport is not None:
+            self._transport.resume_reading()
 
     @property
     def throttled(self) -> bool:
-        """Whether nothing is read because of `throttle`."""
+        """Whether nothing is passed on because of `throttle`."""
         return Pause.FULL in self._pauses
 
     def throttle(self, full: bool) -> None:
         """Read nothing while ``full``: the encoder has to wait, as TCP takes no more from it."""
+        self._full = full
         if full:
             self._pause(Pause.FULL)
         elif self.throttled:
-            self._pauses.discard(Pause.FULL)
-            self._read_unless_paused()
+            # Not now: what was read ahead is passed on then, and this may be the end of passing something on.
+            self._loop.call_soon(self._end_throttle)
 
     def hold(self, held: bool) -> None:
         """Pass nothing on while ``held``: the handler has not done with what it was given."""
@@ -158,13 +207,27 @@ class EncoderConnection(asyncio.BufferedProtocol):
         elif Pause.HELD in self._pauses:
             self._go_on_after(Pause.HELD)
 
+    def look_ahead(self) -> bool:
+        """Read on though it is throttled, to find its end; return whether that may still be ahead.
+
+        The end of a connection is behind all that its two ends have in their buffers.
+        """
+        if self._lost or not self.throttled or self._unread_bytes > LOOK_AHEAD_BYTES:
+            return False
+        if not self._looks_ahead and self._transport is not None and self._pauses == {Pause.FULL}:
+            self._looks_ahead = True
+            self._keep()
+            self._transport.resume_reading()
+        return True
+
     def close(self, reason: str, error: str | None = None) -> None:
         """End the connection now; what was not passed on is lost."""
         self.cut = True
-        self._unread = self._buffer[:0]
+        self._drop_unread()
         self._pauses.discard(Pause.HELD)
+        if self._lost:
+            self._finish()
         self._end(reason, error)
-        self._finish()
 
     def give_up(self) -> None:
         """Drop a dial that failed, perhaps in the moment in which it succeeded."""
@@ -176,9 +239,14 @@ class EncoderConnection(asyncio.BufferedProtocol):
     def unread(self) -> bool:
         """Whether bytes have arrived that were not passed on yet."""
         transport = self._transport
-        if self._unread or transport is None or transport.is_closing():
+        if transport is None or transport.is_closing():
             return bool(self._unread)
-        return socket_state.has_unread_bytes(transport)
+        return bool(self._unread) or socket_state.has_unread_bytes(transport)
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since something came."""
+        return 0.0 if self.unread() else self._loop.time() - self._last_data_at
 
     def finished(self) -> bool:
         """Whether the encoder will send no more; what it has sent may not have been passed on yet."""
@@ -209,8 +277,12 @@ class EncoderConnection(asyncio.BufferedProtocol):
     def _pass_on(self, max_turn_s: float = MAX_READ_TURN_S) -> None:
         """Pass on what is unread; what is left after ``max_turn_s`` waits for as long as that took."""
         began_at = time.monotonic()
-        while self._unread and self._handler is not None and Pause.HELD not in self._pauses:
-            data, self._unread = self._unread[:SLICE_BYTES], self._unread[SLICE_BYTES:]
+        while self._unread and not self._pauses and self._handler is not None:
+            chunk = self._unread.popleft()
+            data, rest = chunk[:SLICE_BYTES], chunk[SLICE_BYTES:]
+            if rest:
+                self._unread.appendleft(rest)
+            self._unread_bytes -= len(data)
             self._handler.encoder_data(self, data)
             took_s = time.monotonic() - began_at
             if took_s > max_turn_s:
@@ -218,21 +290,37 @@ class EncoderConnection(asyncio.BufferedProtocol):
                 self._loop.call_later(took_s, self._go_on_after, Pause.TURN)
                 return
 
+    def _end_throttle(self) -> None:
+        if not self._full:
+            self._looks_ahead = False
+            self._go_on_after(Pause.FULL)
+
     def _go_on_after(self, pause: Pause) -> None:
         """Pass on what is unread, then read more, unless that took so long that the loop is others' turn."""
         self._pauses.discard(pause)
-        if Pause.TURN in self._pauses and self._lost is None:
-            return
-        self._pass_on(MAX_READ_TURN_S if self._lost is None else math.inf)
-        self._read_unless_paused()
-        self._finish()
+        self._pass_on(math.inf if self._lost else MAX_READ_TURN_S)
+        if self._lost:
+            self._finish()
+        elif self._transport is not None and not self._pauses:
+            self._transport.resume_reading()
+
+    def _keep(self) -> None:
+        """Let what is unread outlast the next read, which goes into the same buffer."""
+        self._unread = deque(c if c.readonly else memoryview(bytes(c)) for c in self._unread)
+
+    def _drop_unread(self) -> None:
+        self._unread.clear()
+        self._unread_bytes = 0
 
     def _finish(self) -> None:
-        """Tell of the end, if the socket is closed and all that came from it was passed on."""
-        if self._lost is None or Pause.HELD in self._pauses or self._closed.done():
+        """Tell of the end, once, when all that has come was passed on."""
+        if self._closed.done() or Pause.HELD in self._pauses:
             return
+        if self._unread and self._handler is not None:
+            return
+        assert self._end_reason is not None, "the socket is closed"
         self._closed.set_result(None)
-        self._gatekeeper.connection_lost(self, *(self._end_reason or self._lost))
+        self._gatekeeper.connection_lost(self, *self._end_reason)
 
     def _end(self, reason: str, error: str | None) -> None:
         self._end_reason = self._end_reason or (reason, error)
@@ -241,21 +329,30 @@ class EncoderConnection(asyncio.BufferedProtocol):
 
     def _pause(self, pause: Pause) -> None:
         self._pauses.add(pause)
-        if self._transport is not None and self._lost is None:
+        if self._transport is not None and not self._lost and not self._looks_ahead:
             self._transport.pause_reading()
 
-    def _read_unless_paused(self) -> None:
-        if self._transport is not None and self._lost is None and not self._pauses:
-            self._transport.resume_reading()
-
     def _watch_idle(self) -> None:
-        if self._idle_timeout_s is None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        limit_s = self._max_silence_s
+        if self._handler is None:
+            limit_s = min(SILENT_TIMEOUT_S, limit_s or SILENT_TIMEOUT_S)
+        if limit_s is None or self._lost:
             return
         if self.unread():
             # It has sent something, and we were too busy to read it.
             self._last_data_at = self._loop.time()
-        left_s = self._last_data_at + self._idle_timeout_s - self._loop.time()
+        left_s = self._last_data_at + limit_s - self._loop.time()
         if left_s > 0:
             self._idle_timer = self._loop.call_later(left_s, self._watch_idle)
         else:
-            self._end(f"the encoder sent nothing for {self._idle_timeout_s:g} s (idle_timeout)", IDLE_TIMEOUT)
+            self._end(f"the encoder sent nothing for {limit_s:g} s (source.idle_timeout)", IDLE_TIMEOUT)
+
+
+def _fault(error: Exception | str | None) -> tuple[str, str | None]:
+    if error is None:
+        return "closed", None
+    if isinstance(error, TimeoutError):  # ETIMEDOUT
+        error = f"the encoder's machine, or the network, has not answered for {socket_state.DEAD_PEER_S} s"
+    return f"the connection broke: {error}", "connection_lost"

@@ -2,6 +2,11 @@
 
 import asyncio
 import contextlib
+import socket
+from asyncio.staggered import staggered_race
+from functools import partial
+from itertools import zip_longest
+from typing import Any
 
 import structlog
 
@@ -18,6 +23,8 @@ FIRST_RETRY_DELAY_S = 0.2
 MAX_RETRY_DELAY_S = 10.0
 # A host that swallows packets is given up sooner than by the system's two minutes.
 DIAL_TIMEOUT_S = 5.0
+# The next address of a name is tried while the one before has not answered yet.
+NEXT_ADDRESS_DELAY_S = 0.25
 
 
 class Dialer:
@@ -92,8 +99,42 @@ class Dialer:
                 if self.address.scheme == "unix":
                     await loop.create_unix_connection(lambda: connection, self.address.path)
                 else:
-                    await loop.create_connection(lambda: connection, self.address.host, self.address.port)
+                    line = await _connected(self.address.host, self.address.port)
+                    await loop.create_connection(lambda: connection, sock=line)
         except BaseException:
             connection.give_up()
             raise
         return connection
+
+
+async def _addresses(host: str, port: int) -> list[Any]:
+    return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+async def _connected(host: str, port: int) -> socket.socket:
+    """Connect to the first address of ``host`` that answers (RFC 8305, Happy Eyeballs).
+
+    Raises OSError where none does: of the address that was tried first.
+    """
+    loop = asyncio.get_running_loop()
+    found = await _addresses(host, port)
+    families = {family: [entry for entry in found if entry[0] is family] for family, *_ in found}
+    # One of each family in turn: what is broken is mostly the whole of one.
+    entries = [entry for turn in zip_longest(*families.values()) for entry in turn if entry is not None]
+
+    async def connect(family: int, to: Any) -> socket.socket:
+        line = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            line.setblocking(False)
+            await loop.sock_connect(line, to)
+        except BaseException:
+            line.close()
+            raise
+        return line
+
+    attempts = [partial(connect, family, to) for family, _, _, _, to in entries]
+    line: socket.socket | None
+    line, _, errors = await staggered_race(attempts, NEXT_ADDRESS_DELAY_S)
+    if line is None:
+        raise next((error for error in errors if error is not None), OSError(f"{host} has no address"))
+    return line

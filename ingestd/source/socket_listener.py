@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import shutil
 import socket
 import stat
 from pathlib import Path
@@ -19,10 +20,23 @@ logger = structlog.get_logger("ingestd.source")
 
 
 class Listener:
-    """Accepts encoders for one stream."""
+    """Accepts encoders for one stream.
 
-    def __init__(self, address: Address, admission: Admission, stream: str) -> None:
+    ``socket_mode`` and ``socket_group`` are those of a unix socket; None: our own group.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        admission: Admission,
+        stream: str,
+        *,
+        socket_mode: int = 0o660,
+        socket_group: str | None = None,
+    ) -> None:
         self.address = address
+        self._socket_mode = socket_mode
+        self._socket_group = socket_group
         self._admission = admission
         self._log = logger.bind(stream=stream)
         self._server: asyncio.Server | None = None
@@ -41,13 +55,16 @@ class Listener:
         try:
             if self.address.scheme == "unix":
                 _remove_stale(Path(self.address.path))
-                self._server = await loop.create_unix_server(
-                    self._admission.new_connection, self.address.path
-                )
+                line = _unix_socket(self.address.path, self._socket_mode, self._socket_group)
+                self._server = await loop.create_unix_server(self._admission.new_connection, sock=line)
+            elif self.address.host == "::":
+                line = _socket_of_both_families(self.address.port)
+                self._server = await loop.create_server(self._admission.new_connection, sock=line)
             else:
                 self._server = await loop.create_server(
                     self._admission.new_connection, self.address.host, self.address.port
                 )
+            if self.address.scheme != "unix":
                 if not self._server.sockets:  # so says uvloop where no socket can be made
                     raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
                 port = self._server.sockets[0].getsockname()[1]
@@ -70,6 +87,39 @@ class Listener:
             if self.address.scheme == "unix":
                 _remove(Path(self.address.path))
         self._admission.close(reason)
+
+
+def _unix_socket(path: str, mode: int, group: str | None) -> socket.socket:
+    line = socket.socket(socket.AF_UNIX)
+    try:
+        line.bind(path)
+        # Nobody can connect before it is listened on.
+        if group is not None:
+            shutil.chown(path, group=group)
+        Path(path).chmod(mode)
+    except LookupError:
+        line.close()
+        _remove(Path(path))
+        raise OSError(f"source.socket_group: this machine has no group {group}") from None
+    except PermissionError as error:
+        line.close()
+        if group is None or not Path(path).exists():
+            raise
+        _remove(Path(path))
+        reason = f"source.socket_group: ingestd is no member of {group}, and may not give the socket to it"
+        raise PermissionError(error.errno, reason) from None
+    except BaseException:
+        line.close()
+        raise
+    return line
+
+
+def _socket_of_both_families(port: int) -> socket.socket:
+    """Listen for IPv6 and, where the system has both in one socket, for IPv4."""
+    both = socket.has_dualstack_ipv6()
+    line = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=both)
+    line.setblocking(False)
+    return line
 
 
 def _remove(path: Path) -> None:

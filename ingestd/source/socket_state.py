@@ -1,6 +1,7 @@
 """What Linux knows of a socket beyond asyncio: unread bytes, the peer's end, the size of TCP segments."""
 
 import asyncio
+import contextlib
 import fcntl
 import select
 import socket
@@ -12,6 +13,25 @@ TCP_INFO = struct.Struct("=20xI60xI")
 # Networks carry at most 9000 bytes or so at once. A greater MSS is that of the machine itself, which sends
 # whole writes as one segment: their ends say nothing of segments.
 MAX_SEGMENT_BYTES = 9000
+
+# A machine that has not answered for this long is gone. Linux asks it (keepalive) when nothing has come for a
+# while, and what was sent to it must be acknowledged by then (TCP_USER_TIMEOUT).
+DEAD_PEER_S = 15
+_KEEPALIVE_S = 5
+
+
+def notice_dead_peer(transport: asyncio.BaseTransport) -> None:
+    """Have a connection fail with ETIMEDOUT `DEAD_PEER_S` after the peer's machine has answered last."""
+    line = _socket(transport)
+    if line.family == socket.AF_UNIX:
+        return
+    # One that was reset before we had accepted it takes no options.
+    with contextlib.suppress(OSError):
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_S)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPALIVE_S)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, DEAD_PEER_S // _KEEPALIVE_S - 1)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_PEER_S * 1000)
 
 
 def peer_of(transport: asyncio.BaseTransport) -> tuple[str, str]:
@@ -26,6 +46,7 @@ def peer_of(transport: asyncio.BaseTransport) -> tuple[str, str]:
     if not isinstance(address, tuple):
         return "", "unix"
     host, port = address[:2]
+    host = host.removeprefix("::ffff:") if "." in host else host  # IPv4, on a socket of both families
     return host, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

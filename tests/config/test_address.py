@@ -25,7 +25,7 @@ from tests.config.support import LIVEKIT, Complains, stream
         ("allow: [], listen: tcp://h:1", "allow: [] is not a list of networks"),
         (
             "idle_timeout: 1ms, listen: tcp://h:1",
-            "idle_timeout: '1ms' is out of range; allowed: 0 (off), or 100ms",
+            "idle_timeout: '1ms' is out of range; allowed: auto, 0 (off), or 100ms",
         ),
     ],
 )

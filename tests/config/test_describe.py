@@ -15,6 +15,10 @@ def test_the_description_says_what_would_happen(loads: Loads) -> None:
             "source: {connect: 'tcp://10.0.0.7:1', idle_timeout: 0}",
             "simulcast: true",
             "frame_metadata: false",
+            "live: false",
+            "framerate: 50",
+            "max_bitrate: 8Mbps",
+            "max_framerate: 60",
             name="roof",
         )
     )
@@ -24,8 +28,10 @@ def test_the_description_says_what_would_happen(loads: Loads) -> None:
     assert "on http://[::1]:9464." in said
     assert "cam: tcp://127.0.0.1:5004 → track cam in room lobby as cam\n" in said
     assert "the encoder dials ingestd, from loopback and private networks; a second one is refused; " in said
-    assert "vp9, format detected; at most 8Mbps and 60 pictures/s; waits at most 500ms" in said
-    assert "; frame metadata: published\n" in said
+    assert "vp9, format detected; live, or a file at its own pace; any bit rate and picture rate; " in said
+    assert "; waits at most 500ms" in said
+    assert "a file at its own pace of 50 pictures/s; at most 8Mbps and 60 pictures/s; waits" in said
+    assert "; frame metadata: published where every viewer can play it\n" in said
     assert "; frame metadata: none\n" in said
     assert "requests: on the encoder's connection and to http://hook/a\n" in said
     assert "ingestd dials the encoder, and redials it; a silent one is kept" in said

@@ -74,7 +74,7 @@ def test_defaults_go_under_every_stream_and_mappings_are_merged_key_by_key(loads
         "replace",
     )
     assert (b.room, b.source.idle_timeout) == ("attic", 3)
-    assert b.max_bitrate == 8_000_000, "null is the built-in default"
+    assert b.max_bitrate is None, "null is the built-in default"
 
 
 def test_a_stream_that_dials_overrides_a_default_that_listens(loads: Loads) -> None:

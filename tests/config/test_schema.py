@@ -33,7 +33,7 @@ def test_every_value_is_typed(loads: Loads) -> None:
     assert (cam.codec, cam.format) == (Codec.H264, Format.LENGTH_PREFIXED)
     assert (cam.max_bitrate, cam.max_framerate, cam.max_backlog) == (1_500_000, 29.97, 1.0)
     assert cam.b_frames == "reject"
-    assert not cam.frame_metadata
+    assert cam.frame_metadata is False
     assert cam.feedback.inline
     assert cam.feedback.webhook == "https://example.org/hook"
 
@@ -53,13 +53,23 @@ def test_https_means_wss(loads: Loads) -> None:
     ("line", "complaint"),
     [
         ("max_bitrate: 9kbps", "max_bitrate: '9kbps' is out of range; allowed: 10kbps to 1Gbps"),
-        ("max_framerate: fast", "max_framerate: 'fast' is not a number of frames per second, e.g. 60"),
+        (
+            "max_framerate: fast",
+            "max_framerate: 'fast' is not a number of frames per second, e.g. 60, or auto",
+        ),
+        (
+            "source: {listen: 'unix:///s', socket_mode: 660}",
+            "source.socket_mode: 660 is not the mode of a file; "
+            'write "0660" (in quotes), or another up to "0777"',
+        ),
+        ("live: maybe", "live: 'maybe' is not known; allowed: auto, true, false"),
+        ("framerate: 500", "framerate: 500 is out of range; allowed: 1 to 240"),
         ("max_framerate: .nan", "max_framerate: nan is out of range; allowed: 1 to 240"),
         ("codec: mjpeg", "codec: 'mjpeg' is not known; allowed: auto, h264, h265, vp8, vp9, av1"),
         ("codec: no", "codec: False is not known; allowed: auto, h264, h265, vp8, vp9, av1"),
         ("format: mkv", "format: 'mkv' is not known; allowed: auto, annexb, length-prefixed, ivf, obu"),
         ("b_frames: drop", "b_frames: 'drop' is not known; allowed: warn or reject"),
-        ("frame_metadata: auto", "frame_metadata: 'auto' is not known; allowed: true or false"),
+        ("frame_metadata: some", "frame_metadata: 'some' is not known; allowed: auto, true, false"),
         ("video_codec: h264", "video_codec: is not known; did you mean codec?"),
         ("max_bitrat: 1", "max_bitrat: is not known; did you mean max_bitrate?"),
         ("track: ''", "track: '' is not usable; allowed: 1 to 256 printable characters"),

@@ -613,7 +613,7 @@ def test_a_stall_shorter_than_the_backlog_allowed_costs_nothing() -> None:
 
 @pytest.mark.parametrize("framerate", [30, 60, 120])
 def test_who_writes_thirty_pictures_at_a_time_loses_none(framerate: int) -> None:
-    script = Transcript.running("K0", max_backlog_s=0.5, max_framerate_fps=framerate)
+    script = Transcript.running("K0", max_backlog_s=0.5)
     for burst in range(10):
         names = " ".join(f"{'K' if n % 10 == 5 else 'd'}{burst}-{n}" for n in range(MAX_BURST_PICTURES))
         script.receive(names)

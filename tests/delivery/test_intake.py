@@ -31,7 +31,7 @@ def fill(intake: Intake, names: str, now: float = 10.0) -> None:
 
 
 def test_a_skip_ends_at_the_oldest_keyframe_that_waits() -> None:
-    intake = Intake(0.5, 60)
+    intake = Intake(0.5)
     fill(intake, "K0 d1 K2 d3 K4")
     intake.queue.pop()
     intake.skip_to_keyframe(Drop.AFTER_LOSS)
@@ -40,7 +40,7 @@ def test_a_skip_ends_at_the_oldest_keyframe_that_waits() -> None:
 
 
 def test_a_skip_without_a_keyframe_that_waits_shuts_the_gate() -> None:
-    intake = Intake(0.5, 60)
+    intake = Intake(0.5)
     fill(intake, "K0 d1 d2")
     intake.queue.pop()
     intake.skip_to_keyframe(Drop.AFTER_LOSS)
@@ -49,7 +49,7 @@ def test_a_skip_without_a_keyframe_that_waits_shuts_the_gate() -> None:
 
 
 def test_what_waited_for_the_room_is_not_late() -> None:
-    intake = Intake(0.5, 60)
+    intake = Intake(0.5)
     fill(intake, "K0 d1 K2", now=10.0)
     intake.drop_late(20.0, running_since=19.6)
     assert len(intake.queue) == 3
@@ -58,7 +58,7 @@ def test_what_waited_for_the_room_is_not_late() -> None:
 
 
 def test_a_keyframe_is_due_at_once_unless_it_has_a_due_time() -> None:
-    intake = Intake(0.5, 60)
+    intake = Intake(0.5)
     assert not intake.keyframe_due(10.0)
     fill(intake, "K0 d1")
     assert intake.keyframe_due(10.0)

@@ -25,10 +25,13 @@ class Transcript:
         self,
         max_backlog_s: float = 0.5,
         replay: Replay = Replay.ALWAYS,
-        max_framerate_fps: float = 60.0,
+        live: bool | None = None,
+        framerate_fps: float | None = None,
         held_limits: HeldLimits = HELD_LIMITS,
     ) -> None:
-        self.delivery = Delivery(max_backlog_s, replay, max_framerate_fps, held_limits=held_limits)
+        self.delivery = Delivery(
+            max_backlog_s, replay, live=live, framerate_fps=framerate_fps, held_limits=held_limits
+        )
         self.now = 1000.0
         self.rejecting = False
         self.handed_over_at: list[float] = []

@@ -1,5 +1,7 @@
 """What comes later or sooner than it should: stalls of the network, files, viewers in the middle of a GOP."""
 
+import contextlib
+import socket
 import threading
 from collections.abc import Callable, Iterator
 
@@ -59,6 +61,37 @@ def test_behind_a_long_stall_the_newest_gop_is_shown_and_the_rest_is_counted(
         assert max(latencies(since, encoder.pushed)) < SOON_S
 
 
+def faster(ratio: float) -> Callable[[EncodedStream], Iterator[Write]]:
+    """Pictures come at another rate than the one that the stream states."""
+
+    def writes(video: EncodedStream) -> Iterator[Write]:
+        for number, piece in enumerate([video.header + video.pieces[0], *video.pieces[1:]]):
+            yield Write(piece, number / ratio, number + 1)
+
+    return writes
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize(("codec", "ratio"), [("vp8", 2), ("h264", 4)])
+def test_a_live_source_is_shown_as_it_comes_whatever_rate_it_states(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str, ratio: float
+) -> None:
+    video = encode(codec, frames=round(8 * 30 * ratio), fps=30, gop=60, size=(160, 120))
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        with Encoder(daemon.port(), video, writing=faster(ratio)) as encoder:
+            encoder.wait()
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
+        metrics = daemon.metrics()
+        assert metrics.total("ingestd_frames_dropped_total") == 0
+        assert metrics.total("ingestd_frames_submitted_total") == len(video.access_units)
+        since = [p for p in viewer.pictures() if p.at > encoder.connected_at + 3]
+        assert max(latencies(since, encoder.pushed)) < SOON_S
+        named = daemon.wait_for_record(
+            lambda record: "wrong frame rate" in str(record.get("event")), timeout=1, what="name it"
+        )
+        assert str(named["seen"]).startswith("it states 30 pictures/s and sends ")
+
+
 @pytest.mark.alone
 @pytest.mark.parametrize(
     "codec", ["h264", *(pytest.param(codec, marks=pytest.mark.long) for codec in ("h265", "vp8"))]
@@ -88,6 +121,32 @@ def test_a_file_is_shown_at_its_own_pace_and_whole(
         metrics = daemon.metrics()
         assert metrics.total("ingestd_frames_dropped_total") == 0
         assert metrics.total("ingestd_frames_submitted_total") == len(video.access_units)
+
+
+@pytest.mark.alone
+def test_a_camera_takes_the_place_of_a_file_whose_sender_has_ended(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    file = encode("h264", frames=300, gop=30, size=(160, 120))
+    video = encode("h264", frames=90, gop=30, size=(160, 120), seed=2)
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        with socket.create_connection(("127.0.0.1", daemon.port())) as sender:
+            sender.settimeout(1)
+            with contextlib.suppress(TimeoutError):
+                for _ in range(1000):  # until all buffers are full
+                    sender.sendall(b"".join(file.pieces))
+            viewer.wait_for_first_picture(timeout=PATIENCE_S)
+        with socket.create_connection(("127.0.0.1", daemon.port())):
+            pass  # a health check
+        with Encoder(daemon.port(), video) as encoder:
+            picture = viewer.wait_for_picture(video.reference_hashes[0], timeout=PATIENCE_S)
+            assert picture.at - encoder.connected_at < SOON_S
+            encoder.wait()
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
+        connections = daemon.metrics()
+        assert connections.total("ingestd_encoder_connections_total", result="accepted") == 2
+        assert connections.total("ingestd_encoder_connections_total", result="probe") == 1
+        assert connections.total("ingestd_encoder_connections_total", result="second_encoder") == 0
 
 
 @pytest.mark.alone

@@ -33,7 +33,8 @@ def assert_said_everywhere(daemon: Daemon, reason: str, words: str) -> None:
         timeout=FOUR_ATTEMPTS_S,
         what=f"another try that ends with {reason}",
     )
-    with socket.create_connection(("127.0.0.1", daemon.port())):  # only an encoder needs the room
+    with socket.create_connection(("127.0.0.1", daemon.port())) as encoder:
+        encoder.send(b"\0")  # only an encoder needs the room
         assert record["error"] in daemon.wait_for_status("/readyz", 503, timeout=5)
         assert words in daemon.get("/api/streams")[1]
 

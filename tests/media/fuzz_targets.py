@@ -32,6 +32,7 @@ from ingestd.media.formats.ivf import IvfReader, looks_like_headerless_ivf
 from ingestd.media.formats.length_prefixed import LengthPrefixedReader
 from ingestd.media.formats.nal_unit_reader import CodecChanged
 from ingestd.media.formats.obu_stream import ObuStreamReader
+from ingestd.media.formats.step import MAX_ITEMS_PER_STEP
 
 READERS: dict[str, Callable[[], Reader]] = {
     "demuxer": Demuxer,
@@ -77,6 +78,8 @@ HEADER_BYTES = 5
 FIRST_READER = 128
 # Ten times what the slowest stream takes with the fuzzer's instruments; what is quadratic takes more.
 SECONDS, SECONDS_PER_BYTE = 1.0, 0.0005
+# Likewise, of a step, which takes up to 10 ms without them.
+SECONDS_PER_STEP = 0.5
 
 
 def check(fuzzed: bytes) -> None:
@@ -92,6 +95,7 @@ def check(fuzzed: bytes) -> None:
         readers = list(READERS.values())
         chunks = list(cut(data, [1 + size * size for size in header[1:]]))
         check_reader(readers[header[0] % len(readers)], data, chunks)
+        check_steps(data)
     seconds = time.process_time() - begin
     assert seconds < SECONDS + SECONDS_PER_BYTE * len(data), f"{len(data)} bytes took {seconds} s"
 
@@ -121,6 +125,22 @@ def check_reader(make_reader: Callable[[], Reader], data: bytes, chunks: list[by
             if reader.quiet_at is not None:
                 reader.flush()
         reader.eof()
+
+
+def check_steps(data: bytes) -> None:
+    """No step takes long, and what comes of all steps is what comes of the whole."""
+    demuxer = Demuxer(max_items=MAX_ITEMS_PER_STEP)
+    units: list[AccessUnit] = []
+    with suppress(BitstreamError):
+        chunk = data
+        while chunk or demuxer.behind:
+            begin = time.process_time()
+            units += demuxer.feed(chunk)
+            seconds = time.process_time() - begin
+            assert seconds < SECONDS_PER_STEP, f"a step took {seconds} s"
+            chunk = b""
+        units += demuxer.eof()
+    assert units == outcome(Demuxer(), [data])[0]
 
 
 def outcome(reader: Reader, chunks: Iterable[bytes]) -> tuple[list[AccessUnit], list[str]]:

@@ -142,12 +142,19 @@ class Publisher:
         self._source.source = rtc.EncodedVideoSource(160, 120)
 
 
-def outbound(*, encoded: int = 0, sent: int = 0, target_bps: float = 0.0, codec_id: str = "") -> Any:
+def outbound(
+    *,
+    encoded: int = 0,
+    sent: int = 0,
+    target_bps: float = 0.0,
+    codec_id: str = "",
+    outbound_id: str = "OT01V1",
+) -> Any:
     """An entry of WebRTC's statistics, as the SDK gives it, counted now."""
     rtp = SimpleNamespace(
         outbound=SimpleNamespace(frames_encoded=encoded, frames_sent=sent, target_bitrate=target_bps),
         stream=SimpleNamespace(codec_id=codec_id),
-        rtc=SimpleNamespace(timestamp=time.time_ns() // 1000),
+        rtc=SimpleNamespace(id=outbound_id, timestamp=time.time_ns() // 1000),
     )
     return SimpleNamespace(WhichOneof=lambda _: "outbound_rtp", outbound_rtp=rtp)
 

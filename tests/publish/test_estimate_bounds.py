@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingestd.publish.estimate_bounds import EstimateBounds, with_bounds
+from ingestd.publish.estimate_bounds import EstimateBounds, corrected, with_bounds
 
 BOUNDS = EstimateBounds(start_bps=4_000_000, max_bps=40_000_000)
 OURS = "x-google-start-bitrate=4000;x-google-max-bitrate=40000"
@@ -58,3 +58,14 @@ def test_an_answer_without_video_stays_as_it_is() -> None:
     audio = ANSWER[: ANSWER.index("m=video")]
     assert with_bounds(audio, BOUNDS) == audio
     assert with_bounds("", BOUNDS) == ""
+
+
+def test_a_track_that_joins_a_connection_raises_its_maximum_and_leaves_its_start() -> None:
+    wanted = EstimateBounds(start_bps=8_000_000, max_bps=80_000_000)
+    assert corrected(None, wanted) == wanted
+    assert corrected(BOUNDS, wanted) == EstimateBounds(start_bps=4_000_000, max_bps=80_000_000)
+
+
+def test_a_maximum_is_never_below_the_start() -> None:
+    less = EstimateBounds(start_bps=1_000_000, max_bps=3_000_000)
+    assert corrected(BOUNDS, less) == EstimateBounds(start_bps=4_000_000, max_bps=4_000_000)

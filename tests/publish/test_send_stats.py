@@ -62,3 +62,83 @@ async def test_webrtc_that_takes_long_to_count_is_asked_less_often() -> None:
     begin = time.monotonic()
     await statistics.next(0.01)
     assert time.monotonic() - begin >= 0.9 * (REST_RATIO + 1) * takes_s
+
+
+class Connection:
+    """A room with tracks in it, which counts how often WebRTC is asked."""
+
+    def __init__(self, *names: str) -> None:
+        self.sent = dict.fromkeys(names, 0)
+        self.asked = 0
+
+    def isconnected(self) -> bool:
+        return True
+
+    def entries(self) -> list[Any]:
+        return [outbound(sent=sent, outbound_id=name) for name, sent in self.sent.items()]
+
+    async def get_rtc_stats(self) -> Any:
+        self.asked += 1
+        await asyncio.sleep(0.01)
+        return SimpleNamespace(publisher_stats=self.entries())
+
+    def track(self, name: str) -> rtc.LocalVideoTrack:
+        async def get_stats() -> list[Any]:
+            self.asked += 1
+            return [outbound(sent=self.sent[name], outbound_id=name)]
+
+        return cast(rtc.LocalVideoTrack, SimpleNamespace(get_stats=get_stats))
+
+    def statistics(self, name: str) -> Statistics:
+        return Statistics(self.track(name), cast(rtc.Room, self))
+
+
+async def test_tracks_of_one_connection_share_its_readings() -> None:
+    connection = Connection("a", "b", "c")
+    statistics = [connection.statistics(name) for name in connection.sent]
+    for each in statistics:
+        await each.next(0.1)
+    assert connection.asked == 3  # each finds out what WebRTC calls it
+    connection.sent = {"a": 1, "b": 2, "c": 3}
+    for turn in (1, 2, 3):
+        read = await asyncio.gather(*(each.next(0.1) for each in statistics))
+        assert [stats.frames_sent for stats in read] == [1, 2, 3]
+        assert connection.asked == 3 + turn
+
+
+async def test_a_reading_is_not_given_to_the_same_track_twice_nor_when_it_is_old() -> None:
+    connection = Connection("a", "b")
+    a, b = connection.statistics("a"), connection.statistics("b")
+    await a.next(0.05)
+    await b.next(0.05)
+    await a.next(0.05)
+    connection.sent["a"] = connection.sent["b"] = 7
+    assert (await a.next(0.05)).frames_sent == 7
+    connection.sent["b"] = 8
+    await asyncio.sleep(0.1)
+    assert (await b.next(0.05)).frames_sent == 8
+
+
+async def test_a_track_that_the_sdk_has_published_again_is_found_again() -> None:
+    connection = Connection("a")
+    a = connection.statistics("a")
+    await a.next(0.01)
+    await a.next(0.01)
+    connection.entries = lambda: [outbound(sent=5, outbound_id="a2")]  # type: ignore[method-assign]
+    connection.sent["a"] = 5
+    assert (await a.next(0.01)).frames_sent == 5
+
+
+async def test_a_connection_that_does_not_answer_is_an_error_for_each_of_its_tracks() -> None:
+    connection = Connection("a", "b")
+    a, b = connection.statistics("a"), connection.statistics("b")
+    await a.next(0.01)
+    await b.next(0.01)
+
+    async def gone() -> Any:
+        raise RuntimeError("the room is left")
+
+    connection.get_rtc_stats = gone  # type: ignore[method-assign]
+    for each in (a, b):
+        with pytest.raises(RoomError, match="is left"):
+            await each.next(0.01)

@@ -15,6 +15,8 @@ import pytest
 import yarl
 from aiohttp import WSMsgType, web
 from livekit import rtc
+from livekit.protocol import models
+from livekit.protocol import rtc as signalling
 
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import RoomError
@@ -22,13 +24,14 @@ from ingestd.publish.estimate_bounds import EstimateBounds
 from ingestd.publish.room import RoomAddress, connect
 from ingestd.publish.send_stats import read
 from ingestd.publish.signal_relay import SignalRelay
-from ingestd.publish.track import PublishedTrack, publish
+from ingestd.publish.track import STRIPPING_PROTOCOL, PublishedTrack, publish
 from tests.publish.support import OPTIONS, address, info, tracks_become, video
 from tests.sdk.test_sdk_facts import CODECS
 from tests.support.ports import free_port
 from tests.support.wait import eventually
 
 BOUNDS = EstimateBounds(start_bps=20_000_000, max_bps=100_000_000)
+ANSWER = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 98\r\na=rtpmap:98 VP8/90000\r\n"
 SCENARIOS = ("SIGNAL_RECONNECT", "MIGRATION", "FULL_RECONNECT")
 
 
@@ -251,3 +254,55 @@ async def test_a_certificate_is_checked_against_the_servers_own_name(
         async with sdk.get(f"{url.replace('ws', 'http', 1)}/rtc/validate") as said:
             assert said.status == 502
         assert isinstance(route.failure, aiohttp.ClientConnectorCertificateError)
+
+
+async def test_the_protocol_version_of_a_livekit_server_is_known_once_it_is_joined(
+    livekit: LiveKitServer, room: str, relay: SignalRelay
+) -> None:
+    route = relay.route(livekit.url, lambda: None)
+    joined = rtc.Room()
+    await connect(joined, replace(address(livekit, room), url=await route.open()))
+    assert (route.server_protocol or 0) >= STRIPPING_PROTOCOL
+    await joined.disconnect()
+
+
+async def test_the_protocol_version_is_that_of_the_server_joined_last(relay: SignalRelay) -> None:
+    joins = iter([17, 16])
+
+    async def answer(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        info = models.ServerInfo(protocol=next(joins))
+        message = signalling.SignalResponse(join=signalling.JoinResponse(server_info=info))
+        await socket.send_bytes(message.SerializeToString())
+        return socket
+
+    async with serving(answer) as server, aiohttp.ClientSession() as sdk:
+        route = relay.route(f"ws://{server}", lambda: BOUNDS)
+        assert route.server_protocol is None
+        for version in (17, 16):
+            async with sdk.ws_connect(f"{await route.open()}/rtc") as socket:
+                await socket.receive_bytes()
+            assert route.server_protocol == version
+
+
+async def test_the_start_is_that_of_the_first_answer_after_a_join(relay: SignalRelay) -> None:
+    async def answer(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        joined = signalling.SignalResponse(join=signalling.JoinResponse())
+        answered = signalling.SignalResponse(answer=signalling.SessionDescription(sdp=ANSWER, type="answer"))
+        for message in (joined, answered, answered, joined, answered):
+            await socket.send_bytes(message.SerializeToString())
+        return socket
+
+    wanted = iter([1, 2, 3])
+    async with serving(answer) as server, aiohttp.ClientSession() as sdk:
+        route = relay.route(f"ws://{server}", lambda: EstimateBounds(n := next(wanted) * 1_000_000, 10 * n))
+        async with sdk.ws_connect(f"{await route.open()}/rtc") as socket:
+            messages = [signalling.SignalResponse.FromString(await socket.receive_bytes()) for _ in range(5)]
+    said = [m.answer.sdp.partition("google-")[2].strip() for m in messages if m.HasField("answer")]
+    assert said == [
+        f"start-bitrate={start}000;x-google-max-bitrate={most}000"
+        for start, most in ((1, 10), (1, 20), (3, 30))
+    ]

@@ -283,9 +283,9 @@ class DefectiveTrack(TrackKeeper):
             self._fails = None
             raise AssertionError("a defect of ours")
 
-    def room_joined(self, room: rtc.Room, rejoin: Any = None) -> None:
+    def room_joined(self, room: rtc.Room, rejoin: Any = None, server_protocol: int | None = None) -> None:
         self._fail(RoomEvent.JOINED)
-        super().room_joined(room, rejoin)
+        super().room_joined(room, rejoin, server_protocol)
 
     def room_interrupted(self) -> None:
         self._fail(RoomEvent.INTERRUPTED)

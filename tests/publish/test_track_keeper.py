@@ -5,13 +5,17 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 from livekit import rtc
+from structlog.testing import capture_logs
 
 from ingestd.devserver.livekit_server import LiveKitServer
-from ingestd.media.access_unit import FrameMetadata
+from ingestd.errors import RoomError
+from ingestd.media.access_unit import FrameMetadata, StreamInfo
 from ingestd.publish.token import mint
+from ingestd.publish.track import STRIPPING_PROTOCOL, PublishedTrack, TrackOptions
 from ingestd.publish.track_keeper import CLOSE_TIMEOUT_S, TrackKeeper
 from ingestd.tasks import Tasks
 from tests.publish.support import (
@@ -392,3 +396,27 @@ async def test_what_webrtc_asked_for_before_an_interruption_is_not_asked_for_aft
     await eventually(lambda: publication.open, "watch the track again")
     assert not stream.feedback
     await publication.close()
+
+
+async def test_frame_metadata_is_left_out_where_the_server_leaves_it_in_and_that_is_said_once(
+    tasks: Tasks, stream: Stream
+) -> None:
+    asked: list[bool | None] = []
+
+    async def publish(_room: rtc.Room, options: TrackOptions, _info: StreamInfo) -> PublishedTrack:
+        asked.append(options.frame_metadata)
+        raise RoomError("not_published", "this is a test")
+
+    options = replace(OPTIONS, frame_metadata=None)
+    keeper = TrackKeeper(options, stream, tasks, publish=publish, first_retry_delay_s=60.0)
+    keeper.describe(info("vp9"))
+    with capture_logs() as logged:
+        for server_protocol in (STRIPPING_PROTOCOL - 1, None, STRIPPING_PROTOCOL):
+            keeper.room_joined(rtc.Room(), server_protocol=server_protocol)
+            await eventually(lambda: "not_published" in stream.events, "fail to publish")
+            keeper.room_lost()
+            stream.events.clear()
+    await keeper.close()
+    assert asked == [False, False, True]
+    [said] = [line for line in logged if "metadata" in line["event"]]
+    assert (said["codec"], said["server_protocol"]) == ("vp9", STRIPPING_PROTOCOL - 1)

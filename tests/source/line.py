@@ -11,12 +11,14 @@ from typing import Any, Self
 
 from ingestd.config import Address, SourceConfig
 from ingestd.log_limiter import LogLimiter
-from ingestd.source.admission import MAX_WAIT_S, Admission
+from ingestd.source.admission import MAX_WAIT_S, Admission, IsStream
 from ingestd.source.connection import MAX_READ_TURN_S, EncoderConnection
 from ingestd.source.socket_listener import Listener
 from tests.support.wait import PATIENCE_S, eventually
 
 THE_END = "ingestd is stopping"
+# An encoder is one from its first byte on; `Stream` leaves it out of what it has received.
+GREETING = b"!"
 ANY_PORT = Address("tcp", "127.0.0.1", 0)
 
 
@@ -27,6 +29,7 @@ class Stream:
     events: list[str] = field(default_factory=list)
     received: bytearray = field(default_factory=bytearray)
     connections_: list[EncoderConnection] = field(default_factory=list)
+    greeted: list[EncoderConnection] = field(default_factory=list)
     errors: list[str | None] = field(default_factory=list)
     cut: list[bool] = field(default_factory=list)
 
@@ -36,6 +39,9 @@ class Stream:
 
     def encoder_data(self, connection: EncoderConnection, data: memoryview) -> None:
         assert connection is self.connections_[-1], "data of an encoder that is gone"
+        if connection not in self.greeted:
+            self.greeted.append(connection)
+            data = data[len(GREETING) :]
         self.received += data
 
     def encoder_gone(self, connection: EncoderConnection, reason: str, error: str | None) -> None:
@@ -62,6 +68,9 @@ class Slow(Stream):
     busy: float = 0.0
 
     def encoder_data(self, connection: EncoderConnection, data: memoryview) -> None:
+        if data == GREETING and connection not in self.greeted:
+            super().encoder_data(connection, data)
+            return
         begun = time.monotonic()
         time.sleep(2 * MAX_READ_TURN_S)
         self.busy += time.monotonic() - begun
@@ -78,7 +87,15 @@ class Encoder:
 
     @classmethod
     def dial(cls, address: Address, host: str = "127.0.0.1") -> Self:
-        """Dial `address`; a TCP one from `host`."""
+        """Dial `address`, a TCP one from `host`, and send a first byte."""
+        encoder = cls.dial_silently(address, host)
+        with contextlib.suppress(OSError):  # refused already
+            encoder.connection.send(GREETING)
+        return encoder
+
+    @classmethod
+    def dial_silently(cls, address: Address, host: str = "127.0.0.1") -> Self:
+        """Dial `address`, and send nothing."""
         if address.scheme == "unix":
             connection = socket.socket(socket.AF_UNIX)
             connection.connect(address.path)
@@ -112,11 +129,20 @@ async def listening(
     *,
     max_wait_s: float = MAX_WAIT_S,
     limiter: LogLimiter | None = None,
+    probe_limiter: LogLimiter | None = None,
+    is_stream: IsStream = lambda _first_bytes, _final: True,
     **config: Any,
 ) -> AsyncIterator[tuple[Listener, Admission]]:
     """A listener for `stream`."""
     source = SourceConfig(listen=address, **config)
-    admission = Admission(source, "cam", max_wait_s=max_wait_s, limiter=limiter)
+    admission = Admission(
+        source,
+        "cam",
+        max_wait_s=max_wait_s,
+        limiter=limiter,
+        probe_limiter=probe_limiter,
+        is_stream=is_stream,
+    )
     admission.attach(stream)
     listener = Listener(address, admission, "cam")
     await listener.start()

@@ -12,11 +12,12 @@ import pytest
 import uvloop
 
 from ingestd.config import Address, SourceConfig
+from ingestd.source import socket_dialer
 from ingestd.source.admission import Admission
 from ingestd.source.connection import EncoderConnection
 from ingestd.source.socket_dialer import DIAL_TIMEOUT_S, Dialer
 from ingestd.tasks import Tasks
-from tests.source.line import THE_END, Encoder, Stream
+from tests.source.line import GREETING, THE_END, Encoder, Stream
 from tests.support.ports import free_port
 from tests.support.wait import PATIENCE_S, eventually
 
@@ -67,9 +68,11 @@ def server(address: Address) -> socket.socket:
     return listening
 
 
-async def accept(listening: socket.socket) -> Encoder:
+async def accept(listening: socket.socket, *, silent: bool = False) -> Encoder:
     async with asyncio.timeout(10):
         connection, _ = await asyncio.get_running_loop().sock_accept(listening)
+    if not silent:
+        connection.send(GREETING)
     return Encoder(connection)
 
 
@@ -114,7 +117,7 @@ async def test_one_that_hangs_up_at_once_is_dialled_ever_more_seldom() -> None:
     with server(address) as listening:
         async with dialling(stream, address):
             for _ in range(7):
-                encoder = await accept(listening)
+                encoder = await accept(listening, silent=True)
                 at.append(loop.time())
                 encoder.hang_up()
             # One delay before each dial but the first, doubled each time, and shortened by up to half.
@@ -144,10 +147,11 @@ async def test_a_silent_encoder_is_left_and_dialled_again() -> None:
     stream, address = Stream(), tcp()
     with server(address) as listening:
         async with dialling(stream, address, idle_timeout=0.1):
-            silent = await accept(listening)
+            silent = await accept(listening, silent=True)
             assert await silent.read() == b""
             encoder = await accept(listening)
-            assert stream.errors[0] == "idle_timeout"
+            await stream.until_events(1)
+            assert stream.events == ["connected"]
         assert await encoder.read() == b""
 
 
@@ -231,3 +235,26 @@ async def test_a_host_that_swallows_packets_is_given_up() -> None:
             await eventually(lambda: admission.connections["failed"] >= 1)
         for connection in waiting:
             connection.close()
+
+
+async def test_of_a_name_every_address_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The first swallows packets: a listener whose queue is full.
+    stream, address = Stream(), tcp()
+    with socket.create_server(("127.0.0.2", address.port), backlog=0) as full, server(address) as listening:
+        waiting = socket.create_connection(full.getsockname())
+
+        async def both(*_: object, **__: object) -> list[Any]:
+            hosts = ("127.0.0.2", address.host)
+            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, address.port)) for host in hosts]
+
+        monkeypatch.setattr(socket_dialer, "_addresses", both)
+        async with dialling(stream, Address("tcp", "camera.example", address.port)):
+            encoder = await accept(listening)
+            await encoder.send(b"pictures")
+            await stream.until(lambda: stream.received == b"pictures")
+        waiting.close()
+
+
+async def test_of_a_name_without_an_address_that_answers_the_first_error_is_told() -> None:
+    with pytest.raises(ConnectionRefusedError):
+        await socket_dialer._connected("localhost", free_port())

@@ -1,20 +1,25 @@
 """Listening on ports and sockets in the file system, and what becomes of encoders when that ends."""
 
 import asyncio
+import grp
+import os
 import resource
 import socket
+import stat
 from pathlib import Path
 
 import pytest
 import uvloop
 from structlog.testing import capture_logs
 
-from ingestd.config import Address
+from ingestd.config import Address, SourceConfig
 from ingestd.errors import AddressError
+from ingestd.source.admission import Admission
 from ingestd.source.connection import (
     RECEIVE_BUFFER_BYTES,
 )
-from tests.source.line import THE_END, Encoder, Stream, listening
+from ingestd.source.socket_listener import Listener
+from tests.source.line import ANY_PORT, GREETING, THE_END, Encoder, Stream, listening
 
 
 async def test_bytes_arrive_as_they_were_sent() -> None:
@@ -87,6 +92,7 @@ async def test_a_listener_on_ipv6_knows_who_dials() -> None:
     stream = Stream()
     async with listening(stream, Address("tcp", "::1", 0)) as (listener, admission):
         encoder = socket.create_connection(("::1", listener.address.port))
+        encoder.send(GREETING)
         await stream.until_events(1)
         assert admission.current is not None
         assert admission.current.peer == f"[::1]:{encoder.getsockname()[1]}"
@@ -208,3 +214,37 @@ async def test_no_descriptor_left_to_listen() -> None:
                 pass
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_a_socket_in_the_file_system_has_the_mode_and_the_group_that_it_should(tmp_path: Path) -> None:
+    path, group = tmp_path / "cam.sock", grp.getgrgid(os.getgid()).gr_name
+    listener = Listener(
+        Address("unix", path=str(path)),
+        Admission(SourceConfig(listen=ANY_PORT), "cam"),
+        "cam",
+        socket_mode=0o606,
+        socket_group=group,
+    )
+    await listener.start()
+    assert (stat.S_IMODE(path.stat().st_mode), path.group()) == (0o606, group)
+    await listener.stop(THE_END)
+
+
+async def test_a_group_that_is_not_there_is_named_with_its_key(tmp_path: Path) -> None:
+    path = tmp_path / "cam.sock"
+    admission = Admission(SourceConfig(listen=ANY_PORT), "cam")
+    listener = Listener(Address("unix", path=str(path)), admission, "cam", socket_group="no-such-group")
+    with pytest.raises(AddressError, match=r"source\.socket_group: this machine has no group no-such-group"):
+        await listener.start()
+    assert not path.exists()
+
+
+async def test_the_wildcard_of_ipv6_takes_ipv4_too() -> None:
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this system has no socket of both families")
+    stream = Stream()
+    async with listening(stream, Address("tcp", "::", 0), allow=["127.0.0.0/8"]) as (listener, admission):
+        encoder = Encoder.dial(Address("tcp", "127.0.0.1", listener.address.port))
+        await stream.until_events(1)
+        assert admission.current is not None
+        assert (admission.current.host, admission.current.peer) == ("127.0.0.1", encoder.name)

@@ -109,7 +109,7 @@ class IvfReader:
         self._now = now
         if self._unread:
             data, self._unread = b"".join((self._unread, data)), b""
-        self.behind = False
+            self.behind = False
         if self._hopeless is None:
             try:
                 view = memoryview(data)
@@ -147,8 +147,8 @@ class IvfReader:
                 continue
             taken = view[position : position + self._frame_bytes - self._frame_filled]
             position += len(taken)
-            items += 1 + len(taken) // BYTES_PER_ITEM
             if len(taken) == self._frame_bytes:
+                items += 1 + len(taken) // BYTES_PER_ITEM
                 units.append(self._access_unit(bytes(taken)))
                 continue
             if not self._frame_filled:
@@ -156,6 +156,7 @@ class IvfReader:
             self._frame[self._frame_filled : self._frame_filled + len(taken)] = taken
             self._frame_filled += len(taken)
             if self._frame_filled == self._frame_bytes:
+                items += 1 + self._frame_bytes // BYTES_PER_ITEM
                 units.append(self._access_unit(bytes(self._frame)))
         return position
 

@@ -7,7 +7,8 @@ An update of the SDK may break what is here and nothing else. Nothing happens at
 - `event_filter`: a room is woken only by its own events.
 - `native_log`: the native part's log goes to Python, or nowhere.
 - `unbounded_video_stream`: a viewer gets every decoded picture.
-- `h265`: decides how this process publishes H.265; `h265_build` compiles stand-ins for NVIDIA's libraries.
+- `h265`: has this process publish H.265, as `h265_choice` chooses; `h265_build` compiles stand-ins for
+  NVIDIA's libraries.
 - `h265_proof`: publishes H.265 to itself, through `loopback_server`, before the stand-ins are used.
 - `standard_output`: what native code writes there is discarded.
 """

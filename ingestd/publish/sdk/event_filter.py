@@ -20,8 +20,10 @@ def wake_for_own_events(room: rtc.Room) -> None:
         match event.WhichOneof("message"):
             case "room_event":
                 return bool(event.room_event.room_handle == handle)
-            case "connect" | "disconnect" | "get_stats" | "video_stream_event" | "audio_stream_event":
+            case "connect" | "disconnect" | "get_stats" | "get_session_stats":
                 return False  # those who have asked have a subscription each
+            case "video_stream_event" | "audio_stream_event":
+                return False  # each of these streams has one, too
             case _:
                 return True  # those who have asked wait for it by way of the room
 

@@ -13,21 +13,16 @@ import hashlib
 import os
 import platform
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import structlog
 from livekit import rtc
 
-from ingestd.diagnose.explain import explain_room
 from ingestd.publish.sdk import standard_output
-from ingestd.publish.sdk.h265_build import DIRECTORY, LIBRARIES, are_built, build, suits_machine
+from ingestd.publish.sdk.h265_build import DIRECTORY, LIBRARIES, build
+from ingestd.publish.sdk.h265_choice import Decision, Mode, choose, refused
 
 logger = structlog.get_logger("ingestd.publish")
-
-Mode = Literal["auto", "native", "off"]
-Way = Literal["native", "stand-ins", "none"]
 
 # The proof ends itself before that.
 PROOF_TIMEOUT_S = 30.0
@@ -35,15 +30,6 @@ PROOF_TIMEOUT_S = 30.0
 NO_DECODER_VARIABLE = "LK_DISABLE_NVDEC"
 
 _loaded = False  # the stand-ins, into this process: it cannot tell them from a driver then
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """How H.265 is published; ``why`` is for the log, ``refusal`` what its pictures are refused with."""
-
-    way: Way
-    why: str
-    refusal: str | None = None
 
 
 async def prepare(mode: Mode) -> Decision:
@@ -57,36 +43,20 @@ async def prepare(mode: Mode) -> Decision:
             load_standins()
             standard_output.keep_for_python()  # "Nvidia Decoder is supported.", with many a room
         except OSError as error:
-            decision = _refused("not_proved", _in_a_trial(str(error)))
+            decision = refused("not_proved", _in_a_trial(str(error)))
     logger.info("H.265", way=decision.way, why=decision.why)
     return decision
 
 
 async def _decide(mode: Mode) -> Decision:
-    if mode == "off":
-        return _refused("off", "livekit.h265 is off")
-    if mode == "native":
-        return Decision("native", "livekit.h265 is native: published where the SDK offers it by itself")
-    if not suits_machine():
-        return Decision("native", "the stand-ins for a hardware encoder are for Linux on x86-64 only")
-    if (library := _installed_driver()) is not None:
-        return Decision("native", f"{library} is installed: the SDK uses NVIDIA's own libraries")
-    if not are_built():
-        why = (
-            "the SDK does not offer it without a hardware encoder, and the stand-ins for one are not compiled"
-        )
-        return _refused("not_compiled", why)
+    decision = choose(mode, loaded=_loaded)
+    if decision.way != "stand-ins":
+        return decision
     try:
         error = await prove()
     except OSError as failure:  # a file that may not be read, a process too many
         error = str(failure)
-    if error is not None:
-        return _refused("not_proved", _in_a_trial(error))
-    return Decision("stand-ins", "without a hardware encoder: stand-ins answer what the SDK asks one")
-
-
-def _refused(case: str, why: str) -> Decision:
-    return Decision("none", why, explain_room("h265_not_published", why, case))
+    return decision if error is None else refused("not_proved", _in_a_trial(error))
 
 
 def _in_a_trial(error: str) -> str:
@@ -144,18 +114,15 @@ def _circumstances(directory: Path) -> str:
     )
 
 
-def _installed_driver() -> str | None:
-    """The name of a library of NVIDIA's driver that is installed here; None without any."""
-    for name in () if _loaded else LIBRARIES:
-        with contextlib.suppress(OSError):
-            ctypes.CDLL(name)
-            return name
-    return None
-
-
 def main() -> None:
     """Compile the stand-ins, prove that they serve, and say what came of it: a part of set-up."""
-    build()
+    try:
+        build()
+    except OSError as error:
+        sys.exit(
+            f"error: the stand-ins for H.265 cannot be written beside {DIRECTORY}: {error.strerror}; "
+            "run this as a user who may write there, before the installation is made read-only"
+        )
     decision = asyncio.run(_decide("auto"))
     print(f"H.265: {decision.way}; {decision.refusal or decision.why}")  # noqa: T201 - the output of set-up
 

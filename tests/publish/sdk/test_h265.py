@@ -1,4 +1,4 @@
-"""How H.265 is published: what is decided where, and that it is proved before it is relied on."""
+"""That H.265 by way of the stand-ins is proved before it is relied on."""
 
 import shutil
 import sys
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ingestd.publish.sdk import h265
-from ingestd.publish.sdk.h265 import Mode
+from ingestd.publish.sdk import h265, h265_build
 from ingestd.publish.sdk.h265_build import DIRECTORY, LIBRARIES
+from ingestd.publish.sdk.h265_choice import Mode
 from tests.publish.sdk.support import needs_standins
 
 
@@ -30,16 +30,6 @@ async def decide(mode: Mode) -> tuple[str, str]:
     return decision.way, decision.refusal or ""
 
 
-async def test_off_is_a_refusal_that_names_the_key_and_what_else_to_send() -> None:
-    way, refusal = await decide("off")
-    assert way == "none"
-    assert refusal.startswith("livekit.h265 is off: set it to auto, or send H.264 (ffmpeg: -c:v libx264")
-
-
-async def test_native_leaves_it_to_the_sdk() -> None:
-    assert await decide("native") == ("native", "")
-
-
 @needs_standins
 async def test_auto_uses_the_stand_ins_where_they_are_proved(unproved: list[str]) -> None:
     assert await decide("auto") == ("stand-ins", "")
@@ -47,27 +37,6 @@ async def test_auto_uses_the_stand_ins_where_they_are_proved(unproved: list[str]
     way, refusal = await decide("auto")
     assert way == "none"
     assert "did not publish it in a trial: the SDK does not offer H.265: see docs/h265.md" in refusal
-
-
-async def test_auto_never_uses_them_beside_a_driver(
-    unproved: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(h265, "suits_machine", lambda: True)
-    monkeypatch.setattr(h265, "LIBRARIES", ("libcuda.so.none", "libm.so.6"))
-    assert await decide("auto") == ("native", "")
-
-
-async def test_auto_leaves_other_machines_to_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(h265, "suits_machine", lambda: False)
-    assert await decide("auto") == ("native", "")
-
-
-@needs_standins
-async def test_without_a_compiler_the_refusal_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(h265, "are_built", lambda: False)
-    way, refusal = await decide("auto")
-    assert way == "none"
-    assert "install a C compiler (Debian: apt-get install gcc)" in refusal
 
 
 @needs_standins
@@ -113,3 +82,11 @@ async def test_a_proof_that_does_not_end_is_none(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(sys, "executable", str(hanging))
     monkeypatch.setattr(h265, "PROOF_TIMEOUT_S", 0.2)
     assert await h265.prove(tmp_path / "standins") == "it did not end"
+
+
+def test_set_up_where_nothing_can_be_written_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    nowhere = tmp_path / "missing" / "standins"
+    monkeypatch.setattr(h265, "DIRECTORY", nowhere)
+    monkeypatch.setattr(h265, "build", lambda: h265_build.build(nowhere))
+    with pytest.raises(SystemExit, match=r"cannot be written beside .*No such file or directory; run this"):
+        h265.main()

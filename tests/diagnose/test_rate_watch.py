@@ -1,0 +1,43 @@
+"""A rate that is wrong, or a stream over its limit, is found in seconds, and named with both figures."""
+
+from ingestd.diagnose.rate_watch import CHECKS, RateWatch
+
+
+def watched(
+    *measured_fps: float,
+    stated_fps: float | None = 30,
+    bitrate_bps: float = 2e6,
+    max_bitrate_bps: int | None = None,
+) -> RateWatch:
+    watch = RateWatch()
+    for now, fps in enumerate(measured_fps):
+        assert watch.due(now)
+        watch.check(stated_fps, fps, bitrate_bps, max_bitrate_bps, now)
+        assert not watch.due(now + 0.5)
+    return watch
+
+
+def test_a_rate_that_is_wrong_is_named_with_the_right_one() -> None:
+    for fps in (120, 15):
+        assert watched(*[fps] * (CHECKS - 1)).wrong_rate is None
+        issue = watched(*[fps] * CHECKS).wrong_rate
+        assert issue is not None
+        assert issue.seen == f"it states 30 pictures/s and sends {fps}"
+
+
+def test_a_rate_that_is_right_or_unsteady_or_not_stated_is_not() -> None:
+    assert watched(30, 29, 31, 30, 30, 33).wrong_rate is None
+    assert watched(2, 9, 1, 4, 8, 2, 5).wrong_rate is None, "sent when something moves"
+    assert watched(*[100] * 9, stated_fps=None).wrong_rate is None
+
+
+def test_a_rate_that_becomes_right_is_no_problem_any_more() -> None:
+    assert watched(*[60] * CHECKS, 30).wrong_rate is None
+
+
+def test_a_stream_over_its_limit_is_named_with_both_figures() -> None:
+    issue = watched(*[30] * CHECKS, bitrate_bps=12_040_000, max_bitrate_bps=8_000_000).over_max_bitrate
+    assert issue is not None
+    assert issue.seen == "it sends 12Mbps, and max_bitrate is 8Mbps"
+    assert watched(*[30] * CHECKS, bitrate_bps=8_400_000, max_bitrate_bps=8_000_000).over_max_bitrate is None
+    assert watched(*[30] * CHECKS, bitrate_bps=50_000_000).over_max_bitrate is None

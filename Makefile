@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long coverage soak bench bench-bursts bench-media bench-picture-end bench-links bench-replays fuzz lint format lock
+.PHONY: help setup demo test test-long coverage soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-replays fuzz lint format lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
@@ -31,6 +31,10 @@ coverage: ## how much of each package the tests run, beside its floor
 soak: ## encoders, links, server and viewers that fail at random; MINUTES=5, and SEED=N to repeat a run
 	@scripts/setup dev
 	@exec .venv/bin/python -m tests.soak --minutes '$(MINUTES)' $(if $(SEED),--seed '$(SEED)')
+
+attack: ## what good streams lose beside attackers, into docs/security.md; ARGS="h264-idr-7 --at-once 8"
+	@scripts/setup dev
+	@.venv/bin/python -m tests.attack $(ARGS)
 
 bench: ## delay, CPU and losses beside the Go SDK and the bare Python SDK; STREAMS="1 4 16 32" ARGS="--only fast"
 	@scripts/setup dev

@@ -1,0 +1,47 @@
+"""Two seconds of each of the most telling attacks: the good streams beside them lose nothing."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from ingestd.devserver.livekit_server import LiveKitServer
+from tests.attack.catalogue import ATTACKS
+from tests.attack.rig import Rig
+
+ATTACK_S = 2.0
+# What a person who looks at a health check, or waits for a camera, would notice.
+MAX_GAP_S = 1.0
+MAX_NEXT_ENCODER_S = 3.0
+MAX_LINES_PER_S = 20.0
+MAX_MEMORY_BYTES = 100 << 20
+
+pytestmark = pytest.mark.alone
+
+
+@pytest.fixture(scope="module")
+def rig(livekit: LiveKitServer) -> Iterator[Rig]:
+    with Rig(livekit) as rig:
+        yield rig
+
+
+@pytest.mark.parametrize(
+    ("name", "at_once"),
+    [
+        ("ivf-av1-delimiters", 1),
+        ("h264-sei-ff", 1),
+        ("h264-idr-7", 8),
+        ("h264-file", 1),
+        ("reload-nested", 1),
+        ("codec-flip", 1),
+    ],
+)
+def test_the_good_streams_lose_nothing_beside(name: str, at_once: int, rig: Rig) -> None:
+    row = rig.measure(ATTACKS[name], at_once, ATTACK_S)
+
+    assert row.trouble == []
+    assert row.lost == 0, f"{row.lost} of {row.pushed} pictures; dropped {row.dropped}"
+    assert row.health_gap_s < MAX_GAP_S
+    assert row.memory_bytes < MAX_MEMORY_BYTES
+    assert row.lines_per_s < MAX_LINES_PER_S
+    assert row.next_encoder_s is not None, "the next encoder is never seen"
+    assert row.next_encoder_s < MAX_NEXT_ENCODER_S

@@ -224,7 +224,7 @@ async def test_refused_h265_after_h264_takes_the_track_out_of_the_room(stream: S
         assert stream.figures().problems == ("cam: H.265 cannot be published: it is off: send H.264",)
         encoder.leave()
     await eventually(lambda: old.closed, "close the old track")
-    assert stream.figures().frames_dropped["unsupported"] == 16
+    await eventually(lambda: stream.figures().frames_dropped["unsupported"] == 16, "drop all of both")
     assert stream.figures().stream_errors["h265_not_published"] == 2
     assert stream.figures().frames_sent == sent, "a counter never falls"
 

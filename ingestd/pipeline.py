@@ -273,10 +273,10 @@ class TrackPipeline:
         self._delivery.lost(count, time.monotonic())
         self.pump()
 
-    def track_send_delay(self, delay_s: float, available_bps: float | None) -> None:
+    def track_send_delay(self, delay_s: float, available_bps: float | None, link_good: bool) -> None:
         """Packets wait ``delay_s`` in WebRTC before they leave."""
         now = time.monotonic()
-        self._delivery.send_delay(delay_s, available_bps, now)
+        self._delivery.send_delay(delay_s, available_bps, now, link_good=link_good)
         self._reporter.congested(self._delivery.congested, delay_s, self._track.target_bitrate_bps)
         self.pump()
 

@@ -257,13 +257,23 @@ class Delivery:
         """WebRTC believes that the link carries ``bitrate_bps`` of this track."""
         self._replays.set_target(bitrate_bps)
 
-    def send_delay(self, delay_s: float, available_bps: float | None, now: float) -> None:
-        """Packets wait ``delay_s`` in WebRTC, which believes that the link carries ``available_bps``."""
+    def send_delay(
+        self, delay_s: float, available_bps: float | None, now: float, *, link_good: bool = False
+    ) -> None:
+        """Packets wait ``delay_s`` in WebRTC, which believes that the link carries ``available_bps``.
+
+        While ``link_good`` nothing is cut: WebRTC's estimate grows no faster for it, and every picture comes,
+        if late (docs/webrtc.md).
+        """
         self._congestion.read(self.backlog_s(now), delay_s, self.rates.bitrate_bps(now), available_bps)
         if self._state is State.DRAINING:
             if self._congestion.drained(delay_s, now):
                 self._advance(Event.DRAINED)
-        elif self._state in SUBMITTING and self._congestion.cuts(self._next_keyframe_s(now), now):
+        elif (
+            not link_good
+            and self._state in SUBMITTING
+            and self._congestion.cuts(self._next_keyframe_s(now), now)
+        ):
             self._advance(Event.CONGESTION)
             self._gop.clear()
             self._intake.skip_to_keyframe(Drop.CONGESTED)

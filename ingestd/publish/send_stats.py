@@ -33,6 +33,8 @@ class SendStats:
     target_bitrate_bps: float | None
     available_bps: float | None  # what WebRTC believes the link of this connection carries
     at: float  # when WebRTC counted, seconds on the monotonic clock
+    round_trip_s: float | None = None  # by the receiver's last report
+    lost_ratio: float = 0.0  # of the packets, by the same report
     keyframe_requests: int = 0  # that have arrived, whether or not WebRTC has passed them on
     nacks: int = 0  # of the server, for packets that it misses
 
@@ -54,6 +56,7 @@ def _send_stats(entries: Collection[Any]) -> SendStats:
     mime_types: dict[str, str] = {}
     codec_id, encoded, sent, packets, target_bps, at_us = "", 0, 0, 0, 0.0, time.time_ns() // 1000
     delays_s, available_bps, requests, nacks = 0.0, 0.0, 0, 0
+    round_trip_s, lost_ratio = 0.0, 0.0
     for entry in entries:
         match entry.WhichOneof("stats"):
             case "codec":
@@ -69,6 +72,10 @@ def _send_stats(entries: Collection[Any]) -> SendStats:
                 requests += outbound.pli_count + outbound.fir_count
                 nacks += outbound.nack_count
                 at_us = entry.outbound_rtp.rtc.timestamp
+            case "remote_inbound_rtp":
+                report = entry.remote_inbound_rtp.remote_inbound
+                if report.round_trip_time_measurements:
+                    round_trip_s, lost_ratio = report.round_trip_time, report.fraction_lost
             case "candidate_pair" if entry.candidate_pair.candidate_pair.nominated:
                 available_bps = entry.candidate_pair.candidate_pair.available_outgoing_bitrate
     at = time.monotonic() - (time.time_ns() // 1000 - at_us) / 1e6
@@ -81,6 +88,8 @@ def _send_stats(entries: Collection[Any]) -> SendStats:
         target_bitrate_bps=target_bps or None,
         available_bps=available_bps or None,
         at=at,
+        round_trip_s=round_trip_s or None,
+        lost_ratio=lost_ratio,
         keyframe_requests=requests,
         nacks=nacks,
     )

@@ -20,6 +20,7 @@ from ingestd.errors import RoomError
 from ingestd.media.access_unit import FrameMetadata, StreamInfo
 from ingestd.publish.encoder_watch import EncoderWatch
 from ingestd.publish.estimate_bounds import track_max_bps
+from ingestd.publish.link_health import LinkHealth
 from ingestd.publish.send_delay import SendDelay
 from ingestd.publish.send_stats import SendStats, Statistics, read
 from ingestd.publish.server_queries import answers
@@ -91,10 +92,10 @@ class TrackListener(Protocol):
         """WebRTC took ``count`` pictures and has not encoded them."""
         ...
 
-    def track_send_delay(self, delay_s: float, available_bps: float | None) -> None:
+    def track_send_delay(self, delay_s: float, available_bps: float | None, link_good: bool) -> None:
         """Told at each reading of the statistics: packets wait ``delay_s`` in WebRTC before they leave.
 
-        It believes that the link carries ``available_bps``.
+        It believes that the link carries ``available_bps``; ``link_good``: it carries what is sent.
         """
         ...
 
@@ -146,6 +147,7 @@ class TrackKeeper:
         self._counted_sent = 0  # of the pictures that WebRTC says it has sent on this track's transport
         self._watch = EncoderWatch(0)
         self._send_delay = SendDelay()
+        self._link = LinkHealth()
         self._submitted_at = 0.0
         self._viewer_came_at = 0.0
         self._viewer_came = asyncio.Event()
@@ -314,7 +316,7 @@ class TrackKeeper:
     def _close(self) -> None:
         self.problem = MUTED if self._muted else NOT_PUBLISHED
         self.target_bitrate_bps = self.link_bitrate_bps = None
-        self._send_delay = SendDelay()
+        self._send_delay, self._link = SendDelay(), LinkHealth()
         if self._source is not None:
             self._source = None
             self._listener.track_closed()
@@ -426,8 +428,9 @@ class TrackKeeper:
                 self._listener.track_running()
             if self.running:
                 self._send_delay.read(stats)
+                self._link.read(stats)
                 if self.send_delay_s is not None:
-                    self._listener.track_send_delay(self.send_delay_s, stats.available_bps)
+                    self._listener.track_send_delay(self.send_delay_s, stats.available_bps, self._link.good)
             if report.lost:
                 self._listener.track_lost(report.lost)
             if report.stalled:

@@ -1044,7 +1044,7 @@ def test_capture_times_rise_by_whole_milliseconds_and_are_never_in_the_future() 
 # When pictures wait in WebRTC.
 
 
-def congested(names: str = "K1 d2 d3 K4 d5", **options: Any) -> Transcript:
+def congested(names: str = "K1 d2 d3 K4 d5", *, link_good: bool = False, **options: Any) -> Transcript:
     """A keyframe every 100 ms, and pictures that have waited for 0.6 s in WebRTC."""
     script = Transcript.running(names, **options)
     script.pass_time(ESTIMATE_SETTLES_S)
@@ -1053,7 +1053,7 @@ def congested(names: str = "K1 d2 d3 K4 d5", **options: Any) -> Transcript:
     script.pass_time(3 * FRAME)
     script.receive("K7")
     assert script.drain(0.05) == "K6 K7"
-    script.read_statistics(0.6)
+    script.read_statistics(0.6, link_good=link_good)
     return script
 
 
@@ -1068,6 +1068,13 @@ def test_what_waits_too_long_in_webrtc_is_cut_up_to_the_next_keyframe() -> None:
     script.read_statistics(0.3)
     assert script.drain() == "K10 d11"
     assert script.dropped() == {"congested": 2}
+
+
+def test_a_link_that_is_good_again_brings_every_picture() -> None:
+    script = congested(link_good=True)
+    assert script.delivery.congested
+    assert script.receive("d8 d9") == [None, None]
+    assert script.drain() == "d8 d9"
 
 
 def test_only_the_newest_keyframe_waits_for_webrtc() -> None:

@@ -73,8 +73,10 @@ class Transcript:
     def ask_for_keyframe(self, *, encoder_asked: bool = False) -> None:
         self.delivery.keyframe_requested(self.now, encoder_asked=encoder_asked)
 
-    def read_statistics(self, send_delay_s: float, available_bps: float | None = None) -> None:
-        self.delivery.send_delay(send_delay_s, available_bps, self.now)
+    def read_statistics(
+        self, send_delay_s: float, available_bps: float | None = None, *, link_good: bool = False
+    ) -> None:
+        self.delivery.send_delay(send_delay_s, available_bps, self.now, link_good=link_good)
 
     def take(self) -> str | None:
         """What is handed over at this moment."""

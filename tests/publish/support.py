@@ -42,6 +42,7 @@ class Stream:
     lost: int = 0
     send_delays_s: list[float] = field(default_factory=list)
     available_bps: float | None = None
+    link_good: bool = False
     asked_for_keyframe: int = 0
 
     def track_opened(self) -> None:
@@ -56,9 +57,10 @@ class Stream:
     def track_lost(self, count: int) -> None:
         self.lost += count
 
-    def track_send_delay(self, delay_s: float, available_bps: float | None) -> None:
+    def track_send_delay(self, delay_s: float, available_bps: float | None, link_good: bool) -> None:
         self.send_delays_s.append(delay_s)
         self.available_bps = available_bps
+        self.link_good = link_good
 
     def needed_bitrate_bps(self) -> float:
         return 500_000

@@ -1,0 +1,24 @@
+"""Health of the link to the server, by the receiver's reports (RTCP, RFC 3550 6.4, once a second)."""
+
+from ingestd.publish.send_stats import SendStats
+
+# A round trip that takes this much longer than the shortest has waited in a queue on its way.
+MAX_QUEUED_S = 0.05
+
+
+class LinkHealth:
+    """Whether the link carries what is sent. It may seem so for a second or two while it is too slow, too."""
+
+    def __init__(self) -> None:
+        self.good = False  # nothing is lost, and nothing waits in a queue on its way
+        self._shortest_round_trip_s = float("inf")
+
+    def read(self, stats: SendStats) -> None:
+        """Take in a reading of the statistics."""
+        round_trip_s = stats.round_trip_s
+        if round_trip_s is None:
+            self.good = False
+            return
+        self._shortest_round_trip_s = min(self._shortest_round_trip_s, round_trip_s)
+        queued_s = round_trip_s - self._shortest_round_trip_s
+        self.good = stats.lost_ratio == 0 and queued_s < MAX_QUEUED_S

@@ -1,0 +1,31 @@
+"""Whether the link seems good, by the receiver's reports."""
+
+from dataclasses import replace
+
+from ingestd.publish.link_health import MAX_QUEUED_S, LinkHealth
+from ingestd.publish.send_stats import SendStats
+
+REPORTED = SendStats("video/H264", 30, 30, 200, 0.0, 1e6, 8e5, 10.0, round_trip_s=0.02)
+
+
+def test_nothing_is_known_without_a_report() -> None:
+    link = LinkHealth()
+    link.read(replace(REPORTED, round_trip_s=None))
+    assert not link.good
+
+
+def test_a_link_that_loses_packets_is_not_good() -> None:
+    link = LinkHealth()
+    link.read(REPORTED)
+    assert link.good
+    link.read(replace(REPORTED, lost_ratio=0.02))
+    assert not link.good
+
+
+def test_a_link_where_packets_queue_is_not_good() -> None:
+    link = LinkHealth()
+    link.read(REPORTED)
+    link.read(replace(REPORTED, round_trip_s=0.02 + 1.1 * MAX_QUEUED_S))
+    assert not link.good
+    link.read(replace(REPORTED, round_trip_s=0.02 + 0.9 * MAX_QUEUED_S))
+    assert link.good

@@ -31,10 +31,6 @@ def http_request() -> bytes:
     return b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n"
 
 
-def nothing() -> bytes:
-    return b""
-
-
 def cut_ivf_header() -> bytes:
     return encode("vp8", frames=2).container[:20]
 
@@ -49,11 +45,10 @@ def huge_nal_unit() -> bytes:
     [
         (noise, ["no video", "expected"]),
         (http_request, ["http"]),
-        (nothing, ["without sending a byte"]),
         (cut_ivf_header, ["ivf"]),
         (huge_nal_unit, ["mib"]),
     ],
-    ids=["noise", "http-request", "nothing", "cut-ivf-header", "huge-nal-unit"],
+    ids=["noise", "http-request", "cut-ivf-header", "huge-nal-unit"],
 )
 def test_bad_input_is_counted_and_said_and_the_next_encoder_is_served(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, make: Callable[[], bytes], words: list[str]
@@ -70,6 +65,25 @@ def test_bad_input_is_counted_and_said_and_the_next_encoder_is_served(
         problem = daemon.wait_for_problem(*words)
         assert problem.get("stream") == "cam"
         assert daemon.peak_memory() - memory < MEMORY_GROWTH_BYTES
+
+        with Encoder(daemon.port(), video) as encoder:
+            encoder.wait()
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
+        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
+
+
+def test_a_connection_without_a_byte_is_a_probe_and_no_error(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    video = encode("h264", frames=90, gop=30, size=(160, 120))
+    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+        for _ in range(5):
+            send(daemon.port(), b"")
+        metrics = daemon.wait_for_metrics(
+            lambda m: m.total("ingestd_encoder_connections_total", result="probe") == 5, what="five probes"
+        )
+        assert metrics.total("ingestd_stream_errors_total") == 0
+        assert daemon.problems("cam") == []
 
         with Encoder(daemon.port(), video) as encoder:
             encoder.wait()

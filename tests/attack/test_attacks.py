@@ -28,11 +28,12 @@ def rig(livekit: LiveKitServer) -> Iterator[Rig]:
     ("name", "at_once"),
     [
         ("ivf-av1-delimiters", 1),
-        ("h264-sei-ff", 1),
-        ("h264-idr-7", 8),
+        ("h264-idr-7", 4),
         ("h264-file", 1),
         ("reload-nested", 1),
-        ("codec-flip", 1),
+        pytest.param("h264-idr-7", 8, marks=pytest.mark.long),
+        pytest.param("h264-sei-ff", 1, marks=pytest.mark.long),
+        pytest.param("codec-flip", 1, marks=pytest.mark.long),
     ],
 )
 def test_the_good_streams_lose_nothing_beside(name: str, at_once: int, rig: Rig) -> None:

@@ -21,7 +21,7 @@ RECOVERY_S = 45.0  # the SDKs of daemon and viewer each wait several seconds bet
     ("codec", "outage"),
     [
         pytest.param("h264", 4.0, id="4s"),
-        pytest.param("h265", 4.0, id="h265-4s"),
+        pytest.param("h265", 4.0, id="h265-4s", marks=pytest.mark.long),
         pytest.param("h264", 40.0, id="40s", marks=pytest.mark.long),
     ],
 )

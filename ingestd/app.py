@@ -28,6 +28,8 @@ logger = structlog.get_logger("ingestd")
 
 # SIGTERM promises an end within five seconds; a server that has not answered by then is left behind.
 STOP_TIMEOUT_S = 4.0
+# Between two streams that a reload starts: thousands of them would take the loop from those that run.
+ADD_INTERVAL_S = 0.01
 # Before a stream that a reload could not start is tried again: its address is often free within seconds.
 FIRST_RETRY_DELAY_S = 2.0
 MAX_RETRY_DELAY_S = 15.0
@@ -156,6 +158,8 @@ class App:
                 config = await self._reload_config()
             except ConfigError as error:
                 logger.error("reload failed; keeping the current configuration", error=str(error))
+                async with self._reloading:
+                    await self._add_missing()  # this one may have cut another short
                 return
             async with self._reloading:
                 if not self._stopping.is_set():
@@ -203,6 +207,10 @@ class App:
         for stream in streams:
             if stream.name in self._streams:
                 continue
+            if self._stopping.is_set() or self._reloads_to_begin:
+                break  # what a newer configuration says goes
+            if self._streams:
+                await asyncio.sleep(ADD_INTERVAL_S)
             try:
                 await self._add(stream)
                 self._not_started.pop(stream.name, None)

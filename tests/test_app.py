@@ -335,6 +335,24 @@ async def test_a_reload_during_the_start_waits_for_it(livekit: LiveKitServer, ro
         daemon.code.exception()
 
 
+async def test_a_newer_configuration_cuts_the_start_of_many_streams_short(
+    livekit: LiveKitServer, room: str
+) -> None:
+    one = stream("one", room)
+    many = [stream(f"s{i}", room, identity="many") for i in range(100)]
+    async with running(configuration(livekit, one)) as daemon:
+        daemon.config = configuration(livekit, one, *many)
+        os.kill(os.getpid(), signal.SIGHUP)
+        await eventually(lambda: len(daemon.names) > 1, "begin to start them", every_s=0)
+        daemon.config = configuration(livekit, one)
+        os.kill(os.getpid(), signal.SIGHUP)
+        most = 0
+        while daemon.names != ["one"]:
+            most = max(most, len(daemon.names))
+            await asyncio.sleep(0)
+        assert most < len(many)
+
+
 async def test_signals_that_come_while_one_is_obeyed_are_obeyed_once(
     livekit: LiveKitServer, room: str
 ) -> None:

@@ -265,7 +265,9 @@ class Delivery:
         While ``link_good`` nothing is cut: WebRTC's estimate grows no faster for it, and every picture comes,
         if late (docs/webrtc.md).
         """
-        self._congestion.read(self.backlog_s(now), delay_s, self.rates.bitrate_bps(now), available_bps)
+        # A file waits for its own pace.
+        waited_s = 0.0 if self._intake.pacing.paced else self.backlog_s(now)
+        self._congestion.read(waited_s, delay_s, self.rates.bitrate_bps(now), available_bps)
         if self._state is State.DRAINING:
             if self._congestion.drained(delay_s, now):
                 self._advance(Event.DRAINED)

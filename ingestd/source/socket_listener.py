@@ -74,6 +74,8 @@ class Listener:
             cure = "allowed: an address of this machine that no other process listens on"
             if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
                 cure = descriptors.CURE
+            elif why.startswith("source.socket_group"):
+                cure = "allowed: a group that ingestd is a member of"
             raise AddressError(
                 f"source.listen: {self.address} cannot be listened on: {why}; {cure}"
             ) from None

@@ -1070,6 +1070,16 @@ def test_what_waits_too_long_in_webrtc_is_cut_up_to_the_next_keyframe() -> None:
     assert script.dropped() == {"congested": 2}
 
 
+def test_a_file_that_waits_for_its_own_pace_is_not_late() -> None:
+    script = Transcript.running("K1", live=False)
+    script.receive(" ".join(f"d{number}" for number in range(3, 60)))
+    script.pass_time(0.7)
+    assert script.delivery.pace is not None
+    assert script.delivery.backlog_s(script.now) > 0.5
+    script.read_statistics(0.0)
+    assert not script.delivery.congested
+
+
 def test_a_link_that_is_good_again_brings_every_picture() -> None:
     script = congested(link_good=True)
     assert script.delivery.congested

@@ -229,7 +229,7 @@ class IvfReader:
         self._frame_filled = 0
 
     def _too_large(self, size_bytes: int) -> BitstreamError:
-        if self._frames is None:
+        if self._frames is None and self._named is None:
             seen = bytes(self._header).hex(" ")
             return BitstreamError("not_ivf", f"IVF: the stream begins {seen}")
         return ExcessError(

@@ -357,6 +357,11 @@ def test_what_is_no_ivf_at_all_is_refused_at_once() -> None:
     assert "-f ivf" in explain(raised)
 
 
+def test_a_first_frame_that_is_too_large_is_not_taken_for_another_format() -> None:
+    raised = error(file_header() + (MAX_ACCESS_UNIT_BYTES + 1).to_bytes(4, "little") + bytes(8))
+    assert raised.reason == "too_large"
+
+
 def test_what_is_never_recognised_is_not_gathered_for_ever() -> None:
     reader = IvfReader()
     with pytest.raises(BitstreamError) as raised:

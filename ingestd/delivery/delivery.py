@@ -265,17 +265,15 @@ class Delivery:
         While ``link_good`` nothing is cut: WebRTC's estimate grows no faster for it, and every picture comes,
         if late (docs/webrtc.md).
         """
-        # A file waits for its own pace.
-        waited_s = 0.0 if self._intake.pacing.paced else self.backlog_s(now)
+        paced = self._intake.pacing.paced  # a file waits for its own pace, and comes whole
+        waited_s = 0.0 if paced else self.backlog_s(now)
         self._congestion.read(waited_s, delay_s, self.rates.bitrate_bps(now), available_bps)
         if self._state is State.DRAINING:
             if self._congestion.drained(delay_s, now):
                 self._advance(Event.DRAINED)
-        elif (
-            not link_good
-            and self._state in SUBMITTING
-            and self._congestion.cuts(self._next_keyframe_s(now), now)
-        ):
+        elif link_good or paced or self._state not in SUBMITTING:
+            return
+        elif self._congestion.cuts(self._next_keyframe_s(now), now):
             self._advance(Event.CONGESTION)
             self._gop.clear()
             self._intake.skip_to_keyframe(Drop.CONGESTED)

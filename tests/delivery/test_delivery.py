@@ -1078,6 +1078,11 @@ def test_a_file_that_waits_for_its_own_pace_is_not_late() -> None:
     assert script.delivery.backlog_s(script.now) > 0.5
     script.read_statistics(0.0)
     assert not script.delivery.congested
+    script.pass_time(ESTIMATE_SETTLES_S)
+    script.read_statistics(0.0)
+    script.receive("K60 d61")
+    script.read_statistics(0.6)
+    assert script.dropped() == {}, "it comes whole, however long its first pictures wait in WebRTC"
 
 
 def test_a_link_that_is_good_again_brings_every_picture() -> None:

@@ -18,7 +18,8 @@ from ingestd.media.access_unit import Codec
 from ingestd.media.formats.framed import FramedReader
 from ingestd.observe.figures import StreamFigures
 from ingestd.pipeline import Track
-from ingestd.publish.room import RoomAddress, RoomConnection
+from ingestd.publish.room_connection import RoomConnection
+from ingestd.publish.room_join import RoomAddress
 from ingestd.publish.sdk import h265
 from ingestd.publish.signal_relay import SignalRelay
 from ingestd.publish.track import TrackOptions

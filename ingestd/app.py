@@ -17,7 +17,8 @@ from ingestd.observe.figures import StreamFigures
 from ingestd.observe.http import HttpServer
 from ingestd.observe.loss_log import LOOK_INTERVAL_S, LossLog
 from ingestd.observe.metrics import make_registry
-from ingestd.publish.room import RoomAddress, RoomConnection
+from ingestd.publish.room_connection import RoomConnection
+from ingestd.publish.room_join import RoomAddress
 from ingestd.publish.sdk import native_log
 from ingestd.publish.signal_relay import SignalRelay
 from ingestd.stream import Stream

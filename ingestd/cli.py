@@ -40,7 +40,7 @@ def _complain(error: IngestdError) -> None:
     from ingestd.redact import printable, redact
 
     # The logs may not be set up yet.
-    print(f"ingestd: {printable(redact(str(error)))}", file=sys.stderr)  # noqa: T201
+    print(f"ingestd: {printable(redact(str(error)))}", file=sys.stderr)
 
 
 def entry() -> NoReturn:
@@ -57,7 +57,7 @@ def entry() -> NoReturn:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        print(f"ingestd: standard output: {error.strerror}", file=sys.stderr)  # noqa: T201 - as above
+        print(f"ingestd: standard output: {error.strerror}", file=sys.stderr)
         code = FAILED
     # The SDK's threads call into Python as long as they live; one that does so while the interpreter shuts
     # down is unwound through Rust, which aborts the process.
@@ -177,7 +177,7 @@ def _check(options: argparse.Namespace) -> int:
 
     config = _load(options.config)
     said = [describe(config), "", h265_choice.describe(config.livekit.h265)]
-    print(*said, sep="\n", flush=True)  # noqa: T201 - this is its output
+    print(*said, sep="\n", flush=True)
     return _visit_rooms(config) if options.connect else DONE
 
 
@@ -191,7 +191,7 @@ def _visit_rooms(config: "Config") -> int:
     errors = asyncio.run(visit_rooms(config))
     for room, error in errors.items():
         result = "joined, and left again" if error is None else f"not joined: {error}"
-        print(f"room {room}: {result}")  # noqa: T201 - this, too
+        print(f"room {room}: {result}")
     return FAILED if any(errors.values()) else DONE
 
 

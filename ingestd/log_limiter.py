@@ -1,7 +1,8 @@
 """Rate limits of log lines: so many per kind and interval, with the number of those left out.
 
-`LineLimiter` stands before the log and bounds every kind of line. `LogLimiter` is for a caller whose lines
-cost more to word than to leave out, and which has a sharper idea of what is the same.
+`LineLimiter` stands before the log and bounds every kind of line: `observe/logs.py` says how many.
+`LogLimiter` is for a caller whose lines cost more to word than to leave out, and which has a sharper idea of
+what is the same.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Share of the event loop among streams: one that costs far more than a plain stream is slowed, then ended.
+"""Share of the event loop among streams: one that costs far more than a plain one is slowed, then closed.
 
 All streams of a process are read on one event loop. A plain stream costs little time, in proportion to its
 bytes; bytes made, or broken, to be slow to read cost a hundred times as much. A stream that goes beyond what

@@ -56,11 +56,6 @@ class Track(Protocol):
         ...
 
     @property
-    def link_bitrate_bps(self) -> float | None:
-        """What WebRTC believes the link carries in all, in bit/s."""
-        ...
-
-    @property
     def misses_packets(self) -> bool:
         """Whether the server has missed packets of late."""
         ...
@@ -230,7 +225,8 @@ class TrackPipeline:
         if (waits and not self._delivery.draining) or dropped is Drop.NO_PARAMETER_SETS:
             self._back_channel.keyframe(now, arrived_us)
         next_keyframe_s = self._delivery.rates.next_keyframe_s(now)
-        if self._track.open and self._keyframe_wait.received(waits, now, next_keyframe_s):
+        cut = dropped is Drop.CONGESTED  # not for want of a keyframe
+        if self._track.open and self._keyframe_wait.received(waits and not cut, now, next_keyframe_s):
             self._on_no_keyframe()
         self._reporter.pace(self._delivery.pace)
         self._watch_rates(now)
@@ -440,7 +436,6 @@ class TrackPipeline:
         feedback = self._track.take_feedback()
         now, at_us = time.monotonic(), time.time_ns() // 1000
         self._feedback_taken_at = now
-        self._delivery.set_link(self._track.link_bitrate_bps)
         if feedback.bitrate_bps is not None:
             self._delivery.set_target(feedback.bitrate_bps)
         if feedback and self._delivery.probing:

@@ -21,7 +21,7 @@ from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import AddressError, ConfigError
 from ingestd.observe import logs
 from ingestd.observe.figures import StreamFigures
-from ingestd.publish.room import RoomConnection
+from ingestd.publish.room_connection import RoomConnection
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks
 from ingestd.wiring import build_stream

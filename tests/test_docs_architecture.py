@@ -62,6 +62,15 @@ def test_every_path_that_the_map_of_a_package_names_is_there(package: Path) -> N
     assert [name for name in named if not exists(name, folder, *ancestors)] == []
 
 
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: str(path.parent.relative_to(ROOT)))
+def test_every_module_is_in_the_map_of_its_package(package: Path) -> None:
+    text = ast.get_docstring(ast.parse(package.read_text())) or ""
+    beside = {path.stem for path in package.parent.glob("*.py")} - {"__init__", "__main__"}
+
+    if package.parent != PACKAGE:  # docs/architecture.md lists the modules beside the packages
+        assert {name for name in beside if not re.search(rf"\b{name}\b", text)} == set()
+
+
 def test_every_module_is_in_the_architecture() -> None:
     named = set(paths_of(ARCHITECTURE.read_text()))
 

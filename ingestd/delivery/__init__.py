@@ -9,8 +9,12 @@ delivery             the entrance, and the only module that knows all others: de
     capture_clock    when each was captured, and
     input_pacing     when it is due, where the input is faster than any clock (a file)
     rates            frame rate, bitrate, keyframe interval
+  congestion         cuts what waits too long inside WebRTC, up to the next keyframe
+  keyframe_wait      when an encoder that sends no keyframe is to connect again
+  keyframe_requests  what becomes of a request: it goes to the encoder, and a replay may answer it
+    audience         who came to the room and who left, by which a request is judged
+    encoder_response  how soon the encoder answers a request: a replay waits as long
   gop, replays       the pictures since the last keyframe, and when they are submitted once more
-  encoder_response  how soon the encoder answers a request: a replay waits as long
   pacer, timestamps  the spacing and the capture timestamps that WebRTC needs
   picture            Picture and Submission, which pass through all of it
 

@@ -1,7 +1,7 @@
 """The participants of a room who may watch: who came, who left, and what a keyframe request tells with that.
 
-A server tells of participants up to 3 s late, and how many there are mostly at once, unless that has changed
-within the last 5 s (LiveKit 1.13).
+A server tells who came or left up to 3 s late. The number of participants comes at once, but late, too, if
+it has changed within the last 5 s (LiveKit 1.13).
 """
 
 from math import inf

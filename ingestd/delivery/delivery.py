@@ -260,11 +260,12 @@ class Delivery:
     def send_delay(
         self, delay_s: float, available_bps: float | None, now: float, *, link_good: bool = False
     ) -> None:
-        """Packets wait ``delay_s`` in WebRTC, which believes that the link carries ``available_bps``.
+        """Packets wait ``delay_s`` in WebRTC, which believes that the link carries ``available_bps`` in all.
 
         While ``link_good`` nothing is cut: WebRTC's estimate grows no faster for it, and every picture comes,
         if late (docs/webrtc.md).
         """
+        self._replays.set_link(available_bps)
         paced = self._intake.pacing.paced  # a file waits for its own pace, and comes whole
         waited_s = 0.0 if paced else self.backlog_s(now)
         self._congestion.read(waited_s, delay_s, self.rates.bitrate_bps(now), available_bps)
@@ -277,10 +278,6 @@ class Delivery:
             self._advance(Event.CONGESTION)
             self._gop.clear()
             self._intake.skip_to_keyframe(Drop.CONGESTED)
-
-    def set_link(self, bitrate_bps: float | None) -> None:
-        """WebRTC believes that the link carries ``bitrate_bps`` in all; None: it has not said."""
-        self._replays.set_link(bitrate_bps)
 
     def lost(self, count: int, now: float) -> None:
         """WebRTC has not encoded ``count`` of the pictures that it took."""

@@ -1,9 +1,10 @@
 """Detects input faster than any clock (a file) and paces it to its own frame rate.
 
 A token bucket: time adds credit, each picture costs a little less than the interval of the fastest live
-source. What headers and timestamps state does not count, as live sources state wrong rates as often as right
-ones; nor does time in which we read nothing, as everybody is slow then. Read again, a file at once fills all
-that there is; a live source has drained before, and earns credit between its pictures.
+source. What headers and timestamps state does not count, as live sources state wrong rates as often as
+right ones; nor does time in which we read nothing, as every source is slow then. When we read again after a
+pause, a file fills every buffer at once; a live source has nothing piled up, and earns credit between its
+pictures.
 
 From the moment at which the credit is used up every picture gets a due time, by the rate that is stated, and
 what is far ahead is not read yet, so that TCP slows the sender down.

@@ -3,6 +3,7 @@
 from enum import StrEnum
 from math import inf
 
+from ingestd.delivery.congestion import PACING_RATIO
 from ingestd.delivery.gop import Gop
 from ingestd.delivery.pacer import HURRIED_SPACING_S
 from ingestd.delivery.picture import Picture
@@ -17,8 +18,6 @@ MAX_COOLDOWN_S = 4.0
 OVERDUE_COOLDOWNS = 4
 # A request after so long a silence has nothing to do with the replays before.
 CALM_S = 5.0
-# WebRTC's pacer sends what has piled up at 1.1 times the rate that it believes the link carries.
-PACING_RATIO = 1.1
 # How long a replay may take to submit, and to send. Those who watch already see the past for as long. Not
 # measured: the limits allow the replays that were allowed when the pacer was taken to send at 2.5 times the
 # rate, and 2 s were allowed for that.
@@ -28,8 +27,8 @@ MAX_SENDING_S = 2.0 * 2.5 / PACING_RATIO
 MIN_SENT_RATIO = PACING_RATIO / 2.5
 # Within this time those who are in the room subscribe to a new track, and ask for a keyframe.
 START_S = 3.0
-# WebRTC begins with a guess at the rate and needs this long to find out.
-ESTIMATE_SETTLES_S = 5.0
+# As long as this after the beginning of a track the target may be a guess.
+GUESSED_TARGET_S = 5.0
 # Where others watch, those who come at about the same time share one replay: it begins this long after the
 # first of them has asked.
 GATHER_S = 0.5
@@ -177,7 +176,7 @@ class Replays:
         # Not even what is live gets through: more of it would only be in the way.
         max_bps = self._max_bitrate_bps
         needed_bps = bitrate_bps if max_bps is None else min(bitrate_bps, max_bps)
-        guessing = now - self.running_since < ESTIMATE_SETTLES_S
+        guessing = now - self.running_since < GUESSED_TARGET_S
         least_bps = (SURELY_CONGESTED_RATIO if guessing else CONGESTED_RATIO) * needed_bps
         return self._target_bps is not None and self._target_bps < least_bps
 

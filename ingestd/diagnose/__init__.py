@@ -5,9 +5,12 @@ the log, the status page, the probe and the API add it where a person reads it.
 
     diagnosis.py          Diagnosis: the shape of an entry, and its text
     stream_diagnoses.py   the table of what an encoder sends: a new reason is one entry here
+    foreign_format_diagnoses.py  its part on containers and protocols (MPEG-TS, FLV, ...)
+    viewer_diagnoses.py   its part on what viewers cannot decode or see badly
     room_diagnoses.py     the table of LiveKit's rooms and of the track in one: likewise
     explain.py            error or issue -> the whole text: seen, expected, what to change
     compatibility.py      headers of a stream -> the issues that viewers over WebRTC have with it
+    rate_watch.py         the rates that a stream states or may have, against what comes
     reporter.py           what the log and the status page say of a stream, each thing once
     docs_page.py          both tables -> docs/diagnoses.md: python -m ingestd.diagnose > docs/diagnoses.md
 """

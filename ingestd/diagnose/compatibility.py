@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from ingestd.diagnose.stream_diagnoses import DECODED_PROFILES, STREAM_DIAGNOSES
+from ingestd.diagnose.stream_diagnoses import STREAM_DIAGNOSES
+from ingestd.diagnose.viewer_diagnoses import DECODED_PROFILES
 from ingestd.media.access_unit import CODEC_NAMES, Codec, StreamInfo
 
 

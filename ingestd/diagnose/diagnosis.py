@@ -23,6 +23,12 @@ TOOLS = (
     "PyAV",
 )
 
+# What several entries tell to choose; IVF by tool.
+H264_BYTE_STREAM = "h264parse ! video/x-h264,stream-format=byte-stream"
+H265_BYTE_STREAM = "h265parse ! video/x-h265,stream-format=byte-stream"
+OBU_STREAM = "av1parse ! video/x-av1,stream-format=obu-stream,alignment=tu"
+IVF = {"ffmpeg": "-f ivf", "GStreamer": "avmux_ivf"}
+
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:

@@ -14,13 +14,16 @@ class Finding(Protocol):
     """A StreamError or an `ingestd.diagnose.compatibility.Issue`."""
 
     @property
-    def reason(self) -> str: ...  # noqa: D102 - as StreamError says
+    def reason(self) -> str:
+        """A word, the key of the table of diagnoses."""
 
     @property
-    def seen(self) -> str: ...  # noqa: D102
+    def seen(self) -> str:
+        """What was seen, with the numbers; a sentence."""
 
     @property
-    def case(self) -> str: ...  # noqa: D102
+    def case(self) -> str:
+        """Which of the cures of the reason applies; empty: all."""
 
 
 def advice(finding: Finding) -> list[str]:

@@ -1,10 +1,14 @@
 """The LiveKit room and the tracks in it. Only this package, and the demo's viewer, import the SDK.
 
-- `room`: `RoomConnection` keeps one participant in one room. `join_limiter` lets few join at a time, `token`
-  mints what it joins with, `room_errors` says why it could not.
+- `room_connection`: `RoomConnection` keeps one participant in one room. `room_join` joins once,
+  `rejoin_policy` says when it is tried again, `join_turns` lets few join at a time, `token` mints what it
+  joins with, `room_errors` says why it could not.
+- `signal_relay`: through which the SDK joins, so that `estimate_bounds` can set where WebRTC's estimate of
+  the link begins and ends.
 - `track_keeper`: `TrackKeeper` keeps one track published in the room; `track` publishes it once.
 - `states`: the states and events of both as tables, which docs/states.md shows.
-- `send_stats`: WebRTC's own count of pictures. `encoder_watch` finds in it what was lost, and a stall.
+- `send_stats`: WebRTC's own count of pictures. `encoder_watch` finds in it what was lost, and a stall,
+  `send_delay` how long packets wait in WebRTC, `link_health` whether the receiver loses packets.
 - `server_queries`: what is asked of the server beside joining and publishing.
 - `room_check`: joins every room once, for `ingestd check --connect`.
 - `sdk/`: every touch of the SDK's private parts.

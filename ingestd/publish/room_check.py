@@ -8,7 +8,8 @@ from livekit import rtc
 
 from ingestd.config import Config
 from ingestd.errors import RoomError
-from ingestd.publish.room import LEAVE_TIMEOUT_S, RoomAddress, connect
+from ingestd.publish.room_connection import LEAVE_TIMEOUT_S
+from ingestd.publish.room_join import RoomAddress, connect
 
 
 async def visit_rooms(config: Config) -> dict[str, RoomError | None]:

@@ -152,7 +152,6 @@ class TrackKeeper:
         self._viewer_came_at = 0.0
         self._viewer_came = asyncio.Event()
         self._missed_packets_at = 0.0
-        self.link_bitrate_bps: float | None = None  # bit/s
         self.state = TrackState.NO_ROOM
         self.frames_sent = 0  # by WebRTC's count, over all the times the track was published
         self.target_bitrate_bps: float | None = None
@@ -315,7 +314,7 @@ class TrackKeeper:
 
     def _close(self) -> None:
         self.problem = MUTED if self._muted else NOT_PUBLISHED
-        self.target_bitrate_bps = self.link_bitrate_bps = None
+        self.target_bitrate_bps = None
         self._send_delay, self._link = SendDelay(), LinkHealth()
         if self._source is not None:
             self._source = None
@@ -416,7 +415,7 @@ class TrackKeeper:
             self._viewer_came.clear()
             stats = await statistics.next(self._poll_interval_s, self._viewer_came)
             self._count_sent(stats)
-            self.target_bitrate_bps, self.link_bitrate_bps = stats.target_bitrate_bps, stats.available_bps
+            self.target_bitrate_bps = stats.target_bitrate_bps
             if stats.nacks > before.nacks:
                 self._missed_packets_at = time.monotonic()
             if stats.keyframe_requests > before.keyframe_requests and self.running and self._silent:

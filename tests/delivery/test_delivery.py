@@ -421,7 +421,7 @@ def test_a_replay_is_no_faster_than_the_link_but_twice_as_fast_as_live_at_least(
         script.drain(FRAME)
     script.ask_for_keyframe()
     assert script.take() == "(K1)"
-    script.delivery.set_link(link_bps)
+    script.read_statistics(0.0, link_bps)
     begun = len(script.handed_over_at)
     seen = ""
     for _ in range(30):  # these wait behind it
@@ -436,7 +436,7 @@ def test_where_others_watch_a_replay_does_not_begin_again_for_those_who_come_lat
     script = Transcript.running(f"K1 {'d ' * 120}", replay=Replay.AUTO)
     audience = watched_by_another(script)
     script.delivery.keyframe_requested(script.now, audience)
-    script.delivery.set_link(3e4)
+    script.read_statistics(0.0, 3e4)
     script.pass_time(GATHER_S)
     assert script.take() == "(K1)"
     script.pass_time(OVERDUE_COOLDOWNS * FIRST_COOLDOWN_S)

@@ -1,17 +1,17 @@
 import pytest
 
+from ingestd.delivery.congestion import PACING_RATIO
 from ingestd.delivery.gop import Gop
 from ingestd.delivery.pacer import HURRIED_SPACING_S
 from ingestd.delivery.picture import Picture
 from ingestd.delivery.replays import (
     CALM_S,
-    ESTIMATE_SETTLES_S,
     FIRST_COOLDOWN_S,
     GATHER_S,
+    GUESSED_TARGET_S,
     MAX_SENDING_S,
     MAX_SUBMITTING_S,
     OVERDUE_COOLDOWNS,
-    PACING_RATIO,
     SHORT_WAIT_S,
     START_S,
     WORTH_RATIO,
@@ -21,7 +21,7 @@ from ingestd.delivery.replays import (
 from tests.delivery.transcript import access_unit
 
 LIVE_BPS = 1e6
-LATER = ESTIMATE_SETTLES_S + START_S
+LATER = GUESSED_TARGET_S + START_S
 
 
 def gop(pictures: int, size: int = 1) -> Gop:
@@ -80,7 +80,7 @@ def test_a_keyframe_that_comes_before_much_is_sent_is_better_than_a_replay() -> 
 
 def test_a_congested_link_is_spared_and_a_first_estimate_is_trusted_less() -> None:
     made = replays(target_bps=0.5 * LIVE_BPS)
-    assert made.does_good(gop(2), None, LIVE_BPS, ESTIMATE_SETTLES_S / 2)
+    assert made.does_good(gop(2), None, LIVE_BPS, GUESSED_TARGET_S / 2)
     assert made.suits_new_track(LIVE_BPS, 0.0)
     assert not made.does_good(gop(2), None, LIVE_BPS, LATER)
     made.set_target(0.2 * LIVE_BPS)

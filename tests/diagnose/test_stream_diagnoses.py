@@ -3,7 +3,8 @@
 import re
 
 from ingestd.diagnose.diagnosis import TOOLS
-from ingestd.diagnose.stream_diagnoses import DECODED_PROFILES, STREAM_DIAGNOSES, STREAM_SECTIONS
+from ingestd.diagnose.stream_diagnoses import STREAM_DIAGNOSES, STREAM_SECTIONS
+from ingestd.diagnose.viewer_diagnoses import DECODED_PROFILES
 from ingestd.media.detection import foreign_formats
 from tests.diagnose.source import MEDIA, PACKAGE, cases, modules, reasons, texts
 

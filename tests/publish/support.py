@@ -11,7 +11,7 @@ from livekit import api, rtc
 
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.media.access_unit import Codec, Format, FrameMetadata, StreamInfo
-from ingestd.publish.room import RoomAddress, connect
+from ingestd.publish.room_join import RoomAddress, connect
 from ingestd.publish.signal_relay import Route
 from ingestd.publish.track import PublishedTrack, TrackOptions, publish
 from ingestd.publish.track_keeper import TrackKeeper

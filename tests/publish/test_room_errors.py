@@ -18,7 +18,8 @@ from livekit import api, rtc
 
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import RoomError
-from ingestd.publish.room import RoomAddress, connect, connect_with_token
+from ingestd.publish.room_errors import not_joined
+from ingestd.publish.room_join import RoomAddress, connect, connect_with_token
 
 # A name of which each part means another fault, to be mistaken for none of them.
 ROOM = "dns-tls-401-timeout"
@@ -138,3 +139,34 @@ async def test_a_port_at_which_nothing_listens() -> None:
     error = await refusal(f"ws://127.0.0.1:{port}")
     assert error.reason == "unreachable"
     assert "nothing listens there" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("signal failure: client error: 401 Unauthorized - invalid API key: k", "unauthorized"),
+        ("signal failure: client error: 404 Not Found - 404 page not found", "not_found"),
+        ("IO error: Connection refused (os error 111)", "unreachable"),
+        ("server error: 502 Bad Gateway - ray 401403404", "failed"),
+        ("timed out after 10 s", "timeout"),
+        ("failed to lookup address information: Name or service not known", "unresolved"),
+        ("invalid peer certificate: UnknownIssuer", "tls"),
+        ("client error: 404 Not Found - requested room does not exist", "no_such_room"),
+        ("IO error: received corrupt message of type InvalidContentType", "tls"),
+        ("IO error: Connection reset by peer (os error 104)", "broken_off"),
+        ("IO error: Network is unreachable (os error 101)", "unreachable"),
+        ("something nobody has seen", "failed"),
+    ],
+)
+def test_what_the_sdk_says_becomes_a_reason_and_is_kept(message: str, reason: str) -> None:
+    error = not_joined("ws://127.0.0.1:7880", message)
+    assert error.reason == reason
+    assert message in str(error)
+
+
+def test_a_token_that_the_server_quotes_is_not_told_on_and_no_page_is_quoted_whole() -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW0ifQ.c2lnbmF0dXJl"
+    error = not_joined("ws://127.0.0.1:7880", f"401 Unauthorized - invalid token: {token}, error: signature")
+    assert "401 Unauthorized - invalid token: [token], error: signature" in str(error)
+    page = "404 Not Found - <!DOCTYPE HTML>\n" + "<p>Nothing here</p>\n" * 100
+    assert len(str(not_joined("ws://127.0.0.1:7880", page))) < 400

@@ -7,7 +7,8 @@ import pytest
 from livekit import rtc
 
 from ingestd.devserver.livekit_server import LiveKitServer
-from ingestd.publish.room import RoomConnection, connect
+from ingestd.publish.room_connection import RoomConnection
+from ingestd.publish.room_join import connect
 from ingestd.publish.server_queries import ANSWER_TIMEOUT_S, answers
 from ingestd.publish.track_keeper import TrackKeeper
 from tests.publish.support import OPTIONS, Stream, address, info, own_tasks, tracks_become

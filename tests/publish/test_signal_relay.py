@@ -21,7 +21,7 @@ from livekit.protocol import rtc as signalling
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import RoomError
 from ingestd.publish.estimate_bounds import EstimateBounds
-from ingestd.publish.room import RoomAddress, connect
+from ingestd.publish.room_join import RoomAddress, connect
 from ingestd.publish.send_stats import read
 from ingestd.publish.signal_relay import SignalRelay
 from ingestd.publish.track import STRIPPING_PROTOCOL, PublishedTrack, publish

@@ -11,7 +11,9 @@ from livekit import rtc
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import StreamInfo
-from ingestd.publish.room import RoomAddress, RoomConnection, RoomPolicy, connect
+from ingestd.publish.rejoin_policy import RejoinPolicy
+from ingestd.publish.room_connection import RoomConnection
+from ingestd.publish.room_join import RoomAddress, connect
 from ingestd.publish.signal_relay import Route
 from ingestd.publish.states import ROOM, TABLES, TRACK, RoomEvent, RoomState, TrackEvent, TrackState
 from ingestd.publish.track import PublishedTrack, TrackOptions
@@ -168,7 +170,7 @@ class PlayedRoom:
     def __init__(
         self, tasks: Tasks, address: RoomAddress, retry_delay_s: float = 60.0, identity_settles_s: float = 0.0
     ) -> None:
-        policy = RoomPolicy(
+        policy = RejoinPolicy(
             first_retry_delay_s=retry_delay_s,
             max_retry_delay_s=60.0,
             identity_settles_s=identity_settles_s,

@@ -10,7 +10,7 @@ from livekit import rtc
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import Codec
-from ingestd.publish.room import connect
+from ingestd.publish.room_join import connect
 from ingestd.publish.track import STRIPPING_PROTOCOL, TrackOptions, publish, sends_metadata, withdraw
 from tests.publish.support import OPTIONS, address, info, tracks_become
 

@@ -159,8 +159,8 @@ async def test_requests_in_silence_and_packets_missed_are_read_from_the_statisti
     readings = [
         SendStats("video/VP8", 0, 0, 0, 0.0, None, None, at),
         SendStats("video/VP8", 1, 1, 1, 0.0, 1e6, 3e6, at),
-        SendStats("video/VP8", 1, 1, 1, 0.0, 1e6, 3e6, at, keyframe_requests=1),
-        SendStats("video/VP8", 1, 1, 1, 0.0, 1e6, 3e6, at, keyframe_requests=1, nacks=2),
+        SendStats("video/VP8", 1, 1, 2, 0.0, 1e6, 3e6, at + 1, keyframe_requests=1),
+        SendStats("video/VP8", 1, 1, 3, 0.0, 1e6, 3e6, at + 2, keyframe_requests=1, nacks=2),
     ]
 
     async def next_reading(*_: object) -> SendStats:
@@ -183,7 +183,7 @@ async def test_requests_in_silence_and_packets_missed_are_read_from_the_statisti
     keeper.room_joined(rtc.Room())
     await eventually(lambda: not readings and keeper.misses_packets, "read all")
     assert stream.asked_for_keyframe == 1
-    assert keeper.link_bitrate_bps == 3e6
+    assert stream.available_bps == 3e6
     keeper.room_lost()
 
 

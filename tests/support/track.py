@@ -24,7 +24,6 @@ class Track:
         self.frames_sent = 0
         self.target_bitrate_bps: float | None = None
         self.send_delay_s: float | None = None
-        self.link_bitrate_bps: float | None = None
         self.misses_packets = False
         self.taken: list[bytes] = []
         self.metadata: list[FrameMetadata] = []

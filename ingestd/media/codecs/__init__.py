@@ -7,6 +7,7 @@ parameter_sets                               keeps them, and puts them before ke
 random_access, picture_order                 where decoding can start; B-frames
 sei, lkts_trailer                            SEI messages; the frame metadata in them
 nal_evidence                                 how far one NAL unit speaks for H.264 or H.265
+codec_changes                                how often a stream may change its codec
 vp8, vp9                                     frame headers, superframes
 obu, av1                                     OBUs; sequence and frame headers, temporal units
 

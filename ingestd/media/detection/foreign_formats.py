@@ -1,4 +1,7 @@
-"""Signatures of other protocols and containers, which encoders send by mistake."""
+"""Signatures of other protocols and containers, which encoders send by mistake.
+
+What to send instead says `diagnose/foreign_format_diagnoses.py`.
+"""
 
 import re
 

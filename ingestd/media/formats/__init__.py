@@ -5,6 +5,7 @@ nal_unit_reader          what those two share
 access_unit_assembler    NAL units → access units, for both and for framed
 ivf                      VP8, VP9, AV1: frames behind IVF headers
 obu_stream, av1_annexb   AV1: OBUs with sizes; the length-delimited format
+step                     how many items a reader takes before it gives way to other streams
 framed                   access units that the Python API submits one by one
 
 Each reader of a stream has `feed`, `flush`, `eof` and `quiet_at` (`demuxer.Reader`). A picture leaves with

@@ -6,7 +6,7 @@ import pytest
 from livekit import rtc
 
 from ingestd.devserver.livekit_server import LiveKitServer
-from ingestd.publish.room import connect
+from ingestd.publish.room_join import connect
 from tests.publish.support import address
 from tests.support.wait import eventually
 

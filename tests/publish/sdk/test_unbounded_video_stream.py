@@ -8,7 +8,7 @@ from livekit import api, rtc
 from livekit.rtc._ffi_client import FfiClient
 
 from ingestd.devserver.livekit_server import LiveKitServer
-from ingestd.publish.room import connect
+from ingestd.publish.room_join import connect
 from ingestd.publish.sdk.unbounded_video_stream import UnboundedVideoStream
 from ingestd.publish.track_keeper import TrackKeeper
 from tests.publish.support import OPTIONS, Stream, address, hand_over_until, info, own_tasks, submit, video

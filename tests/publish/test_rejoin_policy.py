@@ -13,7 +13,9 @@ from livekit.api.room_service import RoomService
 
 from ingestd.backoff import Backoff
 from ingestd.devserver.livekit_server import LiveKitServer
-from ingestd.publish.room import Connect, RoomConnection, RoomPolicy, connect
+from ingestd.publish.rejoin_policy import RejoinPolicy
+from ingestd.publish.room_connection import Connect, RoomConnection
+from ingestd.publish.room_join import connect
 from ingestd.publish.token import mint
 from ingestd.publish.track_keeper import TrackKeeper
 from tests.publish.support import (
@@ -30,7 +32,7 @@ from tests.publish.support import (
 )
 from tests.support.wait import PATIENCE_S, eventually
 
-USUAL = RoomPolicy()
+USUAL = RejoinPolicy()
 
 
 class Joined:
@@ -53,7 +55,7 @@ class Joined:
 
 @contextlib.asynccontextmanager
 async def joined(
-    server: LiveKitServer, room: str, *, connect: Connect = connect, policy: RoomPolicy = USUAL
+    server: LiveKitServer, room: str, *, connect: Connect = connect, policy: RejoinPolicy = USUAL
 ) -> AsyncIterator[Joined]:
     async with own_tasks() as tasks:
         connection = RoomConnection(address(server, room), tasks, connect=connect, policy=policy)
@@ -82,7 +84,7 @@ async def permit(rooms: RoomService, room: str, *, can_publish: bool) -> None:
 
 async def test_who_is_removed_says_so_and_stays_out_for_a_while(livekit: LiveKitServer, room: str) -> None:
     cam = api.RoomParticipantIdentity(room=room, identity="cam")
-    async with joined(livekit, room, policy=RoomPolicy(first_removed_retry_delay_s=3.0)) as participant:
+    async with joined(livekit, room, policy=RejoinPolicy(first_removed_retry_delay_s=3.0)) as participant:
         await administer(livekit, lambda rooms: rooms.remove_participant(cam))
         await eventually(lambda: "participant_removed" in participant.counted, "notice")
         assert str(participant.connection.problem).endswith("an administrator removed participant 'cam'")
@@ -93,7 +95,7 @@ async def test_who_is_removed_says_so_and_stays_out_for_a_while(livekit: LiveKit
 
 
 def test_removal_is_taken_seriously_and_more_so_each_time() -> None:
-    policy = RoomPolicy()
+    policy = RejoinPolicy()
     delays = Backoff(policy.first_removed_retry_delay_s, policy.max_removed_retry_delay_s)
     first, *_, last = (delays.next_s() for _ in range(8))
     assert 5 < first < 20 < 200 < last
@@ -110,7 +112,7 @@ async def test_a_room_that_is_deleted_is_joined_again(livekit: LiveKitServer, ro
 async def test_whose_identity_is_taken_says_by_whom_and_waits_until_it_is_free(
     livekit: LiveKitServer, room: str
 ) -> None:
-    async with joined(livekit, room, policy=RoomPolicy(identity_poll_s=0.2)) as first:
+    async with joined(livekit, room, policy=RejoinPolicy(identity_poll_s=0.2)) as first:
         async with joined(livekit, room) as second:
             await eventually(lambda: "waiting until it leaves" in str(first.connection.problem), "give way")
             assert "another participant has joined as 'cam' (PA_" in str(first.connection.problem)

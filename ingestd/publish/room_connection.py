@@ -8,8 +8,6 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from datetime import timedelta
 from functools import wraps
 from typing import Any
 
@@ -17,19 +15,18 @@ import structlog
 from livekit import rtc
 from livekit.rtc.room import EventTypes
 
-from ingestd import descriptors
 from ingestd.backoff import Backoff
 from ingestd.delivery.audience import Audience
 from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
 from ingestd.publish.estimate_bounds import EstimateBounds, bounds_for
-from ingestd.publish.join_limiter import next_turn
-from ingestd.publish.room_errors import lost, not_joined
-from ingestd.publish.sdk.event_filter import wake_for_own_events
+from ingestd.publish.join_turns import next_turn
+from ingestd.publish.rejoin_policy import REJOIN_POLICY, RejoinPolicy
+from ingestd.publish.room_errors import lost
+from ingestd.publish.room_join import RoomAddress, connect
 from ingestd.publish.server_queries import identity_taken_by
 from ingestd.publish.signal_relay import Route, SignalRelay
 from ingestd.publish.states import ROOM, RoomEvent, RoomState
-from ingestd.publish.token import LIFETIME, mint
 from ingestd.publish.track_keeper import TrackKeeper
 from ingestd.redact import without_credentials
 from ingestd.state_table import after
@@ -39,96 +36,6 @@ logger = structlog.get_logger("ingestd.publish")
 
 # Leaving is polite, not needed; a server that is gone must not hold up our exit.
 LEAVE_TIMEOUT_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class RoomAddress:
-    """Which room, as whom, and with what right."""
-
-    url: str
-    api_key: str
-    api_secret: str
-    room: str
-    identity: str
-
-    def __repr__(self) -> str:
-        return f"{self.identity}@{self.room}"
-
-
-@dataclass(frozen=True, slots=True)
-class RoomPolicy:
-    """When a room is joined again."""
-
-    # A server that restarts is back within a second or two; one that is down for long is not hammered.
-    first_retry_delay_s: float = 0.3
-    max_retry_delay_s: float = 10.0
-    # If the room is lost sooner than this after it was joined, the delays go on growing.
-    settled_s: float = 30.0
-    # An administrator who removes a participant does not want it back at once, and less so each time; there
-    # are other ways to keep it out for good.
-    first_removed_retry_delay_s: float = 15.0
-    max_removed_retry_delay_s: float = 600.0
-    # The server may throw us out for another participant before it lists that one.
-    identity_settles_s: float = 0.5
-    # Between two looks at whether another participant still has our identity.
-    identity_poll_s: float = 5.0
-    # Tracks that may be withdrawn before the room is joined again: till then the SDK keeps threads of each,
-    # and what it negotiates grows. More where another track of the same connection would be interrupted.
-    max_withdrawn_tracks: int = 16
-    max_withdrawn_tracks_beside_others: int = 64
-    # A join takes some 0.2 s, on a busy machine seconds; the SDK itself gives up after 20 to 60 s.
-    answer_patience_s: float = 8.0
-
-
-async def connect(
-    room: rtc.Room,
-    address: RoomAddress,
-    route: Route | None = None,
-    *,
-    hidden: bool | None = None,
-    lifetime: timedelta = LIFETIME,
-) -> None:
-    """Join by ``route``, or directly, with a token that is valid for ``lifetime``; see `connect_with_token`.
-
-    Other participants do not see one who is ``hidden``.
-    """
-    a = address
-    token = mint(
-        key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity, hidden=hidden, lifetime=lifetime
-    )
-    if route is None or not await _connect_by(route, room, a.url, token):
-        await connect_with_token(room, a.url, token)
-
-
-async def _connect_by(route: Route, room: rtc.Room, url: str, token: str) -> bool:
-    """Join by ``route``; False where that has failed and the server itself has said nothing."""
-    try:
-        await connect_with_token(room, url, token, await route.open())
-    except OSError:
-        return False
-    except RoomError:
-        if route.reached and route.failure is None:
-            raise
-        return False
-    return True
-
-
-async def connect_with_token(room: rtc.Room, url: str, token: str, by: str | None = None) -> None:
-    """Join the server at ``url``, which is reached ``by`` another URL where one is given.
-
-    Do not cancel: the SDK goes on, and if it completes the join it aborts the process. (It panics where the
-    room's events are not taken 10 s after it has joined.) A server that does not answer is tried four times
-    for 5 s each, one that no media gets to four times for 15 s each. Raises RoomError, which says why the
-    room cannot be joined.
-    """
-    with descriptors.promised(descriptors.WHILE_JOINING) as kept:
-        if not kept:
-            raise RoomError("no_descriptors", explain_room("no_descriptors"))
-        try:
-            await room.connect(by or url, token, rtc.RoomOptions(auto_subscribe=False, dynacast=False))
-        except rtc.ConnectError as error:
-            raise not_joined(url, error.message) from None
-    wake_for_own_events(room)
 
 
 Connect = Callable[[rtc.Room, RoomAddress, Route | None], Coroutine[Any, Any, None]]
@@ -181,7 +88,7 @@ class RoomConnection:
         *,
         relay: SignalRelay | None = None,
         connect: Connect = connect,
-        policy: RoomPolicy = RoomPolicy(),
+        policy: RejoinPolicy = REJOIN_POLICY,
     ) -> None:
         """``relay``: through which the SDK's signalling goes; None has the SDK join directly."""
         self._address = address

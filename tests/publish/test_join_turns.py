@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from ingestd.publish.join_limiter import MAX_JOIN_TURN_S, next_turn
+from ingestd.publish.join_turns import MAX_JOIN_TURN_S, next_turn
 
 CORES = len(os.sched_getaffinity(0))
 

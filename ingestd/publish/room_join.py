@@ -1,0 +1,79 @@
+"""Joins a LiveKit room: mints the token, takes the way through the signalling relay, or the direct one."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from livekit import rtc
+
+from ingestd import descriptors
+from ingestd.diagnose.explain import explain_room
+from ingestd.errors import RoomError
+from ingestd.publish.room_errors import not_joined
+from ingestd.publish.sdk.event_filter import wake_for_own_events
+from ingestd.publish.signal_relay import Route
+from ingestd.publish.token import LIFETIME, mint
+
+
+@dataclass(frozen=True, slots=True)
+class RoomAddress:
+    """Which room, as whom, and with what right."""
+
+    url: str
+    api_key: str
+    api_secret: str
+    room: str
+    identity: str
+
+    def __repr__(self) -> str:
+        return f"{self.identity}@{self.room}"
+
+
+async def connect(
+    room: rtc.Room,
+    address: RoomAddress,
+    route: Route | None = None,
+    *,
+    hidden: bool | None = None,
+    lifetime: timedelta = LIFETIME,
+) -> None:
+    """Join by ``route``, or directly, with a token that is valid for ``lifetime``; see `connect_with_token`.
+
+    Other participants do not see one who is ``hidden``.
+    """
+    a = address
+    token = mint(
+        key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity, hidden=hidden, lifetime=lifetime
+    )
+    if route is None or not await _connect_by(route, room, a.url, token):
+        await connect_with_token(room, a.url, token)
+
+
+async def _connect_by(route: Route, room: rtc.Room, url: str, token: str) -> bool:
+    """Join by ``route``; False where that has failed and the server itself has said nothing."""
+    try:
+        await connect_with_token(room, url, token, await route.open())
+    except OSError:
+        return False
+    except RoomError:
+        if route.reached and route.failure is None:
+            raise
+        return False
+    return True
+
+
+async def connect_with_token(room: rtc.Room, url: str, token: str, by: str | None = None) -> None:
+    """Join the server at ``url``, which is reached ``by`` another URL where one is given.
+
+    Do not cancel: the SDK goes on, and if it completes the join it aborts the process. (It panics where the
+    room's events are not taken 10 s after it has joined.) A server that does not answer is tried four times
+    for 5 s each, one that no media gets to four times for 15 s each. Raises RoomError, which says why the
+    room cannot be joined.
+    """
+    with descriptors.promised(descriptors.WHILE_JOINING) as kept:
+        if not kept:
+            raise RoomError("no_descriptors", explain_room("no_descriptors"))
+        try:
+            await room.connect(by or url, token, rtc.RoomOptions(auto_subscribe=False, dynacast=False))
+        except rtc.ConnectError as error:
+            raise not_joined(url, error.message) from None
+    wake_for_own_events(room)

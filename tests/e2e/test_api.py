@@ -18,7 +18,9 @@ RECOVERY_S = 45.0  # the SDKs of application and viewer each wait several second
 
 
 @pytest.mark.alone  # every picture is to be seen
-@pytest.mark.parametrize("codec", ["h264", "vp8", "vp9", "av1"])
+@pytest.mark.parametrize(
+    "codec", ["h264", "av1", *(pytest.param(codec, marks=pytest.mark.long) for codec in ("vp8", "vp9"))]
+)
 def test_a_viewer_sees_what_was_submitted_bit_for_bit_and_also_before_the_room_was_joined(
     livekit: LiveKitServer, room: str, codec: str
 ) -> None:

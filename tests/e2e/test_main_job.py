@@ -35,6 +35,12 @@ CODECS: list[Any] = [
     pytest.param("av1", {}, id="av1"),
 ]
 
+# What waits for seconds, and hardly depends on the codec.
+H264_AND_LONG: list[Any] = [
+    "h264",
+    *(pytest.param(codec, marks=pytest.mark.long) for codec in ("h265", "vp8")),
+]
+
 
 @pytest.mark.parametrize(("codec", "options"), CODECS)
 def test_a_viewer_sees_what_was_pushed_bit_for_bit(
@@ -63,14 +69,20 @@ def test_a_viewer_sees_what_was_pushed_bit_for_bit(
         assert [event for event in said if not (lost and "lost in WebRTC" in event)] == []
 
 
-@pytest.mark.parametrize("codec", ["h264", pytest.param("h265", marks=pytest.mark.long), "vp8", "av1"])
 @pytest.mark.parametrize(
-    "writing",
-    [pictures_per_write(5), tiny_writes, split_headers],
-    ids=["five-pictures", "1-7-bytes", "split"],
+    ("writing", "codec"),
+    [
+        pytest.param(writing, codec, id=f"{name}-{codec}", marks=() if codec in short else pytest.mark.long)
+        for name, writing, short in (
+            ("five-pictures", pictures_per_write(5), ("h264", "vp8")),
+            ("1-7-bytes", tiny_writes, ("h264",)),
+            ("split", split_headers, ("h264", "av1")),
+        )
+        for codec in ("h264", "h265", "vp8", "av1")
+    ],
 )
 def test_it_does_not_matter_how_the_bytes_are_cut_into_writes(
-    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str, writing: Writing
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, writing: Writing, codec: str
 ) -> None:
     video = encode(codec, frames=80, fps=20, gop=40, size=(160, 120))
     with (
@@ -173,7 +185,7 @@ def test_the_daemon_may_dial_the_encoder(run_daemon: RunDaemon, livekit: LiveKit
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("codec", ["h264", "h265", "vp8"])
+@pytest.mark.parametrize("codec", H264_AND_LONG)
 def test_the_first_picture_comes_long_before_the_second_keyframe(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
 ) -> None:
@@ -212,7 +224,7 @@ def without_parameter_sets(unit: bytes) -> bytes:
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("codec", ["h264", "h265", "vp8"])
+@pytest.mark.parametrize("codec", H264_AND_LONG)
 def test_a_picture_does_not_wait_for_the_next_one(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
 ) -> None:
@@ -230,7 +242,7 @@ def test_a_picture_does_not_wait_for_the_next_one(
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("codec", ["h264", "h265", "vp8"])
+@pytest.mark.parametrize("codec", H264_AND_LONG)
 def test_who_joins_in_the_middle_of_a_long_gop_sees_a_picture_soon(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
 ) -> None:

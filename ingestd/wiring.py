@@ -29,7 +29,7 @@ MakeReporter = Callable[[Any], StreamReporter]
 # What rate messages name where max_framerate is auto: not the rate at which pictures come, as an encoder that
 # obeyed its own echo would become slower each time it was measured a little low.
 AUTO_FRAMERATE_FPS = 60.0
-NO_KEYFRAME = (
+CLOSED_FOR_KEYFRAME = (
     "no keyframe came after an interruption, and viewers see nothing: its next connection begins with one "
     "(source.reconnect_for_keyframe)"
 )
@@ -92,7 +92,7 @@ def build_stream(
         logger.bind(stream=config.name),
         on_defect=partial(admission.hang_up, "internal error"),
         on_full=admission.throttle,
-        on_no_keyframe=partial(admission.hang_up, NO_KEYFRAME)
+        on_no_keyframe=partial(admission.hang_up, CLOSED_FOR_KEYFRAME)
         if config.source.reconnect_for_keyframe
         else lambda: None,
         b_frames=config.b_frames,

@@ -8,7 +8,7 @@ from ingestd.redact import without_credentials
 
 # (part of the SDK's text in lower case, reason, case); the first that fits. Numbers alone would also be found
 # in the tokens and pages that it quotes.
-_REASONS = (
+REASONS = (
     ("token is not valid yet", "clock", "ahead"),
     ("token is expired", "clock", "behind"),
     ("500 internal server error", "server_failed", ""),
@@ -43,7 +43,7 @@ _ENDS = {
     "renewed": "many tracks were taken out of it, and the SDK keeps threads of each until the room is left",
 }
 # Those of the ends that have a count each.
-_COUNTED = {
+COUNTED_ENDS = {
     "participant_removed",
     "room_deleted",
     "server_shutdown",
@@ -63,7 +63,7 @@ def not_joined(url: str, message: str) -> RoomError:
     quote = " ".join(_TOKEN.sub("[token]", message).split())
     if len(quote) > _MAX_QUOTE_LETTERS:
         quote = f"{quote[:_MAX_QUOTE_LETTERS]} …"
-    for part, reason, case in _REASONS:
+    for part, reason, case in REASONS:
         if part in lower:
             return RoomError(reason, f"{server}: {explain_room(reason, case=case)} ({quote})")
     return RoomError("failed", f"{server}: {quote}")
@@ -71,6 +71,6 @@ def not_joined(url: str, message: str) -> RoomError:
 
 def lost(end: str, identity: str) -> RoomError:
     """Return the error for a room that was lost; ``end`` is why, by the SDK's name."""
-    reason = end if end in _COUNTED else "lost"
+    reason = end if end in COUNTED_ENDS else "lost"
     why = _ENDS.get(end, end).format(identity=identity)
     return RoomError(reason, explain_room(reason, f"the room was lost: {why}"))

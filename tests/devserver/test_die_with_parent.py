@@ -1,13 +1,12 @@
 """The program that ties a command to its parent."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from ingestd.devserver import die_with_parent
-from tests.devserver.test_process import begins, dies
+from tests.devserver.test_process import dies_with_its_parent
 
 PROGRAM = [sys.executable, "-I", "-S", die_with_parent.__file__]
 
@@ -23,25 +22,13 @@ def test_it_becomes_the_command_with_its_arguments_and_its_process_id() -> None:
 
 
 def test_the_command_is_killed_with_its_parent() -> None:
-    parent = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import os, subprocess, sys, time\n"
-            "child = subprocess.Popen([*sys.argv[1:], str(os.getpid()), '/bin/sleep', '60'])\n"
-            "print(child.pid, flush=True)\n"
-            "time.sleep(60)",
-            *PROGRAM,
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
+    dies_with_its_parent(
+        "import os, subprocess, sys, time\n"
+        "child = subprocess.Popen([*sys.argv[1:], str(os.getpid()), '/bin/sleep', '60'])\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(60)",
+        *PROGRAM,
     )
-    assert parent.stdout is not None
-    with parent:
-        pid = int(parent.stdout.readline())
-        begins(pid, "/bin/sleep")
-        parent.send_signal(signal.SIGKILL)
-    dies(pid)
 
 
 def test_a_command_whose_parent_is_gone_already_does_not_begin(tmp_path: Path) -> None:

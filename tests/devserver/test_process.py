@@ -27,25 +27,24 @@ def dies(pid: int) -> None:
     wait_until(lambda: gone(pid), "die", 5)
 
 
-def test_a_process_dies_with_a_parent_that_was_killed() -> None:
-    parent = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import os, sys, time; from ingestd.devserver.process import spawn\n"
-            "with open(os.devnull, 'wb') as nothing:\n"
-            "    print(spawn(['/bin/sleep', '60'], nothing, os.environ).pid, flush=True)\n"
-            "time.sleep(60)",
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def dies_with_its_parent(program: str, *arguments: str) -> None:
+    """Kill a Python program that has started /bin/sleep and printed its process ID: the child ends, too."""
+    parent = subprocess.Popen([sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     with parent:
         pid = int(parent.stdout.readline())
         begins(pid, "/bin/sleep")
         parent.send_signal(signal.SIGKILL)
     dies(pid)
+
+
+def test_a_process_dies_with_a_parent_that_was_killed() -> None:
+    dies_with_its_parent(
+        "import os, sys, time; from ingestd.devserver.process import spawn\n"
+        "with open(os.devnull, 'wb') as nothing:\n"
+        "    print(spawn(['/bin/sleep', '60'], nothing, os.environ).pid, flush=True)\n"
+        "time.sleep(60)"
+    )
 
 
 def test_no_signal_of_the_terminal_reaches_it_and_its_children_end_with_it(tmp_path: Path) -> None:

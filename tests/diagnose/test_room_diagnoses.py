@@ -9,14 +9,16 @@ COUNTED_ALONE = {"publish_forbidden", "muted", "h265_not_published"}
 
 
 def test_every_reason_has_an_entry_and_every_entry_a_reason() -> None:
-    classified = {reason for _, reason, _ in room_errors._REASONS} | room_errors._COUNTED | {"lost", "failed"}
+    classified = (
+        {reason for _, reason, _ in room_errors.REASONS} | room_errors.COUNTED_ENDS | {"lost", "failed"}
+    )
     in_table = {key.partition(".")[0] for key in ROOM_DIAGNOSES}
     assert in_table == classified | reasons({"RoomError"}) | COUNTED_ALONE
 
 
 def test_every_case_has_an_entry_and_every_entry_of_a_case_is_told_apart() -> None:
     in_table = {key for key in ROOM_DIAGNOSES if "." in key}
-    of_errors = {f"{reason}.{case}" for _, reason, case in room_errors._REASONS if case}
+    of_errors = {f"{reason}.{case}" for _, reason, case in room_errors.REASONS if case}
     of_refusals = {f"h265_not_published.{case}" for case in reasons({"refused"})}
     assert in_table == of_errors | of_refusals | {"codec_refused.h265"}
 

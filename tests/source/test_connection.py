@@ -491,14 +491,19 @@ class Holding(Watching):
             connection.hold(True)
 
 
+async def has_sent_data(address: Address, stream: Holding) -> tuple[Encoder, EncoderConnection]:
+    """Have an encoder send DATA, of which the stream has taken the first slice."""
+    encoder = Encoder.dial(address)
+    await stream.until(lambda: stream.greeted != [])
+    assert encoder.connection.send(DATA) == len(DATA)
+    await stream.until(lambda: len(stream.received) > 0)
+    return encoder, stream.connections_[0]
+
+
 async def test_nothing_is_passed_on_while_the_handler_has_not_done_with_what_it_was_given() -> None:
     stream = Holding()
     async with listening(stream) as (listener, _):
-        encoder = Encoder.dial(listener.address)
-        await stream.until(lambda: stream.greeted != [])
-        assert encoder.connection.send(DATA) == len(DATA)
-        await stream.until(lambda: len(stream.received) > 0)
-        connection = stream.connections_[0]
+        encoder, connection = await has_sent_data(listener.address, stream)
         await asyncio.sleep(3 * MAX_READ_TURN_S)
         assert stream.slices == [SLICE_BYTES]
         assert connection.unread()
@@ -516,11 +521,7 @@ async def test_nothing_is_passed_on_while_the_handler_has_not_done_with_what_it_
 async def test_what_is_held_back_comes_before_the_end_of_a_broken_connection() -> None:
     stream = Holding()
     async with listening(stream) as (listener, _):
-        encoder = Encoder.dial(listener.address)
-        await stream.until(lambda: stream.greeted != [])
-        assert encoder.connection.send(DATA) == len(DATA)
-        await stream.until(lambda: len(stream.received) > 0)
-        connection = stream.connections_[0]
+        _, connection = await has_sent_data(listener.address, stream)
         connection.connection_lost(ConnectionResetError("reset by peer"))
         assert stream.events == ["connected"]
         while len(stream.events) == 1:

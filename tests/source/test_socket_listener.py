@@ -230,7 +230,7 @@ async def test_a_group_that_is_not_there_is_named_with_its_key(tmp_path: Path) -
 
 async def test_the_wildcard_of_ipv6_takes_ipv4_too() -> None:
     if not socket.has_dualstack_ipv6():
-        pytest.skip("this system has no socket of both families")
+        pytest.skip("no socket of both families here: enable IPv6 (net.ipv6.conf.all.disable_ipv6=0)")
     stream = Stream()
     async with listening(stream, Address("tcp", "::", 0), allow=["127.0.0.0/8"]) as (listener, admission):
         encoder = Encoder.dial(Address("tcp", "127.0.0.1", listener.address.port))

@@ -51,12 +51,13 @@ NOTHING = Quality(loss=1.0)
 def unavailable() -> str | None:
     """Why there can be no link here; None when there can."""
     if os.geteuid() != 0:
-        return "network namespaces need root"
+        return "network namespaces need root: run the tests as root"
     try:
         with contextlib.closing(Namespace()) as namespace, namespace.entered():
             os.close(_tun())
     except OSError as error:
-        return f"no network namespace with a TUN device: {error}"
+        needed = "CAP_NET_ADMIN, CAP_SYS_ADMIN and /dev/net/tun"
+        return f"no network namespace with a TUN device: {error}; needed: {needed}"
     return None
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from ingestd.publish.sdk.h265_build import suits_machine
 
-needs_standins = pytest.mark.skipif(not suits_machine(), reason="the stand-ins are for Linux on x86-64")
+needs_standins = pytest.mark.skipif(
+    not suits_machine(), reason="the stand-ins are for Linux on x86-64: run the tests there"
+)
 
 
 def python(program: str, **environment: str) -> "subprocess.CompletedProcess[str]":

@@ -8,7 +8,9 @@ import pytest
 from ingestd.publish.sdk import h265_build
 from ingestd.publish.sdk.h265_build import LIBRARIES, are_built, build, suits_machine
 
-needs_compiler = pytest.mark.skipif(not suits_machine(), reason="the stand-ins are for Linux on x86-64")
+needs_compiler = pytest.mark.skipif(
+    not suits_machine(), reason="the stand-ins are for Linux on x86-64: run the tests there"
+)
 
 
 @needs_compiler

@@ -10,7 +10,9 @@ from livekit import rtc
 
 from ingestd.publish.sdk.h265_build import LIBRARIES, SOURCE, compile_library, suits_machine
 
-pytestmark = pytest.mark.skipif(not suits_machine(), reason="the stand-ins are for Linux on x86-64")
+pytestmark = pytest.mark.skipif(
+    not suits_machine(), reason="the stand-ins are for Linux on x86-64: run the tests there"
+)
 
 SUCCESS, NOT_SUPPORTED = 0, 801
 ANSWERED = {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import ingestd
-from ingestd.media.bits.bit_reader import _IN_WORDS
+from ingestd.media.bits.bit_reader import STRUCTURES_IN_WORDS
 
 PACKAGE = Path(ingestd.__file__).parent
 MEDIA = PACKAGE / "media"
@@ -36,7 +36,7 @@ def reasons(names: set[str]) -> set[str]:
             elif isinstance(first, ast.JoinedStr):  # malformed_… of the bit reader
                 prefix = first.values[0]
                 assert isinstance(prefix, ast.Constant)
-                found |= {f"{prefix.value!s}{structure}" for structure in _IN_WORDS}
+                found |= {f"{prefix.value!s}{structure}" for structure in STRUCTURES_IN_WORDS}
     return found
 
 

@@ -24,7 +24,7 @@ ORDER = re.compile(r"[;:,] (or )?(see|set|send|submit|check|restart|lower|stop|c
 def raised() -> set[str]:
     foreign = {
         reason
-        for signatures in (foreign_formats._PROTOCOLS_AND_CONTAINERS, foreign_formats._START_CODES)
+        for signatures in (foreign_formats.PROTOCOLS_AND_CONTAINERS, foreign_formats.START_CODES)
         for _, reason, _ in signatures
     }
     return reasons(RAISERS) | foreign

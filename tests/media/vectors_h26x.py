@@ -179,14 +179,14 @@ H265_RECOVERY_POINT = h265_header(39) + sei_message(6, b"\xd0") + b"\x80"
 H265_SUFFIX_SEI = h265_header(40) + b"\x05\x04test\x80"
 
 
-def _profile_tier_level(w: BitWriter, profile_idc: int, constraints: int, level_idc: int) -> None:
+def profile_tier_level(w: BitWriter, profile_idc: int, constraints: int, level_idc: int) -> None:
     w.u(3, 0).u(5, profile_idc).u(32, 1 << (31 - profile_idc)).u(4, 0b1001).u(9, constraints).u(35, 0)
     w.u(8, level_idc)
 
 
 def h265_vps(*, id: int = 0, layers: int = 1, timing: tuple[int, int] | None = None) -> bytes:
     w = BitWriter().u(4, id).u(2, 3).u(6, layers - 1).u(3, 0).u(1, 1).u(16, 0xFFFF)
-    _profile_tier_level(w, 1, 0, 93)
+    profile_tier_level(w, 1, 0, 93)
     w.u(1, 1).ue(4, 0, 0).u(6, 0).ue(0).u(1, timing is not None)
     if timing is not None:
         w.u(32, timing[0]).u(32, timing[1]).u(1, 0).ue(0)
@@ -209,7 +209,7 @@ def h265_sps(
     separate_colour_planes: bool = False,
 ) -> bytes:
     w = BitWriter().u(4, vps_id).u(3, 0).u(1, 1)
-    _profile_tier_level(w, profile_idc, constraints, level_idc)
+    profile_tier_level(w, profile_idc, constraints, level_idc)
     w.ue(id, chroma_format_idc)
     if chroma_format_idc == 3:
         w.u(1, separate_colour_planes)

@@ -11,7 +11,7 @@ def unescape(nal: bytes) -> bytes:
     return nal.replace(b"\x00\x00\x03", b"\x00\x00")
 
 
-_IN_WORDS = {
+STRUCTURES_IN_WORDS = {
     "vps": "a VPS",
     "sps": "an SPS",
     "pps": "a PPS",
@@ -88,5 +88,5 @@ class BitReader:
         """Return the error to raise when a value read cannot be."""
         return BitstreamError(
             f"malformed_{self._structure}",
-            f"{_IN_WORDS[self._structure]} cannot be parsed: {why}",
+            f"{STRUCTURES_IN_WORDS[self._structure]} cannot be parsed: {why}",
         )

@@ -14,7 +14,7 @@ TS_DETECTABLE_BYTES = _TS_PACKET_BYTES * (TS_PACKETS_SEEN + 1)
 
 # (pattern of the first bytes, reason, what this is)
 _Signatures = tuple[tuple[re.Pattern[bytes], str, str], ...]
-_PROTOCOLS_AND_CONTAINERS: _Signatures = tuple(
+PROTOCOLS_AND_CONTAINERS: _Signatures = tuple(
     (re.compile(pattern, re.DOTALL), reason, name)
     for pattern, reason, name in (
         (rb"[A-Z_]{3,13} rtsps?:|RTSP/1", "rtsp", "an RTSP message"),
@@ -34,7 +34,7 @@ _PROTOCOLS_AND_CONTAINERS: _Signatures = tuple(
         (rb"SSH-[12]", "ssh", "SSH"),
     )
 )  # fmt: skip
-_START_CODES: _Signatures = tuple(
+START_CODES: _Signatures = tuple(
     (re.compile(pattern), reason, name)
     for pattern, reason, name in (
         (rb"\0{2,}+\x01\xb3", "mpeg2", "MPEG-1 or MPEG-2 video"),
@@ -46,7 +46,7 @@ _START_CODES: _Signatures = tuple(
 
 def refuse_mistakes(data: bytes) -> None:
     """Raise BitstreamError if a connection begins as a protocol or container does that is not taken."""
-    _refuse(_PROTOCOLS_AND_CONTAINERS, data)
+    _refuse(PROTOCOLS_AND_CONTAINERS, data)
 
 
 def refuse_start_codes(data: bytes) -> None:
@@ -54,7 +54,7 @@ def refuse_start_codes(data: bytes) -> None:
 
     The length of a NAL unit may look like one: ask for that first.
     """
-    _refuse(_START_CODES, data)
+    _refuse(START_CODES, data)
 
 
 def _refuse(signatures: _Signatures, data: bytes) -> None:

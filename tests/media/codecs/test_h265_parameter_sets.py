@@ -2,7 +2,7 @@ import pytest
 
 from ingestd.errors import BitstreamError
 from ingestd.media.codecs.h265_parameter_sets import parse_pps, parse_sps, parse_vps
-from tests.media.vectors_h26x import BitWriter, _profile_tier_level, h265_header, h265_pps, h265_sps, h265_vps
+from tests.media.vectors_h26x import BitWriter, h265_header, h265_pps, h265_sps, h265_vps, profile_tier_level
 
 
 def test_size_is_what_the_conformance_window_leaves() -> None:
@@ -96,7 +96,7 @@ def test_what_slice_headers_depend_on_stands_in_the_picture_parameter_set() -> N
 
 def test_reference_picture_sets_that_grow_with_each_end_what_is_read_of_an_sps() -> None:
     w = BitWriter().u(4, 0).u(3, 0).u(1, 1)
-    _profile_tier_level(w, 1, 0, 93)
+    profile_tier_level(w, 1, 0, 93)
     w.ue(0, 1, 320, 240).u(1, 0).ue(0, 0, 4).u(1, 1).ue(4, 0, 0).ue(0, 3, 0, 3, 0, 0).u(1, 0).u(2, 0).u(1, 0)
     w.ue(2).ue(16, 1)  # 17 pictures in the first of two sets
     for _ in range(17):

@@ -152,7 +152,8 @@ class Stream:
             found += self._pipeline.stream_problems
         if self._last_fault is not None and not (self._reader is not None and self._reader.understood):
             found.append(f"the last connection ended with a fault: {self._last_fault}")
-        found.append(self.admission.last_turned_away)
+        if encoder is None:
+            found.append(self.admission.last_turned_away)
         return replace(
             figures,
             up=encoder is not None and figures.up,

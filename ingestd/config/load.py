@@ -203,7 +203,8 @@ def _read_files(document: Document, source: SourceConfig, here: KeyPath, warning
     make = tls_files.client_context if source.listen is None else tls_files.server_context
     try:
         make(source.tls)
-        warnings.look_at_certificate(source.tls.cert, (*here, "tls", "cert"))
+        for key, path in tls_files.certificates(source):
+            warnings.look_at_certificate(path, (*here, "tls", key))
     except tls_files.TlsFileError as error:
         document.problem((*here, "tls", error.key), str(error))
 
@@ -345,9 +346,9 @@ class _Warnings:
                 "the server and ingestd a longer one, unless it is a server for tests",
             )
 
-    def look_at_certificate(self, cert: str | None, path: KeyPath) -> None:
+    def look_at_certificate(self, cert: str, path: KeyPath) -> None:
         """Warn of one that has expired, or soon will. Raises TlsFileError."""
-        if cert is not None and (text := tls_files.expiry(cert)) is not None:
+        if (text := tls_files.expiry(cert)) is not None:
             self._warn(self._document.origin(path), text)
 
     def look_at(self, stream: StreamConfig, own_source: object, path: KeyPath) -> None:

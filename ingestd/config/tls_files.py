@@ -8,7 +8,7 @@ from pathlib import Path
 from ssl import _ssl  # type: ignore[attr-defined]
 from typing import Any
 
-from ingestd.config.schema import Config, TlsConfig
+from ingestd.config.schema import Config, SourceConfig, TlsConfig
 
 # Renewal by ACME begins 30 days before the end: later than this it has failed.
 EXPIRES_SOON_S = 14 * 86_400.0
@@ -52,10 +52,14 @@ def expiry(cert: str, now: float | None = None) -> str | None:
 
     Raises TlsFileError where it cannot be read.
     """
-    end = _decoded("cert", cert)["notAfter"]
-    left_s = ssl.cert_time_to_seconds(end) - (time.time() if now is None else now)
+    fields = _decoded("cert", cert)
+    begin, end = fields["notBefore"], fields["notAfter"]
+    now = time.time() if now is None else now
+    left_s = ssl.cert_time_to_seconds(end) - now
     if left_s < 0:
         return f"{cert} expired on {end}: who checks it refuses it; renew it"
+    if ssl.cert_time_to_seconds(begin) > now:
+        return f"{cert} is valid from {begin} on only: look at the clock of this machine"
     if left_s < EXPIRES_SOON_S:
         return f"{cert} expires on {end}, in {left_s / 86_400:.1f} days; renew it"
     return None
@@ -64,9 +68,16 @@ def expiry(cert: str, now: float | None = None) -> str | None:
 def expired(config: Config) -> list[str]:
     """What to say of the certificates of ``config`` that have expired."""
     sources = [stream.source for stream in config.streams if stream.source.address.scheme == "tls"]
-    certs = {source.tls.cert for source in sources if source.tls.cert is not None}
-    said = [expiry(cert) for cert in sorted(certs)]
-    return [f"source.tls.cert: {text}" for text in said if text is not None and " expired " in text]
+    files = sorted({found for source in sources for found in certificates(source)})
+    said = [(key, expiry(path)) for key, path in files]
+    return [f"source.tls.{key}: {text}" for key, text in said if text is not None and " expired " in text]
+
+
+def certificates(source: SourceConfig) -> list[tuple[str, str]]:
+    """The files of certificates that ``source``, of scheme tls, uses, each with its key."""
+    tls = source.tls
+    authority = ("ca", tls.ca) if source.listen is None else ("client_ca", tls.client_ca)
+    return [(key, path) for key, path in (("cert", tls.cert), authority) if path is not None]
 
 
 def _hardened(context: ssl.SSLContext) -> ssl.SSLContext:

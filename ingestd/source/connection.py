@@ -21,6 +21,8 @@ SLICE_BYTES = 16 * 1024
 SEGMENT_SIZE_POLL_S = 0.5
 # A connection that used the loop for longer than this yields for as long: at most half of the loop is its.
 MAX_READ_TURN_S = 0.01
+# Of TLS records of one byte, 64 KiB take longer than this; of real ones, a twentieth.
+MAX_ENTRANCE_TURN_S = 0.002
 # The metric label of a connection that we ended because the encoder was silent.
 IDLE_TIMEOUT = "idle_timeout"
 # A connection without a byte takes no place, but a socket. Pipelines may need this long for a first picture.
@@ -143,7 +145,10 @@ class EncoderConnection(asyncio.BufferedProtocol):
         assert self._transport is not None
         data: bytes | memoryview = self._buffer[:nbytes]
         if self._entrance is not None:
+            began_s = time.thread_time()
             data = self._enter(self._entrance, self._buffer[:nbytes])
+            if (took_s := time.thread_time() - began_s) > MAX_ENTRANCE_TURN_S:
+                self._yield(took_s)
         if len(data):
             self._take(memoryview(data))
         if self._entrance is not None and self._entrance.ended:
@@ -357,9 +362,13 @@ class EncoderConnection(asyncio.BufferedProtocol):
             self._handler.encoder_data(self, data)
             took_s = time.monotonic() - began_at
             if took_s > max_turn_s:
-                self._pause(Pause.TURN)
-                self._loop.call_later(took_s, self._go_on_after, Pause.TURN)
+                self._yield(took_s)
                 return
+
+    def _yield(self, took_s: float) -> None:
+        """Leave the loop to others for as long as this has used it."""
+        self._pause(Pause.TURN)
+        self._loop.call_later(took_s, self._go_on_after, Pause.TURN)
 
     def _end_throttle(self) -> None:
         if not self._full:
@@ -372,7 +381,7 @@ class EncoderConnection(asyncio.BufferedProtocol):
         self._pass_on(math.inf if self._lost else MAX_READ_TURN_S)
         if self._lost:
             self._finish()
-        elif self._transport is not None and not self._pauses:
+        elif self._transport is not None and not (self._pauses or self._turned_away):
             self._transport.resume_reading()
 
     def _keep(self) -> None:

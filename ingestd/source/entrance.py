@@ -132,7 +132,7 @@ class Entrances:
         self._config = config
         self._log = log
         self._tls: TlsContext | None = None
-        self._tokens: Tokens | None = None
+        self._tokens = Tokens([token.get_secret_value() for token in config.token], config.token_path, log)
         self._rate = ConnectionRate(config.max_connection_rate_per_s)
         self._unwanted = LogLimiter(UNWANTED_TOKEN_LOG_INTERVAL_S)
         self._timer = Timer(self._look)
@@ -142,8 +142,6 @@ class Entrances:
         config = self._config
         if config.address.scheme == "tls":
             self._tls = TlsContext(config.tls, listens=config.listen is not None, log=self._log)
-        values = [token.get_secret_value() for token in config.token]
-        self._tokens = Tokens(values, config.token_path, self._log)
         if self._tls is not None or config.token_path is not None:
             self._timer.set(LOOK_INTERVAL_S)
 
@@ -154,17 +152,15 @@ class Entrances:
     def make(self, host: Callable[[], str], max_read_bytes: int) -> Entrance:
         """Return that of the next connection, whose socket is connected to the address ``host``."""
         config = self._config
-        wanted = self._tokens is not None and self._tokens.wanted
         tls = None
-        if self._tls is not None:
+        if config.address.scheme == "tls":
+            assert self._tls is not None, "opened before the first connection"
             name = None if config.listen is not None else config.tls.server_name or config.address.host
             tls = TlsStage(self._tls.current(), name, max_read_bytes)
         return Entrance(
             ProxyHeader() if config.proxy_protocol else None,
             tls,
-            TokenLine(
-                self._tokens.opens if self._tokens is not None and wanted else None, self._say_unwanted
-            ),
+            TokenLine(self._tokens.opens if self._tokens.wanted else None, self._say_unwanted),
             lambda behind: self._check(behind or host()),
         )
 
@@ -191,6 +187,5 @@ class Entrances:
     def _look(self) -> None:
         if self._tls is not None:
             self._tls.look()
-        if self._tokens is not None:
-            self._tokens.look()
+        self._tokens.look()
         self._timer.set(LOOK_INTERVAL_S)

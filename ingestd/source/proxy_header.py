@@ -13,6 +13,8 @@ V2_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 # Section 2.1: with the longest addresses, CR and LF.
 MAX_V1_BYTES = 107
 _V2_FIXED_BYTES = 16
+# What it may add (TLV) is a name or a certificate. All of it is held until it has an end.
+_MAX_V2_BYTES = 16 * 1024
 _V1 = re.compile(rb"PROXY (TCP4|TCP6) (\S+) (\S+) (\d{1,5}) (\d{1,5})\r\n")
 # Section 2.2: the bytes of the source and destination addresses and ports of a family.
 _V2_ADDRESS_BYTES = {0x1: 4, 0x2: 16}
@@ -104,6 +106,8 @@ class ProxyHeader:
         if version != 2 or command > 1:
             raise _bad(f"version {version}, command {command} is not known")
         end = _V2_FIXED_BYTES + int.from_bytes(seen[14:16], "big")
+        if end > _MAX_V2_BYTES:
+            raise _bad(f"version 2 announces {end} bytes, more than {_MAX_V2_BYTES}")
         if len(seen) < end:
             return 0
         size = _V2_ADDRESS_BYTES.get(seen[13] >> 4)

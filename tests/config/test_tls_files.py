@@ -80,6 +80,7 @@ def test_a_certificate_that_ends_is_said_before_and_after(ca: Certificate) -> No
     late = expiry(str(sign(ca, "late", days=-1).cert)) or ""
     assert "expired on" in late
     assert "refuses it; renew it" in late
+    assert "is valid from" in (expiry(str(ca.cert), now=0) or "")
 
 
 def test_a_configuration_names_the_file_the_key_and_the_line(

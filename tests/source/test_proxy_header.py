@@ -76,6 +76,7 @@ def test_a_header_is_read_and_what_lies_behind_it_is_left(
         (V2_SIGNATURE + b"\x31\x11\0\0", "version 3, command 1 is not known"),
         (V2_SIGNATURE + b"\x22\x11\0\0", "version 2, command 2 is not known"),
         (v2(addresses=bytes(11)), "too short"),
+        (V2_SIGNATURE + b"\x21\x11\xff\xff", "announces 65551 bytes"),
     ],
 )
 def test_what_is_no_header_is_named_with_its_cure(data: bytes, reason: str) -> None:

@@ -60,8 +60,8 @@ _MAX_CONNECTIONS = 10_000
 _CONNECTIONS = 32
 # In all, where nothing is said: as many as that would be usual, and room for a storm on a few of the streams.
 _CONNECTIONS_OF_STREAM, _CONNECTIONS_BESIDE = 8, 256
-# A connection costs some 0.1 ms. A handshake costs 1 to 2 ms, and a wrong token is a guess.
-_CONNECTION_RATE, _COSTLY_CONNECTION_RATE = 1000, 100
+# A connection costs some 0.1 ms, a handshake of TLS 1 to 2 ms.
+_CONNECTION_RATE, _TLS_CONNECTION_RATE = 1000, 100
 _MAX_CONNECTION_RATE = 10_000
 
 # Which formats can carry which codec; those not listed carry all.
@@ -411,8 +411,7 @@ class SourceConfig(Section):
         """How many new connections an address may open in a second."""
         if self.max_connection_rate is not None:
             return self.max_connection_rate
-        costly = self.address.scheme == "tls" or self.token or self.token_file is not None
-        return _COSTLY_CONNECTION_RATE if costly else _CONNECTION_RATE
+        return _TLS_CONNECTION_RATE if self.address.scheme == "tls" else _CONNECTION_RATE
 
     def allows(self, host: str) -> bool:
         """Whether a peer at the IP address ``host`` may be the encoder.

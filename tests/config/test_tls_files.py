@@ -152,3 +152,24 @@ def test_keys_without_use_and_short_tokens_are_warned_of(loads: Loads) -> None:
     assert "the address is not tls://" in warnings[0]
     assert "short-one" not in str(warnings)
     assert "can be guessed" in warnings[1]
+
+
+def test_limits_have_defaults_that_grow_with_the_streams(loads: Loads) -> None:
+    config = loads(LIVEKIT + "streams:\n" + stream() + stream("max_gop: 4MiB", name="b", port=5005))
+    assert config.max_connections == 256 + 2 * 8
+    assert [entry.max_gop for entry in config.streams] == [32 << 20, 4 << 20]
+    assert config.streams[0].source.max_connection_rate_per_s == 1000
+    assert loads("limits: {max_connections: 7}\n" + LIVEKIT + "streams:\n" + stream()).max_connections == 7
+
+
+@pytest.mark.parametrize(
+    ("key", "complaint"),
+    [
+        ("max_picture: 1GiB", "max_picture: '1GiB' is out of range; allowed: 64KiB to 8MiB"),
+        ("max_gop: 1", "max_gop: 1 is out of range; allowed: 1MiB to 1GiB"),
+        ("max_gop: big", "max_gop: 'big' is not a size; write 512KiB, 4MiB"),
+    ],
+)
+def test_sizes_that_do_not_fit(complains: Complains, key: str, complaint: str) -> None:
+    (line,) = complains(LIVEKIT + "streams:\n" + stream(key))
+    assert line.startswith(f"ingestd.yaml:7: streams[0].{complaint}")

@@ -193,6 +193,20 @@ async def test_what_waits_behind_a_throttle_is_passed_on_and_its_end_found(
         assert stream.received == data
 
 
+async def test_records_of_one_byte_come_through_and_leave_the_loop_to_others(
+    ca: Certificate, ours: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestd.source.connection.MAX_ENTRANCE_TURN_S", 0.0)  # each read is too long
+    stream = Stream()
+    async with listening(stream, TLS_PORT, tls=ours) as (listener, _):
+        async with dialled(listener.address, trusting(ca)) as (_, writer):
+            writer.write(GREETING)
+            for number in range(5000):
+                writer.write(bytes([number % 251]))
+            await stream.until(lambda: len(stream.received) == 5000)
+        assert stream.received == bytes(number % 251 for number in range(5000))
+
+
 async def test_the_name_in_an_encoder_s_certificate_is_known(ca: Certificate, ours: dict[str, str]) -> None:
     stream, tls = Stream(), {**ours, "client_ca": str(ca.cert)}
     async with (

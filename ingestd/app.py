@@ -23,7 +23,7 @@ from ingestd.publish.sdk import native_log
 from ingestd.publish.signal_relay import SignalRelay
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks, outcome
-from ingestd.wiring import build_stream
+from ingestd.wiring import CONNECTIONS, build_stream
 
 logger = structlog.get_logger("ingestd")
 
@@ -53,6 +53,7 @@ class App:
     ) -> None:
         self.tasks = Tasks(self._task_failed)  # all that runs beside `run`
         self._config = config
+        CONNECTIONS.most = config.max_connections
         self._reload_config = reload
         self._make_stream = make_stream
         self._first_retry_delay_s = first_retry_delay_s
@@ -170,6 +171,7 @@ class App:
     async def _apply(self, config: Config) -> None:
         """Stop what is gone or changed, start what is new, and leave everything else alone."""
         old, self._config = self._config, config
+        CONNECTIONS.most = config.max_connections
         logs.configure(config.log.level, config.log.format)
         native_log.forward(config.log.level == "debug")
         if config.http != old.http:

@@ -135,6 +135,8 @@ def _hiding_secret(config: "Config") -> "Config":
     from ingestd.redact import hide
 
     hide(config.livekit.api_secret.get_secret_value())
+    for token in (token for stream in config.streams for token in stream.source.token):
+        hide(token.get_secret_value())
     return config
 
 
@@ -172,12 +174,15 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from ingestd.config import describe
+    from ingestd.config import describe, tls_files
     from ingestd.publish.sdk import h265_choice
 
     config = _load(options.config)
     said = [describe(config), "", h265_choice.describe(config.livekit.h265)]
     print(*said, sep="\n", flush=True)
+    if expired := tls_files.expired(config):
+        # `run` goes on: a daemon that does not start takes the other streams away, too.
+        raise ConfigError("\n".join(expired))
     return _visit_rooms(config) if options.connect else DONE
 
 

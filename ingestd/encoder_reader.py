@@ -7,7 +7,7 @@ from typing import Any
 from ingestd.diagnose.explain import explain
 from ingestd.errors import StreamError
 from ingestd.loop_share import LoopAccount
-from ingestd.media.access_unit import AccessUnit
+from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, AccessUnit
 from ingestd.media.demuxer import Demuxer
 from ingestd.pipeline import TrackPipeline
 from ingestd.source.connection import EncoderConnection
@@ -25,7 +25,8 @@ class EncoderReader:
     """The encoder at the other end of ``connection``, from `feed` to `end`; its pictures go to ``pipeline``.
 
     ``demuxer`` reads in steps. ``account`` pays for what they cost. ``detection_timeout_s``: how long bytes
-    may come that show no format. ``log`` names the stream.
+    may come that show no format. ``log`` names the stream. A picture of more than ``max_picture_bytes`` ends
+    the connection.
     """
 
     def __init__(
@@ -36,7 +37,9 @@ class EncoderReader:
         account: LoopAccount,
         detection_timeout_s: float,
         log: Any,
+        max_picture_bytes: int = MAX_ACCESS_UNIT_BYTES,
     ) -> None:
+        self._max_picture_bytes = max_picture_bytes
         self._connection = connection
         self._demuxer = demuxer
         self._pipeline = pipeline
@@ -158,6 +161,8 @@ class EncoderReader:
         access_units = read(*arguments)
         try:
             for access_unit in access_units:
+                if len(access_unit.data) > self._max_picture_bytes:
+                    raise _too_large(len(access_unit.data), self._max_picture_bytes)
                 waited_s = now - (access_unit.arrived_at or now)
                 self._pipeline.receive(access_unit, now, now_us - round(waited_s * 1e6))
                 if access_unit.info is not None and not self.understood:
@@ -192,3 +197,9 @@ class EncoderReader:
         self._next_turn.clear()
         self._picture_end.clear()
         self._detection_end.clear()
+
+
+def _too_large(size_bytes: int, max_bytes: int) -> StreamError:
+    return StreamError(
+        "too_large", f"a picture has {size_bytes} bytes, and {max_bytes} are allowed (max_picture)"
+    )

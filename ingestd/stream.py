@@ -92,7 +92,8 @@ class Stream:
 
     def encoder_connected(self, connection: EncoderConnection) -> None:
         """An encoder is on the line."""
-        self._log.info("encoder connected", peer=connection.peer)
+        name = {"name": connection.name} if connection.name else {}
+        self._log.info("encoder connected", peer=connection.peer, **name)
         demuxer = Demuxer(
             codec=self.config.codec,
             format=self.config.format,
@@ -101,7 +102,13 @@ class Stream:
             max_items=MAX_ITEMS_PER_STEP,
         )
         self._reader = EncoderReader(
-            connection, demuxer, self._pipeline, self._account, self._detection_timeout_s, self._log
+            connection,
+            demuxer,
+            self._pipeline,
+            self._account,
+            self._detection_timeout_s,
+            self._log,
+            self.config.max_picture,
         )
         self._pipeline.new_encoder()
 
@@ -145,10 +152,13 @@ class Stream:
             found += self._pipeline.stream_problems
         if self._last_fault is not None and not (self._reader is not None and self._reader.understood):
             found.append(f"the last connection ended with a fault: {self._last_fault}")
+        if encoder is None:
+            found.append(self.admission.last_turned_away)
         return replace(
             figures,
             up=encoder is not None and figures.up,
             encoder=encoder.peer if encoder else "",
+            encoder_name=encoder.name if encoder else "",
             bytes_received=self._bytes_received,
             encoder_connections=self.admission.connections,
             problems=(*problems, *self._named(found)),

@@ -1,4 +1,4 @@
-"""Durations and bitrates as people write them: ``500ms``, ``8Mbps``, or a plain number."""
+"""Durations, bitrates and sizes as people write them: ``500ms``, ``8Mbps``, ``4MiB``, or a plain number."""
 
 import re
 from collections.abc import Mapping
@@ -30,6 +30,17 @@ _BITS_PER_SECOND = {
     "Gbit/s": Decimal(10**9),
 }
 
+_BYTES = {
+    "B": Decimal(1),
+    "kB": Decimal(10**3),
+    "KB": Decimal(10**3),
+    "MB": Decimal(10**6),
+    "GB": Decimal(10**9),
+    "KiB": Decimal(2**10),
+    "MiB": Decimal(2**20),
+    "GiB": Decimal(2**30),
+}
+
 
 def parse_duration(value: object) -> float:
     """Seconds, 0 or more, from ``500ms``, ``10s``, ``2m``, ``1h`` or a plain number of seconds."""
@@ -41,6 +52,16 @@ def parse_bitrate(value: object) -> int:
     return round(
         _parse(value, _BITS_PER_SECOND, "a bitrate; write 800kbps, 8Mbps, 1Gbps or a number of bit/s")
     )
+
+
+def parse_size(value: object) -> int:
+    """Bytes, 0 or more, from ``4MiB``, ``500kB`` or a plain number of bytes."""
+    return round(_parse(value, _BYTES, "a size; write 512KiB, 4MiB, 1GiB or a number of bytes"))
+
+
+def format_size(size_bytes: int) -> str:
+    """The shortest way to write a size that `parse_size` reads back."""
+    return _format(Decimal(size_bytes), {u: _BYTES[u] for u in ("GiB", "MiB", "KiB", "B")})
 
 
 def format_duration(seconds: float) -> str:

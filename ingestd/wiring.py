@@ -10,6 +10,7 @@ from ingestd.config import StreamConfig
 from ingestd.control.backchannel import BackChannel, Inline, Sink
 from ingestd.control.webhook import Webhook
 from ingestd.delivery.delivery import Delivery
+from ingestd.delivery.gop import HeldLimits
 from ingestd.diagnose.reporter import StreamReporter
 from ingestd.errors import BitstreamError
 from ingestd.loop_share import LoopShare
@@ -18,6 +19,7 @@ from ingestd.pipeline import Room, Track, TrackPipeline
 from ingestd.publish.track import TrackOptions
 from ingestd.publish.track_keeper import TrackKeeper, TrackListener
 from ingestd.source.admission import Admission
+from ingestd.source.connection_limits import ConnectionCount
 from ingestd.source.socket_dialer import Dialer
 from ingestd.source.socket_listener import Listener
 from ingestd.stream import DETECTION_TIMEOUT_S, Stream
@@ -38,6 +40,8 @@ logger = structlog.get_logger("ingestd.stream")
 
 # A process has one event loop.
 LOOP_SHARE = LoopShare()
+# Of all streams; App sets the limit.
+CONNECTIONS = ConnectionCount()
 
 
 def build_stream(
@@ -55,7 +59,7 @@ def build_stream(
     ``h265_refusal`` says why this process does not publish H.265, and the cure; None: it does.
     """
     address = config.source.address
-    admission = Admission(config.source, config.name, is_stream=_is_stream)
+    admission = Admission(config.source, config.name, is_stream=_is_stream, count=CONNECTIONS)
     source = (
         Listener(
             address,
@@ -86,6 +90,7 @@ def build_stream(
             config.max_bitrate,
             live=config.live,
             framerate_fps=config.framerate,
+            held_limits=HeldLimits(max_bytes=config.max_gop),
         ),
         room,
         sinks,

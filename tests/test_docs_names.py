@@ -78,7 +78,7 @@ def keys_of(model: type[BaseModel]) -> Iterator[str]:
 
 TOP_KEYS = {*keys_of(Config), "defaults"}
 STREAM_KEYS = set(keys_of(StreamConfig))
-SECTIONS = {key.split(".")[0] for key in TOP_KEYS | STREAM_KEYS if "." in key}
+SECTIONS = {key.rpartition(".")[0] for key in TOP_KEYS | STREAM_KEYS if "." in key}
 
 
 def test_every_key_in_the_tables_is_a_key_and_every_key_is_there() -> None:

@@ -1,10 +1,11 @@
 """What one encoder sends is read: when a picture ends, and whose fault the end of a connection is."""
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import AsyncIterator
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import structlog
@@ -33,11 +34,11 @@ HEADERS = bytes.fromhex("00000001 6742c00b da0509")
 class Line:
     """A stream that no room carries, and its encoders."""
 
-    def __init__(self) -> None:
+    def __init__(self, **keys: Any) -> None:
         self.failures: list[str] = []
         tasks = Tasks(lambda name, error: self.failures.append(f"{name}: {error!r}"))
         source = SourceConfig(listen=Address("tcp", "127.0.0.1", free_port()), second_encoder="replace")
-        self.config = StreamConfig(name="cam", room="lobby", source=source)
+        self.config = StreamConfig(name="cam", room="lobby", source=source, **keys)
         self.stream = build_stream(self.config, Room(), tasks, make_track=Track)
 
     @property
@@ -62,6 +63,22 @@ async def line() -> AsyncIterator[Line]:
     yield line
     await line.stream.stop("the test is over")
     assert line.failures == []
+
+
+async def test_a_picture_beyond_its_limit_ends_the_connection() -> None:
+    video = encode("h264", frames=10, gop=10, size=(640, 360), bit_rate=20_000_000)
+    assert max(map(len, video.access_units)) > 64 * 1024
+    line = Line(max_picture="64KiB")
+    await line.stream.start()
+    encoder = socket.create_connection(("127.0.0.1", line.config.source.address.port))
+    encoder.settimeout(PATIENCE_S)
+    with contextlib.suppress(ConnectionError):
+        await asyncio.to_thread(encoder.sendall, video.container)
+    await eventually(lambda: line.errors)
+    assert line.errors == {"too_large": 1}
+    assert "65536 are allowed (max_picture)" in str(line.stream.figures().problems)
+    encoder.close()
+    await line.stream.stop("the test is over")
 
 
 async def test_an_encoder_that_leaves_too_early_is_at_fault(line: Line) -> None:

@@ -1,10 +1,17 @@
-"""Durations and bitrates: what is taken, what is refused, and that what we print can be read back."""
+"""Durations, bitrates and sizes: what is taken, what is refused, and that what we print can be read back."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestd.units import format_bitrate, format_duration, parse_bitrate, parse_duration
+from ingestd.units import (
+    format_bitrate,
+    format_duration,
+    format_size,
+    parse_bitrate,
+    parse_duration,
+    parse_size,
+)
 
 
 @pytest.mark.parametrize(
@@ -91,3 +98,27 @@ def test_a_written_duration_is_read_back(microseconds: int) -> None:
 @given(st.integers(0, 10**12))
 def test_a_written_bitrate_is_read_back(bits: int) -> None:
     assert parse_bitrate(format_bitrate(bits)) == bits
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("4MiB", 4 << 20), ("512 KiB", 512 << 10), ("1GiB", 1 << 30), ("1.5kB", 1500), (700, 700)],
+)
+def test_sizes_are_bytes(text: object, size: int) -> None:
+    assert parse_size(text) == size
+    assert parse_size(format_size(size)) == size
+
+
+@pytest.mark.parametrize("value", ["", "4 MB/s", "4Mb", True, None, "-1B"])
+def test_what_is_no_size(value: object) -> None:
+    with pytest.raises(ValueError, match="is not a size; write 512KiB, 4MiB"):
+        parse_size(value)
+
+
+def test_sizes_are_printed_in_the_largest_unit_that_fits() -> None:
+    assert [format_size(size) for size in (8 << 20, 64 << 10, 1 << 30, 700)] == [
+        "8MiB",
+        "64KiB",
+        "1GiB",
+        "700B",
+    ]

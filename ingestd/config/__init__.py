@@ -5,7 +5,9 @@ load_in_child  the same beside the loop, for a reload
 document     YAML to values and the line of each
 environment  INGESTD_… and LIVEKIT_… variables over these
 schema       every key with type, default and limit: a new key begins here
-address      tcp://, unix:// and networks
+address      tcp://, tls://, unix:// and networks
+tls_files    certificates and keys to TLS contexts
+tokens       tokens of encoders
 key_tree     all keys, derived from schema; hints for unknown ones
 describe     a Config in words (ingestd check)
 publication  the keys of `ingestd.Publication`

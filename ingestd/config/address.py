@@ -33,14 +33,14 @@ WILDCARDS = ("0.0.0.0", "::")
 # sun_path of unix(7) is 108 bytes with the closing zero.
 _MAX_UNIX_PATH_BYTES = 107
 _HOST_AND_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.%A-Za-z0-9_-]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})", re.ASCII)
-_ALLOWED = "allowed: tcp://HOST:PORT (IPv6 in brackets) or unix:///PATH"
+_ALLOWED = "allowed: tcp://HOST:PORT (IPv6 in brackets), tls://HOST:PORT or unix:///PATH"
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A socket address; ``host`` and ``port`` for ``tcp`` and ``http``, ``path`` for ``unix``."""
+    """A socket address; ``host`` and ``port`` for all but ``unix``, which has ``path``."""
 
-    scheme: str  # tcp, unix, or http for our own server
+    scheme: str  # tcp, tls, unix, or http for our own server
     host: str = ""  # without brackets, lower case
     port: int = 0  # 0: whichever is free, for listeners only
     path: str = ""  # absolute
@@ -62,24 +62,20 @@ class Address:
     def _takes(self, host: str) -> bool:
         """Whether what listens on this address gets what is sent to ``host``, too."""
         if self.host == "::":
-            return self.scheme == "tcp" or ":" in host  # encoders may come by IPv4 as well
+            return self.scheme != "http" or ":" in host  # encoders may come by IPv4 as well
         return self.host == host or (self.host == "0.0.0.0" and ":" not in host)
 
 
 def parse_address(value: object) -> Address:
-    """Read ``tcp://HOST:PORT`` or ``unix:///PATH``."""
+    """Read ``tcp://HOST:PORT``, ``tls://HOST:PORT`` or ``unix:///PATH``."""
     if not isinstance(value, str):
         raise ValueError(f"{shown(value)} is not an address; {_ALLOWED}")
     scheme, separator, rest = value.partition("://")
-    if scheme == "tls":
-        raise ValueError(
-            f"{shown(value)}: tls:// is not in this version; {_ALLOWED}, or a tunnel in front of it"
-        )
-    if not separator or scheme not in ("tcp", "unix"):
+    if not separator or scheme not in ("tcp", "tls", "unix"):
         raise ValueError(f"{shown(value)} is not an address; {_ALLOWED}")
-    if scheme == "tcp":
+    if scheme != "unix":
         host, port = _host_and_port(value, rest)
-        return Address("tcp", host, port)
+        return Address(scheme, host, port)
     if not rest.startswith("/") or "\0" in rest:
         raise ValueError(
             f"{shown(value)} has no absolute path; three slashes are needed: unix:///run/cam.sock"

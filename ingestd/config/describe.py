@@ -83,15 +83,37 @@ def _source(source: SourceConfig) -> str:
     else:
         end = f"one that is silent for {format_duration(source.idle_timeout)} is disconnected"
     if source.listen is None:
-        return f"ingestd dials the encoder, and redials it; {end}"
-    if source.listen.scheme == "unix":
+        return f"ingestd dials the encoder, and redials it{_guards(source)}; {end}"
+    if source.listen.scheme == "unix" and not source.proxy_protocol:
         who = "any process that may write to the socket"
     elif source.allow == PRIVATE_NETWORKS:
         who = "loopback and private networks"
     else:
         who = ", ".join(map(str, source.allow))
     second = "is refused" if source.second_encoder == "reject" else "replaces the first"
-    return f"the encoder dials ingestd, from {who}; a second one {second}; {end}"
+    return f"the encoder dials ingestd, from {who}{_guards(source)}; a second one {second}; {end}"
+
+
+def _guards(source: SourceConfig) -> str:
+    """What an encoder has to show, as a clause behind who may come."""
+    guards = []
+    if source.listen is not None and source.proxy_protocol:
+        guards.append("as a load balancer's PROXY header says")
+    if source.address.scheme == "tls":
+        if source.listen is None:
+            name = source.tls.server_name or source.address.host
+            guards.append(
+                f"by TLS, with a certificate for {name} of {source.tls.ca or 'a CA the system trusts'}"
+            )
+        else:
+            by = f" of {source.tls.client_ca}" if source.tls.client_ca else ""
+            guards.append(f"by TLS, with a certificate{by}" if by else "by TLS")
+    if source.token or source.token_file:
+        one = "one of several tokens" if len(source.token) > 1 else "a token"
+        guards.append(
+            f"with one of the tokens in {source.token_file}" if source.token_file else f"with {one}"
+        )
+    return "".join(f", {guard}" for guard in guards)
 
 
 def _plural(word: str, number: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from ingestd.config.schema import HttpConfig, LiveKitConfig, LogConfig, StreamConfig
+from ingestd.config.schema import HttpConfig, LimitsConfig, LiveKitConfig, LogConfig, StreamConfig
 
 # A key is a leaf (None) or a mapping of further keys.
 Keys = Mapping[str, Any]
@@ -50,6 +50,7 @@ SECTIONS: Keys = {
     "livekit": _tree(LiveKitConfig),
     "http": _tree(HttpConfig),
     "log": _tree(LogConfig),
+    "limits": _tree(LimitsConfig),
     "defaults": DEFAULTS,
 }
 ROOT: Keys = {**SECTIONS, "streams": STREAM}

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from ingestd.config import tls_files, tokens
 from ingestd.config.address import WILDCARDS, Address
 from ingestd.config.document import Document, Located, Origin, parse
 from ingestd.config.document import Path as KeyPath
@@ -15,9 +16,11 @@ from ingestd.config.key_tree import PINNED, ROOT, SECTIONS, STREAM, Keys, unknow
 from ingestd.config.schema import (
     Config,
     HttpConfig,
+    LimitsConfig,
     LiveKitConfig,
     LogConfig,
     Section,
+    SourceConfig,
     StreamConfig,
     usable_secret,
 )
@@ -36,6 +39,8 @@ _NEEDED = {
     "room": "the room to publish into, e.g. lobby",
     "source": "write listen: tcp://127.0.0.1:5004 or connect: tcp://HOST:PORT below it",
 }
+
+_TLS_FILES = ("cert", "key", "client_ca", "ca")
 
 _Model = TypeVar("_Model", bound=Section)
 
@@ -62,7 +67,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         warnings.look_at_secret(livekit)
     http = _validate(document, HttpConfig, raw["http"], ("http",), SECTIONS["http"])
     log = _validate(document, LogConfig, raw["log"], ("log",), SECTIONS["log"])
-    streams = _streams(document, raw["defaults"], warnings)
+    limits = _validate(document, LimitsConfig, raw["limits"], ("limits",), SECTIONS["limits"])
+    streams = _streams(document, raw["defaults"], warnings, path.parent)
     _check_together(document, streams, http)
     if problems := document.problems:
         raise ConfigError("\n".join(problems))
@@ -70,8 +76,16 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     assert livekit is not None
     assert http is not None
     assert log is not None
+    assert limits is not None
     valid = tuple(streams.values())
-    return Config(livekit=livekit, http=http, log=log, streams=valid, warnings=tuple(warnings.lines))
+    return Config(
+        livekit=livekit,
+        http=http,
+        log=log,
+        limits=limits,
+        streams=valid,
+        warnings=tuple(warnings.lines),
+    )
 
 
 def _read(path: Path) -> str:
@@ -127,7 +141,9 @@ def _read_secret(document: Document, livekit: Located, beside: Path) -> None:
     livekit.value["api_secret"] = Located(secret, document.origin(here))
 
 
-def _streams(document: Document, defaults: Located, warnings: "_Warnings") -> dict[int, StreamConfig]:
+def _streams(
+    document: Document, defaults: Located, warnings: "_Warnings", beside: Path
+) -> dict[int, StreamConfig]:
     """Return the valid ones by index. A mistake under ``defaults`` is noted once, where it is written."""
     _check_defaults(document, defaults)
     written = document.root.value.get("streams")
@@ -144,12 +160,53 @@ def _streams(document: Document, defaults: Located, warnings: "_Warnings") -> di
             document.problem(path, "a mapping is needed, beginning with name: …")
             continue
         warnings.take_pinned(own)
-        written.value[index] = merged = _merge(defaults, own)
+        written.value[index] = merged = _with_whole_paths(_merge(defaults, own), beside)
         stream = _validate(document, StreamConfig, merged, path, STREAM)
         if stream is not None:
             streams[index] = stream
+            _read_files(document, stream.source, (*path, "source"), warnings)
             warnings.look_at(stream, own.get("source"), path)
     return streams
+
+
+def _with_whole_paths(stream: Located, beside: Path) -> Located:
+    """Have the files of a source that are named relatively lie ``beside`` the configuration."""
+
+    def whole(section: Located | None, keys: tuple[str, ...]) -> dict[str, Located]:
+        found = section.value if section is not None and isinstance(section.value, dict) else {}
+        return {
+            key: Located(str(beside.absolute() / value.value), value.origin)
+            for key, value in found.items()
+            if key in keys and isinstance(value.value, str) and value.value
+        }
+
+    source = stream.value.get("source")
+    if source is None or not isinstance(source.value, dict):
+        return stream
+    changed = whole(source, ("token_file",))
+    tls = source.value.get("tls")
+    if tls is not None and (files := whole(tls, _TLS_FILES)):
+        changed["tls"] = Located({**tls.value, **files}, tls.origin)
+    source = Located({**source.value, **changed}, source.origin)
+    return Located({**stream.value, "source": source}, stream.origin)
+
+
+def _read_files(document: Document, source: SourceConfig, here: KeyPath, warnings: "_Warnings") -> None:
+    """Note what is wrong with the files of ``source``, as opening it would find."""
+    if source.token_path is not None:
+        try:
+            tokens.read(source.token_path)
+        except ValueError as error:
+            document.problem((*here, "token_file"), f"{source.token_file} {error}")
+    if source.address.scheme != "tls":
+        return
+    make = tls_files.client_context if source.listen is None else tls_files.server_context
+    try:
+        make(source.tls)
+        for key, path in tls_files.certificates(source):
+            warnings.look_at_certificate(path, (*here, "tls", key))
+    except tls_files.TlsFileError as error:
+        document.problem((*here, "tls", error.key), str(error))
 
 
 def _check_defaults(document: Document, defaults: Located) -> None:
@@ -289,26 +346,58 @@ class _Warnings:
                 "the server and ingestd a longer one, unless it is a server for tests",
             )
 
+    def look_at_certificate(self, cert: str, path: KeyPath) -> None:
+        """Warn of one that has expired, or soon will. Raises TlsFileError."""
+        if (text := tls_files.expiry(cert)) is not None:
+            self._warn(self._document.origin(path), text)
+
     def look_at(self, stream: StreamConfig, own_source: object, path: KeyPath) -> None:
         """Warn of an open door, and of keys of the source that its kind does not use."""
         source = stream.source
         own = own_source if isinstance(own_source, dict) else {}
         here = (*path, "source")
         # Under defaults such a key is meant for the streams that do use it.
-        if source.listen is None or source.listen.scheme != "tcp":
+        self._look_at_tls(source, own, here)
+        if source.token_path is None and any(
+            len(token.get_secret_value()) < tokens.SAFE_TOKEN_CHARACTERS for token in source.token
+        ):
+            self._warn(
+                self._document.origin((*here, "token")),
+                f"is shorter than {tokens.SAFE_TOKEN_CHARACTERS} characters: it can be guessed; take one of "
+                "`openssl rand -hex 16`",
+            )
+        if source.listen is None or (source.listen.scheme == "unix" and not source.proxy_protocol):
             if own.get("allow") is not None:
                 self._warn(
                     self._document.origin((*here, "allow")),
-                    "is ignored: only a TCP listener checks addresses",
+                    "is ignored: only a listener on TCP or TLS checks addresses",
                 )
         elif any(_whole_internet(network) for network in source.allow):
             text = "anyone who can reach this port may publish into the room"
             self._warn(self._document.origin((*here, "allow")), text)
+        if source.listen is None and source.proxy_protocol:
+            self._warn(
+                self._document.origin((*here, "proxy_protocol")),
+                "is ignored: it is for what dials ingestd, and here ingestd dials",
+            )
         if source.listen is None and own.get("second_encoder") is not None:
             self._warn(
                 self._document.origin((*here, "second_encoder")),
                 "is ignored: a dialled source has one encoder",
             )
+
+    def _look_at_tls(self, source: SourceConfig, own: dict[str, Any], here: KeyPath) -> None:
+        written = own.get("tls")
+        if source.address.scheme != "tls":
+            used: tuple[str, ...] = ()
+            why = "is ignored: the address is not tls://"
+        elif source.listen is not None:
+            used, why = ("cert", "key", "client_ca"), "is ignored: it is for source.connect"
+        else:
+            used, why = ("cert", "key", "ca", "server_name"), "is ignored: it is for source.listen"
+        for key in written if isinstance(written, dict) else ():
+            if key not in used:
+                self._warn(self._document.origin((*here, "tls", key)), why)
 
 
 def _whole_internet(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:

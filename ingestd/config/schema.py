@@ -1,11 +1,13 @@
 """The keys of a configuration: their types, defaults and limits, each limit with its reason."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from ingestd.config import tokens
 from ingestd.config.address import (
     PRIVATE_NETWORKS,
     Address,
@@ -15,10 +17,18 @@ from ingestd.config.address import (
     parse_http_address,
     parse_networks,
 )
+from ingestd.delivery.gop import HELD_LIMITS
 from ingestd.delivery.replays import Replay
-from ingestd.media.access_unit import Codec, Format
+from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, Codec, Format
 from ingestd.redact import shown, without_credentials
-from ingestd.units import format_bitrate, format_duration, parse_bitrate, parse_duration
+from ingestd.units import (
+    format_bitrate,
+    format_duration,
+    format_size,
+    parse_bitrate,
+    parse_duration,
+    parse_size,
+)
 
 # The server's own default limits for names of rooms and participants (`limit:` in its configuration).
 _MAX_NAME_LETTERS = 256
@@ -37,6 +47,22 @@ _MIN_IDLE_TIMEOUT_S = 0.1
 _MAX_IDLE_TIMEOUT_S = 86_400.0
 # One that has begun to send has its first picture on the way.
 _START_TIMEOUT_S = 10.0
+
+# A keyframe of 1080p at a low bitrate has more.
+_MIN_PICTURE_BYTES = 64 * 1024
+# A GOP of 10 s at 1 Mbit/s has more; and 4 GB are what a machine has, not a stream.
+_MIN_GOP_BYTES = 1024 * 1024
+_MAX_GOP_BYTES = 1024 * 1024 * 1024
+# One that comes while one is there is needed for every change of encoders.
+_MIN_CONNECTIONS = 2
+_MAX_CONNECTIONS = 10_000
+# A camera, its successor, health checks of some balancers, and 20 more that have yet to send.
+_CONNECTIONS = 32
+# In all, where nothing is said: as many as that would be usual, and room for a storm on a few of the streams.
+_CONNECTIONS_OF_STREAM, _CONNECTIONS_BESIDE = 8, 256
+# A connection costs some 0.1 ms, a handshake of TLS 1 to 2 ms.
+_CONNECTION_RATE, _TLS_CONNECTION_RATE = 1000, 100
+_MAX_CONNECTION_RATE = 10_000
 
 # Which formats can carry which codec; those not listed carry all.
 _CARRIED_BY = {Format.ANNEXB: {Codec.H264, Codec.H265}, Format.OBU: {Codec.AV1}}
@@ -118,6 +144,55 @@ def _framerate(value: object) -> float | None:
     return _in_range(rate, value, "1", f"{_MAX_FRAMERATE_FPS:g}", 1 <= rate <= _MAX_FRAMERATE_FPS)
 
 
+def _size(value: object, least: int, most: int) -> int:
+    size_bytes = parse_size(value)
+    return int(
+        _in_range(size_bytes, value, format_size(least), format_size(most), least <= size_bytes <= most)
+    )
+
+
+def _picture_size(value: object) -> int:
+    return _size(value, _MIN_PICTURE_BYTES, MAX_ACCESS_UNIT_BYTES)
+
+
+def _gop_size(value: object) -> int:
+    return _size(value, _MIN_GOP_BYTES, _MAX_GOP_BYTES)
+
+
+def _number(value: object, least: int, most: int, or_auto: str = "") -> int:
+    try:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise ValueError
+        number = int(value)
+    except ValueError:
+        raise ValueError(
+            f"{shown(value)} is not a whole number; allowed: {or_auto}{least} to {most}"
+        ) from None
+    return int(_in_range(number, value, f"{or_auto}{least}", str(most), least <= number <= most))
+
+
+def _connections(value: object) -> int:
+    return _number(value, _MIN_CONNECTIONS, _MAX_CONNECTIONS)
+
+
+def _all_connections(value: object) -> int | None:
+    return None if _is_auto(value) else _number(value, _MIN_CONNECTIONS, 1_000_000, "auto, or ")
+
+
+def _connection_rate(value: object) -> int | None:
+    return None if _is_auto(value) else _number(value, 1, _MAX_CONNECTION_RATE, "auto, or ")
+
+
+def _tokens(value: object) -> tuple[SecretStr, ...]:
+    if value is None or value == ():
+        return ()
+    found = value if isinstance(value, list | tuple) else [value]
+    if not found:
+        raise ValueError("is an empty list; allowed: a token, or a list of them")
+    plain = [token.get_secret_value() if isinstance(token, SecretStr) else token for token in found]
+    return tuple(SecretStr(tokens.usable(token)) for token in plain)
+
+
 def _codec(value: object) -> Codec | None:
     return None if value == "auto" else Codec(_choice(value, ["auto", *Codec]))
 
@@ -197,7 +272,7 @@ def _listen(value: object) -> Address:
 
 def _connect(value: object) -> Address:
     address = _listen(value)
-    if address.scheme == "tcp" and address.port == 0:
+    if address.scheme != "unix" and address.port == 0:
         raise ValueError(f"{shown(value)}: port 0 cannot be dialled; allowed: 1 to 65535")
     return address
 
@@ -245,6 +320,16 @@ class LogConfig(Section):
     format: Literal["auto", "console", "json"] = "auto"
 
 
+class TlsConfig(Section):
+    """Files of PEM for TLS; `ingestd.config.tls_files` reads them."""
+
+    cert: Text | None = None  # of ours, and what lies between it and its CA
+    key: Text | None = None  # None: in the same file
+    client_ca: Text | None = None  # listen: an encoder must show a certificate of this CA
+    ca: Text | None = None  # connect: of the encoder's certificate; None: those that the system trusts
+    server_name: Text | None = None  # connect: in the encoder's certificate; None: the host that is dialled
+
+
 class SourceConfig(Section):
     """How the encoder connects: exactly one of ``listen`` and ``connect``."""
 
@@ -262,6 +347,31 @@ class SourceConfig(Section):
     second_encoder: Literal["reject", "replace"] = "reject"
     idle_timeout: Annotated[float | Literal["auto"] | None, BeforeValidator(_idle)] = "auto"  # None: no limit
     reconnect_for_keyframe: bool = True  # end its connection where nothing else brings a keyframe
+    # What an encoder's first line must show; one of several.
+    token: Annotated[tuple[SecretStr, ...], BeforeValidator(_tokens)] = ()
+    token_file: Text | None = None
+    tls: TlsConfig = TlsConfig()
+    proxy_protocol: bool = False  # a load balancer says who the encoder is
+    max_connections: Annotated[int, BeforeValidator(_connections)] = _CONNECTIONS  # the encoder's included
+    # New ones per second and address; None: auto.
+    max_connection_rate: Annotated[int | None, BeforeValidator(_connection_rate)] = None
+
+    @model_validator(mode="after")
+    def _tls_fits(self) -> Self:
+        tls, address = self.tls, self.listen or self.connect
+        if address is None or address.scheme != "tls":
+            return self
+        if self.listen is not None and tls.cert is None:
+            raise ValueError("tls:// in listen needs tls.cert and tls.key, files of PEM")
+        if tls.key is not None and tls.cert is None:
+            raise ValueError("tls.key is set without tls.cert; allowed: both, or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _token_is_in_one_place(self) -> Self:
+        if self.token and self.token_file is not None:
+            raise ValueError("both token and token_file are set; allowed: one of them")
+        return self
 
     @model_validator(mode="after")
     def _exactly_one_address(self) -> Self:
@@ -291,9 +401,24 @@ class SourceConfig(Section):
         """How long an encoder may be silent that has not sent a picture yet; None: for ever."""
         return _START_TIMEOUT_S if self.idle_timeout == "auto" else self.idle_timeout
 
+    @property
+    def token_path(self) -> Path | None:
+        """The file of the tokens."""
+        return None if self.token_file is None else Path(self.token_file)
+
+    @property
+    def max_connection_rate_per_s(self) -> int:
+        """How many new connections an address may open in a second."""
+        if self.max_connection_rate is not None:
+            return self.max_connection_rate
+        return _TLS_CONNECTION_RATE if self.address.scheme == "tls" else _CONNECTION_RATE
+
     def allows(self, host: str) -> bool:
-        """Whether a peer at the IP address ``host`` may be the encoder; always so without a TCP listener."""
-        if self.listen is None or self.listen.scheme != "tcp":
+        """Whether a peer at the IP address ``host`` may be the encoder.
+
+        Always so where we dial, and on a unix socket, unless a load balancer there says who the encoder is.
+        """
+        if self.listen is None or (self.listen.scheme == "unix" and not (self.proxy_protocol and host)):
             return True
         return contains(self.allow, host)
 
@@ -324,6 +449,8 @@ class StreamConfig(Section):
     live: Annotated[bool | None, BeforeValidator(_live)] = None  # None: auto
     framerate: Framerate = None  # in place of what the stream states
     max_backlog: BacklogSeconds = 0.5
+    max_picture: Annotated[int, BeforeValidator(_picture_size)] = MAX_ACCESS_UNIT_BYTES  # bytes
+    max_gop: Annotated[int, BeforeValidator(_gop_size)] = HELD_LIMITS.max_bytes  # bytes held for replays
     replay: ReplayPolicy = Replay.AUTO  # when the pictures since the last keyframe are replayed
     b_frames: Literal["warn", "reject"] = "warn"
     # Whether viewers are told what is known of each picture; None: where that does no harm.
@@ -342,14 +469,28 @@ class StreamConfig(Section):
         return self
 
 
+class LimitsConfig(Section):
+    """Limits of the whole process."""
+
+    max_connections: Annotated[int | None, BeforeValidator(_all_connections)] = (
+        None  # of encoders; None: auto
+    )
+
+
 class Config(Section):
     """The whole configuration, after defaults and environment."""
 
     livekit: LiveKitConfig
     http: HttpConfig = HttpConfig()
     log: LogConfig = LogConfig()
+    limits: LimitsConfig = LimitsConfig()
     streams: tuple[StreamConfig, ...]
     warnings: tuple[str, ...] = ()  # what was written and has no effect, or is risky
+
+    @property
+    def max_connections(self) -> int:
+        """How many connections of encoders there may be in all."""
+        return self.limits.max_connections or _CONNECTIONS_BESIDE + _CONNECTIONS_OF_STREAM * len(self.streams)
 
     @property
     def rooms(self) -> int:

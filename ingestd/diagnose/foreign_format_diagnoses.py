@@ -58,7 +58,12 @@ FOREIGN_FORMATS: Diagnoses = {
     "tls": Diagnosis(
         means="the encoder speaks TLS",
         expected="plain TCP",
-        cures={"any": "connect without TLS, or put a TLS proxy (stunnel) in front of this port"},
+        cures={"any": "connect without TLS, or write tls:// in source.listen or source.connect"},
+    ),
+    "proxy_header": Diagnosis(
+        means="a load balancer says who the encoder is",
+        expected="the encoder's own first bytes",
+        cures={"any": "set source.proxy_protocol: true, or have the load balancer send no PROXY header"},
     ),
     "rtmp": Diagnosis(
         means="the encoder speaks RTMP",

@@ -15,6 +15,7 @@ class StreamFigures:
     room: str
     track: str
     encoder: str = ""  # the encoder's address, "" when none is connected
+    encoder_name: str = ""  # in its certificate, "" without one
     codec: str  # "" until recognised
     size: str  # "1920x1080", "" until known
     profile: str

@@ -117,7 +117,7 @@ def _row(figures: StreamFigures) -> str:
         "track": figures.track,
         "room": figures.room,
         "state": "up" if figures.up else "down",
-        "encoder": figures.encoder or "no encoder",
+        "encoder": f"{figures.encoder or 'no encoder'} {figures.encoder_name}".strip(),
         "picture": f"{CODEC_NAMES.get(figures.codec, figures.codec)} {figures.size}".strip() or "–",
         "detail": figures.profile,
         "frame_rate": f"{figures.frame_rate:.1f}",

@@ -13,7 +13,9 @@ import structlog
 from ingestd import descriptors
 from ingestd.config import SourceConfig
 from ingestd.log_limiter import LogLimiter
-from ingestd.source.connection import EncoderConnection, Handler
+from ingestd.source.connection import RECEIVE_BUFFER_BYTES, EncoderConnection, Handler
+from ingestd.source.connection_limits import ConnectionCount
+from ingestd.source.entrance import Entrance, Entrances
 
 logger = structlog.get_logger("ingestd.source")
 
@@ -27,8 +29,11 @@ MAX_LOOK_AHEAD_S = 5.0
 # One is enough for an encoder that restarts, and one for another that tries then; each costs a buffer.
 MAX_WAITING_ENCODERS = 4
 NO_DESCRIPTORS = f"this process has no file descriptors left; {descriptors.CURE}"
-# Of those that have sent nothing the oldest gives way to the next: each costs a socket.
-MAX_SILENT_CONNECTIONS = 32
+# Who is turned away at the entrance hears so after this time, whatever was wrong: it tells nothing, a guesser
+# has to wait for each answer, and what TLS says of it has been sent by then.
+ANSWER_TIME_S = 1.0
+# With a wrong token, or without TLS, an encoder comes again and again, for ever.
+TURNED_AWAY_LOG_INTERVAL_S = 10.0
 # Health checks come every few seconds, for ever.
 PROBE_LOG_INTERVAL_S = 3600.0
 
@@ -46,7 +51,10 @@ class Admission:
     A second encoder waits ``max_wait_s`` seconds for the line to become free, and as long as the first has
     finished but was not read to its end; then it is refused. ``is_stream`` says what may replace the encoder
     that is connected. ``limiter`` is for the log lines of refusals, ``probe_limiter`` for those of
-    connections that never sent a byte.
+    connections that never sent a byte. ``count`` is of the connections of all streams.
+
+    A stream has ``max_connections`` of the configuration at most, the encoder's included. The oldest that was
+    turned away, or has sent nothing, gives way to the next.
     """
 
     def __init__(
@@ -58,9 +66,12 @@ class Admission:
         max_wait_s: float = MAX_WAIT_S,
         limiter: LogLimiter | None = None,
         probe_limiter: LogLimiter | None = None,
+        count: ConnectionCount | None = None,
     ) -> None:
         self._config = config
         self._log = logger.bind(stream=stream)
+        self._entrances = Entrances(config, self._log)
+        self._count = count or ConnectionCount()
         self._is_stream = is_stream
         self._max_wait_s = max_wait_s
         self._limiter = limiter or LogLimiter()
@@ -68,13 +79,25 @@ class Admission:
         self._handler: Handler | None = None
         self._current: EncoderConnection | None = None
         self._silent: dict[EncoderConnection, None] = {}  # the oldest first
+        self._turned_away: dict[EncoderConnection, str] = {}  # why; the oldest first
+        self._counted: set[EncoderConnection] = set()
+        self._turned_away_limiter = LogLimiter(TURNED_AWAY_LOG_INTERVAL_S)
         # Newcomers, admitted in this order should the encoder on the line be on its way out, and when they
         # were heard first, by the loop's clock.
         self._waiting: dict[EncoderConnection, float] = {}
         self._closed: str | None = None  # why no encoder is admitted any more
         self.connections: Counter[str] = Counter(
-            accepted=0, not_allowed=0, second_encoder=0, failed=0, probe=0
+            accepted=0,
+            not_allowed=0,
+            second_encoder=0,
+            failed=0,
+            probe=0,
+            limit=0,
+            proxy_header=0,
+            tls=0,
+            token=0,
         )
+        self.last_turned_away: str | None = None  # why, until an encoder is admitted
 
     def attach(self, handler: Handler) -> None:
         """Tell ``handler`` of encoders from now on: before the first connection."""
@@ -97,7 +120,16 @@ class Admission:
 
     def new_connection(self) -> EncoderConnection:
         """Return the protocol of the next connection."""
-        return EncoderConnection(self, self._config.idle_timeout_s, self._config.start_timeout_s)
+        return EncoderConnection(
+            self, self._config.idle_timeout_s, self._config.start_timeout_s, self._make_entrance
+        )
+
+    def open(self) -> None:
+        """Read certificates and tokens, before the first connection. Raises AddressError for a bad file."""
+        self._entrances.open()
+
+    def _make_entrance(self, connection: EncoderConnection) -> Entrance:
+        return self._entrances.make(lambda: connection.host, RECEIVE_BUFFER_BYTES)
 
     # To the encoder on the line, if there is one.
 
@@ -118,8 +150,10 @@ class Admission:
     def close(self, reason: str) -> None:
         """Admit no encoder any more, and end all connections for ``reason``."""
         self._closed = reason
-        others = [*self._silent, *self._waiting]
+        self._entrances.close()
+        others = [*self._silent, *self._turned_away, *self._waiting]
         self._silent.clear()
+        self._turned_away.clear()
         self._waiting.clear()
         for connection in others:
             connection.close(reason)
@@ -129,6 +163,8 @@ class Admission:
 
     def connection_made(self, connection: EncoderConnection) -> None:
         """Wait for the first byte of ``connection``, or close it with a reason."""
+        self._counted.add(connection)
+        self._count.open += 1
         if self._closed is not None:
             # Accepted before the socket was closed, told only now.
             connection.close(self._closed)
@@ -136,15 +172,28 @@ class Admission:
             self._refuse(connection, "failed", "it reset the connection before we had accepted it")
         elif descriptors.left() < 0:
             self._refuse(connection, "no_descriptors", NO_DESCRIPTORS)
-        elif not self._config.allows(connection.host):
+        elif not (self._config.proxy_protocol or self._config.allows(connection.host)):
             reason = f"its address {connection.host} is not in source.allow"
             self._refuse(connection, "not_allowed", reason)
+        elif (full := self._full()) is not None and not self._make_room():
+            self._refuse(connection, "limit", full)
         else:
             self._silent[connection] = None
-            if len(self._silent) > MAX_SILENT_CONNECTIONS:
-                oldest = next(iter(self._silent))
-                self._end_silent(oldest)
-                oldest.close("it has sent nothing, and others came")
+
+    def connection_refused(self, connection: EncoderConnection, label: str, reason: str) -> None:
+        """Turn away ``connection``, which has not passed its entrance."""
+        self._silent.pop(connection, None)
+        if label in ("limit", "not_allowed"):
+            self._refuse(connection, label, reason)
+            return
+        self.last_turned_away = f"the last connection, from {connection.peer}, was turned away: {reason}"
+        # Who mends one fault is to see the next.
+        self._say_refused(self._turned_away_limiter, f"{connection.host} {reason}", connection, label, reason)
+        if self._closed is None:
+            self._turned_away[connection] = reason
+            asyncio.get_running_loop().call_later(ANSWER_TIME_S, self._end_turned_away, connection)
+        else:
+            connection.close(reason)
 
     def connection_heard(self, connection: EncoderConnection) -> None:
         """Admit ``connection``, which has sent its first bytes, let it wait, or refuse it."""
@@ -176,12 +225,45 @@ class Admission:
             self._refuse_second(connection)
         elif connection in self._silent:
             self._end_silent(connection)
+        self._turned_away.pop(connection, None)
+        if connection in self._counted:
+            self._counted.discard(connection)
+            self._count.open -= 1
+
+    def _full(self) -> str | None:
+        """Why there may be no connection beside those that there are, in words; None: there may."""
+        if self._config.listen is None:
+            return None
+        others = len(self._silent) + len(self._turned_away) + len(self._waiting)
+        if others + (self._current is not None) >= self._config.max_connections:
+            return f"{self._config.max_connections} connections are open (source.max_connections)"
+        if self._count.full:
+            return f"{self._count.most} connections are open in all (limits.max_connections)"
+        return None
+
+    def _make_room(self) -> bool:
+        """End the connection that costs least to end; return whether there was one."""
+        if self._turned_away:
+            self._end_turned_away(next(iter(self._turned_away)))
+        elif self._silent:
+            oldest = next(iter(self._silent))
+            self._end_silent(oldest)
+            oldest.close("it has sent nothing, and others came")
+        else:
+            return False
+        return True
+
+    def _end_turned_away(self, connection: EncoderConnection) -> None:
+        reason = self._turned_away.pop(connection, None)
+        if reason is not None:
+            connection.close(reason)
 
     def _admit(self, connection: EncoderConnection) -> None:
         assert self._handler is not None, "attached before the first connection"
         self._waiting.pop(connection, None)
         self._current = connection
         self.connections["accepted"] += 1
+        self.last_turned_away = None
         self._handler.encoder_connected(connection)
         connection.admit(self._handler)
 
@@ -233,13 +315,19 @@ class Admission:
         self._refuse(connection, "second_encoder", reason)
 
     def _refuse(self, connection: EncoderConnection, label: str, reason: str) -> None:
-        self.connections[label] += 1
         # By host: an encoder that tries again and again has a new port each time.
-        suppressed = self._limiter.due(connection.host)
-        if suppressed is not None:
-            more = {"suppressed": suppressed} if suppressed else {}
-            self._log.warning("encoder refused", peer=connection.peer, reason=reason, **more)
+        self._say_refused(self._limiter, connection.host, connection, label, reason)
         connection.close(reason)
+
+    def _say_refused(
+        self, limiter: LogLimiter, kind: str, connection: EncoderConnection, label: str, reason: str
+    ) -> None:
+        self.connections[label] += 1
+        suppressed = limiter.due(kind)
+        if suppressed is not None:
+            more: dict[str, object] = {"name": connection.name} if connection.name else {}
+            more |= {"suppressed": suppressed} if suppressed else {}
+            self._log.warning("encoder refused", peer=connection.peer, reason=reason, **more)
 
     def _end_silent(self, connection: EncoderConnection) -> None:
         del self._silent[connection]

@@ -5,9 +5,12 @@ import enum
 import math
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol, cast
 
 from ingestd.source import socket_state
+from ingestd.source.entrance import Entrance
+from ingestd.source.entry import EntryError
 
 # Most pictures in one read.
 RECEIVE_BUFFER_BYTES = 64 * 1024
@@ -18,6 +21,8 @@ SLICE_BYTES = 16 * 1024
 SEGMENT_SIZE_POLL_S = 0.5
 # A connection that used the loop for longer than this yields for as long: at most half of the loop is its.
 MAX_READ_TURN_S = 0.01
+# Of TLS records of one byte, 64 KiB take longer than this; of real ones, a twentieth.
+MAX_ENTRANCE_TURN_S = 0.002
 # The metric label of a connection that we ended because the encoder was silent.
 IDLE_TIMEOUT = "idle_timeout"
 # A connection without a byte takes no place, but a socket. Pipelines may need this long for a first picture.
@@ -52,6 +57,10 @@ class Gatekeeper(Protocol):
         """A socket is open; nothing is passed on before `EncoderConnection.admit`."""
         ...
 
+    def connection_refused(self, connection: "EncoderConnection", label: str, reason: str) -> None:
+        """It has not passed its entrance: ``label`` is its result in the metrics."""
+        ...
+
     def connection_heard(self, connection: "EncoderConnection") -> None:
         """Its first bytes have come, or more of them after `EncoderConnection.read_more`."""
         ...
@@ -74,13 +83,18 @@ class EncoderConnection(asyncio.BufferedProtocol):
     """A connection, from the accepted socket to exactly one call of ``connection_lost`` at the gatekeeper.
 
     ``idle_timeout_s``: how long an encoder may be silent, None: for ever; ``start_timeout_s``: the same until
-    its first picture.
+    its first picture. ``make_entrance`` makes what its bytes pass before they are a stream's.
     """
 
     def __init__(
-        self, gatekeeper: Gatekeeper, idle_timeout_s: float | None, start_timeout_s: float | None = None
+        self,
+        gatekeeper: Gatekeeper,
+        idle_timeout_s: float | None,
+        start_timeout_s: float | None = None,
+        make_entrance: Callable[["EncoderConnection"], Entrance] | None = None,
     ) -> None:
         self._gatekeeper = gatekeeper
+        self._entrance = make_entrance(self) if make_entrance is not None else None
         self._idle_timeout_s = idle_timeout_s
         self._max_silence_s = idle_timeout_s if start_timeout_s is None else start_timeout_s
         self._handler: Handler | None = None  # once admitted
@@ -94,16 +108,18 @@ class EncoderConnection(asyncio.BufferedProtocol):
         self._idle_timer: asyncio.TimerHandle | None = None
         self._last_data_at = 0.0  # by the loop's clock
         self._end_reason: tuple[str, str | None] | None = None
+        self._turned_away = False  # it has not passed its entrance
         self._lost = False  # the socket is closed; what is unread may not have been passed on yet
         self._closed = asyncio.get_running_loop().create_future()
         # Of the bytes that are being passed on:
         self.arrived_at = 0.0  # when they came, by time.monotonic()
         self.segment_bytes = 0  # of a full segment of TCP; 0: unknown
         self._segment_bytes_until = 0.0
-        self.heard = False  # at least one byte has come
+        self.heard = False  # at least one byte of its stream has come
         self.cut = False  # ended by us while the encoder may have been sending
         self.host = ""
         self.peer = ""  # host and port; "unix" for a local socket
+        self.name = ""  # in its certificate; "" without one
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is open."""
@@ -114,6 +130,8 @@ class EncoderConnection(asyncio.BufferedProtocol):
         self._last_data_at = self._loop.time()
         self._watch_idle()
         self._gatekeeper.connection_made(self)
+        if self._entrance is not None and not self.cut:
+            self._write(self._entrance.begin())
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the buffer has one size
         """Where the next bytes go."""
@@ -125,14 +143,67 @@ class EncoderConnection(asyncio.BufferedProtocol):
         """``nbytes`` have arrived."""
         assert self._buffer is not None, "the loop has asked for it"
         assert self._transport is not None
+        data: bytes | memoryview = self._buffer[:nbytes]
+        if self._entrance is not None:
+            began_s = time.thread_time()
+            data = self._enter(self._entrance, self._buffer[:nbytes])
+            if (took_s := time.thread_time() - began_s) > MAX_ENTRANCE_TURN_S:
+                self._yield(took_s)
+        if len(data):
+            self._take(memoryview(data))
+        if self._entrance is not None and self._entrance.ended:
+            self.eof_received()
+
+    def _enter(self, entrance: Entrance, data: memoryview) -> bytes | memoryview:
+        """Take off ``data`` what stands before the stream; return what is the stream's."""
+        if self.cut or self._turned_away:
+            return b""
+        stages_left = entrance.stages_left
+        try:
+            return entrance.receive(data)
+        except EntryError as error:
+            self._turn_away(error)
+            return b""
+        finally:
+            self._write(entrance.to_send())
+            if self.unsent_bytes > MAX_UNSENT_BYTES:
+                self._end("it reads nothing of what TLS has to answer", "connection_lost")
+            if entrance.stages_left != stages_left:
+                self._next_stage(entrance)
+
+    def _next_stage(self, entrance: Entrance) -> None:
+        self.name = entrance.name
+        if entrance.endpoint is not None:
+            self.host = entrance.endpoint[0]
+            self.peer = socket_state.host_and_port(*entrance.endpoint)
+        if entrance.clear:
+            self._entrance = None
+        self._last_data_at = self._loop.time()
+        self._watch_idle()
+
+    def _turn_away(self, error: EntryError) -> None:
+        """It has not passed its entrance, or what comes by TLS cannot be decrypted any more."""
+        if self.heard:
+            self._end(f"the connection broke: {error.reason}", "connection_lost")
+        elif not self._turned_away:
+            self._turned_away = True
+            if self._transport is not None and not self._lost:
+                self._transport.pause_reading()
+            self._gatekeeper.connection_refused(self, error.label, error.reason)
+
+    def _take(self, data: memoryview) -> None:
+        """Take ``data`` of the stream, which is valid until the next read."""
+        assert self._transport is not None
         self.heard = True
         self._last_data_at = self._loop.time()
         self.arrived_at = time.monotonic()
         if self.arrived_at >= self._segment_bytes_until:
-            self.segment_bytes = socket_state.segment_bytes(self._transport)
+            # TLS holds back what has come of a record.
+            encrypted = self._entrance is not None and self._entrance.encrypted
+            self.segment_bytes = 0 if encrypted else socket_state.segment_bytes(self._transport)
             self._segment_bytes_until = self.arrived_at + SEGMENT_SIZE_POLL_S
-        self._unread.append(self._buffer[:nbytes])
-        self._unread_bytes += nbytes
+        self._unread.append(data)
+        self._unread_bytes += len(data)
         if self._handler is None:
             # Not before: uvloop goes on reading after a pause in connection_made.
             self._keep()
@@ -160,6 +231,8 @@ class EncoderConnection(asyncio.BufferedProtocol):
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         self._end_reason = self._end_reason or _fault(error)
+        if not self.cut and self._entrance is not None and (unfinished := self._entrance.unfinished()):
+            self._turn_away(unfinished)
         self._pauses.discard(Pause.TURN)
         self._pass_on(math.inf)
         self._finish()
@@ -266,8 +339,12 @@ class EncoderConnection(asyncio.BufferedProtocol):
         # A write that fails closes the transport, and what a finished encoder has sent would never be read.
         if self._transport is None or self.finished() or self.unsent_bytes > MAX_UNSENT_BYTES:
             return False
-        self._transport.write(line)
+        self._write(line if self._entrance is None else self._entrance.encrypt(line))
         return True
+
+    def _write(self, data: bytes) -> None:
+        if data and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
 
     @property
     def _loop(self) -> asyncio.AbstractEventLoop:
@@ -285,9 +362,13 @@ class EncoderConnection(asyncio.BufferedProtocol):
             self._handler.encoder_data(self, data)
             took_s = time.monotonic() - began_at
             if took_s > max_turn_s:
-                self._pause(Pause.TURN)
-                self._loop.call_later(took_s, self._go_on_after, Pause.TURN)
+                self._yield(took_s)
                 return
+
+    def _yield(self, took_s: float) -> None:
+        """Leave the loop to others for as long as this has used it."""
+        self._pause(Pause.TURN)
+        self._loop.call_later(took_s, self._go_on_after, Pause.TURN)
 
     def _end_throttle(self) -> None:
         if not self._full:
@@ -300,7 +381,7 @@ class EncoderConnection(asyncio.BufferedProtocol):
         self._pass_on(math.inf if self._lost else MAX_READ_TURN_S)
         if self._lost:
             self._finish()
-        elif self._transport is not None and not self._pauses:
+        elif self._transport is not None and not (self._pauses or self._turned_away):
             self._transport.resume_reading()
 
     def _keep(self) -> None:
@@ -337,14 +418,20 @@ class EncoderConnection(asyncio.BufferedProtocol):
         limit_s = self._max_silence_s
         if self._handler is None:
             limit_s = min(SILENT_TIMEOUT_S, limit_s or SILENT_TIMEOUT_S)
-        if limit_s is None or self._lost:
+        entrance = self._entrance if self._handler is None and not self.heard else None
+        if entrance is not None and entrance.timeout_s is not None:
+            limit_s = entrance.timeout_s
+        if limit_s is None or self._lost or self._turned_away:
             return
-        if self.unread():
+        unfinished = entrance.unfinished() if entrance is not None else None
+        if self.unread() and unfinished is None:
             # It has sent something, and we were too busy to read it.
             self._last_data_at = self._loop.time()
         left_s = self._last_data_at + limit_s - self._loop.time()
         if left_s > 0:
             self._idle_timer = self._loop.call_later(left_s, self._watch_idle)
+        elif unfinished is not None:
+            self._turn_away(unfinished)
         else:
             self._end(f"the encoder sent nothing for {limit_s:g} s (source.idle_timeout)", IDLE_TIMEOUT)
 

@@ -56,7 +56,8 @@ class Dialer:
         self.problem: str | None = f"{address} is not dialled"
 
     async def start(self) -> None:
-        """Start dialling."""
+        """Start dialling. Raises AddressError where a file of `source.tls` cannot be used."""
+        self._admission.open()
         self.problem = None
         self._log.info("dialling the encoder")
         self._task = self._tasks.start(f"dial {self._stream}", self._dial())

@@ -1,4 +1,4 @@
-"""Listens on a TCP port or unix socket for the encoder of one stream."""
+"""Listens on a TCP or TLS port, or a unix socket, for the encoder of one stream."""
 
 import asyncio
 import contextlib
@@ -49,9 +49,10 @@ class Listener:
     async def start(self) -> None:
         """Listen; ``address`` then has the port the system chose, where 0 was asked for.
 
-        Raises AddressError where the address cannot be listened on.
+        Raises AddressError where the address cannot be listened on, or a file of `source.tls` not be used.
         """
         loop = asyncio.get_running_loop()
+        self._admission.open()
         try:
             if self.address.scheme == "unix":
                 _remove_stale(Path(self.address.path))
@@ -68,7 +69,7 @@ class Listener:
                     raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
             if self.address.scheme != "unix":
                 port = self._server.sockets[0].getsockname()[1]
-                self.address = Address("tcp", self.address.host, port)
+                self.address = Address(self.address.scheme, self.address.host, port)
         except (OSError, UnicodeError) as error:  # UnicodeError: a name that no host can have
             why = getattr(error, "strerror", None) or str(error)
             cure = "allowed: an address of this machine that no other process listens on"

@@ -47,7 +47,12 @@ def peer_of(transport: asyncio.BaseTransport) -> tuple[str, str]:
         return "", "unix"
     host, port = address[:2]
     host = host.removeprefix("::ffff:") if "." in host else host  # IPv4, on a socket of both families
-    return host, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return host, host_and_port(host, port)
+
+
+def host_and_port(host: str, port: int) -> str:
+    """Return an address of TCP as users write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def has_unread_bytes(transport: asyncio.BaseTransport) -> bool:
@@ -66,8 +71,7 @@ def peer_has_finished(transport: asyncio.BaseTransport) -> bool:
 def segment_bytes(transport: asyncio.BaseTransport) -> int:
     """Return how many bytes a full segment has that arrives (TCP_INFO); 0 where that is unknown."""
     line = _socket(transport)
-    # TLS holds back what has come of a record, and a unix socket has no segments.
-    if line.family == socket.AF_UNIX or transport.get_extra_info("sslcontext") is not None:
+    if line.family == socket.AF_UNIX:  # which has no segments
         return 0
     received, announced = TCP_INFO.unpack(line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO.size))
     return received if announced <= MAX_SEGMENT_BYTES else 0

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 from tests.attack import hostile_frames as frames
 from tests.attack import hostile_h26x as h26x
 from tests.attack import storms
 from tests.attack.pushes import Pushing, Run
 from tests.media.vectors_h26x import annexb, length_prefixed
+
+Guard = Literal["tls", "token"]
 
 # The soft limit of most systems.
 USUAL_DESCRIPTORS = 1024
@@ -25,6 +28,7 @@ class Attack:
     max_descriptors: int | None = None  # what the daemon may have open at most; None: what we may
     aims_at_good: bool = False  # connects to the ports of the good streams, whose encoders are there
     keeps_out: bool = False  # the next encoder comes at its beginning, not at its end
+    guard: Guard | None = None  # what the attacked streams ask of an encoder
     shares_room: bool = False  # the attacked streams are in the good ones' rooms, with their identities
 
 
@@ -93,6 +97,22 @@ def _attacks() -> list[Attack]:
             max_descriptors=USUAL_DESCRIPTORS,
             keeps_out=True,
         ),
+        # 7. what guards a port
+        Attack("tls-garbage", storm(storms.tls_garbage()), "TLS: records of noise", guard="tls"),
+        Attack(
+            "tls-half",
+            storm(storms.half_handshakes(40)),
+            "TLS: 40 half handshakes that reopen",
+            guard="tls",
+            keeps_out=True,
+        ),
+        Attack(
+            "tls-handshakes",
+            storm(storms.handshakes()),
+            "TLS: handshakes as fast as they can be done",
+            guard="tls",
+        ),
+        Attack("token-guesser", storm(storms.guessing()), "a token guesser", guard="token", keeps_out=True),
         # Beside a good stream's encoder, or in its room
         Attack(
             "good-port-reset",

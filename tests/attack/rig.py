@@ -1,6 +1,8 @@
 """One attack beside two good streams: a real server, the daemon, and what the subscribers of the two saw."""
 
 import contextlib
+import secrets
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -10,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tests.attack.catalogue import Attack
+from tests.attack.catalogue import Attack, Guard
 from tests.attack.probes import (
     HEALTH_EVERY_S,
     LOOK_EVERY_S,
@@ -21,6 +23,7 @@ from tests.attack.probes import (
     unbalanced,
 )
 from tests.attack.target import Target
+from tests.support.certificates import make_ca, sign
 from tests.support.daemon import ROOT, Daemon, Metrics, clean_environment, stream
 from tests.support.encoded import EncodedStream, encode
 from tests.support.matching import Push
@@ -111,6 +114,13 @@ class Rig:
             viewer.take_pictures()
         with contextlib.ExitStack() as stack:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ingestd-attack-")))
+            keys, first, tls = _guarded(attack.guard, directory)
+            for entry in entries:
+                if entry["name"] in names and keys:
+                    entry["source"] |= keys
+                    entry["source"]["listen"] = entry["source"]["listen"].replace(
+                        "tcp:", "tls:" if tls else "tcp:"
+                    )
             daemon = stack.enter_context(
                 _leaving(LimitedDaemon(self._server, directory, attack.max_descriptors, *entries), row)
             )
@@ -142,7 +152,7 @@ class Rig:
                 else:
                     attacker.wait(seconds + ATTACKER_GRACE_S)
                 ended = time.monotonic()
-                row.next_encoder_s = _next_encoder(daemon.port(names[0]), next_viewer)
+                row.next_encoder_s = _next_encoder(daemon.port(names[0]), next_viewer, first, tls)
                 if attack.keeps_out:
                     attacker.wait(seconds + ATTACKER_GRACE_S)
                     ended = time.monotonic()
@@ -245,12 +255,25 @@ def _leaving(daemon: Daemon, row: Row) -> Iterator[Daemon]:
             row.trouble += [str(record)[-400:] for record in daemon.records if "Traceback" in str(record)][:1]
 
 
-def _next_encoder(port: int, viewer: Viewer) -> float | None:
+def _guarded(guard: Guard | None, directory: Path) -> tuple[dict[str, Any], bytes, ssl.SSLContext | None]:
+    """What a guarded source is configured with, what an encoder sends first, and what it does TLS with."""
+    if guard == "token":
+        token = secrets.token_hex(16)
+        return {"token": token}, f"INGEST {token}\n".encode(), None
+    if guard == "tls":
+        ca = make_ca(directory)
+        ours = sign(ca, "localhost", file_name="server")
+        keys = {"tls": {"cert": str(ours.cert), "key": str(ours.key)}}
+        return keys, b"", ssl.create_default_context(cafile=ca.cert)
+    return {}, b"", None
+
+
+def _next_encoder(port: int, viewer: Viewer, first: bytes, tls: ssl.SSLContext | None) -> float | None:
     """Seconds until a perfect encoder, which tries again when it is refused, is seen; None: it never is."""
     wanted = set(next_stream().reference_hashes)
     began = time.monotonic()
     while (left := began + NEXT_ENCODER_TIMEOUT_S - time.monotonic()) > 0:
-        with contextlib.suppress(OSError), Encoder(port, next_stream()) as encoder:
+        with contextlib.suppress(OSError), Encoder(port, next_stream(), first=first, tls=tls) as encoder:
             while left > 0 and not encoder.broken:
                 if seen := [picture.at for picture in viewer.pictures() if picture.hash in wanted]:
                     return seen[0] - began

@@ -5,6 +5,7 @@ import itertools
 import os
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -35,6 +36,55 @@ def connecting(*, reset: bool) -> Run:
     return run
 
 
+def tls_garbage() -> Run:
+    """Begins a handshake with noise, as fast as it can."""
+
+    def run(target: Target) -> None:
+        clock, dice = Clock(target.seconds), target.dice()
+        while clock:
+            with contextlib.suppress(OSError), connect(target.port) as connection:
+                connection.send(b"\x16\x03\x01\x3f\xff" + dice.randbytes(16_383))
+
+    return run
+
+
+def half_handshakes(count: int) -> Run:
+    """Holds handshakes of which the first half has come; one that is closed is begun again."""
+    hello, unsent = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(unsent, hello, server_hostname="localhost").do_handshake()
+    half = hello.read()[:100]
+    return silent(count, reopening=True, first=half)
+
+
+def handshakes() -> Run:
+    """Shakes hands, and hangs up."""
+
+    def run(target: Target) -> None:
+        clock, context = Clock(target.seconds), ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        while clock:
+            with contextlib.suppress(OSError), connect(target.port) as connection:
+                context.wrap_socket(connection).close()
+
+    return run
+
+
+def guessing() -> Run:
+    """Shows one token after the other, and does not wait for the answer."""
+
+    def run(target: Target) -> None:
+        clock = Clock(target.seconds)
+        for number in itertools.count():
+            if not clock:
+                return
+            with contextlib.suppress(OSError), connect(target.port) as connection:
+                connection.send(b"INGEST %032x\n" % number)
+
+    return run
+
+
 def asking(request: bytes) -> Run:
     """Sends ``request`` to the port of an encoder, as a health check that knows no better, and asks again."""
 
@@ -48,8 +98,8 @@ def asking(request: bytes) -> Run:
     return run
 
 
-def silent(count: int, *, reopening: bool) -> Run:
-    """Holds connections on which not a byte is sent; ``reopening``: opens one again where it was closed."""
+def silent(count: int, *, reopening: bool, first: bytes = b"") -> Run:
+    """Holds connections on which nothing is sent but ``first``; ``reopening``: opens one for each closed."""
 
     def run(target: Target) -> None:
         clock = Clock(target.seconds)
@@ -59,6 +109,7 @@ def silent(count: int, *, reopening: bool) -> Run:
             while len(held) < count and clock:
                 try:
                     held.append(connect(target.port))
+                    held[-1].send(first)
                 except OSError:
                     break
             clock.sleep(0.02)

@@ -8,7 +8,7 @@ from tests.config.support import LIVEKIT, Complains, stream
 @pytest.mark.parametrize(
     ("source", "complaint"),
     [
-        ("listen: tls://h:1", "listen: 'tls://h:1': tls:// is not in this version; "),
+        ("connect: tls://h:0", "connect: 'tls://h:0': port 0 cannot be dialled"),
         ("listen: udp://h:1", "listen: 'udp://h:1' is not an address; allowed: tcp://HOST:PORT"),
         ("listen: 5004", "listen: 5004 is not an address; allowed: tcp://HOST:PORT"),
         ("listen: tcp://h:65536", "listen: 'tcp://h:65536': port 65536 is too large"),

@@ -1,9 +1,12 @@
 """A configuration in words."""
 
+from pathlib import Path
+
 from ingestd.config import (
     describe,
 )
 from tests.config.support import LIVEKIT, Loads, stream
+from tests.support.certificates import make_ca
 
 
 def test_the_description_says_what_would_happen(loads: Loads) -> None:
@@ -38,3 +41,19 @@ def test_the_description_says_what_would_happen(loads: Loads) -> None:
     assert "warning: " in said
     assert "pw" not in said
     assert "access_token" not in said
+
+
+def test_the_guards_of_a_source_are_said(loads: Loads, tmp_path: Path) -> None:
+    made = make_ca(tmp_path)
+    tls = f"tls: {{cert: {made.cert}, key: {made.key}, client_ca: {made.cert}}}"
+    (tmp_path / "tokens").write_text("a-secret-token-of-many\n")
+    source = f"source: {{listen: 'tls://h:1', {tls}, token_file: tokens, proxy_protocol: true}}"
+    text = LIVEKIT + "streams:\n" + stream(source)
+    text += stream("source: {listen: 'tcp://h:2', token: [a-secret-token-of-many, b]}", name="b")
+    text += stream("source: {connect: 'tls://camera:1'}", name="c")
+    said = describe(loads(text))
+    guards = f"as a load balancer's PROXY header says, by TLS, with a certificate of {made.cert}, "
+    assert f"networks, {guards}with one of the tokens in {tmp_path}/tokens; a second" in said
+    assert "private networks, with one of several tokens; a second" in said
+    assert "redials it, by TLS, with a certificate for camera of a CA the system trusts; " in said
+    assert "a-secret-token-of-many" not in said

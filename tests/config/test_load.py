@@ -153,7 +153,7 @@ streams:
         "allowed: ws://HOST or wss://HOST or http://HOST or https://HOST",
         "ingestd.yaml:3: livekit.api_key: 12 is not text; put it in quotes",
         "ingestd.yaml:5: log.level: 'loud' is not known; allowed: debug, info, warning or error",
-        "ingestd.yaml:6: colour: is not known; allowed: livekit, http, log, defaults, streams",
+        "ingestd.yaml:6: colour: is not known; allowed: livekit, http, log, limits, defaults, streams",
         "ingestd.yaml:8: defaults.max_backlog: '1h' is out of range; allowed: 20ms to 30s",
         "ingestd.yaml:10: streams[0].name: 'Front Door' is not a stream name; "
         "allowed: a-z, 0-9, '.', '_' and '-', the first one of a-z, 0-9",
@@ -319,6 +319,6 @@ def test_an_open_door_and_keys_without_use_are_warned_of(loads: Loads) -> None:
 
     assert "anyone who can reach this port may publish" in open_door.warnings[0]
     assert [warning.rpartition("source.")[2] for warning in unused.warnings] == [
-        "allow: is ignored: only a TCP listener checks addresses",
+        "allow: is ignored: only a listener on TCP or TLS checks addresses",
         "second_encoder: is ignored: a dialled source has one encoder",
     ]

@@ -26,7 +26,7 @@ def test_the_log_has_one_field_for_what_was_seen_one_for_what_is_expected_and_on
         "reason": "tls",
         "seen": "this is a TLS ClientHello",
         "expected": "plain TCP",
-        "cure": "connect without TLS, or put a TLS proxy (stunnel) in front of this port",
+        "cure": "connect without TLS, or write tls:// in source.listen or source.connect",
     }
     assert fields(BitstreamError("codec_mismatch", "seen", case="vp9"))["cure"].startswith(
         "set codec: vp9 (or"

@@ -294,6 +294,7 @@ WRONG = {
     "http": b"POST /live HTTP/1.1\r\nHost: x\r\n\r\n" + annexb(*SETS, IDR),
     "rtsp": b"OPTIONS rtsp://127.0.0.1/ RTSP/1.0\r\nCSeq: 1\r\n\r\n",
     "tls": bytes.fromhex("16030100f8010000f4030312345678"),
+    "proxy_header": b"PROXY TCP4 10.0.0.7 10.0.0.1 40112 5004\r\n" + annexb(*SETS, IDR),
     "rtmp": b"\x03\x00\x00\x00\x00\x00\x00\x00\x00" + bytes(range(256)) * 6,
     "mpeg_ts": TS,
     "mp4": b"\x00\x00\x00\x1cftypisom\x00\x00\x02\x00" + bytes(100),
@@ -319,7 +320,7 @@ def test_a_wrong_protocol_or_container_is_named_with_its_cure(reason: str) -> No
     assert error.reason == reason
     text = explain(error)
     assert text.startswith("this is ")
-    assert "-f h264" in text or "GStreamer" in text or "stunnel" in text
+    assert "-f h264" in text or "GStreamer" in text or "source." in text
 
 
 def test_a_wrong_protocol_is_named_while_the_connection_is_still_open() -> None:

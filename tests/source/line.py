@@ -13,6 +13,7 @@ from ingestd.config import Address, SourceConfig
 from ingestd.log_limiter import LogLimiter
 from ingestd.source.admission import MAX_WAIT_S, Admission, IsStream
 from ingestd.source.connection import MAX_READ_TURN_S, EncoderConnection
+from ingestd.source.connection_limits import ConnectionCount
 from ingestd.source.socket_listener import Listener
 from tests.support.wait import PATIENCE_S, eventually
 
@@ -131,6 +132,7 @@ async def listening(
     limiter: LogLimiter | None = None,
     probe_limiter: LogLimiter | None = None,
     is_stream: IsStream = lambda _first_bytes, _final: True,
+    count: ConnectionCount | None = None,
     **config: Any,
 ) -> AsyncIterator[tuple[Listener, Admission]]:
     """A listener for `stream`."""
@@ -142,6 +144,7 @@ async def listening(
         limiter=limiter,
         probe_limiter=probe_limiter,
         is_stream=is_stream,
+        count=count,
     )
     admission.attach(stream)
     listener = Listener(address, admission, "cam")

@@ -9,7 +9,6 @@ from structlog.testing import capture_logs
 
 from ingestd.log_limiter import LogLimiter
 from ingestd.source.admission import (
-    MAX_SILENT_CONNECTIONS,
     MAX_WAIT_S,
     MAX_WAITING_ENCODERS,
     PROBE_LOG_INTERVAL_S,
@@ -25,6 +24,7 @@ from tests.support.wait import eventually
 
 # Longer than any test.
 ENDLESS_S = 100.0
+MAX_CONNECTIONS = 32  # by default
 
 
 async def test_the_next_encoder_may_come_when_the_first_is_gone() -> None:
@@ -61,6 +61,10 @@ async def test_a_second_encoder_is_turned_away_when_the_first_has_had_time_to_go
             "not_allowed": 0,
             "failed": 0,
             "probe": 0,
+            "limit": 0,
+            "proxy_header": 0,
+            "tls": 0,
+            "token": 0,
         }
 
 
@@ -96,6 +100,10 @@ async def test_an_encoder_that_comes_back_before_the_end_of_its_old_connection_w
             "not_allowed": 0,
             "failed": 0,
             "probe": 0,
+            "limit": 0,
+            "proxy_header": 0,
+            "tls": 0,
+            "token": 0,
         }
 
 
@@ -239,6 +247,10 @@ async def test_a_peer_outside_the_allowed_networks_is_turned_away() -> None:
             "not_allowed": 1,
             "failed": 0,
             "probe": 0,
+            "limit": 0,
+            "proxy_header": 0,
+            "tls": 0,
+            "token": 0,
         }
         assert stream.events == []
 
@@ -318,10 +330,10 @@ async def test_a_silent_connection_takes_no_place_ends_nobody_and_is_logged_once
 async def test_any_number_of_silent_connections_keeps_no_encoder_out() -> None:
     stream = Stream()
     async with listening(stream) as (listener, admission):
-        silent = [Encoder.dial_silently(listener.address) for _ in range(MAX_SILENT_CONNECTIONS + 5)]
+        silent = [Encoder.dial_silently(listener.address) for _ in range(MAX_CONNECTIONS + 5)]
         for oldest in silent[:5]:
             assert await oldest.read() == b""
-        assert admission.silent == MAX_SILENT_CONNECTIONS
+        assert admission.silent == MAX_CONNECTIONS
         encoder = Encoder.dial(listener.address)
         await encoder.send(b"pictures")
         await stream.until(lambda: stream.received == b"pictures")

@@ -1,7 +1,9 @@
 """Encoders that we dial."""
 
 import asyncio
+import contextlib
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -18,6 +20,7 @@ from ingestd.source.connection import EncoderConnection
 from ingestd.source.socket_dialer import DIAL_TIMEOUT_S, Dialer
 from ingestd.tasks import Tasks
 from tests.source.line import GREETING, THE_END, Encoder, Stream
+from tests.support.certificates import make_ca, sign
 from tests.support.ports import free_port
 from tests.support.wait import PATIENCE_S, eventually
 
@@ -258,3 +261,40 @@ async def test_of_a_name_every_address_is_tried(monkeypatch: pytest.MonkeyPatch)
 async def test_of_a_name_without_an_address_that_answers_the_first_error_is_told() -> None:
     with pytest.raises(ConnectionRefusedError):
         await socket_dialer._connected("localhost", free_port())
+
+
+async def test_an_encoder_that_is_dialled_by_tls_must_be_who_it_should(tmp_path: Path) -> None:
+    ca = make_ca(tmp_path)
+    camera = sign(ca, "camera-7")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(camera.cert, camera.key)
+
+    async def encoder(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(GREETING + b"pictures")
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+
+    listening = await asyncio.start_server(encoder, "127.0.0.1", 0, ssl=context)
+    address = Address("tls", "127.0.0.1", listening.sockets[0].getsockname()[1])
+    stream = Stream()
+    async with listening:
+        for name in ("camera-7", None):  # by its address, without a name
+            tls = {"ca": str(ca.cert), "server_name": name}
+            async with dialling(stream, address, tls=tls):
+                await stream.until(lambda: stream.received == b"pictures")
+                assert stream.connections_[-1].name == "camera-7"
+            stream.received.clear()
+        tls["server_name"] = "camera-8"
+        async with dialling(stream, address, tls=tls) as (_, admission):
+            await eventually(lambda: admission.connections["tls"] > 0)
+            assert "source.tls.server_name" in str(admission.last_turned_away)
+            assert not stream.received
+
+
+async def test_an_encoder_that_is_dialled_by_tls_and_speaks_none() -> None:
+    address = tcp()
+    with server(address) as listening:
+        async with dialling(Stream(), Address("tls", address.host, address.port)) as (_, admission):
+            await accept(listening)
+            await eventually(lambda: admission.connections["tls"] == 1)
+            assert "write tcp:// in source.connect" in str(admission.last_turned_away)

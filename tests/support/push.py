@@ -4,6 +4,7 @@ import errno
 import itertools
 import random
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -106,8 +107,12 @@ class Encoder:
         stream: EncodedStream,
         *,
         writing: Writing = one_picture_per_write,
+        tls: ssl.SSLContext | None = None,
+        first: bytes = b"",
     ) -> None:
-        """`address` is a TCP port of this machine or the path of a unix socket."""
+        """`address` is a TCP port of this machine or the path of a unix socket; `first` is sent first."""
+        self._tls = tls
+        self._first = first
         self.stream = stream
         self._address = address
         self._writing = writing
@@ -119,6 +124,9 @@ class Encoder:
     def __enter__(self) -> Self:
         """Connect and begin to push."""
         self._socket = self._connect()
+        if self._tls is not None:
+            self._socket = self._tls.wrap_socket(self._socket, server_hostname="127.0.0.1")
+        self._socket.sendall(self._first)
         if self._socket.family == socket.AF_INET:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # writes stay as they are cut
         self._socket.settimeout(SEND_SECONDS)

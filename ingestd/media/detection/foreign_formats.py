@@ -21,6 +21,7 @@ PROTOCOLS_AND_CONTAINERS: _Signatures = tuple(
         (rb"(GET|HEAD|POST|PUT|DELETE|OPTIONS|PATCH|CONNECT|TRACE) [/*h]|HTTP/1|PRI \* HTTP/2", "http",
          "an HTTP message"),
         (rb"\x16\x03[\x00-\x04]..\x01", "tls", "a TLS ClientHello"),
+        (rb"PROXY (TCP[46]|UNKNOWN)|\r\n\r\n\0\r\nQUIT\n", "proxy_header", "a PROXY header"),
         (rb"\x03....(\0\0\0\0|\x09\0\x7c\x02)", "rtmp", "an RTMP handshake"),
         (rb"....(ftyp|styp|moov|moof)", "mp4", "MP4"),
         (rb"\x1a\x45\xdf\xa3", "matroska", "Matroska or WebM"),

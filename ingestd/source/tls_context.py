@@ -1,0 +1,60 @@
+"""TLS context of a source: read again when certificate, key or CA change, and watched for its expiry."""
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+from ingestd.config import tls_files
+from ingestd.config.schema import TlsConfig
+from ingestd.errors import AddressError
+from ingestd.log_limiter import LogLimiter
+from ingestd.source.watched_files import WatchedFiles
+
+EXPIRY_LOG_INTERVAL_S = 86_400.0
+
+
+class TlsContext:
+    """What the handshakes of a source are done with: a listener's (``listens``), or a dialer's.
+
+    Raises AddressError where the files cannot be used.
+    """
+
+    def __init__(self, tls: TlsConfig, *, listens: bool, log: Any) -> None:
+        self._tls = tls
+        self._load = tls_files.server_context if listens else tls_files.client_context
+        self._log = log
+        paths = [path for path in (tls.cert, tls.key, tls.client_ca, tls.ca) if path is not None]
+        self._watched = WatchedFiles(Path(path) for path in paths)
+        self._expiry_limiter = LogLimiter(EXPIRY_LOG_INTERVAL_S)
+        self._watched.changed()
+        try:
+            self._context = self._load(tls)
+        except tls_files.TlsFileError as error:
+            raise AddressError(f"source.tls.{error.key}: {error}") from None
+
+    def current(self) -> ssl.SSLContext:
+        """Return the context for the next handshake."""
+        self.look()
+        return self._context
+
+    def look(self) -> None:
+        """Read the files again if they have changed; a pair that is bad changes nothing, and is said once."""
+        if self._watched.changed():
+            try:
+                self._context = self._load(self._tls)
+            except tls_files.TlsFileError as error:
+                kept = "what was read before is used on"
+                self._log.error(f"source.tls.{error.key}: {error}; {kept}")
+                return
+            self._log.info("certificate and key read again", cert=self._tls.cert or "", ca=self._tls.ca or "")
+            self._expiry_limiter = LogLimiter(EXPIRY_LOG_INTERVAL_S)
+        if self._tls.cert is not None and self._expiry_limiter.due("look") is not None:
+            self._say_expiry(self._tls.cert)
+
+    def _say_expiry(self, cert: str) -> None:
+        try:
+            text = tls_files.expiry(cert)
+        except tls_files.TlsFileError:
+            return  # it is gone, and was said to be
+        if text is not None:
+            self._log.warning(f"source.tls.cert: {text}")

@@ -1,0 +1,27 @@
+"""Files that are read again when they change, as stat(2) tells it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+_State = tuple[int, int, int, int] | None  # device, inode, size and time of change; None: not there
+
+
+class WatchedFiles:
+    """Remembers what ``paths`` looked like when `changed` was asked last."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._paths = list(paths)
+        self._seen: list[_State] | None = None
+
+    def changed(self) -> bool:
+        """Whether one of them has changed, come or gone since this was asked last; the first time: yes."""
+        before, self._seen = self._seen, [_state(path) for path in self._paths]
+        return before != self._seen
+
+
+def _state(path: Path) -> _State:
+    try:
+        now = path.stat()
+    except OSError:
+        return None
+    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns

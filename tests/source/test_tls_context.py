@@ -1,0 +1,72 @@
+"""Certificate and key of a source: read again when they change; a bad pair changes nothing."""
+
+from pathlib import Path
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from ingestd.config.schema import TlsConfig
+from ingestd.errors import AddressError
+from ingestd.source.tls_context import TlsContext
+from tests.support.certificates import Certificate, make_ca, sign
+
+LOG = structlog.get_logger("test")
+
+
+@pytest.fixture
+def ca(tmp_path: Path) -> Certificate:
+    return make_ca(tmp_path)
+
+
+def put(made: Certificate, directory: Path) -> TlsConfig:
+    """Have `made` be the pair that is configured."""
+    (directory / "current.pem").write_bytes(made.cert.read_bytes())
+    (directory / "current.key").write_bytes(made.key.read_bytes())
+    return TlsConfig(cert=str(directory / "current.pem"), key=str(directory / "current.key"))
+
+
+def test_a_pair_that_changed_is_used_from_the_next_handshake_on(ca: Certificate, tmp_path: Path) -> None:
+    tls = put(sign(ca, "one"), tmp_path)
+    context = TlsContext(tls, listens=True, log=LOG)
+    first = context.current()
+    assert context.current() is first
+    put(sign(ca, "two"), tmp_path)
+    with capture_logs() as log:
+        second = context.current()
+        assert context.current() is second
+    assert second is not first
+    assert [line["event"] for line in log] == ["certificate and key read again"]
+
+
+def test_a_bad_pair_changes_nothing_and_is_said_once(ca: Certificate, tmp_path: Path) -> None:
+    tls = put(sign(ca, "one"), tmp_path)
+    context = TlsContext(tls, listens=True, log=LOG)
+    first, two = context.current(), sign(ca, "two")
+    with capture_logs() as log:
+        (tmp_path / "current.pem").write_bytes(two.cert.read_bytes())
+        assert context.current() is first
+        assert context.current() is first
+    (line,) = log
+    assert line["log_level"] == "error"
+    assert "source.tls.key: " in line["event"]
+    assert "current.key does not belong to the certificate in " in line["event"]
+    assert "what was read before is used on" in line["event"]
+    (tmp_path / "current.key").write_bytes(two.key.read_bytes())
+    assert context.current() is not first
+
+
+def test_an_expiry_is_said_once_a_day(ca: Certificate, tmp_path: Path) -> None:
+    tls = put(sign(ca, "soon", days=3), tmp_path)
+    with capture_logs() as log:
+        context = TlsContext(tls, listens=True, log=LOG)
+        for _ in range(3):
+            context.look()
+    (line,) = log
+    assert "source.tls.cert: " in line["event"]
+    assert "in 3.0 days; renew it" in line["event"]
+
+
+def test_files_that_are_gone_when_it_starts(tmp_path: Path) -> None:
+    with pytest.raises(AddressError, match=r"source\.tls\.cert: .*cannot be read"):
+        TlsContext(TlsConfig(cert=str(tmp_path / "none"), key="none"), listens=True, log=LOG)

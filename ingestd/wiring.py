@@ -85,6 +85,7 @@ def build_stream(
             config.max_bitrate,
             live=config.live,
             framerate_fps=config.framerate,
+            leave_out_b_frames=config.b_frames == "auto",
         ),
         room,
         sinks,
@@ -123,7 +124,7 @@ def build_pipeline(
     on_defect: Callable[[], None],
     on_full: Callable[[bool], None] = lambda _full: None,
     on_no_keyframe: Callable[[], None] = lambda: None,
-    b_frames: Literal["warn", "reject"] = "warn",
+    b_frames: Literal["auto", "warn", "reject"] = "auto",
     make_track: MakeTrack = TrackKeeper,
     make_reporter: MakeReporter = StreamReporter,
 ) -> TrackPipeline:

@@ -325,7 +325,7 @@ class StreamConfig(Section):
     framerate: Framerate = None  # in place of what the stream states
     max_backlog: BacklogSeconds = 0.5
     replay: ReplayPolicy = Replay.AUTO  # when the pictures since the last keyframe are replayed
-    b_frames: Literal["warn", "reject"] = "warn"
+    b_frames: Literal["auto", "warn", "reject"] = "auto"  # auto: left out where that mends the order
     # Whether viewers are told what is known of each picture; None: where that does no harm.
     frame_metadata: Annotated[bool | None, BeforeValidator(_frame_metadata)] = Field(
         default=None, validate_default=False

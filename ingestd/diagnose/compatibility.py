@@ -17,12 +17,13 @@ class Issue:
     hides: bool = True  # viewers see nothing; else all or most of them see it, though not as it should be
 
 
-def _issue(reason: str, *, hides: bool = True) -> Issue:
+def _issue(reason: str, case: str = "", *, hides: bool = True) -> Issue:
     """Return the issue whose meaning is all that is seen."""
-    return Issue(reason, STREAM_DIAGNOSES[reason].means, hides=hides)
+    return Issue(reason, STREAM_DIAGNOSES[f"{reason}.{case}" if case else reason].means, case, hides)
 
 
 B_FRAMES = _issue("b_frames", hides=False)
+B_FRAMES_REFERRED_TO = _issue("b_frames", case="referred_to", hides=False)
 INTERLACED = _issue("interlaced", hides=False)
 LAYERS = _issue("layers", hides=False)
 NO_PARAMETER_SETS = _issue("no_parameter_sets")
@@ -33,6 +34,21 @@ H265_VIEWERS = _issue("h265_viewers", hides=False)
 # WebRTC negotiates level 3.1, and viewers decode what says more all the same: their decoders go by the size
 # of the picture. But hardware is built up to this level and may refuse what says more, whatever its size.
 HIGHEST_LEVEL = 5.2
+
+
+def b_frames_left_out(left_out: int, pictures: int, frame_rate_fps: float | None) -> Issue:
+    """Return what becomes of a stream without ``left_out`` of its ``pictures``, ``frame_rate_fps`` in all."""
+    left = pictures - left_out
+    remain = (
+        f"{left} of {pictures} pictures"
+        if frame_rate_fps is None
+        else f"{left / pictures * frame_rate_fps:.3g} of {frame_rate_fps:.3g} pictures/s"
+    )
+    seen = (
+        "the stream has B-frames, which WebRTC would show too late: as nothing refers to them they are left "
+        f"out, and {remain} remain"
+    )
+    return Issue("b_frames", seen, case="left_out", hides=False)
 
 
 def issues(info: StreamInfo) -> list[Issue]:

@@ -41,20 +41,40 @@ _8_BIT_4_2_0: Mapping[Codec, Mapping[str, str]] = {
     },
 }
 
+_WITHOUT_B_FRAMES: Mapping[str, str] = {
+    "any": "encode without them",
+    "x264, x265": "bframes=0",
+    "x264enc": "bframes=0 (or tune=zerolatency)",
+    "x265enc": "option-string=bframes=0 (or tune=zerolatency)",
+    "ffmpeg": "-bf 0",
+    "nvh264enc, nvh265enc": "bframes=0 (or zerolatency=true)",
+    "vah264enc, vah265enc": "b-frames=0",
+    "vaapih264enc, vaapih265enc": "max-bframes=0",
+}
+# Measured: docs/webrtc.md.
+_OUT_OF_ORDER = (
+    "viewers in Chromium see only the first pictures behind each keyframe, 1 or 2 a second at best, and others "
+    "see pictures jump back and forth"
+)
+
 VIEWERS: Diagnoses = {
     "b_frames": Diagnosis(
-        means="the stream has B-frames: WebRTC shows pictures in the order in which they are sent, so "
-        "viewers see them jump back and forth",
+        means="the stream has B-frames, and WebRTC shows pictures in the order in which they are sent: "
+        f"{_OUT_OF_ORDER}",
         expected="pictures sent in the order in which they are shown",
-        cures={
-            "any": "encode without them",
-            "x264enc": "bframes=0 (or tune=zerolatency)",
-            "x265enc": "option-string=bframes=0 (or tune=zerolatency)",
-            "ffmpeg": "-bf 0",
-            "nvh264enc, nvh265enc": "bframes=0 (or zerolatency=true)",
-            "vah264enc, vah265enc": "b-frames=0",
-            "vaapih264enc, vaapih265enc": "max-bframes=0",
-        },
+        cures=_WITHOUT_B_FRAMES,
+    ),
+    "b_frames.left_out": Diagnosis(
+        means="the stream has B-frames that nothing refers to: they are left out, so that WebRTC shows all "
+        "others in order, and viewers see fewer pictures a second",
+        expected="pictures sent in the order in which they are shown",
+        cures={**_WITHOUT_B_FRAMES, "any": "encode without them, and viewers see every picture"},
+    ),
+    "b_frames.referred_to": Diagnosis(
+        means="the stream has B-frames that others refer to (b-pyramid), so they cannot be left out: "
+        f"{_OUT_OF_ORDER}",
+        expected="pictures sent in the order in which they are shown",
+        cures=_WITHOUT_B_FRAMES,
     ),
     "interlaced": Diagnosis(
         # Measured: OpenH264 refuses every SPS with frame_mbs_only_flag 0, also where all pictures are whole

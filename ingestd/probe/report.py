@@ -84,7 +84,8 @@ def _facts(findings: Report) -> Iterator[tuple[str, str]]:
     if findings.b_frames is not None:
         share = f"{findings.b_frames} of {_count(findings.pictures, 'picture')}"
         depth = f"; reorder depth {findings.reorder_depth}" if findings.reorder_depth else ""
-        yield "B-frames", f"{share if findings.b_frames else 'none'}{depth}"
+        pyramid = f", {findings.b_frames_referred_to} referred to" if findings.b_frames_referred_to else ""
+        yield "B-frames", f"{share + pyramid if findings.b_frames else 'none'}{depth}"
     if findings.slices_least is not None:
         least, most = findings.slices_least, findings.slices_most
         yield "slices", f"{least} per picture" if least == most else f"{least} to {most} per picture"

@@ -173,6 +173,40 @@ def test_pictures_out_of_order_are_those_whose_timestamps_are(
     assert any(late) == reorders
 
 
+def pictures_by_time(encoder: str, units: list[AccessUnit], times: list[int]) -> dict[int, bytes]:
+    """What a decoder makes of them, by the time at which the encoder has each shown."""
+    decoded = decode(encoder, [unit.data for unit in units])
+    return dict(zip(sorted(times), decoded, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("encoder", "params", "all_discardable"),
+    [
+        ("libx264", "bframes=2:b-adapt=0:b-pyramid=none:slices=2", True),
+        ("libx264", "bframes=2:b-adapt=0:b-pyramid=none:interlaced=1", True),
+        ("libx264", "bframes=2:b-adapt=0:b-pyramid=none:open-gop=1", True),
+        ("libx264", "bframes=3:b-adapt=0:b-pyramid=normal", False),
+        ("libx264", "bframes=3:b-adapt=0:b-pyramid=strict", False),
+        ("libx265", "bframes=3:b-adapt=0:b-pyramid=0", True),
+        ("libx265", "bframes=3:b-adapt=0:b-pyramid=0:open-gop=1:keyint=8", True),
+        ("libx265", "bframes=4:b-adapt=0:b-pyramid=1", False),
+        ("libx265", "bframes=3:b-adapt=0:temporal-layers=1", False),
+    ],
+)
+def test_without_the_pictures_that_nothing_refers_to_all_others_are_decoded_alike(
+    encoder: str, params: str, all_discardable: bool
+) -> None:
+    coded = coded_by(encoder, params, count=60, gop=20)
+    units = read_once(annexb_reader(encoder)(), coded)
+    kept = [n for n, unit in enumerate(units) if not unit.discardable]
+    assert len(kept) < len(units)
+    assert any(unit.reordered for unit in units)
+    assert all(unit.discardable for unit in units if unit.reordered) == all_discardable
+    whole = pictures_by_time(encoder, units, [packet.pts for packet in coded])
+    rest = pictures_by_time(encoder, [units[n] for n in kept], [coded[n].pts for n in kept])
+    assert rest == {time: whole[time] for time in rest}
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -237,6 +237,8 @@ class H264Syntax:
             header.sps,
             self._layers,
             reordered,
+            # Where layers lie above, pictures of those in the same access unit may be referred to.
+            discardable=header.nal_ref_idc == 0 and self._layers == 1,
             recovery_point=self._starts and not self._irap,
         )
 

@@ -24,6 +24,7 @@ from ingestd.media.codecs.sei import RECOVERY_POINT, sei_messages
 LAST_SUB_LAYER_SLICE = 9  # TRAIL_N to RASL_R
 # Leading pictures, and those to which no other of their sub-layer refers (TRAIL_N to RSV_VCL_N14), 8.3.1
 _NEVER_PREV_TID_0_PIC = frozenset({0, 2, 4, 6, 7, 8, 9, 10, 12, 14})
+LAST_SUB_LAYER_NON_REFERENCE = 14  # RSV_VCL_N14; the even ones below, too
 FIRST_IRAP, LAST_IRAP = 16, 21  # BLA_W_LP to CRA_NUT
 BLA_W_LP, IDR_W_RADL, IDR_N_LP = 16, 19, 20
 RASL_N, RASL_R = 8, 9
@@ -68,6 +69,12 @@ def parse_slice_segment_header(head: bytes, sets: ParameterSets) -> SliceSegment
         is_idr = nal_unit_type in (IDR_W_RADL, IDR_N_LP)
         slice_pic_order_cnt_lsb = 0 if is_idr else r.u(sps.log2_max_pic_order_cnt_lsb)
     return SliceSegmentHeader(first_slice_segment_in_pic_flag, pps_id, sps, pps, slice_pic_order_cnt_lsb)
+
+
+def _is_discardable(nal_unit_type: int, temporal_id: int, sps: SequenceParameterSet | None) -> bool:
+    """Whether nothing refers to a picture of this type: none of its sub-layer (7.4.2.2), and none is above."""
+    is_sub_layer_non_reference = nal_unit_type <= LAST_SUB_LAYER_NON_REFERENCE and nal_unit_type % 2 == 0
+    return is_sub_layer_non_reference and sps is not None and temporal_id == sps.temporal_layers - 1
 
 
 # By nal_unit_type, 7.4.2.4.4
@@ -171,7 +178,8 @@ class H265Syntax:
             info_from,
             layers,
             self._goes_back,
-            skipped,
+            discardable=_is_discardable(nal_unit_type, nuh_temporal_id_plus1 - 1, sps) and layers == 1,
+            skipped=skipped,
             recovery_point=self._starts and not irap,
         )
 

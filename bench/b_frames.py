@@ -1,7 +1,7 @@
 """What viewers in Chromium see of streams with B-frames, and what `b_frames` makes of them.
 
-`python -m bench.b_frames CLIENT [--b-frames auto warn]`; CLIENT is the file livekit-client.umd.js. Each stream
-is sent live, and a viewer watches from the beginning.
+`python -m bench.b_frames CLIENT [--b-frames auto warn]`; CLIENT is the file livekit-client.umd.js. Each
+stream is sent live, and a viewer watches from the beginning.
 """
 
 import argparse
@@ -32,13 +32,15 @@ class Kind(NamedTuple):
 
 # Of the H.264 encoders: no browser here decodes H.265.
 KINDS = {
-    "x264, tune=zerolatency": Kind("libx264", {"tune": "zerolatency"}),
-    "x264, bframes=2:b-pyramid=none": Kind("libx264", {"x264-params": "bframes=2:b-pyramid=none"}),
-    "x264, bframes=2:b-pyramid=none:b-adapt=0": Kind(
+    "x264, `tune=zerolatency`": Kind("libx264", {"tune": "zerolatency"}),
+    "x264, `bframes=2:b-pyramid=none`": Kind("libx264", {"x264-params": "bframes=2:b-pyramid=none"}),
+    "x264, `bframes=2:b-pyramid=none:b-adapt=0`, as nvenc and vaapi": Kind(
         "libx264", {"x264-params": "bframes=2:b-pyramid=none:b-adapt=0"}
     ),
-    "x264, its defaults (b-pyramid)": Kind("libx264", {}),
-    "x264, bframes=3:b-pyramid=strict:b-adapt=0": Kind(
+    "x264, its defaults": Kind("libx264", {}),
+    "x264, `b-adapt=0`": Kind("libx264", {"x264-params": "b-adapt=0"}),
+    "x264, `bframes=2:b-adapt=0`": Kind("libx264", {"x264-params": "bframes=2:b-adapt=0"}),
+    "x264, `bframes=3:b-pyramid=strict:b-adapt=0`": Kind(
         "libx264", {"x264-params": "bframes=3:b-pyramid=strict:b-adapt=0"}
     ),
 }

@@ -346,6 +346,7 @@ class TrackPipeline:
             backlog=delivery.backlog_s(now),
             frame_delay=self._delay,
             send_delay_s=self._track.send_delay_s,
+            remarks=tuple(self._reporter.remarks),
         )
 
     # From access units to the track that can take them.

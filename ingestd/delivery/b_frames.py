@@ -1,4 +1,4 @@
-"""B-frames that no other picture refers to are left out, so that what remains is decoded in the order of showing.
+"""B-frames that no other picture refers to are left out, where what remains is then in the order of showing.
 
 WebRTC shows pictures in the order in which they are sent, which is that of decoding, and browsers stop at the
 first that is out of order. A picture is left out only if it is to be shown before one that was sent earlier:
@@ -20,7 +20,7 @@ class BFrames:
 
     @property
     def beyond_cure(self) -> bool:
-        """Whether others refer to B-frames in this GOP or the one before, so that leaving out mends nothing."""
+        """Whether others refer to B-frames, in this GOP or the one before: leaving out mends nothing."""
         return self._referred_to
 
     def leaves_out(self, access_unit: AccessUnit) -> bool:

@@ -13,6 +13,7 @@ from ingestd.diagnose.compatibility import (
     Issue,
     b_frames_left_out,
     issues,
+    remarks,
 )
 from ingestd.diagnose.explain import explain, fields
 from ingestd.diagnose.rate_watch import RateWatch
@@ -51,7 +52,8 @@ class StreamReporter:
 
     def new_encoder(self) -> None:
         """Forget the encoder before: another has connected."""
-        self._warned: set[str] = set()
+        self._said: set[str] = set()
+        self._remarks: list[str] = []
         self._issues: list[Issue] = []  # by its headers
         self._b_frames: Issue | None = None  # in this GOP or the one before
         self._b_frames_since_keyframe: Issue | None = None
@@ -79,6 +81,11 @@ class StreamReporter:
         found += [issue for issue in (self.rate_watch.wrong_rate, self.rate_watch.over_max_bitrate) if issue]
         return [explain(issue) for issue in found]
 
+    @property
+    def remarks(self) -> list[str]:
+        """What some viewers lack, though nothing is wrong with the stream, each with what to change."""
+        return self._remarks
+
     def stream(self, info: StreamInfo, previous: StreamInfo | None) -> None:
         """The encoder sends what ``info`` describes; ``previous`` is what it sent before that."""
         headers = {
@@ -101,6 +108,9 @@ class StreamReporter:
                 else "viewers will not see this stream as it should be"
             )
             self._say(issue.reason, self._log.warning, event, **fields(issue))
+        for remark in remarks(info):
+            self._say_once(remark, self._log.info, "some viewers will see nothing of this stream")
+        self._remarks = [explain(remark) for remark in remarks(info)]
 
     def picture(self, access_unit: AccessUnit) -> None:
         """Take note of a picture: a keyframe that viewers cannot start at, or the end of the B-frames."""
@@ -198,9 +208,12 @@ class StreamReporter:
         self._log.error("H.265 cannot be published: every picture is dropped", reason=reason, seen=refusal)
 
     def _warn_once(self, issue: Issue, event: str) -> None:
-        if (kind := f"{issue.reason}.{issue.case}") not in self._warned:
-            self._warned.add(kind)
-            self._log.warning(event, **fields(issue))
+        self._say_once(issue, self._log.warning, event)
+
+    def _say_once(self, issue: Issue, log: Callable[..., object], event: str) -> None:
+        if (kind := f"{issue.reason}.{issue.case}") not in self._said:
+            self._said.add(kind)
+            log(event, **fields(issue))
 
     def _say(self, kind: str, log: Callable[..., object], event: str, **fields: object) -> None:
         suppressed = self._limited.due(kind)

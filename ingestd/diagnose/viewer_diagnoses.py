@@ -53,8 +53,8 @@ _WITHOUT_B_FRAMES: Mapping[str, str] = {
 }
 # Measured: docs/webrtc.md.
 _OUT_OF_ORDER = (
-    "viewers in Chromium see only the first pictures behind each keyframe, 1 or 2 a second at best, and others "
-    "see pictures jump back and forth"
+    "viewers in Chromium see only the first pictures behind each keyframe, 1 or 2 a second at best, and "
+    "others see pictures jump back and forth"
 )
 
 VIEWERS: Diagnoses = {
@@ -141,6 +141,53 @@ VIEWERS: Diagnoses = {
             "any": "see docs/h265.md for who does; to be seen by all, send H.264, VP8, VP9 or AV1",
             "ffmpeg": "-c:v libx264",
             "GStreamer": "x264enc",
+        },
+    ),
+    "av1_viewers": Diagnosis(
+        means="the stream is AV1, which Safari and apps on iOS decode only where the device has a decoder "
+        "for it (iPhone 15 Pro, M3 and later): others see nothing, as there is no second encoding for them",
+        cures={
+            "any": "to be seen by all, send H.264 or VP8",
+            "ffmpeg": "-c:v libx264",
+            "GStreamer": "x264enc",
+        },
+    ),
+    "vp9_viewers": Diagnosis(
+        means="the stream is VP9, which old versions of Safari and some apps on iOS lack: they see nothing, "
+        "as there is no second encoding for them",
+        cures={
+            "any": "to be seen by all, send H.264 or VP8",
+            "ffmpeg": "-c:v libx264",
+            "GStreamer": "x264enc",
+        },
+    ),
+    "sample_aspect_ratio": Diagnosis(
+        means="the pixels are not square, which browsers do not take note of: the picture looks squeezed or "
+        "stretched",
+        expected="square pixels",
+        cures={
+            "any": "scale the picture to square pixels before it is encoded",
+            "ffmpeg": "-vf scale=trunc(iw*sar/2)*2:ih,setsar=1",
+            "GStreamer": "`videoscale ! video/x-raw,pixel-aspect-ratio=1/1` before the encoder",
+        },
+    ),
+    "hdr": Diagnosis(
+        means="the stream is made for HDR screens (PQ or HLG): most viewers show it as if it were not, pale "
+        "and dark",
+        expected="standard dynamic range (BT.709)",
+        cures={
+            "any": "set the camera to SDR, or map the tones before encoding",
+            "ffmpeg": "-vf zscale=t=linear:npl=100,tonemap=hable,zscale=t=bt709:m=bt709:r=tv,format=yuv420p",
+        },
+    ),
+    "full_range": Diagnosis(
+        means="the stream uses the full range of sample values (0 to 255): viewers that expect the limited "
+        "range show it with too much contrast, and lose what is very dark or very bright",
+        expected="limited range (16 to 235)",
+        cures={
+            "any": "set the encoder, or the camera, to limited range",
+            "ffmpeg": "-vf scale=out_range=tv -color_range tv",
+            "GStreamer": "`videoconvert ! video/x-raw,colorimetry=bt709` before the encoder",
         },
     ),
     "level": Diagnosis(

@@ -11,6 +11,7 @@ from ingestd.diagnose.compatibility import (
     Issue,
     b_frames_left_out,
     issues,
+    remarks,
 )
 from ingestd.diagnose.explain import explain
 from ingestd.media.access_unit import AccessUnit, Codec, StreamInfo
@@ -142,6 +143,7 @@ class Analyser:
             pictures_per_column=self._curve.pictures_per_column,
             faults=tuple(self._faults.values()),
             issues=tuple(self._all_issues(codec)),
+            remarks=tuple(issue for issue in remarks(info) if issue is not H265_VIEWERS) if info else (),
         )
 
     def _take(self, units: list[AccessUnit]) -> None:

@@ -72,3 +72,4 @@ class Report:
     pictures_per_column: int
     faults: tuple[Fault, ...]
     issues: tuple[Issue, ...]  # to viewers over WebRTC; none: they will see it
+    remarks: tuple[Issue, ...] = ()  # what some viewers lack, though nothing is wrong

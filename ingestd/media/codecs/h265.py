@@ -72,7 +72,7 @@ def parse_slice_segment_header(head: bytes, sets: ParameterSets) -> SliceSegment
 
 
 def _is_discardable(nal_unit_type: int, temporal_id: int, sps: SequenceParameterSet | None) -> bool:
-    """Whether nothing refers to a picture of this type: none of its sub-layer (7.4.2.2), and none is above."""
+    """Whether nothing refers to such a picture: none of its sub-layer does (7.4.2.2), and none is above."""
     is_sub_layer_non_reference = nal_unit_type <= LAST_SUB_LAYER_NON_REFERENCE and nal_unit_type % 2 == 0
     return is_sub_layer_non_reference and sps is not None and temporal_id == sps.temporal_layers - 1
 

@@ -379,7 +379,8 @@ class Delivery:
 
     def _submission(self, picture: Picture, replayed: bool, now: float) -> Submission:
         captured_at = None if replayed else min(picture.captured_at, now)
-        return Submission(picture, self._timestamps.next_us(captured_at, now, self._intake.lead_s), replayed)
+        timestamp_us = self._timestamps.next_us(captured_at, now, self._intake.lead_s, picture.early_s)
+        return Submission(picture, timestamp_us, replayed)
 
     def _pop(self) -> Picture:
         picture = self._queue.pop()

@@ -120,7 +120,12 @@ class Intake:
         if self.b_frames.leaves_out(access_unit):
             self.accounting.drop(Drop.B_FRAME)
             return Drop.B_FRAME
-        return Picture(access_unit, number, arrived_at, now, captured_at, arrived_us, due_at)
+        if due_at:
+            due_at += self.b_frames.later_pictures * self._interval_s
+            return Picture(access_unit, number, arrived_at, now, due_at, arrived_us, due_at)
+        early_s = self.b_frames.early_pictures * self._interval_s
+        captured_at -= early_s
+        return Picture(access_unit, number, arrived_at, now, captured_at, arrived_us, early_s=early_s)
 
     def append(self, picture: Picture) -> Drop | None:
         """Let ``picture`` wait; return why it was dropped with all others where that is too much to hold."""
@@ -164,7 +169,14 @@ class Intake:
 
     def freeze(self, pictures: int) -> None:
         """Viewers see the picture before for as long as ``pictures`` would have been shown."""
-        self.accounting.freeze(pictures * (self._clock.interval_s or self.rates.frame_interval_s))
+        self.accounting.freeze(pictures * self._interval_s)
+
+    @property
+    def _interval_s(self) -> float:
+        """From one picture to the next."""
+        if self.pacing.paced and self._interval.declared_s:
+            return self._interval.declared_s
+        return self._clock.interval_s or self.rates.frame_interval_s
 
     def drop_all(self, reason: Drop) -> None:
         """Drop everything that waits."""

@@ -35,8 +35,8 @@ VP9_VIEWERS = _issue("vp9_viewers", hides=False)
 HDR = _issue("hdr", hides=False)
 FULL_RANGE = _issue("full_range", hides=False)
 
-# WebRTC negotiates this level, and viewers decode what says more all the same: their decoders go by the size of
-# the picture.
+# WebRTC negotiates this level, and viewers decode what says more all the same: their decoders go by the size
+# of the picture.
 NEGOTIATED_LEVEL = 3.1
 # But hardware is built up to this level and may refuse what says more, whatever its size.
 HIGHEST_LEVEL = 5.2
@@ -90,17 +90,15 @@ def issues(info: StreamInfo) -> list[Issue]:
         found.append(Issue("sample_aspect_ratio", seen, hides=False))
     if info.hdr:
         found.append(HDR)
-    if info.full_range:
-        found.append(FULL_RANGE)
     if info.layers > 1:
         found.append(LAYERS)
     return found
 
 
 def remarks(info: StreamInfo) -> list[Issue]:
-    """Return what some viewers lack, though nothing is wrong with the stream."""
-    found = _LACKED_BY_SOME.get(info.codec)
-    return [found] if found is not None else []
+    """Return what some viewers lack or see badly, though nothing is wrong with the stream."""
+    found = [_LACKED_BY_SOME[info.codec]] if info.codec in _LACKED_BY_SOME else []
+    return [*found, FULL_RANGE] if info.full_range else found
 
 
 def level_number(name: str) -> float:

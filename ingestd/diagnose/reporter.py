@@ -83,7 +83,7 @@ class StreamReporter:
 
     @property
     def remarks(self) -> list[str]:
-        """What some viewers lack, though nothing is wrong with the stream, each with what to change."""
+        """What some viewers do not see as it should be, each with what to change."""
         return self._remarks
 
     def stream(self, info: StreamInfo, previous: StreamInfo | None) -> None:
@@ -109,7 +109,7 @@ class StreamReporter:
             )
             self._say(issue.reason, self._log.warning, event, **fields(issue))
         for remark in remarks(info):
-            self._say_once(remark, self._log.info, "some viewers will see nothing of this stream")
+            self._say_once(remark, self._log.info, "some viewers will not see this stream as it should be")
         self._remarks = [explain(remark) for remark in remarks(info)]
 
     def picture(self, access_unit: AccessUnit) -> None:

@@ -181,8 +181,9 @@ VIEWERS: Diagnoses = {
         },
     ),
     "full_range": Diagnosis(
-        means="the stream uses the full range of sample values (0 to 255): viewers that expect the limited "
-        "range show it with too much contrast, and lose what is very dark or very bright",
+        # Measured: Chromium goes by what the SPS says.
+        means="the stream uses the full range of sample values (0 to 255): Chromium shows it as it is meant, "
+        "and viewers that take it for limited range show too much contrast",
         expected="limited range (16 to 235)",
         cures={
             "any": "set the encoder, or the camera, to limited range",

@@ -90,6 +90,8 @@ class AccessUnit:
     corrects: bool = False  # it is the access unit before, which came out before all of it had arrived
     reordered: bool = False  # H.264, H.265: it is to be shown before one that was sent earlier
     discardable: bool = False  # H.264, H.265: no other picture refers to it
+    # H.264, H.265: its place in the order of showing, in steps of any size; None: not known.
+    picture_order: int | None = None
     lacks_parameter_sets: bool = False  # a keyframe whose SPS or PPS was never seen: no viewer can decode it
     metadata: FrameMetadata | None = None  # H.264, H.265: of the LKTS trailer that came with it
     recovery_point: bool = False  # H.264, H.265: a keyframe that is neither IDR nor IRAP picture

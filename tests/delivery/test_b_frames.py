@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -35,8 +36,8 @@ def test_nothing_is_left_out_where_the_order_stays_wrong() -> None:
     assert sent("KPBbbPBbb") == "KPBbbPBbb"
 
 
-def test_a_gop_without_b_frames_that_are_referred_to_ends_that() -> None:
-    assert sent("KPBbb KPbb KPbb".replace(" ", "")) == "KPBbbKPbbKP"
+def test_up_to_the_first_that_others_refer_to_a_gop_is_in_order() -> None:
+    assert sent("KPbPBbbPb KPbb KPbb".replace(" ", "")) == "KPPBbbPbKPKP"
 
 
 def test_nothing_is_left_out_where_none_is_to_be() -> None:
@@ -79,6 +80,43 @@ def test_the_timestamps_of_what_remains_are_as_far_apart_as_the_pictures() -> No
     times = [submission.timestamp_us for submission in submissions[8:]]
     steps = [after - before for before, after in pairwise(times)]
     assert steps == pytest.approx([3 * FRAME_S * 1e6] * len(steps), abs=1000)
+
+
+def in_decoding_order(gops: list[str]) -> list[tuple[AccessUnit, int]]:
+    """What an encoder makes of GOPs in the order of showing: pictures, and the number of each in it."""
+    coded: list[tuple[AccessUnit, int]] = []
+    for gop in gops:
+        first, waiting = len(coded), []
+        for n, kind in enumerate(gop):
+            if kind == "b":
+                waiting.append(n)
+                continue
+            coded += [(replace(picture(gop[m]), picture_order=2 * m), first + m) for m in [n, *waiting]]
+            waiting = []
+    return coded
+
+
+@pytest.mark.parametrize(
+    "gops", [["KbbPbbPbbPbP"] * 9, ["KbbbPbPPbbP", "KPbbbPbbbPbP"] * 5], ids=["fixed", "adaptive"]
+)
+@pytest.mark.parametrize("live", [True, False], ids=["live", "file"])
+def test_what_remains_is_shown_as_far_apart_as_it_was_captured(gops: list[str], live: bool) -> None:
+    delivery = Delivery(0.5, live=live, framerate_fps=30.0)
+    delivery.opened(1000.0)
+    shown: list[tuple[int, int]] = []  # number, timestamp
+    coded = in_decoding_order(gops)
+    for n, (access_unit, _) in enumerate(coded):
+        now = 1000.0 + n * FRAME_S
+        delivery.receive(access_unit, now, 0)
+        while (submission := delivery.take(now)) is not None:
+            delivery.submitted(submission, True, now)
+            delivery.running(now)
+            shown.append((coded[submission.picture.number][1], submission.timestamp_us))
+            now += 0.002
+    settled = [seen for seen in shown if seen[0] > 2 * len(gops[0])]
+    assert len(settled) > 20
+    for (before, before_us), (after, after_us) in pairwise(settled):
+        assert (after_us - before_us) / 1e6 == pytest.approx((after - before) * FRAME_S, abs=0.012)
 
 
 def test_a_request_for_a_keyframe_raises_no_replay_while_the_order_stays_wrong() -> None:

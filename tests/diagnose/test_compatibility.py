@@ -71,7 +71,6 @@ def test_what_viewers_do_not_decode(stream: StreamInfo, reasons: list[str]) -> N
             "(16:11): browsers show the 720x576 samples as they are, and not as 1047x576",
         ),
         (replace(info(Codec.H265, "Main"), hdr=True), "hdr", "PQ or HLG"),
-        (replace(info(Codec.VP9, "Profile 0"), full_range=True), "full_range", "0 to 255"),
     ],
 )
 def test_what_viewers_see_in_another_shape_or_in_other_colours(
@@ -90,6 +89,13 @@ def test_a_picture_stretched_by_a_few_pixels_is_as_it_should_be() -> None:
 def test_an_ordinary_stream_gives_no_cause_for_remarks() -> None:
     ordinary = replace(info(Codec.H264, "High"), width=1920, height=1080, level="4")
     assert (issues(ordinary), remarks(ordinary), remarks(info(Codec.VP8, ""))) == ([], [], [])
+
+
+def test_full_range_is_a_remark_as_browsers_go_by_it() -> None:
+    stream = replace(info(Codec.H264, "High"), full_range=True)
+    [remark] = remarks(stream)
+    assert issues(stream) == []
+    assert "ffmpeg: -vf scale=out_range=tv" in explain(remark)
 
 
 @pytest.mark.parametrize("codec", [Codec.AV1, Codec.VP9, Codec.H265])

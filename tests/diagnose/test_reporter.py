@@ -166,7 +166,7 @@ def test_a_codec_that_some_browsers_lack_is_a_remark_and_no_problem() -> None:
         reporter.stream(info, None)
         reporter.stream(replace(info, width=320), info)
     assert [line["event"] for line in lines if line.get("reason") == "av1_viewers"] == [
-        "some viewers will see nothing of this stream"
+        "some viewers will not see this stream as it should be"
     ]
     assert {line["log_level"] for line in lines} == {"info"}
     assert (reporter.problems, len(reporter.remarks)) == ([], 1)

@@ -171,6 +171,14 @@ def test_pictures_out_of_order_are_those_whose_timestamps_are(
     late = [any(packet.pts < before.pts for before in coded[:i]) for i, packet in enumerate(coded)]
     assert [unit.reordered for unit in units] == late
     assert any(late) == reorders
+    keyframe = max(i for i, unit in enumerate(units) if unit.keyframe)
+    orders = {unit.picture_order for unit in units[keyframe:]}
+    if orders != {None}:  # pic_order_cnt_type 2
+        step = 2 if encoder == "libx264" else 1
+        base_order, base_pts = units[keyframe].picture_order, coded[keyframe].pts
+        assert base_order is not None
+        for unit, packet in zip(units[keyframe:], coded[keyframe:], strict=True):
+            assert unit.picture_order == base_order + step * (packet.pts - base_pts)
 
 
 def pictures_by_time(encoder: str, units: list[AccessUnit], times: list[int]) -> dict[int, bytes]:

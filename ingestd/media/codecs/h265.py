@@ -107,6 +107,7 @@ class H265Syntax:
         self._repeated: tuple[bytes, PictureParameterSet | None] | None = None
         self._order = PictureOrder()
         self._goes_back = False  # the picture does
+        self._picture_order: int | None = None  # of the picture
         self._random_access = RandomAccess()
         self._starts = False  # a decoder can at the picture
         self._irap_seen = self._rasl_skipped = False
@@ -150,7 +151,7 @@ class H265Syntax:
         nal_unit_type, _, nuh_temporal_id_plus1 = nal_header(head)
         irap = FIRST_IRAP <= nal_unit_type <= LAST_IRAP
         if begins:
-            self._goes_back = False
+            self._goes_back, self._picture_order = False, None
             self._starts = self._random_access.begin_picture(irap=irap)
         if irap and header.first_slice_segment_in_pic_flag:
             # NoRaslOutputFlag, 8.1.3, but for a CRA picture behind an end of sequence
@@ -163,6 +164,7 @@ class H265Syntax:
                 begins_order=irap,
                 is_reference=nuh_temporal_id_plus1 == 1 and nal_unit_type not in _NEVER_PREV_TID_0_PIC,
             )
+            self._picture_order = self._order.count
         sps, pps = header.sps, header.pps
         vps = self._vps_of(sps)
         at_origin = header.first_slice_segment_in_pic_flag
@@ -178,6 +180,7 @@ class H265Syntax:
             info_from,
             layers,
             self._goes_back,
+            self._picture_order,
             discardable=_is_discardable(nal_unit_type, nuh_temporal_id_plus1 - 1, sps) and layers == 1,
             skipped=skipped,
             recovery_point=self._starts and not irap,

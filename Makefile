@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long coverage soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-replays fuzz lint format lock
+.PHONY: help setup demo test test-long coverage soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-replays bench-b-frames fuzz lint format lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
@@ -61,6 +61,11 @@ bench-replays: ## what viewers in Chromium see of joins and departures; root; AR
 	@scripts/setup dev
 	@scripts/fetch-livekit-client
 	@.venv/bin/python -m bench.replays .cache/livekit-client.umd.js $(ARGS)
+
+bench-b-frames: ## what viewers in Chromium see of streams with B-frames; ARGS="--b-frames auto"
+	@scripts/setup dev
+	@scripts/fetch-livekit-client
+	@.venv/bin/python -m bench.b_frames .cache/livekit-client.umd.js $(ARGS)
 
 fuzz: ## every parser and the demuxer with made-up bytes; MINUTES=5
 	@scripts/fuzz '$(MINUTES)'

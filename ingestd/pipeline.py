@@ -142,7 +142,7 @@ class TrackPipeline:
         on_full: Callable[[bool], None] = lambda _full: None,
         on_no_keyframe: Callable[[], None] = lambda: None,
         on_timer: Callable[[float, float], None] = lambda _now, _used_s: None,
-        b_frames: Literal["warn", "reject"] = "warn",
+        b_frames: Literal["auto", "warn", "reject"] = "auto",
     ) -> None:
         self.errors: Counter[str] = Counter()  # by reason
         self._options = options
@@ -223,6 +223,8 @@ class TrackPipeline:
             self._delivery.refuse(access_unit, now)
             return Drop.UNSUPPORTED
         dropped = self._delivery.receive(access_unit, now, arrived_us)
+        if access_unit.reordered:
+            self._report_b_frame(dropped)
         waits = dropped in CURED_BY_KEYFRAME
         self._reporter.waits_for_keyframe(waits, now, asked=self._back_channel.open)
         if (waits and not self._delivery.draining) or dropped is Drop.NO_PARAMETER_SETS:
@@ -234,6 +236,16 @@ class TrackPipeline:
         self._reporter.pace(self._delivery.pace)
         self._watch_rates(now)
         return dropped
+
+    def _report_b_frame(self, dropped: Drop | None) -> None:
+        delivery = self._delivery
+        b_frames = delivery.b_frames
+        if dropped is Drop.B_FRAME:
+            paced = delivery.pace is not None
+            rate_fps = delivery.stated_fps if paced else 1 / delivery.rates.frame_interval_s
+            self._reporter.b_frame_left_out(b_frames.left_out, b_frames.pictures, rate_fps)
+        elif dropped is None:
+            self._reporter.b_frame(referred_to=b_frames.beyond_cure)
 
     def _watch_rates(self, now: float) -> None:
         watch, delivery = self._reporter.rate_watch, self._delivery
@@ -337,6 +349,7 @@ class TrackPipeline:
             backlog=delivery.backlog_s(now),
             frame_delay=self._delay,
             send_delay_s=self._track.send_delay_s,
+            remarks=tuple(self._reporter.remarks),
         )
 
     # From access units to the track that can take them.

@@ -162,6 +162,7 @@ class Stream:
             bytes_received=self._bytes_received,
             encoder_connections=self.admission.connections,
             problems=(*problems, *self._named(found)),
+            remarks=figures.remarks if encoder else (),
         )
 
     def _named(self, problems: Iterable[str | None]) -> list[str]:

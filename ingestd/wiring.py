@@ -91,6 +91,7 @@ def build_stream(
             live=config.live,
             framerate_fps=config.framerate,
             held_limits=HeldLimits(max_bytes=config.max_gop),
+            leave_out_b_frames=config.b_frames == "auto",
         ),
         room,
         sinks,
@@ -129,7 +130,7 @@ def build_pipeline(
     on_full: Callable[[bool], None] = lambda _full: None,
     on_no_keyframe: Callable[[], None] = lambda: None,
     on_timer: Callable[[float, float], None] = lambda _now, _used_s: None,
-    b_frames: Literal["warn", "reject"] = "warn",
+    b_frames: Literal["auto", "warn", "reject"] = "auto",
     make_track: MakeTrack = TrackKeeper,
     make_reporter: MakeReporter = StreamReporter,
 ) -> TrackPipeline:

@@ -23,6 +23,9 @@ from tests.support.track import Room, Track
 from tests.support.wait import eventually
 
 VIDEO = encode("vp8", frames=8, gop=4, size=(160, 120))
+WITH_B_PYRAMID = encode(
+    "h264", frames=8, gop=8, bframes=2, b_pyramid=True, profile="main", size=(160, 120), seed=4
+)
 WITH_B_FRAMES = encode("h264", frames=8, gop=8, bframes=2, profile="main", size=(160, 120), seed=4)
 KEYFRAME, DELTA, *_ = VIDEO.access_units
 MAX_FRAMERATE = 25.0
@@ -43,7 +46,7 @@ class Sink:
 class Played:
     """A pipeline, and all that is around it."""
 
-    b_frames: Literal["warn", "reject"] = "warn"
+    b_frames: Literal["auto", "warn", "reject"] = "auto"
     room: Room = field(default_factory=Room)
     sink: Sink = field(default_factory=Sink)
     full: list[bool] = field(default_factory=list)
@@ -56,7 +59,7 @@ class Played:
         self.tasks = Tasks(lambda name, error: self.failures.append(f"{name}: {error!r}"))
         self.pipeline: TrackPipeline = build_pipeline(
             TrackOptions("cam", "cam", 8_000_000, MAX_FRAMERATE, frame_metadata=True),
-            Delivery(0.5),
+            Delivery(0.5, leave_out_b_frames=self.b_frames == "auto"),
             self.room,
             [self.sink],
             self.tasks,
@@ -137,10 +140,26 @@ async def test_b_frames_are_refused_where_they_are_to_be(played: Played) -> None
     assert refused.value.reason == "b_frames"
 
 
+@pytest.mark.parametrize("options", [{"b_frames": "warn"}])
 async def test_b_frames_are_a_problem_where_they_are_published(played: Played) -> None:
     played.submit_all(WITH_B_FRAMES)
     (problem,) = played.pipeline.stream_problems
-    assert "B-frames" in problem
+    assert problem.startswith("the stream has B-frames, and WebRTC shows pictures in the order")
+
+
+async def test_b_frames_are_left_out_and_it_is_said_what_remains(played: Played) -> None:
+    played.submit_all(WITH_B_FRAMES)
+    (problem,) = played.pipeline.stream_problems
+    assert "are left out, and" in problem
+    assert "remain; expected" in problem
+    assert played.pipeline.figures("room").frames_dropped[Drop.B_FRAME] > 0
+
+
+async def test_b_frames_that_others_refer_to_are_a_problem(played: Played) -> None:
+    played.submit_all(WITH_B_PYRAMID)
+    (problem,) = played.pipeline.stream_problems
+    assert "b-pyramid" in problem
+    assert played.pipeline.figures("room").frames_dropped[Drop.B_FRAME] == 0
 
 
 async def test_what_refers_to_a_lost_picture_is_dropped_and_a_keyframe_asked_for(played: Played) -> None:

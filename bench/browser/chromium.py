@@ -31,9 +31,9 @@ class Said(NamedTuple):
     """What the page has reported."""
 
     viewer: str
-    event: str  # joins, joined, subscribed, shown, leaves, hides, shows, failed
+    event: str  # joins, joined, subscribed, shown, decoded, leaves, hides, shows, failed
     at: float  # seconds since 1970
-    number: int | None  # of the picture shown
+    number: int | None  # of the picture shown, or of pictures decoded
 
 
 class Chromium:
@@ -138,6 +138,13 @@ class Chromium:
                     failed = [said for said in self._said if said.event == "failed"]
                     raise TimeoutError(f"the browser did not {what}; {failed}")
                 self._changed.wait(left)
+
+    def decoded(self, viewer: str) -> int:
+        """How many pictures the browser has decoded for ``viewer`` since it subscribed."""
+        before = len(self.said(viewer, "decoded"))
+        self._command("count", viewer)
+        self.wait_until(lambda: len(self.said(viewer, "decoded")) > before, "count what it has decoded")
+        return self.said(viewer, "decoded")[-1].number or 0
 
     def _command(self, command: str, viewer: str, **arguments: Any) -> None:
         with self._changed:

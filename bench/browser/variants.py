@@ -11,9 +11,11 @@ from ingestd.delivery.timestamps import MIN_STEP_US, Timestamps
 VARIANTS = ("unspaced", "close-stamps")
 
 
-def _next_close_us(self: Timestamps, captured_at: float | None, now: float, lead_s: float) -> int:
+def _next_close_us(
+    self: Timestamps, captured_at: float | None, now: float, lead_s: float, early_s: float = 0.0
+) -> int:
     if captured_at is not None:
-        return _next_us(self, captured_at, now, lead_s)
+        return _next_us(self, captured_at, now, lead_s, early_s)
     first = int((now - lead_s) * 1e6)
     # A replay begins where the last timestamp lies further back than one step of it does.
     self._last_us = self._last_us + MIN_STEP_US if first - self._last_us < 2_000_000 else first

@@ -452,7 +452,7 @@ class StreamConfig(Section):
     max_picture: Annotated[int, BeforeValidator(_picture_size)] = MAX_ACCESS_UNIT_BYTES  # bytes
     max_gop: Annotated[int, BeforeValidator(_gop_size)] = HELD_LIMITS.max_bytes  # bytes held for replays
     replay: ReplayPolicy = Replay.AUTO  # when the pictures since the last keyframe are replayed
-    b_frames: Literal["warn", "reject"] = "warn"
+    b_frames: Literal["auto", "warn", "reject"] = "auto"  # auto: left out where that mends the order
     # Whether viewers are told what is known of each picture; None: where that does no harm.
     frame_metadata: Annotated[bool | None, BeforeValidator(_frame_metadata)] = Field(
         default=None, validate_default=False

@@ -5,6 +5,7 @@
 delivery             the entrance, and the only module that knows all others: decides what is submitted next
   states             its states and events as tables
   intake             input: counts (accounting), times and gates access units, and queues them (backlog)
+    b_frames         leaves out those that nothing refers to
     frame_interval   the time between two pictures by timestamps, headers and arrivals, from which come
     capture_clock    when each was captured, and
     input_pacing     when it is due, where the input is faster than any clock (a file)

@@ -15,6 +15,7 @@ class Drop(StrEnum):
     BACKLOG = "backlog"  # older than max_backlog when a newer keyframe was there
     QUEUE_FULL = "queue_full"  # it, or what it refers to, was more than may be held in memory
     REJECTED = "rejected"  # the SDK said no
+    B_FRAME = "b_frame"  # WebRTC would show it too late, and nothing refers to it
     UNSUPPORTED = "unsupported"  # this codec or stream cannot be published
     STOPPED = "stopped"  # it still waited when the stream ended
 

@@ -10,6 +10,7 @@ from math import inf
 
 from ingestd.delivery.accounting import Drop
 from ingestd.delivery.audience import Audience
+from ingestd.delivery.b_frames import BFrames
 from ingestd.delivery.congestion import Congestion
 from ingestd.delivery.encoder_response import EncoderResponse
 from ingestd.delivery.gop import HELD_LIMITS, Gop, HeldLimits
@@ -48,6 +49,7 @@ class Delivery:
     ``max_bitrate_bps``: what the stream needs at most; None: as much as it sends. ``live``: whether arrival
     is the pace, always or (False) never; None: unless pictures come faster than any clock.
     ``framerate_fps``: what counts in place of all that the stream states of its rate.
+    ``leave_out_b_frames``: those that nothing refers to.
     """
 
     def __init__(
@@ -58,8 +60,12 @@ class Delivery:
         live: bool | None = None,
         framerate_fps: float | None = None,
         held_limits: HeldLimits = HELD_LIMITS,
+        *,
+        leave_out_b_frames: bool = True,
     ) -> None:
-        self._intake = Intake(max_backlog_s, live, framerate_fps, held_limits)
+        self._intake = Intake(
+            max_backlog_s, live, framerate_fps, held_limits, leave_out_b_frames=leave_out_b_frames
+        )
         self._queue = self._intake.queue
         self.accounting = self._intake.accounting
         self.rates = self._intake.rates
@@ -117,6 +123,11 @@ class Delivery:
     def stated_fps(self) -> float | None:
         """The picture rate that the stream states, right or wrong; None where it states none."""
         return self._intake.stated_fps
+
+    @property
+    def b_frames(self) -> BFrames:
+        """The B-frames of the encoder on the line."""
+        return self._intake.b_frames
 
     def backlog_s(self, now: float) -> float:
         """Seconds that the oldest waiting picture has waited."""
@@ -228,6 +239,8 @@ class Delivery:
         answer = Answer.REPLAY
         if audience is not None and self._silent(now):
             answer = self._requests.judge_in_silence(audience, now)
+        elif self.b_frames.beyond_cure:
+            answer = Answer.KEYFRAME  # browsers would fail again behind the next one, and ask again
         elif audience is not None and self._spares_watchers(now) and not packets_lost:
             answer = self._requests.judge(audience, now)
         if answer is Answer.KEYFRAME:
@@ -366,7 +379,8 @@ class Delivery:
 
     def _submission(self, picture: Picture, replayed: bool, now: float) -> Submission:
         captured_at = None if replayed else min(picture.captured_at, now)
-        return Submission(picture, self._timestamps.next_us(captured_at, now, self._intake.lead_s), replayed)
+        timestamp_us = self._timestamps.next_us(captured_at, now, self._intake.lead_s, picture.early_s)
+        return Submission(picture, timestamp_us, replayed)
 
     def _pop(self) -> Picture:
         picture = self._queue.pop()

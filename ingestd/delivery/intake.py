@@ -1,6 +1,7 @@
 """The input side of a delivery: counts, times and gates access units, and queues them until submitted."""
 
 from ingestd.delivery.accounting import Accounting, Drop
+from ingestd.delivery.b_frames import BFrames
 from ingestd.delivery.backlog import Backlog
 from ingestd.delivery.capture_clock import CaptureClock
 from ingestd.delivery.frame_interval import FrameInterval
@@ -47,6 +48,7 @@ class Intake:
     """The received pictures of one stream until they are submitted or dropped.
 
     ``max_backlog_s``, ``live`` and ``framerate_fps`` are those of the configuration; None: auto.
+    ``leave_out_b_frames``: those that nothing refers to.
     """
 
     def __init__(
@@ -55,12 +57,16 @@ class Intake:
         live: bool | None = None,
         framerate_fps: float | None = None,
         held_limits: HeldLimits = HELD_LIMITS,
+        *,
+        leave_out_b_frames: bool = True,
     ) -> None:
         self.accounting = Accounting()
         self.rates = Rates()
         self.gate = Gate()
         self.queue = Backlog(held_limits)
         self.pacing = InputPacing(live)  # of the encoder whose pictures wait
+        self.b_frames = BFrames(leave_out=leave_out_b_frames)
+        self._leave_out_b_frames = leave_out_b_frames
         self._new_encoder = False  # none of its pictures has been accepted yet
         self._live = live
         self._framerate_fps = framerate_fps
@@ -111,7 +117,15 @@ class Intake:
         if self._new_encoder:
             self._take_over()
         due_at, captured_at = self._times(arrived_at)
-        return Picture(access_unit, number, arrived_at, now, captured_at, arrived_us, due_at)
+        if self.b_frames.leaves_out(access_unit):
+            self.accounting.drop(Drop.B_FRAME)
+            return Drop.B_FRAME
+        if due_at:
+            due_at += self.b_frames.later_pictures * self._interval_s
+            return Picture(access_unit, number, arrived_at, now, due_at, arrived_us, due_at)
+        early_s = self.b_frames.early_pictures * self._interval_s
+        captured_at -= early_s
+        return Picture(access_unit, number, arrived_at, now, captured_at, arrived_us, early_s=early_s)
 
     def append(self, picture: Picture) -> Drop | None:
         """Let ``picture`` wait; return why it was dropped with all others where that is too much to hold."""
@@ -139,6 +153,7 @@ class Intake:
         What waits of a file goes on to be shown at its pace until the first of them is accepted.
         """
         self.gate.shut()
+        self.b_frames = BFrames(leave_out=self._leave_out_b_frames)
         self._interval = FrameInterval(self._framerate_fps)
         self._clock = CaptureClock()
         self._new_encoder = True
@@ -154,7 +169,14 @@ class Intake:
 
     def freeze(self, pictures: int) -> None:
         """Viewers see the picture before for as long as ``pictures`` would have been shown."""
-        self.accounting.freeze(pictures * (self._clock.interval_s or self.rates.frame_interval_s))
+        self.accounting.freeze(pictures * self._interval_s)
+
+    @property
+    def _interval_s(self) -> float:
+        """From one picture to the next."""
+        if self.pacing.paced and self._interval.declared_s:
+            return self._interval.declared_s
+        return self._clock.interval_s or self.rates.frame_interval_s
 
     def drop_all(self, reason: Drop) -> None:
         """Drop everything that waits."""

@@ -17,6 +17,7 @@ class Picture:
     captured_at: float  # an estimate; never later than the arrival
     arrived_us: int  # the moment of its arrival in µs since 1970
     due_at: float = 0.0  # when it is to be shown, where it came faster than real time
+    early_s: float = 0.0  # shown so much sooner than it came, as B-frames before it are left out
 
 
 class Submission(NamedTuple):

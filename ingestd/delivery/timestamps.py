@@ -17,15 +17,15 @@ class Timestamps:
     def __init__(self) -> None:
         self._last_us = 0
 
-    def next_us(self, captured_at: float | None, now: float, lead_s: float) -> int:
+    def next_us(self, captured_at: float | None, now: float, lead_s: float, early_s: float = 0.0) -> int:
         """Return the timestamp of a picture that is submitted at ``now``, in seconds.
 
         ``captured_at``, no later than ``now``, is None in a replay. Then, and where a later timestamp has
         been given out, the picture gets that of a live one: ``now`` less ``lead_s``, from which live ones go
-        on.
+        on. ``early_s`` of the time since the capture is no delay: see `Picture`.
         """
         if captured_at is not None:
-            captured_us = int(max(captured_at, now - MAX_JITTER_S) * 1e6)
+            captured_us = int(max(captured_at, now - MAX_JITTER_S - early_s) * 1e6)
             if captured_us >= self._last_us + MIN_STEP_US:
                 self._last_us = captured_us
                 return captured_us

@@ -17,22 +17,49 @@ class Issue:
     hides: bool = True  # viewers see nothing; else all or most of them see it, though not as it should be
 
 
-def _issue(reason: str, *, hides: bool = True) -> Issue:
+def _issue(reason: str, case: str = "", *, hides: bool = True) -> Issue:
     """Return the issue whose meaning is all that is seen."""
-    return Issue(reason, STREAM_DIAGNOSES[reason].means, hides=hides)
+    return Issue(reason, STREAM_DIAGNOSES[f"{reason}.{case}" if case else reason].means, case, hides)
 
 
 B_FRAMES = _issue("b_frames", hides=False)
+B_FRAMES_REFERRED_TO = _issue("b_frames", case="referred_to", hides=False)
 INTERLACED = _issue("interlaced", hides=False)
 LAYERS = _issue("layers", hides=False)
 NO_PARAMETER_SETS = _issue("no_parameter_sets")
 NO_KEYFRAME = _issue("no_keyframe")
 RECOVERY_POINTS = _issue("recovery_points")
 H265_VIEWERS = _issue("h265_viewers", hides=False)
+AV1_VIEWERS = _issue("av1_viewers", hides=False)
+VP9_VIEWERS = _issue("vp9_viewers", hides=False)
+HDR = _issue("hdr", hides=False)
+FULL_RANGE = _issue("full_range", hides=False)
 
-# WebRTC negotiates level 3.1, and viewers decode what says more all the same: their decoders go by the size
-# of the picture. But hardware is built up to this level and may refuse what says more, whatever its size.
+# WebRTC negotiates this level, and viewers decode what says more all the same: their decoders go by the size
+# of the picture.
+NEGOTIATED_LEVEL = 3.1
+# But hardware is built up to this level and may refuse what says more, whatever its size.
 HIGHEST_LEVEL = 5.2
+# Coded sizes are rounded up to whole blocks, and what is shown of them may be stretched by a pixel or two.
+MAX_STRETCH_RATIO = 1.02
+
+# What some viewers lack although nothing is wrong with the stream: another codec would reach all.
+_LACKED_BY_SOME = {Codec.H265: H265_VIEWERS, Codec.AV1: AV1_VIEWERS, Codec.VP9: VP9_VIEWERS}
+
+
+def b_frames_left_out(left_out: int, pictures: int, frame_rate_fps: float | None) -> Issue:
+    """Return what becomes of a stream without ``left_out`` of its ``pictures``, ``frame_rate_fps`` in all."""
+    left = pictures - left_out
+    remain = (
+        f"{left} of {pictures} pictures"
+        if frame_rate_fps is None
+        else f"{left / pictures * frame_rate_fps:.3g} of {frame_rate_fps:.3g} pictures/s"
+    )
+    seen = (
+        "the stream has B-frames, which WebRTC would show too late: as nothing refers to them they are left "
+        f"out, and {remain} remain"
+    )
+    return Issue("b_frames", seen, case="left_out", hides=False)
 
 
 def issues(info: StreamInfo) -> list[Issue]:
@@ -47,15 +74,33 @@ def issues(info: StreamInfo) -> list[Issue]:
     # Chroma and depth say it more plainly where they are the cause.
     if not found and info.profile and info.profile not in DECODED_PROFILES.get(codec, (info.profile,)):
         found.append(Issue("profile", f"{name}: a profile that viewers do not decode", codec))
-    if codec is Codec.H264 and info.level and _level(info.level) > HIGHEST_LEVEL:
+    if codec is Codec.H264 and info.level and level_number(info.level) > HIGHEST_LEVEL:
         seen = f"{name}: level {info.level}, which hardware decoders may refuse"
         found.append(Issue("level", seen, hides=False))
     if info.interlaced:
         found.append(INTERLACED)
+    ratio = info.sample_aspect_ratio
+    if not 1 / MAX_STRETCH_RATIO < ratio < MAX_STRETCH_RATIO:
+        meant = f"{round(info.width * ratio)}x{info.height}"
+        seen = (
+            f"the pixels are not square ({ratio.numerator}:{ratio.denominator}): browsers show the "
+            f"{info.width}x{info.height} samples as they are, and not as {meant}, so the picture looks "
+            f"{'squeezed' if ratio > 1 else 'stretched'}"
+        )
+        found.append(Issue("sample_aspect_ratio", seen, hides=False))
+    if info.hdr:
+        found.append(HDR)
     if info.layers > 1:
         found.append(LAYERS)
     return found
 
 
-def _level(name: str) -> float:
+def remarks(info: StreamInfo) -> list[Issue]:
+    """Return what some viewers lack or see badly, though nothing is wrong with the stream."""
+    found = [_LACKED_BY_SOME[info.codec]] if info.codec in _LACKED_BY_SOME else []
+    return [*found, FULL_RANGE] if info.full_range else found
+
+
+def level_number(name: str) -> float:
+    """Return the number of a level of H.264; level 1b has those of level 1, twice as many bits apart."""
     return 1.0 if name == "1b" else float(name)

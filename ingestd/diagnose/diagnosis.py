@@ -8,6 +8,7 @@ TOOLS = (
     "any",
     "ffmpeg",
     "x264",
+    "x264, x265",
     "x265",
     "libaom",
     "GStreamer",

@@ -6,11 +6,14 @@ from typing import Any
 
 from ingestd.diagnose.compatibility import (
     B_FRAMES,
+    B_FRAMES_REFERRED_TO,
     NO_KEYFRAME,
     NO_PARAMETER_SETS,
     RECOVERY_POINTS,
     Issue,
+    b_frames_left_out,
     issues,
+    remarks,
 )
 from ingestd.diagnose.explain import explain, fields
 from ingestd.diagnose.rate_watch import RateWatch
@@ -20,6 +23,8 @@ from ingestd.media.access_unit import AccessUnit, StreamInfo
 
 # Most encoders that are joined in the middle of a GOP send their next keyframe sooner.
 KEYFRAME_PATIENCE_S = 5.0
+# So many pictures tell which part of them B-frames are.
+B_FRAMES_PICTURES = 30
 
 _FASTER_THAN_REAL_TIME = Issue(
     "faster_than_real_time", "it sends faster than real time, as from a file, and has to wait", hides=False
@@ -47,10 +52,11 @@ class StreamReporter:
 
     def new_encoder(self) -> None:
         """Forget the encoder before: another has connected."""
-        self._warned: set[str] = set()
+        self._said: set[str] = set()
+        self._remarks: list[str] = []
         self._issues: list[Issue] = []  # by its headers
-        self._b_frames = False
-        self._b_frames_since_keyframe = False
+        self._b_frames: Issue | None = None  # in this GOP or the one before
+        self._b_frames_since_keyframe: Issue | None = None
         self._lacks_parameter_sets = False
         self._states_rate = True  # by timestamps or headers, as far as is known
         self._recovery_point = False  # the last keyframe is one, and no IDR picture
@@ -62,8 +68,8 @@ class StreamReporter:
     def problems(self) -> list[str]:
         """What is wrong with the stream as it is now, each with what to change."""
         found = list(self._issues)
-        if self._b_frames:
-            found.append(B_FRAMES)
+        if self._b_frames is not None:
+            found.append(self._b_frames)
         if self._lacks_parameter_sets:
             found.append(NO_PARAMETER_SETS)
         if self._recovery_point:
@@ -74,6 +80,11 @@ class StreamReporter:
             found.append(_PACE_GUESSED)
         found += [issue for issue in (self.rate_watch.wrong_rate, self.rate_watch.over_max_bitrate) if issue]
         return [explain(issue) for issue in found]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What some viewers do not see as it should be, each with what to change."""
+        return self._remarks
 
     def stream(self, info: StreamInfo, previous: StreamInfo | None) -> None:
         """The encoder sends what ``info`` describes; ``previous`` is what it sent before that."""
@@ -97,23 +108,38 @@ class StreamReporter:
                 else "viewers will not see this stream as it should be"
             )
             self._say(issue.reason, self._log.warning, event, **fields(issue))
+        for remark in remarks(info):
+            self._say_once(remark, self._log.info, "some viewers will not see this stream as it should be")
+        self._remarks = [explain(remark) for remark in remarks(info)]
 
     def picture(self, access_unit: AccessUnit) -> None:
-        """Take note of a picture: out of order (B-frames), or a keyframe that viewers cannot start at."""
+        """Take note of a picture: a keyframe that viewers cannot start at, or the end of the B-frames."""
         info = access_unit.info
         self._states_rate = access_unit.timestamp_us is not None or bool(info and info.frame_rate_fps)
         if access_unit.keyframe and not access_unit.corrects:
             # After a whole GOP without B-frames the encoder makes none.
-            self._b_frames, self._b_frames_since_keyframe = self._b_frames_since_keyframe, False
+            self._b_frames, self._b_frames_since_keyframe = self._b_frames_since_keyframe, None
             self._lacks_parameter_sets = access_unit.lacks_parameter_sets
             if self._lacks_parameter_sets:
                 self._warn_once(NO_PARAMETER_SETS, "keyframe dropped: it has no parameter sets")
             self._recovery_point = access_unit.recovery_point
             if self._recovery_point:
                 self._warn_once(RECOVERY_POINTS, "viewers wait for an IDR picture")
-        if access_unit.reordered:
-            self._b_frames = self._b_frames_since_keyframe = True
-            self._warn_once(B_FRAMES, "viewers will see B-frames out of order")
+
+    def b_frame(self, *, referred_to: bool) -> None:
+        """Take note of a B-frame that viewers are sent; ``referred_to``: as others refer to B-frames."""
+        issue = B_FRAMES_REFERRED_TO if referred_to else B_FRAMES
+        self._b_frames = self._b_frames_since_keyframe = issue
+        self._warn_once(issue, "viewers will see B-frames out of order")
+
+    def b_frame_left_out(self, left_out: int, pictures: int, frame_rate_fps: float | None) -> None:
+        """Take note that one was left out, the last of ``left_out`` among ``pictures`` of that rate."""
+        known = self._b_frames if self._b_frames is not None and self._b_frames.case == "left_out" else None
+        issue = known if known and pictures > B_FRAMES_PICTURES else None
+        issue = issue or b_frames_left_out(left_out, pictures, frame_rate_fps)
+        self._b_frames = self._b_frames_since_keyframe = issue
+        if pictures >= B_FRAMES_PICTURES:
+            self._warn_once(issue, "B-frames are left out")
 
     def pace(self, pace: str | None) -> None:
         """Take note that the encoder is faster than real time, and paced by ``pace``; None: it is not."""
@@ -182,9 +208,12 @@ class StreamReporter:
         self._log.error("H.265 cannot be published: every picture is dropped", reason=reason, seen=refusal)
 
     def _warn_once(self, issue: Issue, event: str) -> None:
-        if issue.reason not in self._warned:
-            self._warned.add(issue.reason)
-            self._log.warning(event, **fields(issue))
+        self._say_once(issue, self._log.warning, event)
+
+    def _say_once(self, issue: Issue, log: Callable[..., object], event: str) -> None:
+        if (kind := f"{issue.reason}.{issue.case}") not in self._said:
+            self._said.add(kind)
+            log(event, **fields(issue))
 
     def _say(self, kind: str, log: Callable[..., object], event: str, **fields: object) -> None:
         suppressed = self._limited.due(kind)

@@ -41,20 +41,40 @@ _8_BIT_4_2_0: Mapping[Codec, Mapping[str, str]] = {
     },
 }
 
+_WITHOUT_B_FRAMES: Mapping[str, str] = {
+    "any": "encode without them",
+    "x264, x265": "bframes=0",
+    "x264enc": "bframes=0 (or tune=zerolatency)",
+    "x265enc": "option-string=bframes=0 (or tune=zerolatency)",
+    "ffmpeg": "-bf 0",
+    "nvh264enc, nvh265enc": "bframes=0 (or zerolatency=true)",
+    "vah264enc, vah265enc": "b-frames=0",
+    "vaapih264enc, vaapih265enc": "max-bframes=0",
+}
+# Measured: docs/webrtc.md.
+_OUT_OF_ORDER = (
+    "viewers in Chromium see only the first pictures behind each keyframe, 1 or 2 a second at best, and "
+    "others see pictures jump back and forth"
+)
+
 VIEWERS: Diagnoses = {
     "b_frames": Diagnosis(
-        means="the stream has B-frames: WebRTC shows pictures in the order in which they are sent, so "
-        "viewers see them jump back and forth",
+        means="the stream has B-frames, and WebRTC shows pictures in the order in which they are sent: "
+        f"{_OUT_OF_ORDER}",
         expected="pictures sent in the order in which they are shown",
-        cures={
-            "any": "encode without them",
-            "x264enc": "bframes=0 (or tune=zerolatency)",
-            "x265enc": "option-string=bframes=0 (or tune=zerolatency)",
-            "ffmpeg": "-bf 0",
-            "nvh264enc, nvh265enc": "bframes=0 (or zerolatency=true)",
-            "vah264enc, vah265enc": "b-frames=0",
-            "vaapih264enc, vaapih265enc": "max-bframes=0",
-        },
+        cures=_WITHOUT_B_FRAMES,
+    ),
+    "b_frames.left_out": Diagnosis(
+        means="the stream has B-frames that nothing refers to: they are left out, so that WebRTC shows all "
+        "others in order, and viewers see fewer pictures a second",
+        expected="pictures sent in the order in which they are shown",
+        cures={**_WITHOUT_B_FRAMES, "any": "encode without them, and viewers see every picture"},
+    ),
+    "b_frames.referred_to": Diagnosis(
+        means="the stream has B-frames that others refer to (b-pyramid), so they cannot be left out: "
+        f"{_OUT_OF_ORDER}",
+        expected="pictures sent in the order in which they are shown",
+        cures=_WITHOUT_B_FRAMES,
     ),
     "interlaced": Diagnosis(
         # Measured: OpenH264 refuses every SPS with frame_mbs_only_flag 0, also where all pictures are whole
@@ -121,6 +141,54 @@ VIEWERS: Diagnoses = {
             "any": "see docs/h265.md for who does; to be seen by all, send H.264, VP8, VP9 or AV1",
             "ffmpeg": "-c:v libx264",
             "GStreamer": "x264enc",
+        },
+    ),
+    "av1_viewers": Diagnosis(
+        means="the stream is AV1, which Safari and apps on iOS decode only where the device has a decoder "
+        "for it (iPhone 15 Pro, M3 and later): others see nothing, as there is no second encoding for them",
+        cures={
+            "any": "to be seen by all, send H.264 or VP8",
+            "ffmpeg": "-c:v libx264",
+            "GStreamer": "x264enc",
+        },
+    ),
+    "vp9_viewers": Diagnosis(
+        means="the stream is VP9, which old versions of Safari and some apps on iOS lack: they see nothing, "
+        "as there is no second encoding for them",
+        cures={
+            "any": "to be seen by all, send H.264 or VP8",
+            "ffmpeg": "-c:v libx264",
+            "GStreamer": "x264enc",
+        },
+    ),
+    "sample_aspect_ratio": Diagnosis(
+        means="the pixels are not square, which browsers do not take note of: the picture looks squeezed or "
+        "stretched",
+        expected="square pixels",
+        cures={
+            "any": "scale the picture to square pixels before it is encoded",
+            "ffmpeg": "-vf scale=trunc(iw*sar/2)*2:ih,setsar=1",
+            "GStreamer": "`videoscale ! video/x-raw,pixel-aspect-ratio=1/1` before the encoder",
+        },
+    ),
+    "hdr": Diagnosis(
+        means="the stream is made for HDR screens (PQ or HLG): most viewers show it as if it were not, pale "
+        "and dark",
+        expected="standard dynamic range (BT.709)",
+        cures={
+            "any": "set the camera to SDR, or map the tones before encoding",
+            "ffmpeg": "-vf zscale=t=linear:npl=100,tonemap=hable,zscale=t=bt709:m=bt709:r=tv,format=yuv420p",
+        },
+    ),
+    "full_range": Diagnosis(
+        # Measured: Chromium goes by what the SPS says.
+        means="the stream uses the full range of sample values (0 to 255): Chromium shows it as it is meant, "
+        "and viewers that take it for limited range show too much contrast",
+        expected="limited range (16 to 235)",
+        cures={
+            "any": "set the encoder, or the camera, to limited range",
+            "ffmpeg": "-vf scale=out_range=tv -color_range tv",
+            "GStreamer": "`videoconvert ! video/x-raw,colorimetry=bt709` before the encoder",
         },
     ),
     "level": Diagnosis(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fractions import Fraction
 
 # An intra picture of 8K video stays below this at any rate an encoder would send live. A viewer with
 # libwebrtc has room for a picture of 2048 packets, which are less than 3 MB.
@@ -58,6 +59,9 @@ class StreamInfo:
     reorder_depth: int | None = None  # pictures that may be sent before one shown earlier; None: not said
     layers: int = 1  # spatial layers or views; H.264: 2 for any number above 1
     temporal_layers: int = 1
+    sample_aspect_ratio: Fraction = Fraction(1)  # width to height of a sample; 1 also where nothing says it
+    full_range: bool = False  # black and white are 0 and 255, not 16 and 235 (of 8 bits)
+    hdr: bool = False  # H.264, H.265: made for HDR screens (PQ, HLG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,9 @@ class AccessUnit:
     arrived_at: float | None = field(default=None, compare=False)
     corrects: bool = False  # it is the access unit before, which came out before all of it had arrived
     reordered: bool = False  # H.264, H.265: it is to be shown before one that was sent earlier
+    discardable: bool = False  # H.264, H.265: no other picture refers to it
+    # H.264, H.265: its place in the order of showing, in steps of any size; None: not known.
+    picture_order: int | None = None
     lacks_parameter_sets: bool = False  # a keyframe whose SPS or PPS was never seen: no viewer can decode it
     metadata: FrameMetadata | None = None  # H.264, H.265: of the LKTS trailer that came with it
     recovery_point: bool = False  # H.264, H.265: a keyframe that is neither IDR nor IRAP picture

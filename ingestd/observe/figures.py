@@ -41,3 +41,4 @@ class StreamFigures:
     frame_delay: Histogram = field(repr=False)  # last byte read → submitted to WebRTC
     send_delay_s: float | None  # how long packets wait in WebRTC before they leave, now
     problems: tuple[str, ...] = ()  # what is wrong, in words, also while it is up
+    remarks: tuple[str, ...] = ()  # what some viewers lack, in words, though nothing is wrong

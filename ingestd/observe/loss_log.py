@@ -11,9 +11,9 @@ logger = structlog.get_logger("ingestd.observe")
 
 # What costs viewers a picture is said within 10 s.
 LOOK_INTERVAL_S = 5.0
-# No keyframe that can be shown, no room, an encoder that is gone, a codec that is not published: each has its
-# line when it begins, and takes every picture until it ends.
-_SAID_ELSEWHERE = {"before_keyframe", "no_parameter_sets", "no_room", "stopped", "unsupported"}
+# No keyframe that can be shown, no room, an encoder that is gone, a codec that is not published, B-frames:
+# each has its line when it begins, and takes every picture, or every B-frame, until it ends.
+_SAID_ELSEWHERE = {"before_keyframe", "no_parameter_sets", "no_room", "stopped", "unsupported", "b_frame"}
 
 
 class LossLog:

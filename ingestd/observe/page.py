@@ -40,7 +40,7 @@ $rows
 
 _ROW = Template("""<tr>
 <th scope="row">$name<small>track $track<br>room $room</small></th>
-<td><span class="state $state">$state</span><small>$encoder</small>$problems</td>
+<td><span class="state $state">$state</span><small>$encoder</small>$problems$remarks</td>
 <td>$picture<small>$detail</small></td>
 <td class="n">$frame_rate<small>$keyframes</small></td>
 <td class="n">$bitrate<small>$target</small><small>$feedback</small></td>
@@ -143,7 +143,9 @@ def _row(figures: StreamFigures) -> str:
         "reasons": _reasons(dropped),
     }
     return _ROW.substitute(
-        {key: escape(text) for key, text in cells.items()}, problems=_list(figures.problems)
+        {key: escape(text) for key, text in cells.items()},
+        problems=_list(figures.problems),
+        remarks="".join(f"<small>{escape(remark)}</small>" for remark in figures.remarks),
     )
 
 

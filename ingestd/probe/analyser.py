@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 from ingestd.diagnose.compatibility import (
-    B_FRAMES,
+    B_FRAMES_REFERRED_TO,
     H265_VIEWERS,
     NO_KEYFRAME,
     NO_PARAMETER_SETS,
     RECOVERY_POINTS,
     Issue,
+    b_frames_left_out,
     issues,
+    remarks,
 )
 from ingestd.diagnose.explain import explain
 from ingestd.media.access_unit import AccessUnit, Codec, StreamInfo
@@ -44,7 +46,8 @@ class Analyser:
         self._first_keyframe: int | None = None  # number of the picture
         self._last_keyframe: int | None = None
         self._gops = MinMaxMean()  # pictures
-        self._b_frames = self._delimiters = self._repaired = self._lacking = self._recovery_points = 0
+        self._b_frames = self._b_frames_referred_to = 0
+        self._delimiters = self._repaired = self._lacking = self._recovery_points = 0
         self._slices = MinMaxMean()  # per picture
         self._curve = SizeSeries()
         self._faults: dict[str, Fault] = {}
@@ -130,6 +133,7 @@ class Analyser:
             if self._gops.count and self._frame_rate_fps
             else None,
             b_frames=self._b_frames if h26x and info else None,
+            b_frames_referred_to=self._b_frames_referred_to if h26x and info else None,
             slices_least=self._slices.least if h26x else None,
             slices_most=self._slices.most if h26x else None,
             access_unit_delimiters=self._which_have_delimiters() if h26x else None,
@@ -139,6 +143,7 @@ class Analyser:
             pictures_per_column=self._curve.pictures_per_column,
             faults=tuple(self._faults.values()),
             issues=tuple(self._all_issues(codec)),
+            remarks=tuple(issue for issue in remarks(info) if issue is not H265_VIEWERS) if info else (),
         )
 
     def _take(self, units: list[AccessUnit]) -> None:
@@ -173,6 +178,7 @@ class Analyser:
         if codec in SYNTAX:
             self._count_nal_units(unit.data, SYNTAX[codec](ParameterSets()))
         self._b_frames += unit.reordered
+        self._b_frames_referred_to += unit.reordered and not unit.discardable
         self._curve.add(len(unit.data), keyframe=unit.keyframe)
         self._pictures += 1
 
@@ -238,4 +244,8 @@ class Analyser:
         if self._keyframes.count and self._recovery_points == self._keyframes.count:
             found.append(RECOVERY_POINTS)
         found += self._issues.values()
-        return found + ([B_FRAMES] if self._b_frames else [])
+        if self._b_frames_referred_to:
+            found.append(B_FRAMES_REFERRED_TO)
+        elif self._b_frames:
+            found.append(b_frames_left_out(self._b_frames, self._pictures, self._frame_rate_fps))
+        return found

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from textwrap import wrap
 
+from ingestd.diagnose.compatibility import NEGOTIATED_LEVEL, Issue, level_number
 from ingestd.diagnose.explain import advice, fields
 from ingestd.media.access_unit import CODEC_NAMES, Codec, Format
 from ingestd.probe.report_model import Report, With
@@ -44,9 +45,11 @@ _PARAMETER_SETS = {
 
 
 def as_json(source: str, findings: Report) -> str:
-    """One object: ``source`` and the fields of `Report`; an issue as the log says it, and ``hides``."""
+    """One object: ``source`` and the fields of `Report`; issues and remarks as the log says them."""
     issues = [fields(issue) | {"hides": issue.hides} for issue in findings.issues]
-    return json.dumps({"source": source} | asdict(findings) | {"issues": issues}, indent=2)
+    remarks = [fields(remark) for remark in findings.remarks]
+    said = {"source": source} | asdict(findings) | {"issues": issues, "remarks": remarks}
+    return json.dumps(said, indent=2)
 
 
 def as_text(source: str, findings: Report) -> str:
@@ -67,7 +70,8 @@ def as_text(source: str, findings: Report) -> str:
 def _facts(findings: Report) -> Iterator[tuple[str, str]]:
     profile = f" {findings.profile}" if findings.profile else ""
     level = f", level {findings.level}" if findings.level else ""
-    yield "codec", f"{CODEC_NAMES[findings.codec]}{profile}{level}"
+    negotiated = f"; {said}" if (said := _negotiated(findings)) else ""
+    yield "codec", f"{CODEC_NAMES[findings.codec]}{profile}{level}{negotiated}"
     if findings.width is not None:
         size = f"{findings.width}x{findings.height}"
         interlaced = ", interlaced" if findings.interlaced else ""
@@ -84,7 +88,8 @@ def _facts(findings: Report) -> Iterator[tuple[str, str]]:
     if findings.b_frames is not None:
         share = f"{findings.b_frames} of {_count(findings.pictures, 'picture')}"
         depth = f"; reorder depth {findings.reorder_depth}" if findings.reorder_depth else ""
-        yield "B-frames", f"{share if findings.b_frames else 'none'}{depth}"
+        pyramid = f", {findings.b_frames_referred_to} referred to" if findings.b_frames_referred_to else ""
+        yield "B-frames", f"{share + pyramid if findings.b_frames else 'none'}{depth}"
     if findings.slices_least is not None:
         least, most = findings.slices_least, findings.slices_most
         yield "slices", f"{least} per picture" if least == most else f"{least} to {most} per picture"
@@ -95,6 +100,16 @@ def _facts(findings: Report) -> Iterator[tuple[str, str]]:
     yield "format", _FORMATS[findings.format]
     if findings.reads_per_picture is not None:
         yield "writes", f"{findings.reads_per_picture:.1f} per picture, as they were read"
+
+
+def _negotiated(findings: Report) -> str:
+    """Say what becomes of an H.264 level above the one that WebRTC negotiates."""
+    if findings.codec is not Codec.H264 or findings.level is None or findings.issues:
+        return ""
+    above = level_number(findings.level) > NEGOTIATED_LEVEL
+    return (
+        f"WebRTC negotiates {NEGOTIATED_LEVEL}, and viewers decode this level all the same" if above else ""
+    )
 
 
 def _layers(findings: Report) -> str:
@@ -166,10 +181,15 @@ def _plot(findings: Report) -> list[str]:
 
 def _verdict(findings: Report) -> list[str]:
     if not findings.issues:
-        return ["WebRTC will show it."]
+        return ["WebRTC will show it.", *_listed(findings.remarks)]
     hidden = any(issue.hides for issue in findings.issues)
-    lines = ["WebRTC will not show it:" if hidden else "WebRTC will not show it well:"]
-    for issue in findings.issues:
+    verdict = "WebRTC will not show it:" if hidden else "WebRTC will not show it well:"
+    return [verdict, *_listed([*findings.issues, *findings.remarks])]
+
+
+def _listed(issues: Sequence[Issue]) -> list[str]:
+    lines: list[str] = []
+    for issue in issues:
         lines += _hang("  - ", issue.seen)
         lines += [line for cure in advice(issue) for line in _hang("    → ", cure)]
     return lines

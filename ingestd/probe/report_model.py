@@ -61,6 +61,7 @@ class Report:
     gop_mean: float | None
     gop_seconds: float | None  # mean
     b_frames: int | None  # pictures that are shown before one that was sent earlier
+    b_frames_referred_to: int | None  # of those, to which others may refer (b-pyramid)
     slices_least: int | None  # per picture
     slices_most: int | None
     access_unit_delimiters: With | None  # which pictures begin with one
@@ -71,3 +72,4 @@ class Report:
     pictures_per_column: int
     faults: tuple[Fault, ...]
     issues: tuple[Issue, ...]  # to viewers over WebRTC; none: they will see it
+    remarks: tuple[Issue, ...] = ()  # what some viewers lack, though nothing is wrong

@@ -68,7 +68,7 @@ def test_https_means_wss(loads: Loads) -> None:
         ("codec: mjpeg", "codec: 'mjpeg' is not known; allowed: auto, h264, h265, vp8, vp9, av1"),
         ("codec: no", "codec: False is not known; allowed: auto, h264, h265, vp8, vp9, av1"),
         ("format: mkv", "format: 'mkv' is not known; allowed: auto, annexb, length-prefixed, ivf, obu"),
-        ("b_frames: drop", "b_frames: 'drop' is not known; allowed: warn or reject"),
+        ("b_frames: drop", "b_frames: 'drop' is not known; allowed: auto, warn or reject"),
         ("frame_metadata: some", "frame_metadata: 'some' is not known; allowed: auto, true, false"),
         ("video_codec: h264", "video_codec: is not known; did you mean codec?"),
         ("max_bitrat: 1", "max_bitrat: is not known; did you mean max_bitrate?"),

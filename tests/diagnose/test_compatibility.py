@@ -1,4 +1,5 @@
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
@@ -9,6 +10,7 @@ from ingestd.diagnose.compatibility import (
     NO_KEYFRAME,
     NO_PARAMETER_SETS,
     issues,
+    remarks,
 )
 from ingestd.diagnose.explain import explain, fields
 from ingestd.media.access_unit import Codec, Format, StreamInfo
@@ -58,6 +60,49 @@ def test_what_viewers_do_not_decode(stream: StreamInfo, reasons: list[str]) -> N
         assert stream.profile in issue.seen
         assert "-pix_fmt yuv420p" in explain(issue)
         assert "video/x-raw,format=I420" in explain(issue)
+
+
+@pytest.mark.parametrize(
+    ("stream", "reason", "words"),
+    [
+        (
+            replace(info(Codec.H264, "High"), width=720, height=576, sample_aspect_ratio=Fraction(16, 11)),
+            "sample_aspect_ratio",
+            "(16:11): browsers show the 720x576 samples as they are, and not as 1047x576",
+        ),
+        (replace(info(Codec.H265, "Main"), hdr=True), "hdr", "PQ or HLG"),
+    ],
+)
+def test_what_viewers_see_in_another_shape_or_in_other_colours(
+    stream: StreamInfo, reason: str, words: str
+) -> None:
+    [issue] = issues(stream)
+    assert (issue.reason, issue.hides) == (reason, False)
+    assert words in issue.seen
+    assert "ffmpeg: -vf" in explain(issue)
+
+
+def test_a_picture_stretched_by_a_few_pixels_is_as_it_should_be() -> None:
+    assert issues(replace(info(Codec.VP9, "Profile 0"), sample_aspect_ratio=Fraction(1088, 1080))) == []
+
+
+def test_an_ordinary_stream_gives_no_cause_for_remarks() -> None:
+    ordinary = replace(info(Codec.H264, "High"), width=1920, height=1080, level="4")
+    assert (issues(ordinary), remarks(ordinary), remarks(info(Codec.VP8, ""))) == ([], [], [])
+
+
+def test_full_range_is_a_remark_as_browsers_go_by_it() -> None:
+    stream = replace(info(Codec.H264, "High"), full_range=True)
+    [remark] = remarks(stream)
+    assert issues(stream) == []
+    assert "ffmpeg: -vf scale=out_range=tv" in explain(remark)
+
+
+@pytest.mark.parametrize("codec", [Codec.AV1, Codec.VP9, Codec.H265])
+def test_codecs_that_some_browsers_lack(codec: Codec) -> None:
+    [remark] = remarks(info(codec, "Main"))
+    assert remark.reason == f"{codec}_viewers"
+    assert "ffmpeg: -c:v libx264" in explain(remark)
 
 
 def test_the_cure_for_what_x264enc_picks_by_itself_names_the_caps() -> None:

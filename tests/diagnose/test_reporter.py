@@ -1,10 +1,12 @@
 """What is said of a stream, and for how long it holds."""
 
+from dataclasses import replace
+
 import structlog
 
-from ingestd.diagnose.reporter import KEYFRAME_PATIENCE_S, StreamReporter
+from ingestd.diagnose.reporter import B_FRAMES_PICTURES, KEYFRAME_PATIENCE_S, StreamReporter
 from ingestd.errors import BitstreamError
-from ingestd.media.access_unit import AccessUnit
+from ingestd.media.access_unit import AccessUnit, Codec, Format, StreamInfo
 
 EVENT = "waiting for a keyframe: every picture is dropped"
 
@@ -130,3 +132,41 @@ def test_pictures_that_wait_too_long_in_webrtc_are_told_once_and_their_end_too()
         assert [(line["log_level"], line["send_delay_s"]) for line in lines] == [("warning", 0.6)]
         reporter.congested(False, 0.0021234, 8e6)
     assert [(line["log_level"], line["send_delay_s"]) for line in lines[1:]] == [("info", 0.002)]
+
+
+def test_which_part_b_frames_are_is_logged_once_there_are_pictures_enough() -> None:
+    with structlog.testing.capture_logs() as lines:
+        reporter = StreamReporter(structlog.get_logger())
+        reporter.b_frame_left_out(1, 1, 30.0)
+        (problem,) = reporter.problems
+        assert "they are left out" in problem
+        assert lines == []
+        for pictures in range(B_FRAMES_PICTURES, B_FRAMES_PICTURES + 9, 3):
+            reporter.b_frame_left_out(pictures * 2 // 3, pictures, 30.0)
+    (line,) = lines
+    assert (line["event"], line["reason"]) == ("B-frames are left out", "b_frames")
+    assert line["seen"].endswith("they are left out, and 10 of 30 pictures/s remain")
+    assert "ffmpeg: -bf 0" in line["cure"]
+
+
+def test_b_frames_that_cannot_be_left_out_are_said_as_bad_as_they_are() -> None:
+    with structlog.testing.capture_logs() as lines:
+        reporter = StreamReporter(structlog.get_logger())
+        for _ in range(2):
+            reporter.b_frame(referred_to=True)
+    (line,) = lines
+    assert "b-pyramid" in line["seen"]
+    assert "viewers in Chromium see only the first pictures behind each keyframe" in line["seen"]
+
+
+def test_a_codec_that_some_browsers_lack_is_a_remark_and_no_problem() -> None:
+    info = StreamInfo(Codec.AV1, Format.IVF, 640, 360, "Main", "3.0", "4:2:0", 8, 30.0)
+    with structlog.testing.capture_logs() as lines:
+        reporter = StreamReporter(structlog.get_logger())
+        reporter.stream(info, None)
+        reporter.stream(replace(info, width=320), info)
+    assert [line["event"] for line in lines if line.get("reason") == "av1_viewers"] == [
+        "some viewers will not see this stream as it should be"
+    ]
+    assert {line["log_level"] for line in lines} == {"info"}
+    assert (reporter.problems, len(reporter.remarks)) == ([], 1)

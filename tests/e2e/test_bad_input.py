@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from ingestd.devserver.livekit_server import LiveKitServer
+from ingestd.media.access_unit import Codec
+from ingestd.media.formats.framed import FramedReader
 from tests.conftest import RunDaemon
 from tests.publish.support import tracks_become
 from tests.support.daemon import stream
-from tests.support.encoded import encode
-from tests.support.matching import assert_pictures_match
+from tests.support.encoded import decode_hashes, encode
+from tests.support.matching import Push, assert_pictures_match
 from tests.support.push import Encoder, send
 from tests.support.viewer import Viewer
 from tests.support.wait import PATIENCE_S
@@ -189,11 +191,52 @@ def test_refused_h265_after_h264_takes_the_track_away_until_it_can_be_published_
         assert_pictures_match(new, second.pushed, left_out=viewer.left_out)
 
 
-def test_b_frames_are_warned_of(run_daemon: RunDaemon, room: str) -> None:
-    video = encode("h264", frames=90, gop=30, bframes=2, profile="main", size=(160, 120))
+def test_b_frames_are_left_out_and_every_other_picture_is_seen_in_order(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    video = encode("h264", frames=91, gop=30, bframes=2, profile="main", size=(160, 120))
+    reader = FramedReader()
+    kept = [
+        number
+        for number, data in enumerate(video.access_units)
+        if not reader.read(data, Codec.H264).reordered
+    ]
+    hashes = decode_hashes("h264", [video.access_units[number] for number in kept])
+    with (
+        run_daemon(stream("cam", room)) as daemon,
+        Viewer(livekit, room) as viewer,
+    ):
+        with Encoder(daemon.port(), video) as encoder:
+            encoder.wait()
+            said = daemon.wait_for_problem("B-frames are left out", "cam")
+            viewer.wait_for_picture(hashes[-1], timeout=PATIENCE_S)
+        expected = [
+            Push(hash, number in video.keyframes, encoder.pushed_at(number))
+            for number, hash in zip(kept, hashes, strict=True)
+        ]
+        assert_pictures_match(viewer.pictures(), expected, left_out=viewer.left_out)
+        assert "of 30 pictures/s remain" in said["seen"]
+        metrics = daemon.metrics()
+        assert metrics.by("ingestd_frames_dropped_total", "reason")["b_frame"] == 91 - len(kept)
+        assert metrics.total("ingestd_frames_submitted_total") == len(kept)
+
+
+def test_b_frames_that_others_refer_to_stay_and_are_said_to_blind_browsers(
+    run_daemon: RunDaemon, room: str
+) -> None:
+    video = encode("h264", frames=60, gop=30, bframes=2, b_pyramid=True, profile="main", size=(160, 120))
     with run_daemon(stream("cam", room)) as daemon, Encoder(daemon.port(), video) as encoder:
-        daemon.wait_for_problem("b-frames", "cam")
+        daemon.wait_for_problem("b-pyramid", "Chromium", "-bf 0", "cam")
         encoder.wait()
+        assert daemon.metrics().total("ingestd_frames_dropped_total", reason="b_frame") == 0
+
+
+def test_b_frames_are_warned_of_where_the_configuration_says_so(run_daemon: RunDaemon, room: str) -> None:
+    video = encode("h264", frames=90, gop=30, bframes=2, profile="main", size=(160, 120))
+    with run_daemon(stream("cam", room, b_frames="warn")) as daemon, Encoder(daemon.port(), video) as encoder:
+        daemon.wait_for_problem("b-frames", "cam", "Chromium")
+        encoder.wait()
+        assert daemon.metrics().total("ingestd_frames_dropped_total", reason="b_frame") == 0
 
 
 def test_b_frames_are_refused_where_the_configuration_says_so(run_daemon: RunDaemon, room: str) -> None:

@@ -171,6 +171,48 @@ def test_pictures_out_of_order_are_those_whose_timestamps_are(
     late = [any(packet.pts < before.pts for before in coded[:i]) for i, packet in enumerate(coded)]
     assert [unit.reordered for unit in units] == late
     assert any(late) == reorders
+    keyframe = max(i for i, unit in enumerate(units) if unit.keyframe)
+    orders = {unit.picture_order for unit in units[keyframe:]}
+    if orders != {None}:  # pic_order_cnt_type 2
+        step = 2 if encoder == "libx264" else 1
+        base_order, base_pts = units[keyframe].picture_order, coded[keyframe].pts
+        assert base_order is not None
+        for unit, packet in zip(units[keyframe:], coded[keyframe:], strict=True):
+            assert unit.picture_order == base_order + step * (packet.pts - base_pts)
+
+
+def pictures_by_time(encoder: str, units: list[AccessUnit], times: list[int]) -> dict[int, bytes]:
+    """What a decoder makes of them, by the time at which the encoder has each shown."""
+    decoded = decode(encoder, [unit.data for unit in units])
+    return dict(zip(sorted(times), decoded, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("encoder", "params", "all_discardable"),
+    [
+        ("libx264", "bframes=2:b-adapt=0:b-pyramid=none:slices=2", True),
+        ("libx264", "bframes=2:b-adapt=0:b-pyramid=none:interlaced=1", True),
+        ("libx264", "bframes=2:b-adapt=0:b-pyramid=none:open-gop=1", True),
+        ("libx264", "bframes=3:b-adapt=0:b-pyramid=normal", False),
+        ("libx264", "bframes=3:b-adapt=0:b-pyramid=strict", False),
+        ("libx265", "bframes=3:b-adapt=0:b-pyramid=0", True),
+        ("libx265", "bframes=3:b-adapt=0:b-pyramid=0:open-gop=1:keyint=8", True),
+        ("libx265", "bframes=4:b-adapt=0:b-pyramid=1", False),
+        ("libx265", "bframes=3:b-adapt=0:temporal-layers=1", False),
+    ],
+)
+def test_without_the_pictures_that_nothing_refers_to_all_others_are_decoded_alike(
+    encoder: str, params: str, all_discardable: bool
+) -> None:
+    coded = coded_by(encoder, params, count=60, gop=20)
+    units = read_once(annexb_reader(encoder)(), coded)
+    kept = [n for n, unit in enumerate(units) if not unit.discardable]
+    assert len(kept) < len(units)
+    assert any(unit.reordered for unit in units)
+    assert all(unit.discardable for unit in units if unit.reordered) == all_discardable
+    whole = pictures_by_time(encoder, units, [packet.pts for packet in coded])
+    rest = pictures_by_time(encoder, [units[n] for n in kept], [coded[n].pts for n in kept])
+    assert rest == {time: whole[time] for time in rest}
 
 
 @pytest.mark.parametrize(

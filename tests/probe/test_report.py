@@ -59,6 +59,7 @@ def test_each_tool_has_a_line() -> None:
     verdict = as_text("x", replace(found, issues=(B_FRAMES,))).splitlines()
     assert verdict[verdict.index("    → encode without them") :] == [
         "    → encode without them",
+        "    → x264, x265: bframes=0",
         "    → x264enc: bframes=0 (or tune=zerolatency)",
         "    → x265enc: option-string=bframes=0 (or tune=zerolatency)",
         "    → ffmpeg: -bf 0",

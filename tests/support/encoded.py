@@ -93,14 +93,16 @@ def encode(
     aud: bool = False,
     repeat_headers: bool = True,
     bframes: int = 0,
+    b_pyramid: bool = False,
     profile: str = "baseline",
     bit_rate: int | None = None,
     seed: int = 1,
 ) -> EncodedStream:
     """Encode `frames` distinct pictures; the same arguments give the same bytes, encoded once per process.
 
-    `slices`, `aud`, `repeat_headers`, `bframes`, `profile` and `bit_rate`, which is then kept constant with
-    filler data, apply to H.264 only. Streams of different `seed` share no picture.
+    `slices`, `aud`, `repeat_headers`, `profile` and `bit_rate`, which is then kept constant with filler data,
+    apply to H.264 only, `bframes` to H.264 and H.265; nothing refers to them without `b_pyramid`. Streams of
+    different `seed` share no picture.
     """
     encoder = av.CodecContext.create(ENCODERS[codec], "w")
     assert isinstance(encoder, VideoCodecContext)
@@ -112,7 +114,7 @@ def encode(
     encoder.max_b_frames = bframes
     encoder.thread_count = 1
     encoder.bit_rate = BITRATE_BPS
-    encoder.options = _encoder_options(codec, gop, slices, aud, bframes, profile)
+    encoder.options = _encoder_options(codec, gop, slices, aud, bframes, b_pyramid, profile)
     if bit_rate is not None:
         encoder.bit_rate = bit_rate
         kbits = bit_rate // 1000
@@ -192,16 +194,19 @@ def hash_of_i420(data: bytes | bytearray | memoryview) -> str:
 
 
 def _encoder_options(
-    codec: str, gop: int, slices: int, aud: bool, bframes: int, profile: str
+    codec: str, gop: int, slices: int, aud: bool, bframes: int, b_pyramid: bool, profile: str
 ) -> dict[str, str]:
     """Fast, low delay, one access unit per picture, and keyframes exactly every `gop` pictures."""
     if codec == "h264":
         params = f"keyint={gop}:min-keyint={gop}:scenecut=0:slices={slices}:aud={int(aud)}:bframes={bframes}"
+        params += "" if b_pyramid else ":b-pyramid=none"
         tune = {} if bframes else {"tune": "zerolatency"}
         return {"preset": "ultrafast", "profile": profile, "x264-params": params, **tune}
     if codec == "h265":
-        params = f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes=0:repeat-headers=1:log-level=none:pools=1"
-        return {"preset": "ultrafast", "tune": "zerolatency", "x265-params": params}
+        params = f"keyint={gop}:min-keyint={gop}:scenecut=0:repeat-headers=1:log-level=none:pools=1"
+        b_frames = f"bframes={bframes}:b-pyramid=0:b-adapt=0:open-gop=0"
+        tune = {} if bframes else {"tune": "zerolatency"}
+        return {"preset": "ultrafast", "x265-params": f"{params}:{b_frames}", **tune}
     if codec == "av1":
         return {"usage": "realtime", "cpu-used": "8", "lag-in-frames": "0", "keyint_min": str(gop)}
     options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "auto-alt-ref": "0"}

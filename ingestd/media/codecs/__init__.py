@@ -4,6 +4,7 @@ h26x                                         what H.264 and H.265 share: Role of
 h264, h265                                   slice headers, and which slices make a picture
 h264_parameter_sets, h265_parameter_sets     VPS, SPS, PPS
 parameter_sets                               keeps them, and puts them before keyframes that lack them
+vui                                          what they say of the looks of a picture
 random_access, picture_order                 where decoding can start; B-frames
 sei, lkts_trailer                            SEI messages; the frame metadata in them
 nal_evidence                                 how far one NAL unit speaks for H.264 or H.265

@@ -32,6 +32,7 @@ class SequenceHeader(NamedTuple):
     # Of the first operating point, which holds them all; 0 where there is no scalability.
     spatial_layers: int
     temporal_layers: int
+    full_range: bool
 
 
 class FrameHeader(NamedTuple):
@@ -61,7 +62,7 @@ def parse_sequence_header(payload: bytes) -> SequenceHeader:
     frame_width_bits, frame_height_bits = bits.u(4) + 1, bits.u(4) + 1
     width, height = bits.u(frame_width_bits) + 1, bits.u(frame_height_bits) + 1
     _skip_coding_tools(bits, reduced_still_picture_header)
-    bit_depth, chroma_format = _color_config(bits, seq_profile)
+    bit_depth, chroma_format, full_range = _color_config(bits, seq_profile)
     return SequenceHeader(
         seq_profile,
         seq_level_idx,
@@ -73,6 +74,7 @@ def parse_sequence_header(payload: bytes) -> SequenceHeader:
         frame_rate_fps,
         spatial_layers=(operating_point_idc >> 8).bit_count(),
         temporal_layers=(operating_point_idc & 0xFF).bit_count(),
+        full_range=full_range,
     )
 
 
@@ -128,27 +130,27 @@ def _skip_coding_tools(bits: BitReader, reduced_still_picture_header: bool) -> N
     bits.skip(3)  # enable_superres, enable_cdef, enable_restoration
 
 
-def _color_config(bits: BitReader, seq_profile: int) -> tuple[int, str]:
-    """Return BitDepth and the chroma format (color_config(), 5.5.2)."""
+def _color_config(bits: BitReader, seq_profile: int) -> tuple[int, str, bool]:
+    """Return BitDepth, the chroma format and color_range (color_config(), 5.5.2)."""
     bit_depth = 8
     if bits.flag():  # high_bitdepth
         bit_depth = 12 if seq_profile == 2 and bits.flag() else 10  # twelve_bit
     if seq_profile != 1 and bits.flag():  # mono_chrome
-        return bit_depth, "4:0:0"
+        return bit_depth, "4:0:0", False
     if bits.flag():  # color_description_present_flag
         color_description = (bits.u(8), bits.u(8), bits.u(8))
         if color_description == (CP_BT_709, TC_SRGB, MC_IDENTITY):
-            return bit_depth, "4:4:4"
-    bits.skip(1)  # color_range
+            return bit_depth, "4:4:4", False  # RGB: there is no other range
+    full_range = bits.flag()  # color_range
     if seq_profile == 0:
-        return bit_depth, "4:2:0"
+        return bit_depth, "4:2:0", full_range
     if seq_profile == 1:
-        return bit_depth, "4:4:4"
+        return bit_depth, "4:4:4", full_range
     if bit_depth < 12:
-        return bit_depth, "4:2:2"
+        return bit_depth, "4:2:2", full_range
     if not bits.flag():  # subsampling_x
-        return bit_depth, "4:4:4"
-    return bit_depth, "4:2:0" if bits.flag() else "4:2:2"  # subsampling_y
+        return bit_depth, "4:4:4", full_range
+    return bit_depth, "4:2:0" if bits.flag() else "4:2:2", full_range  # subsampling_y
 
 
 def parse_frame_header(frame_header: bytes, reduced_still_picture_header: bool = False) -> FrameHeader:
@@ -251,6 +253,7 @@ class Av1TemporalUnits:
             frame_rate_fps=header.frame_rate_fps or self.frame_rate_fps,
             layers=max(1, header.spatial_layers),
             temporal_layers=max(1, header.temporal_layers),
+            full_range=header.full_range,
         )
 
 

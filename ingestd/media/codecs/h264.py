@@ -164,6 +164,7 @@ class H264Syntax:
         self.awaits_second_field = False
         self._order = PictureOrder()
         self._goes_back = False  # the picture does
+        self._picture_order: int | None = None  # of the picture
         self._random_access = RandomAccess()
         self._starts = False  # a decoder can at the picture
         self._irap = False  # it is an IDR picture
@@ -217,6 +218,8 @@ class H264Syntax:
             goes_back = self._follow_order(header)
             if not second_field:
                 self._goes_back = goes_back
+                has_count = header.sps is not None and header.sps.pic_order_cnt_type == 0
+                self._picture_order = self._order.count if has_count else None
                 self._irap = header.idr_pic_flag
                 self._starts = self._random_access.begin_picture(irap=self._irap)
             self._origin_seen = False
@@ -237,6 +240,9 @@ class H264Syntax:
             header.sps,
             self._layers,
             reordered,
+            self._picture_order,
+            # Where layers lie above, pictures of those in the same access unit may be referred to.
+            discardable=header.nal_ref_idc == 0 and self._layers == 1,
             recovery_point=self._starts and not self._irap,
         )
 

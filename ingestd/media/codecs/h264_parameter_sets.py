@@ -1,12 +1,13 @@
 """ITU-T H.264: sequence and picture parameter sets (7.3.2.1, 7.3.2.2, E.1)."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec
 from ingestd.media.bits.bit_reader import BitReader
 from ingestd.media.codecs.parameter_sets import Kind, ParameterSet, SequenceSet, parameter_set_reader
+from ingestd.media.codecs.vui import Appearance, read_appearance
 
 # The profiles whose SPS says chroma_format_idc and what follows (7.3.2.1.1).
 _PROFILES_WITH_CHROMA = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
@@ -127,9 +128,7 @@ def parse_sps(nal: bytes) -> SequenceParameterSet:
         height -= unit_y * (top + bottom)
         if width <= 0 or height <= 0:
             raise r.malformed("its cropping leaves no picture")
-    frame_rate_fps, max_num_reorder_frames = _vui(r)
-    if pic_order_cnt_type == 2:
-        max_num_reorder_frames = 0  # output in the order of decoding, 8.2.1.3
+    vui = _vui(r)
     return SequenceParameterSet(
         kind=Kind.SPS,
         id=seq_parameter_set_id,
@@ -146,9 +145,11 @@ def parse_sps(nal: bytes) -> SequenceParameterSet:
         log2_max_pic_order_cnt_lsb=log2_max_pic_order_cnt_lsb,
         delta_pic_order_always_zero_flag=delta_pic_order_always_zero_flag,
         may_hold_fields=not frame_mbs_only_flag,
-        frame_rate_fps=frame_rate_fps,
-        reorder_depth=max_num_reorder_frames,
+        frame_rate_fps=vui.frame_rate_fps,
+        # 0: output in the order of decoding, 8.2.1.3
+        reorder_depth=0 if pic_order_cnt_type == 2 else vui.max_num_reorder_frames,
         temporal_layers=1,
+        appearance=vui.appearance,
     )
 
 
@@ -161,32 +162,27 @@ def _skip_scaling_list(r: BitReader, size: int) -> None:
             return
 
 
-def _vui(r: BitReader) -> tuple[float | None, int | None]:
-    """Return the frame rate and max_num_reorder_frames by vui_parameters(), E.1.1."""
-    frame_rate_fps = None
+class _Vui(NamedTuple):
+    appearance: Appearance = Appearance()
+    frame_rate_fps: float | None = None
+    max_num_reorder_frames: int | None = None
+
+
+def _vui(r: BitReader) -> _Vui:
+    """Read vui_parameters(), E.1.1, if there are any."""
+    vui = _Vui()
     try:
-        if not r.flag():  # vui_parameters_present_flag
-            return None, None
-        frame_rate_fps = _frame_rate_fps(r)
-        return frame_rate_fps, _max_num_reorder_frames(r)
+        if r.flag():  # vui_parameters_present_flag
+            vui = vui._replace(appearance=read_appearance(r))
+            vui = vui._replace(frame_rate_fps=_frame_rate_fps(r))
+            vui = vui._replace(max_num_reorder_frames=_max_num_reorder_frames(r))
     except BitstreamError:
-        # Cut VUIs are common in cameras and harm no decoder: only what is missing stays unknown.
-        return frame_rate_fps, None
+        pass  # cut VUIs are common in cameras and harm no decoder: only what is missing stays unknown
+    return vui
 
 
 def _frame_rate_fps(r: BitReader) -> float | None:
-    """vui_parameters() up to the timing (E.1.1): time_scale / num_units_in_tick counts fields."""
-    if r.flag() and r.u(8) == 255:  # aspect_ratio_info_present_flag, aspect_ratio_idc == Extended_SAR
-        r.skip(32)  # sar_width, sar_height
-    if r.flag():  # overscan_info_present_flag
-        r.skip(1)
-    if r.flag():  # video_signal_type_present_flag
-        r.skip(4)  # video_format, video_full_range_flag
-        if r.flag():  # colour_description_present_flag
-            r.skip(24)
-    if r.flag():  # chroma_loc_info_present_flag
-        r.ue()
-        r.ue()
+    """Read the timing of vui_parameters() (E.1.1): time_scale / num_units_in_tick counts fields."""
     if not r.flag():  # timing_info_present_flag
         return None
     num_units_in_tick, time_scale = r.u(32), r.u(32)

@@ -24,6 +24,7 @@ from ingestd.media.codecs.sei import RECOVERY_POINT, sei_messages
 LAST_SUB_LAYER_SLICE = 9  # TRAIL_N to RASL_R
 # Leading pictures, and those to which no other of their sub-layer refers (TRAIL_N to RSV_VCL_N14), 8.3.1
 _NEVER_PREV_TID_0_PIC = frozenset({0, 2, 4, 6, 7, 8, 9, 10, 12, 14})
+LAST_SUB_LAYER_NON_REFERENCE = 14  # RSV_VCL_N14; the even ones below, too
 FIRST_IRAP, LAST_IRAP = 16, 21  # BLA_W_LP to CRA_NUT
 BLA_W_LP, IDR_W_RADL, IDR_N_LP = 16, 19, 20
 RASL_N, RASL_R = 8, 9
@@ -70,6 +71,12 @@ def parse_slice_segment_header(head: bytes, sets: ParameterSets) -> SliceSegment
     return SliceSegmentHeader(first_slice_segment_in_pic_flag, pps_id, sps, pps, slice_pic_order_cnt_lsb)
 
 
+def _is_discardable(nal_unit_type: int, temporal_id: int, sps: SequenceParameterSet | None) -> bool:
+    """Whether nothing refers to such a picture: none of its sub-layer does (7.4.2.2), and none is above."""
+    is_sub_layer_non_reference = nal_unit_type <= LAST_SUB_LAYER_NON_REFERENCE and nal_unit_type % 2 == 0
+    return is_sub_layer_non_reference and sps is not None and temporal_id == sps.temporal_layers - 1
+
+
 # By nal_unit_type, 7.4.2.4.4
 _ROLES = (
     *[Role.SLICE] * 10,
@@ -100,6 +107,7 @@ class H265Syntax:
         self._repeated: tuple[bytes, PictureParameterSet | None] | None = None
         self._order = PictureOrder()
         self._goes_back = False  # the picture does
+        self._picture_order: int | None = None  # of the picture
         self._random_access = RandomAccess()
         self._starts = False  # a decoder can at the picture
         self._irap_seen = self._rasl_skipped = False
@@ -143,7 +151,7 @@ class H265Syntax:
         nal_unit_type, _, nuh_temporal_id_plus1 = nal_header(head)
         irap = FIRST_IRAP <= nal_unit_type <= LAST_IRAP
         if begins:
-            self._goes_back = False
+            self._goes_back, self._picture_order = False, None
             self._starts = self._random_access.begin_picture(irap=irap)
         if irap and header.first_slice_segment_in_pic_flag:
             # NoRaslOutputFlag, 8.1.3, but for a CRA picture behind an end of sequence
@@ -156,6 +164,7 @@ class H265Syntax:
                 begins_order=irap,
                 is_reference=nuh_temporal_id_plus1 == 1 and nal_unit_type not in _NEVER_PREV_TID_0_PIC,
             )
+            self._picture_order = self._order.count
         sps, pps = header.sps, header.pps
         vps = self._vps_of(sps)
         at_origin = header.first_slice_segment_in_pic_flag
@@ -171,7 +180,9 @@ class H265Syntax:
             info_from,
             layers,
             self._goes_back,
-            skipped,
+            self._picture_order,
+            discardable=_is_discardable(nal_unit_type, nuh_temporal_id_plus1 - 1, sps) and layers == 1,
+            skipped=skipped,
             recovery_point=self._starts and not irap,
         )
 

@@ -7,9 +7,9 @@ from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec
 from ingestd.media.bits.bit_reader import BitReader
 from ingestd.media.codecs.parameter_sets import Kind, ParameterSet, SequenceSet, parameter_set_reader
+from ingestd.media.codecs.vui import Appearance, read_appearance
 
 _MAX_SAMPLES_PER_SIDE = 16888  # level 6.2, A.4.1: Sqrt(MaxLumaPs * 8)
-_EXTENDED_SAR = 255  # Table E.1
 _MAX_DELTA_POCS = 16  # NumDeltaPocs is at most sps_max_dec_pic_buffering_minus1 (7.4.8), that 15
 
 _PROFILE_NAMES = {
@@ -176,9 +176,7 @@ def parse_sps(nal: bytes) -> SequenceParameterSet:
     bit_depth_luma = 8 + r.ue("bit_depth_luma_minus8", 8)
     r.ue("bit_depth_chroma_minus8", 8)
     log2_max_pic_order_cnt_lsb = 4 + r.ue("log2_max_pic_order_cnt_lsb_minus4", 12)
-    max_num_reorder_pics, (field_seq_flag, frame_rate_fps) = _rest(
-        r, max_sub_layers_minus1, log2_max_pic_order_cnt_lsb
-    )
+    max_num_reorder_pics, vui = _rest(r, max_sub_layers_minus1, log2_max_pic_order_cnt_lsb)
     return SequenceParameterSet(
         kind=Kind.SPS,
         id=sps_id,
@@ -192,14 +190,16 @@ def parse_sps(nal: bytes) -> SequenceParameterSet:
         bit_depth_luma=bit_depth_luma,
         separate_colour_plane_flag=separate_colour_plane_flag,
         log2_max_pic_order_cnt_lsb=log2_max_pic_order_cnt_lsb,
-        may_hold_fields=field_seq_flag or interlaced_source,
-        frame_rate_fps=frame_rate_fps,
+        may_hold_fields=vui.field_seq_flag or interlaced_source,
+        frame_rate_fps=vui.frame_rate_fps,
         reorder_depth=max_num_reorder_pics,
         temporal_layers=max_sub_layers_minus1 + 1,
+        appearance=vui.appearance,
     )
 
 
 class _Vui(NamedTuple):
+    appearance: Appearance = Appearance()
     field_seq_flag: bool = False  # each picture is a field
     frame_rate_fps: float | None = None
 
@@ -269,24 +269,14 @@ def _skip_short_term_ref_pic_sets(r: BitReader) -> None:
 
 def _vui(r: BitReader) -> _Vui:
     """vui_parameters() up to the timing, E.2.1."""
-    if r.flag() and r.u(8) == _EXTENDED_SAR:  # aspect_ratio_info_present_flag, aspect_ratio_idc
-        r.skip(32)
-    if r.flag():  # overscan_info_present_flag
-        r.skip(1)
-    if r.flag():  # video_signal_type_present_flag
-        r.skip(4)
-        if r.flag():  # colour_description_present_flag
-            r.skip(24)
-    if r.flag():  # chroma_loc_info_present_flag
-        r.ue()
-        r.ue()
+    appearance = read_appearance(r)
     r.skip(1)  # neutral_chroma_indication_flag
     field_seq_flag = r.flag()
     r.skip(1)  # frame_field_info_present_flag
     if r.flag():  # default_display_window_flag
         for _ in range(4):
             r.ue()
-    return _Vui(field_seq_flag, _timing(r))
+    return _Vui(appearance, field_seq_flag, _timing(r))
 
 
 def parse_pps(nal: bytes) -> PictureParameterSet:

@@ -44,6 +44,8 @@ class Slice:
     info_from: SequenceSet | None
     layers: int = 1  # spatial layers or views that the stream is said to have
     reordered: bool = False  # its picture is output before one decoded earlier
+    picture_order: int | None = None  # PicOrderCntVal, from the picture that began the order; None: not known
+    discardable: bool = False  # no other picture refers to its picture
     skipped: bool = False  # of a picture that no decoder shows which began with this connection
     recovery_point: bool = False  # random access it is by that alone, the picture being neither IDR nor IRAP
 

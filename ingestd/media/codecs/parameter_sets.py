@@ -7,6 +7,7 @@ from typing import ClassVar, TypeVar
 
 from ingestd.media.access_unit import Codec, Format, StreamInfo
 from ingestd.media.bits.bit_reader import BitReader, unescape
+from ingestd.media.codecs.vui import Appearance
 
 # The largest in the wild (scaling matrices, H.265 reference picture sets) stay below 2 kB. With at most
 # 32 SPS and 256 PPS (H.264), or 16 VPS, 16 SPS and 64 PPS (H.265), a stream keeps less than 1.5 MB.
@@ -60,6 +61,7 @@ class SequenceSet(ParameterSet):
     frame_rate_fps: float | None
     reorder_depth: int | None
     temporal_layers: int
+    appearance: Appearance
 
     def stream_info(self, format: Format, layers: int) -> StreamInfo:
         """Say what a viewer would notice; ``layers`` is what other NAL units say."""
@@ -77,6 +79,9 @@ class SequenceSet(ParameterSet):
             reorder_depth=self.reorder_depth,
             layers=layers,
             temporal_layers=self.temporal_layers,
+            sample_aspect_ratio=self.appearance.sample_aspect_ratio,
+            full_range=self.appearance.full_range,
+            hdr=self.appearance.hdr,
         )
 
 

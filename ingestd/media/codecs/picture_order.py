@@ -11,6 +11,7 @@ class PictureOrder:
 
     def __init__(self) -> None:
         self._msb = self._lsb = 0  # prevPicOrderCntMsb, prevPicOrderCntLsb
+        self.count = 0  # PicOrderCntVal of the last picture, from the one that began the order
         self._highest: int | None = None  # of all pictures since the one that began the order
 
     def goes_back(
@@ -32,7 +33,7 @@ class PictureOrder:
             msb -= max_lsb
         if is_reference:
             self._msb, self._lsb = msb, lsb
-        count = msb + lsb + (delta_bottom if delta_bottom < 0 else 0)
+        count = self.count = msb + lsb + (delta_bottom if delta_bottom < 0 else 0)
         if self._highest is not None and count < self._highest:
             return True
         self._highest = count

@@ -1,5 +1,6 @@
 """VP8 frame headers (RFC 6386)."""
 
+from fractions import Fraction
 from typing import NamedTuple
 
 from ingestd.errors import BitstreamError
@@ -9,6 +10,7 @@ KEY_FRAME_START_CODE = b"\x9d\x01\x2a"  # "start_code" (9.1)
 FRAME_TAG_BYTES = 3
 KEY_FRAME_HEADER_BYTES = 10
 MAX_VERSION = 3  # 9.1: "other values are reserved for future use"
+_UPSCALING = (Fraction(1), Fraction(5, 4), Fraction(5, 3), Fraction(2))  # 9.1
 
 
 class FrameHeader(NamedTuple):
@@ -20,6 +22,7 @@ class FrameHeader(NamedTuple):
     first_part_size: int
     width: int  # 0 in an interframe, which does not carry its size
     height: int
+    sample_aspect_ratio: Fraction = Fraction(1)
 
 
 def parse_frame_header(frame: bytes) -> FrameHeader:
@@ -33,17 +36,20 @@ def parse_frame_header(frame: bytes) -> FrameHeader:
     if version > MAX_VERSION:
         raise _malformed(f"version {version} in a frame tag, expected 0 to {MAX_VERSION}")
     width = height = 0
+    sample_aspect_ratio = Fraction(1)
     if key_frame:
         if not starts_key_frame(frame):
             seen = frame[FRAME_TAG_BYTES:KEY_FRAME_HEADER_BYTES].hex(" ")
             raise _malformed(f"after the tag of a key frame comes {seen}, expected 9d 01 2a and a size")
         # The upper two bits of each are the upscaling a player should do, not part of the size.
+        sample_aspect_ratio = _UPSCALING[frame[7] >> 6] / _UPSCALING[frame[9] >> 6]
         width = int.from_bytes(frame[6:8], "little") & 0x3FFF
         height = int.from_bytes(frame[8:10], "little") & 0x3FFF
     header_bytes = KEY_FRAME_HEADER_BYTES if key_frame else FRAME_TAG_BYTES
     if first_part_size > len(frame) - header_bytes:
         raise _malformed(f"a first partition of {first_part_size} bytes in a frame of {len(frame)}")
-    return FrameHeader(key_frame, version, bool(tag & 0x10), first_part_size, width, height)
+    show_frame = bool(tag & 0x10)
+    return FrameHeader(key_frame, version, show_frame, first_part_size, width, height, sample_aspect_ratio)
 
 
 def starts_key_frame(data: bytes) -> bool:
@@ -79,6 +85,7 @@ class Vp8Frames:
                 chroma_format="4:2:0",
                 bit_depth=8,
                 frame_rate_fps=self.frame_rate_fps,
+                sample_aspect_ratio=header.sample_aspect_ratio,
             )
         return AccessUnit(frame, header.key_frame, self.info, timestamp_us)
 

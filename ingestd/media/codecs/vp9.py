@@ -1,5 +1,6 @@
 """VP9 frame headers and superframes (VP9 bitstream specification 6.1, 6.2, 7.2, Annex B)."""
 
+from fractions import Fraction
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ CS_RGB = 7
 
 _CHROMA_FORMATS = {(1, 1): "4:2:0", (1, 0): "4:2:2", (0, 1): "4:4:0", (0, 0): "4:4:4"}
 
-_HEAD_BYTES = 10  # uncompressed_header() up to frame_size() has at most 73 bits
+_HEAD_BYTES = 14  # uncompressed_header() up to render_size() has at most 106 bits
 
 
 class UncompressedHeader(NamedTuple):
@@ -27,6 +28,8 @@ class UncompressedHeader(NamedTuple):
     height: int = 0
     bit_depth: int = 0
     chroma_format: str = ""
+    full_range: bool = False
+    sample_aspect_ratio: Fraction = Fraction(1)
 
 
 def parse_uncompressed_header(frame: bytes) -> UncompressedHeader:
@@ -47,13 +50,32 @@ def parse_uncompressed_header(frame: bytes) -> UncompressedHeader:
         return UncompressedHeader(profile, False, key_frame, show_frame)
     if (sync_code := bits.u(24)) != SYNC_CODE:
         raise bits.malformed(f"a key frame has the sync code {sync_code:06x}, not {SYNC_CODE:06x}")
-    bit_depth, chroma_format = _color_config(bits, profile)
+    bit_depth, chroma_format, full_range = _color_config(bits, profile)
     width, height = bits.u(16) + 1, bits.u(16) + 1  # frame_size(), 6.2.3
-    return UncompressedHeader(profile, False, key_frame, show_frame, width, height, bit_depth, chroma_format)
+    return UncompressedHeader(
+        profile,
+        False,
+        key_frame,
+        show_frame,
+        width,
+        height,
+        bit_depth,
+        chroma_format,
+        full_range,
+        _sample_aspect_ratio(bits, width, height),
+    )
 
 
-def _color_config(bits: BitReader, profile: int) -> tuple[int, str]:
-    """Return BitDepth and the chroma format (color_config(), 6.2.2)."""
+def _sample_aspect_ratio(bits: BitReader, width: int, height: int) -> Fraction:
+    """Return the shape that render_size() (6.2.4) gives the samples; 1 where it is cut off."""
+    if bits.left < 33 or not bits.flag():  # render_and_frame_size_different
+        return Fraction(1)
+    render_width, render_height = bits.u(16) + 1, bits.u(16) + 1
+    return Fraction(render_width * height, render_height * width)
+
+
+def _color_config(bits: BitReader, profile: int) -> tuple[int, str, bool]:
+    """Return BitDepth, the chroma format and color_range (color_config(), 6.2.2)."""
     bit_depth = 8
     if profile >= 2:
         bit_depth = 12 if bits.flag() else 10
@@ -62,13 +84,13 @@ def _color_config(bits: BitReader, profile: int) -> tuple[int, str]:
         if not odd_profile:
             raise bits.malformed(f"RGB in profile {profile}, which has 4:2:0 only")
         bits.skip(1)  # reserved_zero
-        return bit_depth, "4:4:4"
-    bits.skip(1)  # color_range
+        return bit_depth, "4:4:4", False  # RGB: there is no other range
+    full_range = bits.flag()  # color_range
     if not odd_profile:
-        return bit_depth, "4:2:0"
+        return bit_depth, "4:2:0", full_range
     subsampling = (bits.u(1), bits.u(1))
     bits.skip(1)  # reserved_zero
-    return bit_depth, _CHROMA_FORMATS[subsampling]
+    return bit_depth, _CHROMA_FORMATS[subsampling], full_range
 
 
 def starts_key_frame(data: bytes) -> bool:
@@ -130,5 +152,7 @@ class Vp9Frames:
                 bit_depth=header.bit_depth,
                 frame_rate_fps=self.frame_rate_fps,
                 layers=_shown_frames(chunk, sizes),
+                sample_aspect_ratio=header.sample_aspect_ratio,
+                full_range=header.full_range,
             )
         return AccessUnit(chunk, header.key_frame, self.info, timestamp_us)

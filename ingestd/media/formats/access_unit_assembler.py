@@ -75,6 +75,8 @@ class PendingAccessUnit:
     needed: dict[int, ParameterSet] = field(default_factory=dict)  # that its slices refer to, by identity
     info: StreamInfo | None = None
     reordered: bool = False
+    picture_order: int | None = None
+    discardable: bool = True  # by all its slices
     skipped: bool = False
     recovery_point: bool = False
     corrects: bool = False  # it has come out before, and was not whole
@@ -258,6 +260,8 @@ class AccessUnitAssembler:
         pending.random_access |= slice.random_access
         pending.at_origin |= slice.at_origin
         pending.reordered |= slice.reordered
+        pending.picture_order = slice.picture_order
+        pending.discardable &= slice.discardable
         pending.skipped |= slice.skipped
         pending.recovery_point |= slice.recovery_point
         if slice.needs is None:
@@ -376,6 +380,8 @@ class AccessUnitAssembler:
             arrived_at=self._arrived_at(self.last_end),
             corrects=pending.corrects,
             reordered=pending.reordered,
+            picture_order=pending.picture_order,
+            discardable=pending.discardable and not keyframe,
             metadata=pending.metadata,
             repaired=completed is not None and len(completed) > len(nals),
             recovery_point=keyframe and pending.recovery_point,

@@ -75,6 +75,7 @@ def test_sequence_headers_real_encoders_wrote(sequence_header: str, profile: int
         frame_rate_fps=None,
         spatial_layers=0,
         temporal_layers=0,
+        full_range=False,
     )
 
 

@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +30,7 @@ def test_a_hidden_frame() -> None:
 def test_the_upscaling_bits_are_not_part_of_the_size() -> None:
     header = parse_frame_header(vp8_key(160 | 1 << 14, 120 | 3 << 14))
     assert (header.width, header.height) == (160, 120)
+    assert header.sample_aspect_ratio == Fraction(5, 4) / 2
 
 
 @pytest.mark.parametrize("version", [0, 1, 2, 3])

@@ -71,6 +71,7 @@ def test_ffmpeg_by_tls_with_a_certificate_of_its_own(
         assert any(line.get("name") == "camera-7" for line in daemon.records)
 
 
+@pytest.mark.long
 def test_gstreamer_through_openssl(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, ca: Certificate
 ) -> None:
@@ -93,6 +94,7 @@ def test_gstreamer_through_openssl(
                 openssl.kill()  # it would not end with its input
 
 
+@pytest.mark.long
 def test_an_ffmpeg_that_is_dialled_by_tls(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, ca: Certificate
 ) -> None:

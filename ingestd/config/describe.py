@@ -36,6 +36,11 @@ _REPLAYS = {
 }
 
 
+_B_FRAMES = {
+    "auto": "left out where that mends the order",
+    "warn": "published, with a warning",
+    "reject": "refused",
+}
 _FRAME_METADATA = {None: "published where every viewer can play it", True: "published", False: "none"}
 
 
@@ -52,7 +57,7 @@ def _stream(stream: StreamConfig) -> str:
             f"in room {stream.room} as {stream.identity}",
             f"  {_source(stream.source)}",
             f"  {codec}, {form}; {_pace(stream)}; {_limits(stream)}; "
-            f"waits at most {format_duration(stream.max_backlog)}; B-frames: {stream.b_frames}; "
+            f"waits at most {format_duration(stream.max_backlog)}; B-frames: {_B_FRAMES[stream.b_frames]}; "
             f"GOP replayed: {_REPLAYS[stream.replay]}; "
             f"frame metadata: {_FRAME_METADATA[stream.frame_metadata]}",
             f"  keyframe and rate requests: {' and '.join(back) or 'none'}",

@@ -51,3 +51,9 @@ def test_a_bit_rate_has_the_unit_that_suits_it(bitrate_bps: float, said: str) ->
 def test_a_backlog_is_said_in_milliseconds_where_there_is_one() -> None:
     assert "250 ms waiting" in cells(backlog=0.25)
     assert "waiting" not in cells(backlog=0.0)
+
+
+def test_what_some_viewers_lack_is_a_remark_and_no_problem() -> None:
+    page = render([figures(remarks=("the stream is AV1",))], [], "1", "nonce")
+    assert "<small>the stream is AV1</small>" in page
+    assert '<ul class="problems">' not in page

@@ -12,11 +12,13 @@ from ingestd.control.webhook import Webhook
 from ingestd.delivery.delivery import Delivery
 from ingestd.diagnose.reporter import StreamReporter
 from ingestd.errors import BitstreamError
+from ingestd.hooks.hooks import Hooks
 from ingestd.loop_share import LoopShare
 from ingestd.media.detection.format_detector import detect
 from ingestd.pipeline import Room, Track, TrackPipeline
 from ingestd.publish.track import TrackOptions
 from ingestd.publish.track_keeper import TrackKeeper, TrackListener
+from ingestd.service.passed_sockets import PassedSockets
 from ingestd.source.admission import Admission
 from ingestd.source.socket_dialer import Dialer
 from ingestd.source.socket_listener import Listener
@@ -49,10 +51,13 @@ def build_stream(
     make_track: MakeTrack = TrackKeeper,
     make_reporter: MakeReporter = StreamReporter,
     detection_timeout_s: float = DETECTION_TIMEOUT_S,
+    hooks: Hooks | None = None,
+    passed: PassedSockets | None = None,
 ) -> Stream:
     """Return the stream that ``config`` describes, not started; its track will be in ``room``.
 
-    ``h265_refusal`` says why this process does not publish H.265, and the cure; None: it does.
+    ``h265_refusal`` says why this process does not publish H.265, and the cure; None: it does. ``hooks``
+    hear of the stream, and ``passed`` may have its socket.
     """
     address = config.source.address
     admission = Admission(config.source, config.name, is_stream=_is_stream)
@@ -63,6 +68,7 @@ def build_stream(
             config.name,
             socket_mode=config.source.socket_mode,
             socket_group=config.source.socket_group,
+            passed=passed.of(config.name) if passed is not None else None,
         )
         if config.source.listen is not None
         else Dialer(address, admission, config.name, tasks)
@@ -100,7 +106,7 @@ def build_stream(
         make_reporter=make_reporter,
     )
     return Stream(
-        config, admission, source, pipeline, room, LOOP_SHARE.account(), webhook, detection_timeout_s
+        config, admission, source, pipeline, room, LOOP_SHARE.account(), webhook, detection_timeout_s, hooks
     )
 
 

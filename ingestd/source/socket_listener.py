@@ -80,6 +80,8 @@ class Listener:
             cure = "allowed: an address of this machine that no other process listens on"
             if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
                 cure = descriptors.CURE
+            elif self._passed is not None:
+                cure = "allowed: in source.listen and in the socket's unit the same address"
             elif why.startswith("source.socket_group"):
                 cure = "allowed: a group that ingestd is a member of"
             raise AddressError(

@@ -31,6 +31,7 @@ def rig(livekit: LiveKitServer) -> Iterator[Rig]:
         ("h264-idr-7", 4),
         ("h264-file", 1),
         ("reload-nested", 1),
+        pytest.param("reload-storm", 1, marks=pytest.mark.long),
         pytest.param("h264-idr-7", 8, marks=pytest.mark.long),
         pytest.param("h264-sei-ff", 1, marks=pytest.mark.long),
         pytest.param("codec-flip", 1, marks=pytest.mark.long),

@@ -100,7 +100,7 @@ class App:
             await self._start_until_stopped()
         finally:
             logger.info("stopping")
-            self._service_manager.stopping(STOP_TIMEOUT_S)
+            self._service_manager.stopping(STOP_TIMEOUT_S + 1.0)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(STOP_TIMEOUT_S):
                     await self._stop()

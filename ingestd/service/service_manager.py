@@ -60,6 +60,8 @@ class ServiceManager:
 
     def ready(self, status: str) -> None:
         """Every source is open, at the start or after a reload."""
+        if self._stopping:
+            return  # a reload that the stop cut short
         self._ready = True
         self._said = status
         self._notifier.send(READY=1, STATUS=status)

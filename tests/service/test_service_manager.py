@@ -35,6 +35,7 @@ async def test_a_life(tmp_path: Path) -> None:
         service.reloading()
         service.ready(status)
         service.stopping(4.0)
+        service.ready("a reload that is cut short")
         await eventually(lambda: manager.values("STOPPING"), "stop")
         keeping.cancel()
     assert manager.values("RELOADING") == ["1"], "before it was ready it told of none"

@@ -10,8 +10,9 @@ import structlog
 
 from ingestd import __version__, descriptors
 from ingestd.backoff import Backoff
-from ingestd.config import Config, StreamConfig
+from ingestd.config import Changes, Config, Effect, StreamConfig, compare, in_force
 from ingestd.errors import AddressError, ConfigError
+from ingestd.hooks.hooks import Hooks
 from ingestd.observe import logs
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.http import HttpServer
@@ -21,6 +22,11 @@ from ingestd.publish.room_connection import RoomConnection
 from ingestd.publish.room_join import RoomAddress
 from ingestd.publish.sdk import native_log
 from ingestd.publish.signal_relay import SignalRelay
+from ingestd.service.movement import Motion
+from ingestd.service.notifier import Notifier
+from ingestd.service.passed_sockets import PassedSockets
+from ingestd.service.service_manager import ServiceManager
+from ingestd.service.status_line import status_line
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks, outcome
 from ingestd.wiring import CONNECTIONS, build_stream
@@ -34,13 +40,16 @@ ADD_INTERVAL_S = 0.01
 # Before a stream that a reload could not start is tried again: its address is often free within seconds.
 FIRST_RETRY_DELAY_S = 2.0
 MAX_RETRY_DELAY_S = 15.0
+# Of one reload: who changes more knows that he does.
+MAX_CHANGES_SAID = 100
 
 
 class App:
     """The daemon. ``reload`` reads the configuration again; it may raise ConfigError.
 
     ``make_stream`` builds a stream, not started. ``first_retry_delay_s`` is how long a stream that a reload
-    could not start waits for the next try; it doubles, up to MAX_RETRY_DELAY_S.
+    could not start waits for the next try; it doubles, up to MAX_RETRY_DELAY_S. ``hooks`` and ``passed`` are
+    those that ``make_stream`` gives to streams. ``service_manager`` is told how the daemon fares.
     """
 
     def __init__(
@@ -50,6 +59,9 @@ class App:
         *,
         make_stream: Callable[[StreamConfig, RoomConnection, Tasks], Stream] = build_stream,
         first_retry_delay_s: float = FIRST_RETRY_DELAY_S,
+        hooks: Hooks | None = None,
+        service_manager: ServiceManager | None = None,
+        passed: PassedSockets | None = None,
     ) -> None:
         self.tasks = Tasks(self._task_failed)  # all that runs beside `run`
         self._config = config
@@ -59,6 +71,10 @@ class App:
         self._first_retry_delay_s = first_retry_delay_s
         self._streams: dict[str, Stream] = {}
         self._relay = SignalRelay()
+        self._hooks = hooks or Hooks()
+        self._service_manager = service_manager or ServiceManager(Notifier(None))
+        self._passed = passed or PassedSockets({})
+        self._reload_failure = ""  # of the last reload; for the service manager's line of status
         self._rooms: dict[RoomAddress, RoomConnection] = {}
         self._not_started: dict[str, str] = {}  # by a reload: why, by the stream's name
         self._retrying: asyncio.Task[None] | None = None
@@ -68,7 +84,10 @@ class App:
         self._reading = asyncio.Lock()  # the configuration, and applying it: in the order of the signals
         self._reloading = asyncio.Lock()  # while streams and rooms are changed
         self._http = HttpServer(
-            config.http.listen, self, make_registry(self.figures, __version__), __version__
+            config.http.listen,
+            self,
+            make_registry(self.figures, __version__, self._hooks),
+            __version__,
         )
 
     async def run(self) -> int:
@@ -82,6 +101,7 @@ class App:
             await self._start_until_stopped()
         finally:
             logger.info("stopping")
+            self._service_manager.stopping(STOP_TIMEOUT_S + 1.0)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(STOP_TIMEOUT_S):
                     await self._stop()
@@ -127,12 +147,17 @@ class App:
         descriptors.raise_limit()
         self._warn_of_shortage()
         self.tasks.start("keep the log", self._keep_log())
+        self.tasks.start("tell the service manager", self._service_manager.keep(self._status, self._motions))
+        self._hooks.configure(self._config.hooks, self.tasks)
+        self.tasks.start("watch for hooks", self._hooks.look_on())
         address = await self._http.start()
         logger.info("status page", url=f"{address}/", metrics=f"{address}/metrics")
         async with self._reloading:
             for config in self._config.streams:
                 await self._add(config)
+        self._warn_of_unused_sockets()
         logger.info("ready", version=__version__, streams=len(self._streams))
+        self._service_manager.ready(self._status())
 
     async def _stop(self) -> None:
         async with self._reloading:  # what a reload has begun to open is closed with the rest
@@ -143,7 +168,8 @@ class App:
             f"stream {name}": stream.stop("ingestd is stopping") for name, stream in self._streams.items()
         }
         await _all(stops)
-        await _all({f"room {address!r}": room.close() for address, room in self._rooms.items()})
+        rooms = {f"room {address!r}": room.close() for address, room in self._rooms.items()}
+        await _all({**rooms, "hooks": self._hooks.close()})
         await _all({"http": self._http.stop(), "signalling relay": self._relay.close()})
         await self.tasks.close()
 
@@ -156,30 +182,37 @@ class App:
     async def _reload(self) -> None:
         async with self._reading:
             self._reloads_to_begin -= 1
+            self._service_manager.reloading()
             try:
-                config = await self._reload_config()
-            except ConfigError as error:
-                logger.error("reload failed; keeping the current configuration", error=str(error))
-                async with self._reloading:
-                    await self._add_missing()  # this one may have cut another short
-                return
+                await self._read_and_apply()
+            finally:
+                self._service_manager.ready(self._status())
+
+    async def _read_and_apply(self) -> None:
+        try:
+            config = await self._reload_config()
+        except ConfigError as error:
+            logger.error("reload failed; keeping the current configuration", error=str(error))
+            self._reload_failure = str(error)
             async with self._reloading:
-                if not self._stopping.is_set():
-                    await self._apply(config)
-                    logger.info("configuration reloaded", streams=len(self._streams))
+                await self._add_missing()  # this one may have cut another short
+            return
+        self._reload_failure = ""
+        async with self._reloading:
+            if not self._stopping.is_set():
+                await self._apply(config)
+                logger.info("configuration reloaded", streams=len(self._streams))
 
     async def _apply(self, config: Config) -> None:
         """Stop what is gone or changed, start what is new, and leave everything else alone."""
-        old, self._config = self._config, config
+        changes = compare(self._config, config)
+        self._config = config = in_force(self._config, config)
         CONNECTIONS.most = config.max_connections
         logs.configure(config.log.level, config.log.format)
         native_log.forward(config.log.level == "debug")
-        if config.http != old.http:
-            logger.warning("http.listen changes at the next restart", now=str(old.http.listen))
-        if config.livekit.h265 != old.livekit.h265:
-            logger.warning("livekit.h265 changes at the next restart", now=old.livekit.h265)
-        unchanged = set(config.streams).intersection(old.streams) if config.livekit == old.livekit else ()
-        keep = {stream.name for stream in unchanged}
+        _say(changes)
+        self._hooks.configure(config.hooks, self.tasks)
+        keep = set(changes.untouched)
         names = {stream.name for stream in config.streams}
         for name in [name for name in self._streams if name not in keep]:
             why = "the stream's configuration changed" if name in names else "the stream was removed"
@@ -193,6 +226,7 @@ class App:
             self._retrying.cancel()  # it waits: while it works it holds the lock that is ours now
         self._not_started.clear()
         self._warn_of_shortage()
+        self._warn_of_unused_sockets()
         await self._add_missing()
         if self._not_started:
             self._retrying = self.tasks.start("retry", self._retry())
@@ -244,6 +278,18 @@ class App:
         if (shortage := descriptors.shortage(rooms, streams, descriptors.limit())) is not None:
             logger.warning(shortage)
 
+    def _warn_of_unused_sockets(self) -> None:
+        listening = {stream.name for stream in self._config.streams if stream.source.listen is not None}
+        for text in self._passed.unused(listening):
+            logger.warning(text)
+
+    def _status(self) -> str:
+        failed = [f"the last reload failed: {self._reload_failure}"] if self._reload_failure else []
+        return status_line(self.figures(), failed + self.problems())
+
+    def _motions(self) -> dict[str, Motion]:
+        return {name: stream.motion() for name, stream in self._streams.items()}
+
     def _room_address(self, stream: StreamConfig) -> RoomAddress:
         livekit = self._config.livekit
         secret = livekit.api_secret.get_secret_value()
@@ -254,6 +300,21 @@ class App:
         logger.critical("internal error; stopping", task=name, exc_info=error)
         self._failed = True
         self._stopping.set()
+
+
+def _say(changes: Changes) -> None:
+    for change in changes.keys[:MAX_CHANGES_SAID]:
+        log = logger.warning if change.effect is Effect.RESTART else logger.info
+        named = {"stream": change.stream} if change.stream else {}
+        log(
+            "configuration changed",
+            what=change.key,
+            **named,
+            **({"change": change.values} if change.values else {}),
+            takes_effect=change.effect.value,
+        )
+    if (more := len(changes.keys) - MAX_CHANGES_SAID) > 0:
+        logger.info("configuration changed", what=f"{more} keys more")
 
 
 async def _all(stops: Mapping[str, Coroutine[Any, Any, None]]) -> None:

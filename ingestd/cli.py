@@ -85,6 +85,12 @@ def _parser() -> argparse.ArgumentParser:
         help="also join each room as a hidden participant, for a moment; exit code 1 if one cannot be "
         "joined. Encoders are not dialled and no port is opened, as a running ingestd may use them",
     )
+    check.add_argument(
+        "--against",
+        type=Path,
+        metavar="RUNNING-CONFIG",
+        help="also say what a reload would change if this file is what runs now",
+    )
     check.set_defaults(command=_check)
 
     probing = commands.add_parser("probe", help="say what a stream is and whether WebRTC can carry it")
@@ -128,15 +134,14 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 def _load(path: Path) -> "Config":
     from ingestd.config import load
 
-    return _hiding_secret(load(path, os.environ))
+    return _hiding_secrets(load(path, os.environ))
 
 
-def _hiding_secret(config: "Config") -> "Config":
+def _hiding_secrets(config: "Config") -> "Config":
     from ingestd.redact import hide
 
-    hide(config.livekit.api_secret.get_secret_value())
-    for token in (token for stream in config.streams for token in stream.source.token):
-        hide(token.get_secret_value())
+    for secret in config.secrets:
+        hide(secret)
     return config
 
 
@@ -155,16 +160,31 @@ def _run(options: argparse.Namespace) -> int:
     # The SDK takes a second to import, which the other commands do without.
     from ingestd.app import App
     from ingestd.config.load_in_child import load_in_child
+    from ingestd.hooks.hooks import Hooks
     from ingestd.publish.sdk import h265
+    from ingestd.service.passed_sockets import PassedSockets
+    from ingestd.service.service_manager import ServiceManager
     from ingestd.wiring import build_stream
 
+    service_manager = ServiceManager.taken_from(os.environ)
+    passed = PassedSockets.taken_from(os.environ)
+
     async def run() -> int:
+        hooks = Hooks()
         refusal = (await h265.prepare(config.livekit.h265)).refusal
-        make_stream = partial(build_stream, h265_refusal=refusal)
-        return await App(config, reload, make_stream=make_stream).run()
+        make_stream = partial(build_stream, h265_refusal=refusal, hooks=hooks, passed=passed)
+        app = App(
+            config,
+            reload,
+            make_stream=make_stream,
+            hooks=hooks,
+            service_manager=service_manager,
+            passed=passed,
+        )
+        return await app.run()
 
     async def reload() -> "Config":
-        return _hiding_secret(await load_in_child(options.config, os.environ))
+        return _hiding_secrets(await load_in_child(options.config, os.environ))
 
     # The loop is not closed, and stays referenced: closing it waits for names that are still looked up, which
     # takes a minute where DNS does not answer. The process is about to leave.
@@ -174,11 +194,17 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from ingestd.config import describe, tls_files
+    from ingestd.config import compare, describe, describe_changes, tls_files
+    from ingestd.hooks.event import describe_hooks
     from ingestd.publish.sdk import h265_choice
 
     config = _load(options.config)
     said = [describe(config), "", h265_choice.describe(config.livekit.h265)]
+    if config.hooks:
+        said += ["", describe_hooks(config.hooks, config.streams[0])]
+    if options.against is not None:
+        changes = describe_changes(compare(_load(options.against), config))
+        said += ["", f"A reload that replaces {options.against} changes:", changes]
     print(*said, sep="\n", flush=True)
     if expired := tls_files.expired(config):
         # `run` goes on: a daemon that does not start takes the other streams away, too.

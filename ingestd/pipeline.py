@@ -11,6 +11,7 @@ from ingestd.delivery.audience import Audience
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.keyframe_wait import KeyframeWait
 from ingestd.delivery.picture import Submission
+from ingestd.delivery.states import NOT_ENCODING
 from ingestd.diagnose.compatibility import B_FRAMES
 from ingestd.diagnose.reporter import StreamReporter
 from ingestd.errors import StreamError
@@ -312,6 +313,27 @@ class TrackPipeline:
         if self._info is not None and (refusal := self._refusal(self._info)) is not None:
             return f"H.265 cannot be published: {refusal}"
         return self._track.problem
+
+    @property
+    def publishing(self) -> bool:
+        """Whether what is submitted now gets to the room: the track is there, and WebRTC encodes."""
+        return self._track.open and self._delivery.state not in NOT_ENCODING
+
+    @property
+    def received(self) -> int:
+        """How many pictures have come, ever."""
+        return self._delivery.accounting.received.total()
+
+    @property
+    def submitted(self) -> int:
+        """How many pictures were submitted, ever, each counted once."""
+        return self._delivery.accounting.submitted
+
+    @property
+    def overdue_s(self) -> float:
+        """For how long a picture has been due to be submitted; 0: none is."""
+        due_at = self._delivery.due_at()
+        return 0.0 if due_at is None else max(time.monotonic() - due_at, 0.0)
 
     @property
     def stream_problems(self) -> list[str]:

@@ -1,5 +1,6 @@
 """One stream of the configuration: its encoder, its pictures, its track."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Protocol
@@ -9,6 +10,8 @@ import structlog
 from ingestd.config import StreamConfig
 from ingestd.control.webhook import Webhook
 from ingestd.encoder_reader import EncoderReader
+from ingestd.hooks.hooks import Hooks
+from ingestd.hooks.stream_watch import Reading
 from ingestd.loop_share import LoopAccount
 from ingestd.media.codecs.codec_changes import CodecChanges
 from ingestd.media.codecs.parameter_sets import ParameterSets
@@ -16,6 +19,7 @@ from ingestd.media.demuxer import Demuxer
 from ingestd.media.formats.step import MAX_ITEMS_PER_STEP
 from ingestd.observe.figures import StreamFigures
 from ingestd.pipeline import Room, TrackPipeline
+from ingestd.service.movement import Motion
 from ingestd.source.admission import Admission
 from ingestd.source.connection import IDLE_TIMEOUT, EncoderConnection
 
@@ -47,6 +51,7 @@ class Stream:
 
     ``admission`` hears from ``source`` of encoders and is attached to this stream. ``webhook`` is closed with
     the stream; the pipeline's back-channel posts to it. ``account`` pays for the time that reading costs.
+    ``hooks`` hear of what becomes of encoder and pictures.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class Stream:
         account: LoopAccount,
         webhook: Webhook | None = None,
         detection_timeout_s: float = DETECTION_TIMEOUT_S,
+        hooks: Hooks | None = None,
     ) -> None:
         self.config = config
         self.admission = admission
@@ -74,6 +80,8 @@ class Stream:
         self._reader: EncoderReader | None = None  # of the encoder on the line
         self._bytes_received = 0
         self._last_fault: str | None = None  # that ended a connection; until an encoder is understood
+        self._hooks = hooks or Hooks()
+        self._watch = self._hooks.watch(config.name, config.room, self._reading)
         admission.attach(self)
 
     async def start(self) -> None:
@@ -84,6 +92,7 @@ class Stream:
     async def stop(self, reason: str) -> None:
         """Close the source, then the track; ``reason`` is why the encoder's connection ends."""
         await self._source.stop(reason)
+        self._hooks.forget(self._watch)
         await self._pipeline.close()
         if self._webhook is not None:
             await self._webhook.close()
@@ -111,6 +120,7 @@ class Stream:
             self.config.max_picture,
         )
         self._pipeline.new_encoder()
+        self._watch.encoder_connected(time.monotonic())
 
     def encoder_data(self, _connection: EncoderConnection, data: memoryview) -> None:
         """Bytes have come: the pictures that they complete are submitted before this returns."""
@@ -125,6 +135,7 @@ class Stream:
         if error is not None:
             self._pipeline.errors[error] += 1
         reader.end(silent=error == IDLE_TIMEOUT)
+        self._watch.encoder_gone(reason, time.monotonic())
         if reader.fault is not None or error is not None:
             self._last_fault = reader.fault or reason
         elif reader.understood:
@@ -164,6 +175,18 @@ class Stream:
             problems=(*problems, *self._named(found)),
             remarks=figures.remarks if encoder else (),
         )
+
+    def motion(self) -> Motion:
+        """What has moved, and what should have."""
+        pipeline, encoder = self._pipeline, self.admission.current
+        unread = encoder is not None and not encoder.throttled and encoder.unread()
+        moved = self._bytes_received + pipeline.received + pipeline.submitted
+        return Motion(moved, pipeline.overdue_s, unread)
+
+    def _reading(self) -> Reading:
+        pipeline = self._pipeline
+        problem = self._room.problem or pipeline.problem
+        return Reading(pipeline.publishing, pipeline.received, pipeline.submitted, problem)
 
     def _named(self, problems: Iterable[str | None]) -> list[str]:
         return [f"{self.config.name}: {problem}" for problem in problems if problem]

@@ -13,11 +13,13 @@ from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.gop import HeldLimits
 from ingestd.diagnose.reporter import StreamReporter
 from ingestd.errors import BitstreamError
+from ingestd.hooks.hooks import Hooks
 from ingestd.loop_share import LoopShare
 from ingestd.media.detection.format_detector import detect
 from ingestd.pipeline import Room, Track, TrackPipeline
 from ingestd.publish.track import TrackOptions
 from ingestd.publish.track_keeper import TrackKeeper, TrackListener
+from ingestd.service.passed_sockets import PassedSockets
 from ingestd.source.admission import Admission
 from ingestd.source.connection_limits import ConnectionCount
 from ingestd.source.socket_dialer import Dialer
@@ -53,10 +55,13 @@ def build_stream(
     make_track: MakeTrack = TrackKeeper,
     make_reporter: MakeReporter = StreamReporter,
     detection_timeout_s: float = DETECTION_TIMEOUT_S,
+    hooks: Hooks | None = None,
+    passed: PassedSockets | None = None,
 ) -> Stream:
     """Return the stream that ``config`` describes, not started; its track will be in ``room``.
 
-    ``h265_refusal`` says why this process does not publish H.265, and the cure; None: it does.
+    ``h265_refusal`` says why this process does not publish H.265, and the cure; None: it does. ``hooks``
+    hear of the stream, and ``passed`` may have its socket.
     """
     address = config.source.address
     admission = Admission(config.source, config.name, is_stream=_is_stream, count=CONNECTIONS)
@@ -67,6 +72,7 @@ def build_stream(
             config.name,
             socket_mode=config.source.socket_mode,
             socket_group=config.source.socket_group,
+            passed=passed.of(config.name) if passed is not None else None,
         )
         if config.source.listen is not None
         else Dialer(address, admission, config.name, tasks)
@@ -107,7 +113,7 @@ def build_stream(
         make_track=make_track,
         make_reporter=make_reporter,
     )
-    return Stream(config, admission, source, pipeline, room, account, webhook, detection_timeout_s)
+    return Stream(config, admission, source, pipeline, room, account, webhook, detection_timeout_s, hooks)
 
 
 def _is_stream(first_bytes: bytes, final: bool) -> bool | None:

@@ -16,7 +16,16 @@ import structlog
 from pydantic import SecretStr
 
 from ingestd.app import App
-from ingestd.config import Address, Config, HttpConfig, LiveKitConfig, SourceConfig, StreamConfig
+from ingestd.config import (
+    Address,
+    Config,
+    HookConfig,
+    HttpConfig,
+    LiveKitConfig,
+    LogConfig,
+    SourceConfig,
+    StreamConfig,
+)
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import AddressError, ConfigError
 from ingestd.observe import logs
@@ -215,15 +224,58 @@ async def test_another_key_joins_every_room_anew(livekit: LiveKitServer, room: s
         assert daemon.tasks("room") == [f"room one@{room}"]
 
 
-async def test_another_way_to_publish_h265_waits_for_the_next_restart(
+def changes_said(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str, str]]:
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    said = [line for line in lines if line["event"] == "configuration changed"]
+    return [(line["level"], line["what"], line["takes_effect"]) for line in said]
+
+
+async def test_what_needs_a_restart_says_so_at_each_reload_and_touches_no_stream(
     livekit: LiveKitServer, room: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logs.configure(format="json")
     config = configuration(livekit, stream("one", room))
     off = config.model_copy(update={"livekit": config.livekit.model_copy(update={"h265": "off"})})
-    async with running(config) as daemon:
-        await daemon.reload(off)
-    assert '"event": "livekit.h265 changes at the next restart"' in capsys.readouterr().err
+    made: list[str] = []
+
+    def counted(config: StreamConfig, room: RoomConnection, tasks: Tasks) -> Stream:
+        made.append(config.name)
+        return build_stream(config, room, tasks)
+
+    async with running(config, make_stream=counted) as daemon:
+        for _ in range(2):
+            await daemon.reload(off)
+        await daemon.reload(config)
+    said = ("warning", "livekit.h265", "not before the next restart of ingestd")
+    assert changes_said(capsys) == [said, said]
+    assert made == ["one"]
+
+
+async def test_a_reload_says_key_by_key_what_changed_and_shows_no_secret(
+    livekit: LiveKitServer, room: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(format="json")
+    cam, gone = stream("cam", room), stream("gone", room)
+    before = configuration(livekit, cam, gone)
+    changed = stream("cam", room, cam.source.address.port, max_bitrate="8Mbps")
+    hook = HookConfig(url="http://user:hidden-word@127.0.0.1:9/", secret=SecretStr("another-hidden-word"))
+    after = configuration(livekit, changed, stream("new", room)).model_copy(
+        update={"hooks": (hook,), "log": LogConfig(level="debug")}
+    )
+    async with running(before) as daemon:
+        await daemon.reload(after)
+    said = capsys.readouterr().err
+    assert "hidden-word" not in said
+    lines = [json.loads(line) for line in said.splitlines()]
+    keys = {line["what"]: line for line in lines if line["event"] == "configuration changed"}
+    assert {what: line["takes_effect"] for what, line in keys.items()} == {
+        "log.level": "at once",
+        "hooks[0]": "at once",
+        "streams[gone]": "the stream is removed",
+        "streams[cam].max_bitrate": "the stream starts again",
+        "streams[new]": "the stream is added",
+    }
+    assert keys["streams[cam].max_bitrate"]["change"] == "auto → 8Mbps"
 
 
 async def test_a_bad_configuration_changes_nothing(livekit: LiveKitServer, room: str) -> None:

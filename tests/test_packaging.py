@@ -232,17 +232,57 @@ def test_the_unit_starts_what_its_readme_installs() -> None:
         assert (ROOT / path).exists(), path
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze: install systemd")
-def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
-    unit = tmp_path / "ingestd.service"
-    unit.write_text(UNIT.replace("/opt/ingestd/.venv/bin/ingestd", "/bin/true"))
+MAX_EXPOSURE = 2.0
+needs_systemd = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="no systemd-analyze: install systemd"
+)
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> Path:
+    """All units, with a program that this machine has, and an instance of the template."""
+    for unit in (ROOT / "systemd").glob("*.s*"):
+        text = unit.read_text().replace("/opt/ingestd/.venv/bin/ingestd", "/bin/true")
+        (tmp_path / unit.name).write_text(text)
+        (tmp_path / unit.name.replace("@.", "@roof.")).write_text(text)
+    return tmp_path
+
+
+@needs_systemd
+@pytest.mark.parametrize("name", ["ingestd.service", "ingestd@roof.service", "ingestd-front-door.socket"])
+def test_systemd_accepts_the_units(units: Path, name: str) -> None:
     said = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, timeout=60
+        ["systemd-analyze", "verify", "--man=no", units / name], capture_output=True, text=True, timeout=60
     )
-    about_us = [line for line in said.stderr.splitlines() if "ingestd.service" in line]
+    about_us = [line for line in said.stderr.splitlines() if "ingestd" in line]
     newer = ("RestartSteps", "RestartMaxDelaySec")  # systemd 254; older ones ignore them, as the unit says
     assert [line for line in about_us if not any(key in line for key in newer)] == []
     assert said.returncode == 0
+
+
+@needs_systemd
+@pytest.mark.parametrize("name", ["ingestd.service", "ingestd@roof.service"])
+def test_the_units_expose_little(units: Path, name: str) -> None:
+    threshold = f"--threshold={MAX_EXPOSURE * 10:.0f}"
+    said = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", threshold, units / name],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    if "unrecognized option" in said.stderr:
+        pytest.skip("systemd-analyze is older than 250 and rates running services only")
+    assert said.returncode == 0, said.stdout
+
+
+def test_the_template_is_the_unit_but_for_the_names_of_its_files() -> None:
+    def settings(text: str) -> list[str]:
+        lines = [line for line in text.splitlines() if line and not line.startswith(("#", "Description"))]
+        return [line.replace("-%i", "").replace("%i", "NAME") for line in lines]
+
+    named = UNIT.replace("/etc/ingestd/ingestd.yaml", "/etc/ingestd/NAME.yaml")
+    named = named.replace("/etc/ingestd/environment", "/etc/ingestd/NAME.environment")
+    assert settings((ROOT / "systemd" / "ingestd@.service").read_text()) == settings(named)
 
 
 # --- the wheel --------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 load         file and environment to a Config, or all mistakes at once; warnings
 load_in_child  the same beside the loop, for a reload
+secret_files  what api_secret_file and its kind name
 document     YAML to values and the line of each
 environment  INGESTD_… and LIVEKIT_… variables over these
 schema       every key with type, default and limit: a new key begins here
@@ -10,10 +11,12 @@ tls_files    certificates and keys to TLS contexts
 tokens       tokens of encoders
 key_tree     all keys, derived from schema; hints for unknown ones
 describe     a Config in words (ingestd check)
+changes      what differs between two, and when a running ingestd obeys it
 publication  the keys of `ingestd.Publication`
 """
 
 from ingestd.config.address import PRIVATE_NETWORKS, Address, Network
+from ingestd.config.changes import Changes, Effect, compare, describe_changes, in_force
 from ingestd.config.describe import describe
 from ingestd.config.key_tree import all_keys
 from ingestd.config.load import load
@@ -21,6 +24,8 @@ from ingestd.config.publication import PublicationConfig, publication
 from ingestd.config.schema import (
     Config,
     FeedbackConfig,
+    HookConfig,
+    HookEvent,
     HttpConfig,
     LiveKitConfig,
     LogConfig,
@@ -31,8 +36,12 @@ from ingestd.config.schema import (
 __all__ = [
     "PRIVATE_NETWORKS",
     "Address",
+    "Changes",
     "Config",
+    "Effect",
     "FeedbackConfig",
+    "HookConfig",
+    "HookEvent",
     "HttpConfig",
     "LiveKitConfig",
     "LogConfig",
@@ -41,7 +50,10 @@ __all__ = [
     "SourceConfig",
     "StreamConfig",
     "all_keys",
+    "compare",
     "describe",
+    "describe_changes",
+    "in_force",
     "load",
     "publication",
 ]

@@ -5,13 +5,16 @@ from difflib import get_close_matches
 from typing import Any
 
 from ingestd.config.document import Document, Located, Origin, Path
-from ingestd.config.key_tree import PINNED, ROOT, SECTIONS, STREAM, Keys
+from ingestd.config.key_tree import HOOK, PINNED, ROOT, SECTIONS, STREAM, Keys
 
 # Read by the demo only.
 _NOT_OURS = frozenset({"INGESTD_LIVEKIT_SERVER"})
 
 # The names all LiveKit tools share. INGESTD_LIVEKIT__… goes before them.
 _SHARED = {"LIVEKIT_URL": "url", "LIVEKIT_API_KEY": "api_key", "LIVEKIT_API_SECRET": "api_secret"}
+
+
+_HOOK_KEYS = ", ".join(key.upper() for key in HOOK)
 
 
 def apply(document: Document, environ: Mapping[str, str]) -> None:
@@ -47,6 +50,8 @@ def _path(document: Document, variable: str, names: Mapping[int, str]) -> Path |
     section, _, rest = variable.removeprefix("INGESTD_").partition("__")
     if section == "STREAMS" and rest:
         return _stream_path(document, variable, rest, names)
+    if section == "HOOKS" and rest:
+        return _hook_path(document, variable, rest)
     keys = SECTIONS.get(section.lower())
     below = _below(rest, keys) if keys and rest else None
     if below is None:
@@ -88,6 +93,27 @@ def _stream_path(document: Document, variable: str, rest: str, names: Mapping[in
     return ("streams", number, *below)
 
 
+def _hook_path(document: Document, variable: str, rest: str) -> Path | None:
+    hooks = document.root.value.setdefault("hooks", Located([], document.origin(("hooks",))))
+    if hooks.value is None:
+        hooks.value = []
+    index, _, key = rest.partition("__")
+    below = _below(key, HOOK)
+    if not isinstance(hooks.value, list) or below is None or not index.isdecimal():
+        _complain(
+            document, variable, "matches no hook and key; allowed: INGESTD_HOOKS__0__URL, with " + _HOOK_KEYS
+        )
+        return None
+    number = int(index)
+    if number > len(hooks.value):
+        text = f"there is no hook {number}; allowed: 0 to {len(hooks.value)} (one more)"
+        _complain(document, variable, text)
+        return None
+    if number == len(hooks.value):
+        hooks.value.append(Located({}, Origin("environment", 0, f"hooks[{number}]")))
+    return ("hooks", number, *below)
+
+
 def _below(text: str, keys: Keys) -> Path | None:
     """The path that ``SOURCE__LISTEN`` names below ``keys``, when it ends at a leaf."""
     path: list[str | int] = []
@@ -106,7 +132,7 @@ def _set(document: Document, path: Path, variable: str, value: str) -> None:
         if isinstance(here.value, dict) and (part not in here.value or here.value[part].value is None):
             here.value[part] = Located({}, document.origin(path[:end]))
         here = here.value[part]
-        if not isinstance(here.value, list if part == "streams" else dict):
+        if not isinstance(here.value, list if part in ("streams", "hooks") else dict):
             return  # said elsewhere: a mapping is needed there
     if path in (("livekit", "api_secret"), ("livekit", "api_secret_file")):
         _forget_other_secret(here.value, str(path[-1]))

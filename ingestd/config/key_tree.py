@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from ingestd.config.schema import HttpConfig, LimitsConfig, LiveKitConfig, LogConfig, StreamConfig
+from ingestd.config.schema import HookConfig, HttpConfig, LimitsConfig, LiveKitConfig, LogConfig, StreamConfig
 
 # A key is a leaf (None) or a mapping of further keys.
 Keys = Mapping[str, Any]
@@ -53,7 +53,8 @@ SECTIONS: Keys = {
     "limits": _tree(LimitsConfig),
     "defaults": DEFAULTS,
 }
-ROOT: Keys = {**SECTIONS, "streams": STREAM}
+HOOK: Keys = _tree(HookConfig)
+ROOT: Keys = {**SECTIONS, "streams": STREAM, "hooks": HOOK}
 
 
 def all_keys() -> list[str]:

@@ -12,9 +12,10 @@ from ingestd.config.address import WILDCARDS, Address
 from ingestd.config.document import Document, Located, Origin, parse
 from ingestd.config.document import Path as KeyPath
 from ingestd.config.environment import apply
-from ingestd.config.key_tree import PINNED, ROOT, SECTIONS, STREAM, Keys, unknown
+from ingestd.config.key_tree import HOOK, PINNED, ROOT, SECTIONS, STREAM, Keys, unknown
 from ingestd.config.schema import (
     Config,
+    HookConfig,
     HttpConfig,
     LimitsConfig,
     LiveKitConfig,
@@ -22,8 +23,8 @@ from ingestd.config.schema import (
     Section,
     SourceConfig,
     StreamConfig,
-    usable_secret,
 )
+from ingestd.config.secret_files import SecretFiles
 from ingestd.errors import ConfigError
 from ingestd.redact import shown
 
@@ -37,6 +38,7 @@ _NEEDED = {
     "api_secret": "set it here, in a file named by api_secret_file, or as LIVEKIT_API_SECRET",
     "name": "every stream has one, e.g. front-door",
     "room": "the room to publish into, e.g. lobby",
+    "url": "where to post, e.g. https://example.com/ingestd",
     "source": "write listen: tcp://127.0.0.1:5004 or connect: tcp://HOST:PORT below it",
 }
 
@@ -61,7 +63,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     warnings.take_pinned(document.root)
 
     raw = {name: _section(document, name, warnings) for name in SECTIONS}
-    _read_secret(document, raw["livekit"], path.parent)
+    secrets = SecretFiles(document, path.parent, environ)
+    secrets.read(raw["livekit"], ("livekit",), "api_secret")
     livekit = _validate(document, LiveKitConfig, raw["livekit"], ("livekit",), SECTIONS["livekit"])
     if livekit is not None:
         warnings.look_at_secret(livekit)
@@ -69,6 +72,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     log = _validate(document, LogConfig, raw["log"], ("log",), SECTIONS["log"])
     limits = _validate(document, LimitsConfig, raw["limits"], ("limits",), SECTIONS["limits"])
     streams = _streams(document, raw["defaults"], warnings, path.parent)
+    hooks = _hooks(document, secrets, warnings)
     _check_together(document, streams, http)
     if problems := document.problems:
         raise ConfigError("\n".join(problems))
@@ -84,6 +88,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         log=log,
         limits=limits,
         streams=valid,
+        hooks=hooks,
         warnings=tuple(warnings.lines),
     )
 
@@ -119,26 +124,26 @@ def _section(document: Document, name: str, warnings: "_Warnings") -> Located:
     return section
 
 
-def _read_secret(document: Document, livekit: Located, beside: Path) -> None:
-    """Replace ``api_secret_file`` by what is in the file; a relative path starts at the configuration's."""
-    name = livekit.get("api_secret_file")
-    here: KeyPath = ("livekit", "api_secret_file")
-    if not isinstance(name, str) or not name:
-        return
-    if livekit.get("api_secret") is not None:
-        document.problem(here, "api_secret is set as well; allowed: one of them")
-        return
-    try:
-        with (beside / name).open("rb") as file:
-            secret = usable_secret(file.read(_MAX_FILE_BYTES).decode().rstrip("\r\n"))
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        document.problem(here, f"{name!r} cannot be read: {why}")
-        secret = "unread"  # noqa: S105 - none
-    except ValueError as error:
-        document.problem(here, f"{name!r} {error}")
-        secret = "unread"  # noqa: S105 - none: keeps "api_secret is missing" out of the list
-    livekit.value["api_secret"] = Located(secret, document.origin(here))
+def _hooks(document: Document, secrets: SecretFiles, warnings: "_Warnings") -> tuple[HookConfig, ...]:
+    written = document.root.value.get("hooks")
+    if written is None or written.value is None:
+        return ()
+    if not isinstance(written.value, list):
+        document.problem(("hooks",), "a list is needed, each item beginning with - url: …")
+        return ()
+    hooks: list[HookConfig] = []
+    for index, own in enumerate(written.value):
+        path: KeyPath = ("hooks", index)
+        if not isinstance(own.value, dict):
+            document.problem(path, "a mapping is needed, beginning with url: …")
+            continue
+        secrets.read(own, path, "secret")
+        hook = _validate(document, HookConfig, own, path, HOOK)
+        if hook is not None:
+            hooks.append(hook)
+            if hook.secret is None:
+                warnings.warn(path, "has no secret_file: its posts are not signed, and anyone can forge them")
+    return tuple(hooks)
 
 
 def _streams(
@@ -326,6 +331,10 @@ class _Warnings:
 
     def _warn(self, origin: Origin, text: str) -> None:
         self.lines.append(f"{origin}: {text}")
+
+    def warn(self, path: KeyPath, text: str) -> None:
+        """Warn of what is written at ``path``."""
+        self._warn(self._document.origin(path), text)
 
     def take_pinned(self, section: Located) -> None:
         """Remove the keys that are pinned off; one that asks for them is warned of."""

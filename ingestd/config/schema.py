@@ -1,6 +1,7 @@
 """The keys of a configuration: their types, defaults and limits, each limit with its reason."""
 
 import re
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -64,6 +65,15 @@ _CONNECTIONS_OF_STREAM, _CONNECTIONS_BESIDE = 8, 256
 _CONNECTION_RATE, _TLS_CONNECTION_RATE = 1000, 100
 _MAX_CONNECTION_RATE = 10_000
 
+
+class HookEvent(StrEnum):
+    """What a hook may be told of."""
+
+    UP = "up"  # the first picture of an encoder is published, or pictures move again
+    DOWN = "down"  # the encoder, the room or the track is gone
+    STALLED = "stalled"  # the encoder is there, and viewers see no new picture
+
+
 # Which formats can carry which codec; those not listed carry all.
 _CARRIED_BY = {Format.ANNEXB: {Codec.H264, Codec.H265}, Format.OBU: {Codec.AV1}}
 
@@ -88,6 +98,10 @@ def usable_secret(value: object) -> str:
     if not value or not value.isprintable() or value != value.strip():
         raise ValueError("is empty, or has spaces around it or control characters in it")
     return value
+
+
+def _optional_secret(value: object) -> str | None:
+    return None if value is None else usable_secret(value)
 
 
 def _stream_name(value: object) -> str:
@@ -266,6 +280,19 @@ def _webhook(value: object) -> str | None:
     return None if value in (None, "", "null") else _url(value, ("http", "https"))
 
 
+def _hook_url(value: object) -> str:
+    return _url(value, ("http", "https"))
+
+
+def _hook_events(value: object) -> tuple[HookEvent, ...]:
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",")]
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError(f"{shown(value)} is not a list of events; write [{', '.join(HookEvent)}]")
+    chosen = {_choice(item, list(HookEvent)) for item in value}
+    return tuple(event for event in HookEvent if event in chosen)
+
+
 def _listen(value: object) -> Address:
     return value if isinstance(value, Address) else parse_address(value)
 
@@ -430,6 +457,15 @@ class FeedbackConfig(Section):
     webhook: Annotated[str | None, BeforeValidator(_webhook)] = None  # a URL to POST to
 
 
+class HookConfig(Section):
+    """Who is told by a POST what becomes of the streams."""
+
+    url: Annotated[str, BeforeValidator(_hook_url)]
+    secret: Annotated[SecretStr | None, BeforeValidator(_optional_secret)] = None  # signs what is posted
+    secret_file: Text | None = None  # where secret was read from, if from a file
+    events: Annotated[tuple[HookEvent, ...], BeforeValidator(_hook_events)] = tuple(HookEvent)
+
+
 def _same_as_name(data: dict[str, Any]) -> str:
     return str(data.get("name", "unnamed"))
 
@@ -485,12 +521,20 @@ class Config(Section):
     log: LogConfig = LogConfig()
     limits: LimitsConfig = LimitsConfig()
     streams: tuple[StreamConfig, ...]
+    hooks: tuple[HookConfig, ...] = ()
     warnings: tuple[str, ...] = ()  # what was written and has no effect, or is risky
 
     @property
     def max_connections(self) -> int:
         """How many connections of encoders there may be in all."""
         return self.limits.max_connections or _CONNECTIONS_BESIDE + _CONNECTIONS_OF_STREAM * len(self.streams)
+
+    @property
+    def secrets(self) -> list[str]:
+        """All that no log may show."""
+        hooks = [hook.secret for hook in self.hooks if hook.secret is not None]
+        tokens = [token for stream in self.streams for token in stream.source.token]
+        return [secret.get_secret_value() for secret in (self.livekit.api_secret, *hooks, *tokens)]
 
     @property
     def rooms(self) -> int:

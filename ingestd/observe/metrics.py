@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -70,10 +71,22 @@ _GAUGES: Mapping[str, tuple[str, Callable[[StreamFigures], float | None]]] = {
 }
 
 
-def make_registry(streams: ReadFigures, version: str) -> CollectorRegistry:
-    """Return a registry that reads ``streams`` at each scrape, and the metrics of the process."""
+class CountsHookEvents(Protocol):
+    """Who counts what hooks were told."""
+
+    @property
+    def counts(self) -> Mapping[tuple[str, str, str], int]:
+        """How many events there were by stream, kind and result."""
+        ...
+
+
+def make_registry(
+    streams: ReadFigures, version: str, hooks: CountsHookEvents | None = None
+) -> CollectorRegistry:
+    """Return a registry that reads ``streams`` and ``hooks`` at each scrape, and the process's metrics."""
     registry = CollectorRegistry()
     registry.register(StreamCollector(streams, version))
+    registry.register(HookCollector(hooks))
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     return registry
@@ -117,6 +130,24 @@ class StreamCollector(Collector):
             yield gauge
         yield _feedback(figures)
         yield _delays(figures)
+
+
+class HookCollector(Collector):
+    """Makes each scrape from what the hooks count."""
+
+    def __init__(self, hooks: CountsHookEvents | None) -> None:
+        self._hooks = hooks
+
+    def collect(self) -> Iterable[Metric]:
+        """Return the family, even without hooks."""
+        family = CounterMetricFamily(
+            "ingestd_hook_events",
+            "Events of streams, counted once for each hook that is told of them.",
+            labels=["stream", "event", "result"],
+        )
+        for labels, count in (self._hooks.counts if self._hooks is not None else {}).items():
+            family.add_metric(labels, count)
+        yield family
 
 
 def _feedback(figures: Iterable[StreamFigures]) -> Metric:

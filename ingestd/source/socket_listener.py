@@ -13,6 +13,7 @@ import structlog
 
 from ingestd import descriptors
 from ingestd.config import Address
+from ingestd.config.address import WILDCARDS
 from ingestd.errors import AddressError
 from ingestd.source.admission import Admission
 
@@ -22,7 +23,8 @@ logger = structlog.get_logger("ingestd.source")
 class Listener:
     """Accepts encoders for one stream.
 
-    ``socket_mode`` and ``socket_group`` are those of a unix socket; None: our own group.
+    ``socket_mode`` and ``socket_group`` are those of a unix socket; None: our own group. ``passed`` is a
+    listening socket that was opened for us, and is used in place of ``address``.
     """
 
     def __init__(
@@ -33,10 +35,12 @@ class Listener:
         *,
         socket_mode: int = 0o660,
         socket_group: str | None = None,
+        passed: socket.socket | None = None,
     ) -> None:
         self.address = address
         self._socket_mode = socket_mode
         self._socket_group = socket_group
+        self._passed = passed
         self._admission = admission
         self._log = logger.bind(stream=stream)
         self._server: asyncio.Server | None = None
@@ -54,7 +58,9 @@ class Listener:
         loop = asyncio.get_running_loop()
         self._admission.open()
         try:
-            if self.address.scheme == "unix":
+            if self._passed is not None:
+                self._server = await self._serve(self._passed)
+            elif self.address.scheme == "unix":
                 _remove_stale(Path(self.address.path))
                 line = _unix_socket(self.address.path, self._socket_mode, self._socket_group)
                 self._server = await loop.create_unix_server(self._admission.new_connection, sock=line)
@@ -75,21 +81,60 @@ class Listener:
             cure = "allowed: an address of this machine that no other process listens on"
             if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
                 cure = descriptors.CURE
+            elif self._passed is not None:
+                cure = "allowed: in source.listen and in the socket's unit the same address"
             elif why.startswith("source.socket_group"):
                 cure = "allowed: a group that ingestd is a member of"
             raise AddressError(
                 f"source.listen: {self.address} cannot be listened on: {why}; {cure}"
             ) from None
-        self._log.info("waiting for the encoder", address=str(self.address))
+        passed = {} if self._passed is None else {"passed_by": "systemd"}
+        self._log.info("waiting for the encoder", address=str(self.address), **passed)
+
+    async def _serve(self, passed: socket.socket) -> asyncio.Server:
+        """Serve on a socket that was passed; `address` then is that of the socket."""
+        loop, is_unix = asyncio.get_running_loop(), self.address.scheme == "unix"
+        bound = _address_of(passed)
+        if (bound.scheme == "unix") != is_unix:
+            # Else a socket that checks no addresses would stand in for one that does.
+            raise OSError(f"the socket that systemd passes is {bound}, which is of another kind")
+        if not _same(bound, self.address):
+            self._log.warning(
+                "the socket that systemd passes counts, not source.listen",
+                passed=str(bound),
+                listen=str(self.address),
+            )
+        self.address = bound
+        create = loop.create_unix_server if is_unix else loop.create_server
+        return await create(self._admission.new_connection, sock=passed)
 
     async def stop(self, reason: str) -> None:
         """Stop listening, and end the open connection for ``reason``."""
         server, self._server = self._server, None
         if server is not None:
             server.close()
-            if self.address.scheme == "unix":
+            if self.address.scheme == "unix" and self._passed is None:
                 _remove(Path(self.address.path))
+        if self._passed is not None:
+            self._passed.close()  # others of this socket are open: who dials now waits in it
         self._admission.close(reason)
+
+
+def _same(bound: Address, wanted: Address) -> bool:
+    """Whether ``bound`` is what was ``wanted``; port 0 is any, and a socket unit's wildcard is [::]."""
+    if bound.port != wanted.port and wanted.port != 0:
+        return False
+    hosts = {bound.host, wanted.host}
+    return bound.path == wanted.path and (len(hosts) == 1 or hosts == set(WILDCARDS))
+
+
+def _address_of(line: socket.socket) -> Address:
+    name = line.getsockname()
+    if line.family == socket.AF_UNIX:
+        return Address(
+            "unix", path=name if isinstance(name, str) else f"@{name[1:].decode(errors='replace')}"
+        )
+    return Address("tcp", name[0], name[1])
 
 
 def _unix_socket(path: str, mode: int, group: str | None) -> socket.socket:

@@ -66,6 +66,9 @@ def _attacks() -> list[Attack]:
         Attack("reload-nested-far", reload(storms.nested_far), "SIGHUP: `[` 100,000 times", alone=True),
         Attack("reload-aliases", reload(storms.aliases), "SIGHUP: aliases of aliases", alone=True),
         Attack("reload-huge", reload(storms.huge), "SIGHUP: 16 MB of comments", alone=True),
+        Attack(
+            "reload-storm", storm(storms.reload_storm), "SIGHUP: 50 a second, each with a change", alone=True
+        ),
         Attack("reload-unknown", reload(storms.unknown_keys), "SIGHUP: 10,000 unknown keys", alone=True),
         Attack(
             "reload-streams",

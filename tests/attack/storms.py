@@ -20,6 +20,7 @@ from tests.support.ports import free_port
 # More than a process may open where the limit is the usual one of 1,024.
 MANY_CONNECTIONS = 1100
 RELOAD_EVERY_S = 1.0
+STORM_EVERY_S = 0.02
 
 
 def connecting(*, reset: bool) -> Run:
@@ -205,6 +206,27 @@ def reloading(text: Callable[[str], str]) -> Run:
         time.sleep(RELOAD_EVERY_S)
 
     return run
+
+
+def reload_storm(target: Target) -> None:
+    """Has the file read again and again, each time with other values, and now and then with a mistake."""
+    clock, path = Clock(target.seconds), Path(target.config_path)
+    before = path.read_text()
+    # A reload must never find half a file.
+    beside = path.with_suffix(".new")
+    for number in itertools.count():
+        if not clock:
+            break
+        config = yaml.safe_load(before)
+        config["log"]["level"] = ("info", "warning")[number % 2]
+        config["streams"][-1]["max_bitrate"] = f"{number % 7 + 1}Mbps"
+        beside.write_text(str(yaml.safe_dump(config)) + "x" * (number % 5 == 0))
+        beside.replace(path)
+        os.kill(target.pid, signal.SIGHUP)
+        clock.sleep(STORM_EVERY_S)
+    path.write_text(before)
+    os.kill(target.pid, signal.SIGHUP)
+    time.sleep(RELOAD_EVERY_S)
 
 
 def nested(_before: str) -> str:

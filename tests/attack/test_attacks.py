@@ -35,6 +35,7 @@ def rig(livekit: LiveKitServer) -> Iterator[Rig]:
         pytest.param("tls-half", 4, marks=pytest.mark.long),
         pytest.param("tls-handshakes", 4, marks=pytest.mark.long),
         pytest.param("token-guesser", 4, marks=pytest.mark.long),
+        pytest.param("reload-storm", 1, marks=pytest.mark.long),
         pytest.param("h264-idr-7", 8, marks=pytest.mark.long),
         pytest.param("h264-sei-ff", 1, marks=pytest.mark.long),
         pytest.param("codec-flip", 1, marks=pytest.mark.long),

@@ -43,7 +43,7 @@ def test_an_alias_is_not_read(complains: Complains) -> None:
 def test_a_hundred_mistakes_are_enough(complains: Complains) -> None:
     lines = complains(LIVEKIT + "".join(f"key{number}: 1\n" for number in range(50_000)) + ONE_STREAM)
     assert lines[0] == (
-        "ingestd.yaml:4: key0: is not known; allowed: livekit, http, log, limits, defaults, streams"
+        "ingestd.yaml:4: key0: is not known; allowed: livekit, http, log, limits, defaults, streams, hooks"
     )
     assert lines[100:] == ["These are 100; the rest is not read."]
 
@@ -51,5 +51,5 @@ def test_a_hundred_mistakes_are_enough(complains: Complains) -> None:
 @pytest.mark.parametrize("end", ["", ".5"])
 def test_an_endless_number_in_base_60_is_taken_as_text(complains: Complains, end: str) -> None:
     assert complains("a: 1" + ":1" * 450_000 + end + "\n" + LIVEKIT + ONE_STREAM) == [
-        "ingestd.yaml:1: a: is not known; allowed: livekit, http, log, limits, defaults, streams"
+        "ingestd.yaml:1: a: is not known; allowed: livekit, http, log, limits, defaults, streams, hooks"
     ]

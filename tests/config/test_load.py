@@ -153,7 +153,7 @@ streams:
         "allowed: ws://HOST or wss://HOST or http://HOST or https://HOST",
         "ingestd.yaml:3: livekit.api_key: 12 is not text; put it in quotes",
         "ingestd.yaml:5: log.level: 'loud' is not known; allowed: debug, info, warning or error",
-        "ingestd.yaml:6: colour: is not known; allowed: livekit, http, log, limits, defaults, streams",
+        "ingestd.yaml:6: colour: is not known; allowed: livekit, http, log, limits, defaults, streams, hooks",
         "ingestd.yaml:8: defaults.max_backlog: '1h' is out of range; allowed: 20ms to 30s",
         "ingestd.yaml:10: streams[0].name: 'Front Door' is not a stream name; "
         "allowed: a-z, 0-9, '.', '_' and '-', the first one of a-z, 0-9",
@@ -322,3 +322,65 @@ def test_an_open_door_and_keys_without_use_are_warned_of(loads: Loads) -> None:
         "allow: is ignored: only a listener on TCP or TLS checks addresses",
         "second_encoder: is ignored: a dialled source has one encoder",
     ]
+
+
+HOOK = "hooks:\n  - url: https://user:word@example.com/hook\n    secret_file: hook-secret\n"
+
+
+def test_hooks_are_read_with_their_secrets(loads: Loads, tmp_path: Path) -> None:
+    (tmp_path / "hook-secret").write_text("a hook's secret\n")
+    [hook] = loads(LIVEKIT + HOOK + ONE_STREAM).hooks
+    assert hook.secret is not None
+    assert hook.secret.get_secret_value() == "a hook's secret"
+    assert [str(event) for event in hook.events] == ["up", "down", "stalled"]
+    config = loads(LIVEKIT + HOOK + "    events: [stalled, down, down]\n" + ONE_STREAM)
+    assert [str(event) for event in config.hooks[0].events] == ["down", "stalled"]
+    assert config.secrets == [SECRET, "a hook's secret"]
+
+
+def test_hooks_are_added_and_changed_by_the_environment(loads: Loads) -> None:
+    config = loads(
+        LIVEKIT + ONE_STREAM,
+        INGESTD_HOOKS__0__URL="http://127.0.0.1:1/",
+        INGESTD_HOOKS__0__EVENTS="up,down",
+        INGESTD_HOOKS__1__URL="http://127.0.0.1:2/",
+        INGESTD_HOOKS__1__SECRET="known",
+    )
+    assert [hook.url for hook in config.hooks] == ["http://127.0.0.1:1/", "http://127.0.0.1:2/"]
+    assert [str(event) for event in config.hooks[0].events] == ["up", "down"]
+    [warning] = config.warnings
+    assert "hooks[0]: has no secret_file: its posts are not signed" in warning
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("hooks: x\n", "hooks: a list is needed, each item beginning with - url: …"),
+        ("hooks: [x]\n", "hooks[0]: a mapping is needed, beginning with url: …"),
+        ("hooks: [{}]\n", "hooks[0].url: is missing; where to post, e.g. https://example.com/ingestd"),
+        (
+            "hooks: [{url: 'ftp://u:word@a/'}]\n",
+            "hooks[0].url: 'ftp://a/' is not usable; allowed: http://HOST or https://HOST",
+        ),
+        (
+            "hooks: [{url: 'http://a/', events: [gone]}]\n",
+            "hooks[0].events: 'gone' is not known; allowed: up, down, stalled",
+        ),
+        (
+            "hooks: [{url: 'http://a/', events: 5}]\n",
+            "hooks[0].events: 5 is not a list of events; write [up, down, stalled]",
+        ),
+        ("hooks: [{url: 'http://a/', evens: up}]\n", "hooks[0].evens: is not known; did you mean events?"),
+        (
+            "hooks: [{url: 'http://a/', secret_file: none}]\n",
+            "hooks[0].secret_file: 'none' cannot be read: No such file or directory",
+        ),
+        (
+            "hooks: [{url: 'http://a/', secret: x, secret_file: none}]\n",
+            "hooks[0].secret_file: secret is set as well; allowed: one of them",
+        ),
+    ],
+)
+def test_a_bad_hook(complains: Complains, text: str, complaint: str) -> None:
+    [line] = complains(text + LIVEKIT + ONE_STREAM)
+    assert line == f"ingestd.yaml:1: {complaint}"

@@ -1,5 +1,7 @@
 """The series of the contract, as a scrape sees them."""
 
+from collections.abc import Mapping
+
 import pytest
 from prometheus_client import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
@@ -33,7 +35,12 @@ CONTRACT = {
     "ingestd_backlog_seconds": ("gauge", ()),
     "ingestd_send_delay_seconds": ("gauge", ()),
     "ingestd_frame_delay_seconds": ("histogram", ()),
+    "ingestd_hook_events": ("counter", ("event", "result")),
 }
+
+
+class Hooks:
+    counts: Mapping[tuple[str, str, str], int] = {("front-door", "up", "sent"): 3}
 
 
 def scrape(*streams: StreamFigures) -> list[str]:
@@ -42,7 +49,7 @@ def scrape(*streams: StreamFigures) -> list[str]:
 
 
 def test_the_families_are_those_of_the_contract() -> None:
-    registry = make_registry(lambda: [figures(target_bitrate_bps=1e6)], "1.2.3")
+    registry = make_registry(lambda: [figures(target_bitrate_bps=1e6)], "1.2.3", Hooks())
     text = generate_openmetrics(registry).decode()  # type: ignore[no-untyped-call]
     families = text_string_to_metric_families(text)  # type: ignore[no-untyped-call]
     ours = {family.name: family for family in families if family.name.startswith("ingestd_")}

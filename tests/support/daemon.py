@@ -113,7 +113,8 @@ class Daemon:
         self._process = subprocess.Popen(
             [sys.executable, *self.program, "run", "--config", str(self.config_path)],
             cwd=ROOT,
-            env=clean_environment(),
+            env=clean_environment(**self.environment),
+            pass_fds=self.descriptors,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -151,6 +152,16 @@ class Daemon:
     def program(self) -> tuple[str, ...]:
         """What Python is to run; benchmarks change it."""
         return ("-m", "ingestd")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What it is to find in its environment; tests of the service manager change it."""
+        return {}
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What it inherits beside standard input, output and error."""
+        return ()
 
     def port(self, name: str | None = None) -> int:
         """The port a stream listens on; of the only stream when no name is given."""

@@ -1,0 +1,60 @@
+"""Datagrams to the service manager, as sd_notify(3) describes them; without one nothing happens."""
+
+import socket
+from collections.abc import MutableMapping
+
+import structlog
+
+from ingestd.redact import printable, redact
+
+logger = structlog.get_logger("ingestd.service")
+
+
+class Notifier:
+    """Sends states to ``address``, the value of NOTIFY_SOCKET; None: nobody listens."""
+
+    def __init__(self, address: str | None) -> None:
+        self._address = address
+        self._failed = False
+        self._socket: socket.socket | None = None
+        if address is not None:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self._socket.setblocking(False)  # a service manager that does not read must not stop the pictures
+
+    @classmethod
+    def taken_from(cls, environ: MutableMapping[str, str]) -> "Notifier":
+        """Return the one that ``environ`` names; the variable is removed, as it is not for our children."""
+        address = environ.pop("NOTIFY_SOCKET", None)
+        if address and address[0] not in "/@":
+            logger.warning(
+                "NOTIFY_SOCKET is not used; known: a path, or @ and an abstract name", seen=address
+            )
+            address = None
+        return cls(address or None)
+
+    @property
+    def active(self) -> bool:
+        """Whether anybody listens."""
+        return self._socket is not None
+
+    def send(self, **states: str | int) -> None:
+        """Send ``states``, such as ``READY=1``, in one datagram; one that cannot be sent is dropped."""
+        if self._socket is None or self._address is None:
+            return
+        lines = [
+            f"{name}={' '.join(printable(redact(str(value))).split())}" for name, value in states.items()
+        ]
+        address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
+        try:
+            self._socket.sendto("\n".join(lines).encode(), address)
+            self._failed = False
+        except OSError as error:
+            if not self._failed:
+                logger.warning("the service manager is not told", error=error.strerror, state=lines[0])
+            self._failed = True
+
+    def close(self) -> None:
+        """Send nothing any more."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None

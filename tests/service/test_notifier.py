@@ -1,0 +1,55 @@
+"""Datagrams to a service manager that listens, does not, or is none."""
+
+import socket
+from pathlib import Path
+
+import pytest
+import structlog
+
+from ingestd.redact import hide
+from ingestd.service.notifier import Notifier
+from tests.service.support import Manager
+
+
+def test_states_go_out_in_one_datagram_and_each_is_one_line(tmp_path: Path) -> None:
+    hide("never-to-be-seen")
+    with Manager(tmp_path) as manager:
+        notifier = Notifier(manager.address)
+        notifier.send(READY=1, STATUS="two\nlines, \x1b[1m and never-to-be-seen")
+        manager.wait_for(lambda: manager.told, "something")
+        notifier.close()
+    assert manager.told == [{"READY": "1", "STATUS": "two lines, \\x1b[1m and [hidden]"}]
+
+
+def test_an_abstract_address_is_known() -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind("\0ingestd-test-notify")
+        environ = {"NOTIFY_SOCKET": "@ingestd-test-notify", "HOME": "/"}
+        notifier = Notifier.taken_from(environ)
+        assert environ == {"HOME": "/"}, "not for our children"
+        notifier.send(WATCHDOG=1)
+        assert manager.recv(100) == b"WATCHDOG=1"
+        notifier.close()
+
+
+@pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "vsock:2:1234"}])
+def test_without_one_nothing_happens(environ: dict[str, str]) -> None:
+    notifier = Notifier.taken_from(environ)
+    assert not notifier.active
+    notifier.send(READY=1)
+    notifier.close()
+
+
+def test_one_that_does_not_listen_or_read_costs_one_line(tmp_path: Path) -> None:
+    with structlog.testing.capture_logs() as lines:
+        notifier = Notifier(str(tmp_path / "nobody"))
+        for _ in range(3):
+            notifier.send(WATCHDOG=1)
+        notifier.close()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as deaf:
+            deaf.bind(str(tmp_path / "deaf"))
+            notifier = Notifier(str(tmp_path / "deaf"))
+            for _ in range(1000):
+                notifier.send(WATCHDOG=1)
+            notifier.close()
+    assert [line["event"] for line in lines] == ["the service manager is not told"] * 2

@@ -10,7 +10,7 @@ import structlog
 
 from ingestd import __version__, descriptors
 from ingestd.backoff import Backoff
-from ingestd.config import Config, StreamConfig
+from ingestd.config import Config, ParticipantConfig, StreamConfig
 from ingestd.errors import AddressError, ConfigError
 from ingestd.observe import logs
 from ingestd.observe.figures import StreamFigures
@@ -53,6 +53,7 @@ class App:
     ) -> None:
         self.tasks = Tasks(self._task_failed)  # all that runs beside `run`
         self._config = config
+        self._participants = config.participants
         self._reload_config = reload
         self._make_stream = make_stream
         self._first_retry_delay_s = first_retry_delay_s
@@ -170,14 +171,14 @@ class App:
     async def _apply(self, config: Config) -> None:
         """Stop what is gone or changed, start what is new, and leave everything else alone."""
         old, self._config = self._config, config
+        self._participants = config.participants
         logs.configure(config.log.level, config.log.format)
         native_log.forward(config.log.level == "debug")
         if config.http != old.http:
             logger.warning("http.listen changes at the next restart", now=str(old.http.listen))
         if config.livekit.h265 != old.livekit.h265:
             logger.warning("livekit.h265 changes at the next restart", now=old.livekit.h265)
-        unchanged = set(config.streams).intersection(old.streams) if config.livekit == old.livekit else ()
-        keep = {stream.name for stream in unchanged}
+        keep = {stream.name for stream in _unchanged(old, config)}
         names = {stream.name for stream in config.streams}
         for name in [name for name in self._streams if name not in keep]:
             why = "the stream's configuration changed" if name in names else "the stream was removed"
@@ -187,6 +188,8 @@ class App:
         wanted = {self._room_address(stream) for stream in config.streams}
         for address in [address for address in self._rooms if address not in wanted]:
             await self._rooms.pop(address).close()
+        for address in wanted & self._rooms.keys():
+            self._rooms[address].revise(address)
         if self._retrying is not None:
             self._retrying.cancel()  # it waits: while it works it holds the lock that is ours now
         self._not_started.clear()
@@ -235,7 +238,6 @@ class App:
         self._streams[config.name] = stream
         if address not in self._rooms:
             self._rooms[address] = room
-            room.start()
 
     def _warn_of_shortage(self) -> None:
         rooms, streams = self._config.rooms, len(self._config.streams)
@@ -245,13 +247,23 @@ class App:
     def _room_address(self, stream: StreamConfig) -> RoomAddress:
         livekit = self._config.livekit
         secret = livekit.api_secret.get_secret_value()
-        return RoomAddress(livekit.url, livekit.api_key, secret, stream.room, stream.identity)
+        participant = self._participants[stream.room, stream.identity]
+        return RoomAddress(livekit.url, livekit.api_key, secret, stream.room, stream.identity, participant)
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         # Such a task does not come back by itself; the supervisor's restart brings everything back.
         logger.critical("internal error; stopping", task=name, exc_info=error)
         self._failed = True
         self._stopping.set()
+
+
+def _unchanged(old: Config, new: Config) -> Iterable[StreamConfig]:
+    """The streams of ``new`` that run already; what is said of the participant changes while they do."""
+    if new.livekit != old.livekit:
+        return ()
+    nothing = {"participant": ParticipantConfig()}
+    running = {stream.model_copy(update=nothing) for stream in old.streams}
+    return [stream for stream in new.streams if stream.model_copy(update=nothing) in running]
 
 
 async def _all(stops: Mapping[str, Coroutine[Any, Any, None]]) -> None:

@@ -108,6 +108,14 @@ class Room(Protocol):
         """Who may watch there."""
         ...
 
+    def need(self, who: object) -> None:
+        """Be in the room while ``who`` needs it."""
+        ...
+
+    def release(self, who: object) -> None:
+        """Leave it, unless another needs it; ``who`` need not have needed it."""
+        ...
+
     def add(self, track: Any) -> None:
         """Publish ``track``, which is of the kind that ``make_track`` makes, whenever the room is joined."""
         ...
@@ -184,6 +192,11 @@ class TrackPipeline:
     def full(self) -> bool:
         """Whether nothing more should be read for now: what has been is far ahead of real time."""
         return self._delivery.full(time.monotonic())
+
+    @property
+    def playing(self) -> bool:
+        """Whether what was read ahead of a file is still to be shown."""
+        return self._delivery.pace is not None and self._delivery.held > 0
 
     # What comes in.
 

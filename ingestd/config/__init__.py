@@ -22,6 +22,7 @@ from ingestd.config.schema import (
     HttpConfig,
     LiveKitConfig,
     LogConfig,
+    ParticipantConfig,
     SourceConfig,
     StreamConfig,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "LiveKitConfig",
     "LogConfig",
     "Network",
+    "ParticipantConfig",
     "PublicationConfig",
     "SourceConfig",
     "StreamConfig",

@@ -50,6 +50,7 @@ def _stream(stream: StreamConfig) -> str:
         [
             f"{stream.name}: {stream.source.address} → track {stream.track} "
             f"in room {stream.room} as {stream.identity}",
+            f"  {_presence(stream)}",
             f"  {_source(stream.source)}",
             f"  {codec}, {form}; {_pace(stream)}; {_limits(stream)}; "
             f"waits at most {format_duration(stream.max_backlog)}; B-frames: {stream.b_frames}; "
@@ -58,6 +59,20 @@ def _stream(stream: StreamConfig) -> str:
             f"  keyframe and rate requests: {' and '.join(back) or 'none'}",
         ]
     )
+
+
+_SHOWS = {"camera": "a camera", "screen_share": "a shared screen"}
+
+
+def _presence(stream: StreamConfig) -> str:
+    when = "while an encoder is there, and 10 s longer" if stream.join == "with-encoder" else "always"
+    said = stream.participant
+    parts = [
+        *([f"named {said.name}"] if said.name else []),
+        *(["with metadata"] if said.metadata else []),
+        *([f"with the attributes {', '.join(key for key, _ in said.attributes)}"] if said.attributes else []),
+    ]
+    return f"in the room {when}; viewers see {', '.join([_SHOWS[stream.track_source], *parts])}"
 
 
 def _pace(stream: StreamConfig) -> str:

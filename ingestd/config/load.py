@@ -17,6 +17,7 @@ from ingestd.config.schema import (
     HttpConfig,
     LiveKitConfig,
     LogConfig,
+    ParticipantConfig,
     Section,
     StreamConfig,
     usable_secret,
@@ -217,6 +218,7 @@ def _check_together(document: Document, streams: Mapping[int, StreamConfig], htt
     same: dict[StreamConfig, int] = {}
     names: dict[str, int] = {}
     tracks: dict[tuple[str, str, str], int] = {}
+    participants: dict[tuple[str, str], tuple[ParticipantConfig, int]] = {}
     listening = _Listening()
     for index, stream in streams.items():
         path: KeyPath = ("streams", index)
@@ -237,6 +239,12 @@ def _check_together(document: Document, streams: Mapping[int, StreamConfig], htt
             text = f"{stream.track!r} in room {stream.room} as {stream.identity} is also published by "
             text += f"{_called(streams, number)}; allowed: another track, identity or room"
             document.problem((*path, "track"), text)
+        if (said := stream.participant) != ParticipantConfig():
+            before, number = participants.setdefault((stream.room, stream.identity), (said, index))
+            if before != said:
+                text = f"{_called(streams, number)} shares the participant {stream.identity} in room "
+                text += f"{stream.room} and says something else of it; allowed: the same, or in one of them"
+                document.problem((*path, "participant"), text)
 
 
 def _called(streams: Mapping[int, StreamConfig], index: int) -> str:

@@ -22,6 +22,8 @@ from ingestd.units import format_bitrate, format_duration, parse_bitrate, parse_
 
 # The server's own default limits for names of rooms and participants (`limit:` in its configuration).
 _MAX_NAME_LETTERS = 256
+# The same, for what is said of a participant.
+_MAX_PARTICIPANT_BYTES = 64_000
 # Below this not even one small picture a second fits.
 _MIN_BITRATE_BPS = 10_000
 # More than any link of a WebRTC viewer, and small enough that a slip of the unit is noticed.
@@ -62,6 +64,36 @@ def usable_secret(value: object) -> str:
     if not value or not value.isprintable() or value != value.strip():
         raise ValueError("is empty, or has spaces around it or control characters in it")
     return value
+
+
+def _metadata(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f"{shown(value)} is not text; put it in quotes")
+    _at_most_what_servers_take(len(value.encode()))
+    return value
+
+
+def _attributes(value: object) -> tuple[tuple[str, str], ...]:
+    if isinstance(value, tuple):  # read before, as a default is
+        return value
+    if isinstance(value, str):  # a variable
+        pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
+        if not all(equals for _, equals, _ in pairs):
+            raise ValueError(f"{shown(value)} is not usable; allowed: KEY=VALUE,KEY=VALUE")
+        value = {key.strip(): text.strip() for key, _, text in pairs}
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise ValueError("a mapping of keys to texts is needed; put numbers, true and false in quotes")
+    if not all(isinstance(key, str) and key for key in value):
+        raise ValueError("a key of it is empty or no text; put it in quotes")
+    _at_most_what_servers_take(sum(len(key.encode()) + len(text.encode()) for key, text in value.items()))
+    return tuple(sorted(value.items()))
+
+
+def _at_most_what_servers_take(size_bytes: int) -> None:
+    if size_bytes > _MAX_PARTICIPANT_BYTES:
+        raise ValueError(f"has {size_bytes:,} bytes; allowed: {_MAX_PARTICIPANT_BYTES:,}, as servers take")
 
 
 def _stream_name(value: object) -> str:
@@ -305,6 +337,14 @@ class FeedbackConfig(Section):
     webhook: Annotated[str | None, BeforeValidator(_webhook)] = None  # a URL to POST to
 
 
+class ParticipantConfig(Section):
+    """What viewers are told of the participant who publishes, beside its identity."""
+
+    name: Annotated[str | None, BeforeValidator(lambda value: None if value is None else _text(value))] = None
+    metadata: Annotated[str | None, BeforeValidator(_metadata)] = None
+    attributes: Annotated[tuple[tuple[str, str], ...], BeforeValidator(_attributes)] = ()  # sorted by key
+
+
 def _same_as_name(data: dict[str, Any]) -> str:
     return str(data.get("name", "unnamed"))
 
@@ -316,6 +356,9 @@ class StreamConfig(Section):
     room: Text
     identity: Text = Field(default_factory=_same_as_name)
     track: Text = Field(default_factory=_same_as_name)
+    join: Literal["always", "with-encoder"] = "always"  # when the participant is in the room
+    track_source: Literal["camera", "screen_share"] = "camera"  # what viewers are told that it shows
+    participant: ParticipantConfig = ParticipantConfig()
     source: SourceConfig
     codec: Annotated[Codec | None, BeforeValidator(_codec)] = Field(default=None, validate_default=False)
     format: Annotated[Format | None, BeforeValidator(_format)] = Field(default=None, validate_default=False)
@@ -355,3 +398,12 @@ class Config(Section):
     def rooms(self) -> int:
         """How many rooms are joined; streams of one room and identity share a connection."""
         return len({(stream.room, stream.identity) for stream in self.streams})
+
+    @property
+    def participants(self) -> dict[tuple[str, str], ParticipantConfig]:
+        """By room and identity; of the streams that share them those that set it say the same."""
+        found: dict[tuple[str, str], ParticipantConfig] = {}
+        for stream in self.streams:
+            if stream.participant != ParticipantConfig() or (stream.room, stream.identity) not in found:
+                found[stream.room, stream.identity] = stream.participant
+        return found

@@ -94,6 +94,10 @@ _LOST: Diagnoses = {
         "(64 where other tracks share it), and the SDK keeps two threads of each; the room is joined again "
         "at once, which frees them"
     ),
+    "participant_changed": Diagnosis(
+        means="the configuration says something else of the participant (`participant`) now, and the server "
+        f"takes that only from one who joins{_JOINED_AGAIN}"
+    ),
     "unanswered": Diagnosis(
         means="a track could not be published, and the server answers nothing else on this connection "
         "either: one "

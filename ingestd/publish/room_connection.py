@@ -1,4 +1,6 @@
-"""Keeps one participant in one LiveKit room: joins it, notices when it is lost, and joins it again, for ever.
+"""Keeps one participant in one LiveKit room: joins it, notices when it is lost, and joins it again.
+
+It does so for as long as it is needed there (`RoomConnection.need`).
 
 A state of `states.ROOM` says whether the participant is in the room.
 """
@@ -16,6 +18,7 @@ from livekit import rtc
 from livekit.rtc.room import EventTypes
 
 from ingestd.backoff import Backoff
+from ingestd.config import ParticipantConfig
 from ingestd.delivery.audience import Audience
 from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
@@ -24,7 +27,7 @@ from ingestd.publish.join_turns import next_turn
 from ingestd.publish.rejoin_policy import REJOIN_POLICY, RejoinPolicy
 from ingestd.publish.room_errors import lost
 from ingestd.publish.room_join import RoomAddress, connect
-from ingestd.publish.server_queries import identity_taken_by
+from ingestd.publish.server_queries import identity_taken_by, update_participant
 from ingestd.publish.signal_relay import Route, SignalRelay
 from ingestd.publish.states import ROOM, RoomEvent, RoomState
 from ingestd.publish.track_keeper import TrackKeeper
@@ -34,9 +37,14 @@ from ingestd.tasks import Tasks, outcome
 
 logger = structlog.get_logger("ingestd.publish")
 
+# After the last encoder has gone: one that restarts is back within seconds, and its viewers are still there.
+LINGER_S = 10.0
 # Leaving is polite, not needed; a server that is gone must not hold up our exit.
 LEAVE_TIMEOUT_S = 2.0
 
+
+# Why a stay ends that nothing has gone wrong with.
+UNNEEDED = "unneeded"
 
 Connect = Callable[[rtc.Room, RoomAddress, Route | None], Coroutine[Any, Any, None]]
 
@@ -89,12 +97,17 @@ class RoomConnection:
         relay: SignalRelay | None = None,
         connect: Connect = connect,
         policy: RejoinPolicy = REJOIN_POLICY,
+        linger_s: float = LINGER_S,
     ) -> None:
         """``relay``: through which the SDK's signalling goes; None has the SDK join directly."""
         self._address = address
         self._tasks = tasks
         self._connect = connect
         self._policy = policy
+        self._linger_s = linger_s
+        self._needed_by: set[object] = set()
+        self._needed = asyncio.Event()  # and for `LINGER_S` after that
+        self._lingering: asyncio.TimerHandle | None = None
         self._log = logger.bind(room=address.room, identity=address.identity)
         self._tracks: list[TrackKeeper] = []
         self._route = relay.route(address.url, self._estimate_bounds) if relay is not None else None
@@ -107,8 +120,39 @@ class RoomConnection:
         self.problem: str | None = f"room {address.room!r} is not joined"
 
     def start(self) -> None:
-        """Begin to join."""
-        self._task = self._tasks.start(f"room {self._address!r}", self._run())
+        """Begin to join, and stay until `close`."""
+        self.need(self)
+
+    def need(self, who: object) -> None:
+        """Be in the room while ``who``, or another, needs it; joins at once."""
+        self._needed_by.add(who)
+        self._needed.set()
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
+        if self._task is None:
+            self._task = self._tasks.start(f"room {self._address!r}", self._run())
+
+    def release(self, who: object) -> None:
+        """Leave the room, where no other needs it, `LINGER_S` from now; ``who`` need not have needed it."""
+        if who not in self._needed_by:
+            return
+        self._needed_by.remove(who)
+        if not self._needed_by:
+            self._lingering = asyncio.get_running_loop().call_later(self._linger_s, self._unneeded)
+
+    def _unneeded(self) -> None:
+        self._lingering = None
+        self._needed.clear()
+        if self._membership is not None:
+            self._membership.end(UNNEEDED)
+
+    def revise(self, address: RoomAddress) -> None:
+        """Say of the participant what ``address`` says, which is equal to the one so far."""
+        changed = address.participant != self._address.participant
+        self._address = address
+        if changed and self.state is RoomState.JOINED:
+            self._introduce()
 
     async def joined_once(self) -> None:
         """Return when the room has been joined, even if it has been lost since."""
@@ -116,6 +160,8 @@ class RoomConnection:
 
     async def close(self) -> None:
         """Leave the room."""
+        if self._lingering is not None:
+            self._lingering.cancel()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -157,8 +203,10 @@ class RoomConnection:
         backoff = Backoff(policy.first_retry_delay_s, policy.max_retry_delay_s)
         after_removal = Backoff(policy.first_removed_retry_delay_s, policy.max_removed_retry_delay_s)
         while True:
+            await self._needed.wait()
             try:
                 await self._stay(backoff)
+                continue
             except RoomError as error:
                 reason, problem = error.reason, str(error)
             except Exception as error:
@@ -191,21 +239,27 @@ class RoomConnection:
             await asyncio.sleep(self._policy.identity_poll_s)
 
     async def _stay(self, backoff: Backoff) -> None:
-        """Join the room and stay in it for as long as possible. Raises RoomError, which says why it ended."""
+        """Join the room and stay in it while it is needed. Raises RoomError, which says why it ended."""
         end_turn = await next_turn()
         membership = self._membership = _Membership(rtc.Room(), self._log)
         self._move(RoomEvent.JOIN)
+        address = self._address
         connecting = self._tasks.begin(
-            f"connect {self._address!r}", self._connect(membership.room, self._address, self._route)
+            f"connect {address!r}", self._connect(membership.room, address, self._route)
         )
         try:
             await self._answer(connecting)
             end_turn()
             self._joined(membership)
+            if address.participant != self._address.participant:
+                self._introduce()
             joined_at = time.monotonic()
             reason = await membership.ended
             if time.monotonic() - joined_at > self._policy.settled_s:
                 backoff.reset()
+            if reason == UNNEEDED:
+                self._log.info("room left until an encoder comes", without_encoder_s=self._linger_s)
+                return
             raise lost(reason, self._address.identity)
         finally:
             self._left(membership)
@@ -312,6 +366,22 @@ class RoomConnection:
         self.problem = None
         for track in self._tracks:
             track.room_resumed()
+        if self._address.participant != ParticipantConfig():
+            self._introduce()  # a server that has restarted knows what the SDK's token said
+
+    def _introduce(self) -> None:
+        """Have the server say of us what the configuration says."""
+        self._tasks.start(f"introduce {self._address!r}", self._update_participant(self._here))
+
+    async def _update_participant(self, here: _Membership) -> None:
+        a, said, had = self._address, self._address.participant, here.room.local_participant.attributes
+        updated = await update_participant(
+            said, had, url=a.url, key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity
+        )
+        if updated:
+            self._log.info("participant updated")
+        elif said == self._address.participant:
+            here.end("participant_changed")
 
     def _permissions_changed(self, participant: rtc.Participant, permission: Any) -> None:
         if participant.identity != self._address.identity:

@@ -1,11 +1,12 @@
 """Joins a LiveKit room: mints the token, takes the way through the signalling relay, or the direct one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from livekit import rtc
 
 from ingestd import descriptors
+from ingestd.config import ParticipantConfig
 from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
 from ingestd.publish.room_errors import not_joined
@@ -23,6 +24,8 @@ class RoomAddress:
     api_secret: str
     room: str
     identity: str
+    # What the participant is said to be does not make another one of it.
+    participant: ParticipantConfig = field(default=ParticipantConfig(), compare=False)
 
     def __repr__(self) -> str:
         return f"{self.identity}@{self.room}"
@@ -42,7 +45,13 @@ async def connect(
     """
     a = address
     token = mint(
-        key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity, hidden=hidden, lifetime=lifetime
+        key=a.api_key,
+        secret=a.api_secret,
+        room=a.room,
+        identity=a.identity,
+        hidden=hidden,
+        lifetime=lifetime,
+        participant=a.participant,
     )
     if route is None or not await _connect_by(route, room, a.url, token):
         await connect_with_token(room, a.url, token)

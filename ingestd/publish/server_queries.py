@@ -1,9 +1,12 @@
-"""Queries to the server: whether it still answers a participant, and who has an identity."""
+"""Requests to the server's API: whether it answers, who has an identity, what is said of a participant."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from livekit import api, rtc
+
+from ingestd.config import ParticipantConfig
 
 # It takes one round trip. The SDK itself gives up after 5 s and does not say so.
 ANSWER_TIMEOUT_S = 3.0
@@ -40,3 +43,37 @@ async def identity_taken_by(*, url: str, key: str, secret: str, room: str, ident
         return None
     since = datetime.fromtimestamp(other.joined_at, UTC)
     return f"{identity!r} ({other.sid}, there since {since:%Y-%m-%d %H:%M:%S} UTC)"
+
+
+async def update_participant(
+    said: ParticipantConfig,
+    had: Collection[str],
+    *,
+    url: str,
+    key: str,
+    secret: str,
+    room: str,
+    identity: str,
+) -> bool:
+    """Have the server say of the participant what ``said`` says; return whether it does then.
+
+    ``had``: the keys of the attributes that it has. A name and metadata the server can only replace.
+    """
+    attributes = dict(said.attributes)
+    wanted = api.UpdateParticipantRequest(
+        room=room,
+        identity=identity,
+        name=said.name or "",
+        metadata=said.metadata or "",
+        attributes=dict.fromkeys(had, "") | attributes,
+    )
+    try:
+        async with (
+            asyncio.timeout(ANSWER_TIMEOUT_S),
+            api.LiveKitAPI("http" + url.removeprefix("ws"), key, secret) as server,
+        ):
+            now = await server.room.update_participant(wanted)
+    except Exception:  # its own for a refusal, aiohttp's for no answer
+        return False
+    left = (now.name, now.metadata, dict(now.attributes))
+    return left == (said.name or "", said.metadata or "", attributes)

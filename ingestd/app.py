@@ -17,6 +17,7 @@ from ingestd.observe.figures import StreamFigures
 from ingestd.observe.http import HttpServer
 from ingestd.observe.loss_log import LOOK_INTERVAL_S, LossLog
 from ingestd.observe.metrics import make_registry
+from ingestd.publish.given_token import GivenToken
 from ingestd.publish.room_connection import RoomConnection
 from ingestd.publish.room_join import RoomAddress
 from ingestd.publish.sdk import native_log
@@ -247,8 +248,13 @@ class App:
     def _room_address(self, stream: StreamConfig) -> RoomAddress:
         livekit = self._config.livekit
         secret = livekit.api_secret.get_secret_value()
-        participant = self._participants[stream.room, stream.identity]
-        return RoomAddress(livekit.url, livekit.api_key, secret, stream.room, stream.identity, participant)
+        room, identity, token = stream.room, stream.identity, livekit.token_source
+        participant = self._participants[room, identity]
+        given = None
+        if token is not None:  # then all streams share one participant
+            sources = frozenset(stream.track_source for stream in self._config.streams)
+            given = GivenToken(token, room, identity, sources)
+        return RoomAddress(livekit.url, livekit.api_key, secret, room, identity, participant, given)
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         # Such a task does not come back by itself; the supervisor's restart brings everything back.
@@ -259,7 +265,8 @@ class App:
 
 def _unchanged(old: Config, new: Config) -> Iterable[StreamConfig]:
     """The streams of ``new`` that run already; what is said of the participant changes while they do."""
-    if new.livekit != old.livekit:
+    other_token = {"token": None}  # of the same participant: it is for the next time that the room is joined
+    if new.livekit.model_copy(update=other_token) != old.livekit.model_copy(update=other_token):
         return ()
     nothing = {"participant": ParticipantConfig()}
     running = {stream.model_copy(update=nothing) for stream in old.streams}

@@ -99,6 +99,11 @@ class Room(Protocol):
         ...
 
     @property
+    def notice(self) -> str | None:
+        """What is to be done lest it cannot be joined again, in words; None where nothing is."""
+        ...
+
+    @property
     def connections(self) -> Mapping[str, int]:
         """How many attempts to join there were, by result."""
         ...

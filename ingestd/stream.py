@@ -162,6 +162,8 @@ class Stream:
         if encoder is not None:
             found = [] if problems else [self._pipeline.problem]
             found += self._pipeline.stream_problems
+        if self._room.notice not in (None, *problems):
+            found.append(self._room.notice)
         if self._last_fault is not None and not (self._reader is not None and self._reader.understood):
             found.append(f"the last connection ended with a fault: {self._last_fault}")
         return replace(

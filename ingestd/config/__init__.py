@@ -5,12 +5,15 @@ load_in_child  the same beside the loop, for a reload
 document     YAML to values and the line of each
 environment  INGESTD_… and LIVEKIT_… variables over these
 schema       every key with type, default and limit: a new key begins here
+credentials  key and secret, or a token; where they are missing or contradict each other
+access_token  a token in place of key and secret: what it grants, until when
 address      tcp://, unix:// and networks
 key_tree     all keys, derived from schema; hints for unknown ones
 describe     a Config in words (ingestd check)
 publication  the keys of `ingestd.Publication`
 """
 
+from ingestd.config.access_token import AccessToken, TokenSource
 from ingestd.config.address import PRIVATE_NETWORKS, Address, Network
 from ingestd.config.describe import describe
 from ingestd.config.key_tree import all_keys
@@ -29,6 +32,7 @@ from ingestd.config.schema import (
 
 __all__ = [
     "PRIVATE_NETWORKS",
+    "AccessToken",
     "Address",
     "Config",
     "FeedbackConfig",
@@ -40,6 +44,7 @@ __all__ = [
     "PublicationConfig",
     "SourceConfig",
     "StreamConfig",
+    "TokenSource",
     "all_keys",
     "describe",
     "load",

@@ -1,8 +1,10 @@
 """Describes a configuration in words, as ``ingestd check`` prints it."""
 
+import time
+
 from ingestd import descriptors
 from ingestd.config.address import PRIVATE_NETWORKS
-from ingestd.config.schema import Config, SourceConfig, StreamConfig
+from ingestd.config.schema import Config, LiveKitConfig, SourceConfig, StreamConfig
 from ingestd.delivery.replays import Replay
 from ingestd.redact import without_credentials
 from ingestd.units import format_bitrate, format_duration
@@ -11,11 +13,10 @@ from ingestd.units import format_bitrate, format_duration
 def describe(config: Config) -> str:
     """Return what ingestd would do with ``config``, without secrets."""
     livekit, number = config.livekit, len(config.streams)
-    secret = f"the secret in {livekit.api_secret_file}" if livekit.api_secret_file else "a secret"
     rooms = config.rooms
     lines = [
         f"{number} {_plural('stream', number)} to {without_credentials(livekit.url)} over {rooms} room "
-        f"{_plural('connection', rooms)}, with key {livekit.api_key} and {secret}.",
+        f"{_plural('connection', rooms)}, with {_credentials(livekit)}.",
         f"Status page, metrics and health on {config.http.listen}.",
         f"Up to {descriptors.needed(rooms, number)} file descriptors, a room taking most of them.",
         "",
@@ -26,6 +27,16 @@ def describe(config: Config) -> str:
     if warnings:
         lines += ["", *(f"warning: {warning}" for warning in warnings)]
     return "\n".join(lines)
+
+
+def _credentials(livekit: LiveKitConfig) -> str:
+    if (source := livekit.token_source) is not None:
+        try:
+            return f"{source}, which {source.read().validity(time.time())}"
+        except ValueError as error:  # since it was loaded
+            return f"{source}: {error}"
+    secret = f"the secret in {livekit.api_secret_file}" if livekit.api_secret_file else "a secret"
+    return f"key {livekit.api_key} and {secret}"
 
 
 _REPLAYS = {

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from ingestd.config import credentials
 from ingestd.config.address import WILDCARDS, Address
 from ingestd.config.document import Document, Located, Origin, parse
 from ingestd.config.document import Path as KeyPath
@@ -20,7 +21,6 @@ from ingestd.config.schema import (
     ParticipantConfig,
     Section,
     StreamConfig,
-    usable_secret,
 )
 from ingestd.errors import ConfigError
 from ingestd.redact import shown
@@ -31,8 +31,6 @@ _MAX_FILE_BYTES = 1 << 20
 _SAFE_SECRET_BYTES = 32
 
 _NEEDED = {
-    "api_key": "set it here or as LIVEKIT_API_KEY",
-    "api_secret": "set it here, in a file named by api_secret_file, or as LIVEKIT_API_SECRET",
     "name": "every stream has one, e.g. front-door",
     "room": "the room to publish into, e.g. lobby",
     "source": "write listen: tcp://127.0.0.1:5004 or connect: tcp://HOST:PORT below it",
@@ -57,14 +55,16 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     warnings.take_pinned(document.root)
 
     raw = {name: _section(document, name, warnings) for name in SECTIONS}
-    _read_secret(document, raw["livekit"], path.parent)
+    credentials.resolve(document, raw["livekit"], path.parent)
     livekit = _validate(document, LiveKitConfig, raw["livekit"], ("livekit",), SECTIONS["livekit"])
-    if livekit is not None:
+    if livekit is not None and livekit.token_source is None:
         warnings.look_at_secret(livekit)
     http = _validate(document, HttpConfig, raw["http"], ("http",), SECTIONS["http"])
     log = _validate(document, LogConfig, raw["log"], ("log",), SECTIONS["log"])
     streams = _streams(document, raw["defaults"], warnings)
     _check_together(document, streams, http)
+    if livekit is not None and livekit.token_source is not None:
+        credentials.check_token(document, livekit.token_source, streams)
     if problems := document.problems:
         raise ConfigError("\n".join(problems))
     # Without a problem each of them is there.
@@ -104,28 +104,6 @@ def _section(document: Document, name: str, warnings: "_Warnings") -> Located:
     if name in ("livekit", "defaults"):
         warnings.take_pinned(section)
     return section
-
-
-def _read_secret(document: Document, livekit: Located, beside: Path) -> None:
-    """Replace ``api_secret_file`` by what is in the file; a relative path starts at the configuration's."""
-    name = livekit.get("api_secret_file")
-    here: KeyPath = ("livekit", "api_secret_file")
-    if not isinstance(name, str) or not name:
-        return
-    if livekit.get("api_secret") is not None:
-        document.problem(here, "api_secret is set as well; allowed: one of them")
-        return
-    try:
-        with (beside / name).open("rb") as file:
-            secret = usable_secret(file.read(_MAX_FILE_BYTES).decode().rstrip("\r\n"))
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        document.problem(here, f"{name!r} cannot be read: {why}")
-        secret = "unread"  # noqa: S105 - none
-    except ValueError as error:
-        document.problem(here, f"{name!r} {error}")
-        secret = "unread"  # noqa: S105 - none: keeps "api_secret is missing" out of the list
-    livekit.value["api_secret"] = Located(secret, document.origin(here))
 
 
 def _streams(document: Document, defaults: Located, warnings: "_Warnings") -> dict[int, StreamConfig]:

@@ -1,11 +1,13 @@
 """The keys of a configuration: their types, defaults and limits, each limit with its reason."""
 
 import re
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
+from ingestd.config.access_token import TokenSource
 from ingestd.config.address import (
     PRIVATE_NETWORKS,
     Address,
@@ -257,11 +259,21 @@ class LiveKitConfig(Section):
     """The LiveKit server, and the credentials for it."""
 
     url: ServerUrl = "ws://127.0.0.1:7880"
-    api_key: Text
-    api_secret: Secret
+    # Empty: a token is given instead.
+    api_key: Text = Field(default="", validate_default=False)
+    api_secret: Secret = Field(default=SecretStr(""), validate_default=False)
     api_secret_file: Text | None = None  # where api_secret was read from, if from a file
+    token: Secret | None = Field(default=None, validate_default=False)  # for one room and one identity
+    token_file: Text | None = None  # absolute; read again before each join
     h265: Annotated[Literal["auto", "native", "off"], BeforeValidator(_h265)] = "auto"  # docs/h265.md
     signal_relay: bool = True  # the SDK joins through loopback, where WebRTC's estimate is set
+
+    @property
+    def token_source(self) -> TokenSource | None:
+        """Where the token is; None where key and secret are given."""
+        if self.token_file is not None:
+            return TokenSource("", Path(self.token_file))
+        return TokenSource(self.token.get_secret_value(), None) if self.token is not None else None
 
 
 class HttpConfig(Section):

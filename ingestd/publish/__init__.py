@@ -2,7 +2,7 @@
 
 - `room_connection`: `RoomConnection` keeps one participant in one room. `room_join` joins once,
   `rejoin_policy` says when it is tried again, `join_turns` lets few join at a time, `token` mints what it
-  joins with, `room_errors` says why it could not.
+  joins with, `given_token` reads it where the user gives one, `room_errors` says why it could not.
 - `signal_relay`: through which the SDK joins, so that `estimate_bounds` can set where WebRTC's estimate of
   the link begins and ends.
 - `track_keeper`: `TrackKeeper` keeps one track published in the room; `track` publishes it once.

@@ -7,6 +7,7 @@ A state of `states.ROOM` says whether the participant is in the room.
 
 import asyncio
 import contextlib
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -39,6 +40,9 @@ logger = structlog.get_logger("ingestd.publish")
 
 # After the last encoder has gone: one that restarts is back within seconds, and its viewers are still there.
 LINGER_S = 10.0
+# Between two looks at whether the token that is given will expire soon, or another has been written.
+TOKEN_LOOK_INTERVAL_S = 10.0
+_EXPIRY = re.compile(r", (in )?\d+ \w+( ago)?")
 # Leaving is polite, not needed; a server that is gone must not hold up our exit.
 LEAVE_TIMEOUT_S = 2.0
 
@@ -113,6 +117,7 @@ class RoomConnection:
         self._route = relay.route(address.url, self._estimate_bounds) if relay is not None else None
         self._membership: _Membership | None = None  # while joining and joined
         self._task: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._ever_joined = asyncio.Event()
         self.audience = Audience()  # of the room that was joined last
         self.state = RoomState.OUT
@@ -132,6 +137,8 @@ class RoomConnection:
             self._lingering = None
         if self._task is None:
             self._task = self._tasks.start(f"room {self._address!r}", self._run())
+            if self._address.given is not None:
+                self._watching = self._tasks.start(f"watch {self._address!r}", self._watch_token())
 
     def release(self, who: object) -> None:
         """Leave the room, where no other needs it, `LINGER_S` from now; ``who`` need not have needed it."""
@@ -154,6 +161,21 @@ class RoomConnection:
         if changed and self.state is RoomState.JOINED:
             self._introduce()
 
+    @property
+    def notice(self) -> str | None:
+        """What is to be done about the token that is given, in words; None where nothing is."""
+        return self._address.given.notice() if self._address.given is not None else None
+
+    async def _watch_token(self) -> None:
+        """Say once of each token that it is about to expire, or cannot be used."""
+        said = None
+        while True:
+            notice = self.notice
+            if notice is not None and (key := _EXPIRY.sub("", notice)) != said:
+                self._log.warning("access token", problem=notice)
+                said = key
+            await asyncio.sleep(TOKEN_LOOK_INTERVAL_S)
+
     async def joined_once(self) -> None:
         """Return when the room has been joined, even if it has been lost since."""
         await self._ever_joined.wait()
@@ -162,9 +184,10 @@ class RoomConnection:
         """Leave the room."""
         if self._lingering is not None:
             self._lingering.cancel()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        running = [task for task in (self._task, self._watching) if task is not None]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         self._move(RoomEvent.CLOSED)
         if self._route is not None:
             self._route.close()
@@ -215,9 +238,10 @@ class RoomConnection:
                 reason, problem = "internal", f"{type(error).__name__}: {error}"
             self.connections[reason] += 1
             self.problem = f"room {self._address.room!r} is not joined: {problem}"
-            if reason == "duplicate_identity":
+            if reason == "duplicate_identity" and self._address.given is None:
                 await self._give_way()
-            delay_s = (after_removal if reason == "participant_removed" else backoff).next_s()
+            unasked = reason == "duplicate_identity" and self._address.given is not None
+            delay_s = (after_removal if reason == "participant_removed" or unasked else backoff).next_s()
             self._log.warning("room not joined; trying again", error=problem, retry_in_s=round(delay_s, 1))
             await asyncio.sleep(delay_s)
 
@@ -244,6 +268,8 @@ class RoomConnection:
         membership = self._membership = _Membership(rtc.Room(), self._log)
         self._move(RoomEvent.JOIN)
         address = self._address
+        if address.given is not None and self._route is not None:
+            address.given.refreshed = self._route.refreshed_token
         connecting = self._tasks.begin(
             f"connect {address!r}", self._connect(membership.room, address, self._route)
         )

@@ -1,12 +1,14 @@
-"""Requests to the server's API: whether it answers, who has an identity, what is said of a participant."""
+"""Requests to the server: whether it answers or takes a token, who has an identity, what a participant is."""
 
 import asyncio
 from collections.abc import Collection
 from datetime import UTC, datetime
 
+import aiohttp
 from livekit import api, rtc
 
 from ingestd.config import ParticipantConfig
+from ingestd.publish.room_errors import not_joined
 
 # It takes one round trip. The SDK itself gives up after 5 s and does not say so.
 ANSWER_TIMEOUT_S = 3.0
@@ -77,3 +79,21 @@ async def update_participant(
         return False
     left = (now.name, now.metadata, dict(now.attributes))
     return left == (said.name or "", said.metadata or "", attributes)
+
+
+async def ask_whether_valid(url: str, token: str) -> None:
+    """Ask the server at ``url`` whether ``token`` lets one join. Raises RoomError where it does not."""
+    where = f"http{url.removeprefix('ws').rstrip('/')}/rtc/validate"
+    try:
+        async with (
+            asyncio.timeout(ANSWER_TIMEOUT_S),
+            aiohttp.ClientSession(trust_env=True) as client,
+            client.get(where, headers={"Authorization": f"Bearer {token}"}) as answer,
+        ):
+            status, text = f"{answer.status} {answer.reason}", await answer.text()
+    except TimeoutError:
+        raise not_joined(url, "timed out") from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise not_joined(url, str(error)) from None
+    if not status.startswith("200"):
+        raise not_joined(url, f"{status}: {text}")

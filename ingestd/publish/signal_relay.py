@@ -44,6 +44,7 @@ class Route:
         self.reached = False  # a request has come since `open`
         self.failure: Exception | None = None  # why the server could not be reached since `open`
         self.server_protocol: int | None = None  # version, once a server has said it
+        self.refreshed_token: str | None = None  # the last that a server has sent
         self.begun: EstimateBounds | None = None  # what WebRTC's estimate has begun with since the last join
         self._relay = relay
 
@@ -194,6 +195,8 @@ def _read_and_bounded(data: bytes, route: Route) -> bytes:
             route.server_protocol, route.begun = message.join.server_info.protocol, None
         case "reconnect":
             route.server_protocol = message.reconnect.server_info.protocol
+        case "refresh_token":
+            route.refreshed_token = message.refresh_token
         case "answer" if (bounds := route.bounds()) is not None:
             bounds = corrected(route.begun, bounds)
             route.begun = route.begun or bounds

@@ -90,6 +90,7 @@ class Room:
         self.audience = Audience()
         self.connections: Counter[str] = Counter()
         self.problem: str | None = None
+        self.notice: str | None = None
         self.needed_by: set[object] = set()
 
     @property

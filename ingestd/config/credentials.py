@@ -1,0 +1,82 @@
+"""The credentials of a configuration: key and secret, or a token; files that hold them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ingestd.config.access_token import TokenSource
+from ingestd.config.document import Document, Located
+from ingestd.config.document import Path as KeyPath
+from ingestd.config.schema import ParticipantConfig, StreamConfig, usable_secret
+
+_MAX_SECRET_BYTES = 4096
+_NEEDED = {
+    "api_key": "set it here or as LIVEKIT_API_KEY, or give a token",
+    "api_secret": "set it here, in a file named by api_secret_file, as LIVEKIT_API_SECRET, or give a token",
+}
+_MAKE_ONE = "make one with `lk token create --join --room ROOM --identity IDENTITY`"
+
+
+def resolve(document: Document, livekit: Located, beside: Path) -> None:
+    """Read the secret's file, and note what is missing or contradicts itself.
+
+    Relative paths start at ``beside``, where the configuration is.
+    """
+    _read_secret(document, livekit, beside)
+    set_ = [key for key in ("token", "token_file", "api_key", "api_secret") if livekit.get(key) is not None]
+    if "token" not in set_ and "token_file" not in set_:
+        for key in ("api_key", "api_secret"):
+            if key not in set_:
+                document.problem(("livekit", key), f"is missing; {_NEEDED[key]}")
+    elif len(set_) > 1:
+        text = f"{' and '.join(set_[1:])} is set as well; allowed: a token, a token_file, or key and secret"
+        document.problem(("livekit", set_[0]), text)
+    if isinstance(name := livekit.get("token_file"), str) and name:
+        origin = document.origin(("livekit", "token_file"))
+        livekit.value["token_file"] = Located(str((beside / name).absolute()), origin)
+
+
+def _read_secret(document: Document, livekit: Located, beside: Path) -> None:
+    """Replace ``api_secret_file`` by what is in the file; a relative path starts at the configuration's."""
+    name = livekit.get("api_secret_file")
+    here: KeyPath = ("livekit", "api_secret_file")
+    if not isinstance(name, str) or not name:
+        return
+    if livekit.get("api_secret") is not None:
+        document.problem(here, "api_secret is set as well; allowed: one of them")
+        return
+    try:
+        with (beside / name).open("rb") as file:
+            secret = usable_secret(file.read(_MAX_SECRET_BYTES).decode().rstrip("\r\n"))
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        document.problem(here, f"{name!r} cannot be read: {why}")
+        secret = "unread"  # noqa: S105 - none
+    except ValueError as error:
+        document.problem(here, f"{name!r} {error}")
+        secret = "unread"  # noqa: S105 - none: keeps "api_secret is missing" out of the list
+    livekit.value["api_secret"] = Located(secret, document.origin(here))
+
+
+def check_token(document: Document, source: TokenSource, streams: Mapping[int, StreamConfig]) -> None:
+    """Note what keeps the token from serving ``streams``.
+
+    But for its time: one that has expired has let us in before, and may be replaced.
+    """
+    here: KeyPath = ("livekit", "token" if source.file is None else "token_file")
+    try:
+        token = source.read()
+    except ValueError as error:
+        document.problem(here, str(error))
+        return
+    for lack in token.lacks({stream.track_source for stream in streams.values()}):
+        document.problem(here, f"{lack}; {_MAKE_ONE}")
+    granted = f"room {token.room!r} as identity {token.identity!r}"
+    only = f"{source} is for {granted}; allowed: these, or key and secret in its place"
+    for index, stream in streams.items():
+        path: KeyPath = ("streams", index)
+        if token.room and stream.room != token.room:
+            document.problem((*path, "room"), f"{stream.room!r} is another room: {only}")
+        if token.identity and stream.identity != token.identity:
+            document.problem((*path, "identity"), f"{stream.identity!r} is another participant: {only}")
+        if stream.participant != ParticipantConfig():
+            document.problem((*path, "participant"), "is said by the token, where one is given; leave it out")

@@ -24,6 +24,7 @@ from ingestd.delivery.audience import Audience
 from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
 from ingestd.publish.estimate_bounds import EstimateBounds, bounds_for
+from ingestd.publish.estimate_probing import EstimateProbing
 from ingestd.publish.join_turns import next_turn
 from ingestd.publish.rejoin_policy import REJOIN_POLICY, RejoinPolicy
 from ingestd.publish.room_errors import lost
@@ -114,6 +115,7 @@ class RoomConnection:
         self._lingering: asyncio.TimerHandle | None = None
         self._log = logger.bind(room=address.room, identity=address.identity)
         self._tracks: list[TrackKeeper] = []
+        self._probing = EstimateProbing(self._needed_bps, self._probe)
         self._route = relay.route(address.url, self._estimate_bounds) if relay is not None else None
         self._membership: _Membership | None = None  # while joining and joined
         self._task: asyncio.Task[None] | None = None
@@ -196,7 +198,9 @@ class RoomConnection:
         """Publish ``track`` here whenever there is a room."""
         self._tracks.append(track)
         if self._membership is not None and self.state is not RoomState.JOINING:
-            track.room_joined(self._membership.room, self._rejoin, self._server_protocol)
+            track.room_joined(
+                self._membership.room, self._rejoin, self._server_protocol, self._probing.estimated
+            )
             if self.state is not RoomState.JOINED:
                 track.room_interrupted()
 
@@ -308,6 +312,13 @@ class RoomConnection:
     def _estimate_bounds(self) -> EstimateBounds | None:
         return bounds_for([track.bitrates_bps for track in self._tracks])
 
+    def _needed_bps(self) -> float:
+        return sum(now_bps for now_bps, _ in (track.bitrates_bps for track in self._tracks if track.running))
+
+    def _probe(self) -> None:
+        if self._route is not None:
+            self._tasks.start(f"probe for {self._address!r}", self._route.probe())
+
     @property
     def _server_protocol(self) -> int | None:
         return self._route.server_protocol if self._route is not None else None
@@ -331,7 +342,7 @@ class RoomConnection:
         membership.listen("track_unmuted", self._muted)
         membership.listen("local_track_unpublished", self._track_withdrawn)
         for track in self._tracks:
-            track.room_joined(membership.room, self._rejoin, self._server_protocol)
+            track.room_joined(membership.room, self._rejoin, self._server_protocol, self._probing.estimated)
 
     def _left(self, membership: _Membership) -> None:
         self._move(RoomEvent.LEFT)

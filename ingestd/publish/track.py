@@ -40,6 +40,7 @@ UNHARMED_BY_METADATA = {Codec.H264, Codec.VP8, Codec.AV1}
 
 # The most that the configuration takes; a source that is faster is no live one.
 NO_MAX_FRAMERATE_FPS = 240.0
+NO_MAX_BITRATE_BPS = 1_000_000_000  # what WebRTC's estimate never exceeds is told with the SDP
 
 # What viewers are told that a track shows. The SDK does nothing else with it: a shared screen is sent as a
 # camera is (docs/webrtc.md).

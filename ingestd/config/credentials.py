@@ -28,7 +28,10 @@ def resolve(document: Document, livekit: Located, beside: Path) -> None:
             if key not in set_:
                 document.problem(("livekit", key), f"is missing; {_NEEDED[key]}")
     elif len(set_) > 1:
-        text = f"{' and '.join(set_[1:])} is set as well; allowed: a token, a token_file, or key and secret"
+        others = " and ".join(
+            document.origin(("livekit", key)).key.removeprefix("livekit.") for key in set_[1:]
+        )
+        text = f"{others} is set as well; allowed: a token, a token_file, or key and secret"
         document.problem(("livekit", set_[0]), text)
     if isinstance(name := livekit.get("token_file"), str) and name:
         origin = document.origin(("livekit", "token_file"))

@@ -19,7 +19,6 @@ _SHARED = {
 }
 # What a secret replaces that the file gives, or a variable of lower rank.
 _REPLACED = {
-    "api_key": ("token", "token_file"),
     "api_secret": ("api_secret_file", "token", "token_file"),
     "api_secret_file": ("api_secret", "token", "token_file"),
     "token": ("token_file", "api_key", "api_secret", "api_secret_file"),

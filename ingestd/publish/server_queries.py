@@ -1,6 +1,7 @@
 """Requests to the server: whether it answers or takes a token, who has an identity, what a participant is."""
 
 import asyncio
+import os
 from collections.abc import Collection
 from datetime import UTC, datetime
 
@@ -94,6 +95,7 @@ async def ask_whether_valid(url: str, token: str) -> None:
     except TimeoutError:
         raise not_joined(url, "timed out") from None
     except (aiohttp.ClientError, OSError) as error:
-        raise not_joined(url, str(error)) from None
+        errno = getattr(error, "errno", None)
+        raise not_joined(url, f"{error} ({os.strerror(errno)})" if errno else str(error)) from None
     if not status.startswith("200"):
         raise not_joined(url, f"{status}: {text}")

@@ -94,4 +94,8 @@ def test_a_token_of_the_environment_replaces_key_and_secret_and_the_reverse(load
 def test_a_token_and_a_pair_in_the_environment_are_too_much(complains: Complains) -> None:
     pair = {"LIVEKIT_API_KEY": "k", "LIVEKIT_API_SECRET": SECRET}
     (line,) = complains(ONE_STREAM, LIVEKIT_TOKEN=token(), **pair)
-    assert line.startswith("environment: LIVEKIT_TOKEN: api_key and api_secret is set as well")
+    assert line.startswith(
+        "environment: LIVEKIT_TOKEN: LIVEKIT_API_KEY and LIVEKIT_API_SECRET is set as well"
+    )
+    (line,) = complains(f"livekit: {{token: {token()}}}\n" + ONE_STREAM, LIVEKIT_API_KEY="k")
+    assert "livekit.token: LIVEKIT_API_KEY is set as well" in line

@@ -189,8 +189,9 @@ class App:
         wanted = {self._room_address(stream) for stream in config.streams}
         for address in [address for address in self._rooms if address not in wanted]:
             await self._rooms.pop(address).close()
-        for address in wanted & self._rooms.keys():
-            self._rooms[address].revise(address)
+        for address in wanted:  # what it says of the participant may be new
+            if (room := self._rooms.get(address)) is not None:
+                room.revise(address)
         if self._retrying is not None:
             self._retrying.cancel()  # it waits: while it works it holds the lock that is ours now
         self._not_started.clear()

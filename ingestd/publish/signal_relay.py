@@ -25,6 +25,8 @@ DIAL_TIMEOUT_S = 4.5
 RAISE_RATIO = 1.01
 # What a server says of a room with thousands of participants; more is no signalling.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+# A token holds metadata and attributes of the participant, of 64 kB each, which base64 makes a third longer.
+MAX_TOKEN_BYTES = 512 * 1024
 # Headers of one hop only (RFC 9110 7.6.1), and those that the client of the next hop writes itself.
 _NOT_PASSED_ON = frozenset(
     {"host", "connection", "upgrade", "keep-alive", "te", "trailer", "transfer-encoding", "content-length"}
@@ -101,7 +103,13 @@ class SignalRelay:
             if self._runner is None:
                 application = web.Application()
                 application.router.add_route("*", "/{route}/{path:.*}", self._handle)
-                runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+                runner = web.AppRunner(
+                    application,
+                    access_log=None,
+                    shutdown_timeout=0.1,
+                    max_field_size=MAX_TOKEN_BYTES,
+                    max_line_size=MAX_TOKEN_BYTES,
+                )
                 await runner.setup()
                 try:
                     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -18,6 +18,7 @@ from livekit import rtc
 from livekit.protocol import models
 from livekit.protocol import rtc as signalling
 
+from ingestd.config import ParticipantConfig
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import RoomError
 from ingestd.publish.estimate_bounds import EstimateBounds
@@ -149,6 +150,20 @@ async def test_a_probe_finds_what_the_link_carries_and_interrupts_nothing(
     else:
         raise AssertionError(f"the target is still {stats.target_bitrate_bps}")
     assert stats.frames_encoded > encoded
+    await joined.disconnect()
+
+
+async def test_a_token_with_all_that_a_participant_may_say_passes(
+    livekit: LiveKitServer, room: str, relay: SignalRelay
+) -> None:
+    route = relay.route(livekit.url, lambda: None)
+    said = {"metadata": "m" * 64_000, "attributes": {"k": "v" * 63_000}}
+    there = replace(address(livekit, room), participant=ParticipantConfig.model_validate(said))
+    joined = rtc.Room()
+    await connect(joined, there, route)
+    assert route.reached
+    assert route.server_protocol is not None, "joined by the relay"
+    assert len(joined.local_participant.metadata) == 64_000
     await joined.disconnect()
 
 

@@ -54,6 +54,15 @@ class GivenToken:
             raise RoomError("token_unusable", explain_room("token_unusable", f"{source}: {'; '.join(unfit)}"))
         return token
 
+    @property
+    def usable(self) -> bool:
+        """Whether a room could be joined with the user's token now."""
+        try:
+            self.read()
+        except RoomError:
+            return False
+        return True
+
     def notice(self) -> str | None:
         """What is to be done about it, soon or now, in words; None while nothing is."""
         try:

@@ -43,7 +43,7 @@ logger = structlog.get_logger("ingestd.publish")
 LINGER_S = 10.0
 # Between two looks at whether the token that is given will expire soon, or another has been written.
 TOKEN_LOOK_INTERVAL_S = 10.0
-_EXPIRY = re.compile(r", (in )?\d+ \w+( ago)?")
+_HOW_FAR = re.compile(r", (in )?\d+ \w+( ago)?")
 # Leaving is polite, not needed; a server that is gone must not hold up our exit.
 LEAVE_TIMEOUT_S = 2.0
 
@@ -139,8 +139,6 @@ class RoomConnection:
             self._lingering = None
         if self._task is None:
             self._task = self._tasks.start(f"room {self._address!r}", self._run())
-            if self._address.given is not None:
-                self._watching = self._tasks.start(f"watch {self._address!r}", self._watch_token())
 
     def release(self, who: object) -> None:
         """Leave the room, where no other needs it, `LINGER_S` from now; ``who`` need not have needed it."""
@@ -173,9 +171,12 @@ class RoomConnection:
         said = None
         while True:
             notice = self.notice
-            if notice is not None and (key := _EXPIRY.sub("", notice)) != said:
-                self._log.warning("access token", problem=notice)
+            if notice is not None and (key := _HOW_FAR.sub("", notice)) != said:
                 said = key
+                if self._address.given is not None and self._address.given.usable:
+                    self._log.warning("access token expires soon", problem=notice)
+                else:
+                    self._log.error("access token not usable", problem=notice)
             await asyncio.sleep(TOKEN_LOOK_INTERVAL_S)
 
     async def joined_once(self) -> None:
@@ -197,6 +198,8 @@ class RoomConnection:
     def add(self, track: TrackKeeper) -> None:
         """Publish ``track`` here whenever there is a room."""
         self._tracks.append(track)
+        if self._watching is None and self._address.given is not None:
+            self._watching = self._tasks.start(f"token for {self._address!r}", self._watch_token())
         if self._membership is not None and self.state is not RoomState.JOINING:
             track.room_joined(
                 self._membership.room, self._rejoin, self._server_protocol, self._probing.estimated

@@ -79,6 +79,8 @@ def test_an_expired_token_is_named_and_the_next_one_in_its_file_opens_the_room(
     with run_daemon(stream("cam", room), livekit=given) as daemon:
         said = daemon.wait_for_problem("room not joined")["error"]
         assert re.search(rf"the token in {file} expired at .* UTC, 60 min ago; write a new one", said)
+        [error] = [record for record in daemon.records if record.get("event") == "access token not usable"]
+        assert (error["level"], "expired at" in error["problem"]) == ("error", True)
         checked = run_command("check", "--config", str(daemon.config_path))
         assert checked.returncode == 2
         assert re.search(rf"ingestd: the token in {file} expired at .* UTC, 60 min ago", checked.stderr)

@@ -63,12 +63,14 @@ def test_why_it_cannot_be_used_is_said_with_the_file(
     assert error.value.reason == reason
     assert str(file) in str(error.value)
     assert given.notice() == str(error.value)
+    assert not given.usable
 
 
 def test_the_last_hour_is_told(given: GivenToken, file: Path) -> None:
     file.write_text(token(valid_s=1800))
     notice = given.notice()
     assert notice is not None
+    assert given.usable
     assert re.search(rf"{file} expires at .* UTC, in 30 min: by then write a new one into this file", notice)
 
 

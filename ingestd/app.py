@@ -18,6 +18,7 @@ from ingestd.observe.figures import StreamFigures
 from ingestd.observe.http import HttpServer
 from ingestd.observe.loss_log import LOOK_INTERVAL_S, LossLog
 from ingestd.observe.metrics import make_registry
+from ingestd.publish.given_token import GivenToken
 from ingestd.publish.room_connection import RoomConnection
 from ingestd.publish.room_join import RoomAddress
 from ingestd.publish.sdk import native_log
@@ -65,6 +66,7 @@ class App:
     ) -> None:
         self.tasks = Tasks(self._task_failed)  # all that runs beside `run`
         self._config = config
+        self._participants = config.participants
         CONNECTIONS.most = config.max_connections
         self._reload_config = reload
         self._make_stream = make_stream
@@ -207,6 +209,7 @@ class App:
         """Stop what is gone or changed, start what is new, and leave everything else alone."""
         changes = compare(self._config, config)
         self._config = config = in_force(self._config, config)
+        self._participants = config.participants
         CONNECTIONS.most = config.max_connections
         logs.configure(config.log.level, config.log.format)
         native_log.forward(config.log.level == "debug")
@@ -222,6 +225,9 @@ class App:
         wanted = {self._room_address(stream) for stream in config.streams}
         for address in [address for address in self._rooms if address not in wanted]:
             await self._rooms.pop(address).close()
+        for address in wanted:  # what it says of the participant may be new
+            if (room := self._rooms.get(address)) is not None:
+                room.revise(address)
         if self._retrying is not None:
             self._retrying.cancel()  # it waits: while it works it holds the lock that is ours now
         self._not_started.clear()
@@ -271,7 +277,6 @@ class App:
         self._streams[config.name] = stream
         if address not in self._rooms:
             self._rooms[address] = room
-            room.start()
 
     def _warn_of_shortage(self) -> None:
         rooms, streams = self._config.rooms, len(self._config.streams)
@@ -293,7 +298,13 @@ class App:
     def _room_address(self, stream: StreamConfig) -> RoomAddress:
         livekit = self._config.livekit
         secret = livekit.api_secret.get_secret_value()
-        return RoomAddress(livekit.url, livekit.api_key, secret, stream.room, stream.identity)
+        room, identity, token = stream.room, stream.identity, livekit.token_source
+        participant = self._participants[room, identity]
+        given = None
+        if token is not None:  # then all streams share one participant
+            sources = frozenset(stream.track_source for stream in self._config.streams)
+            given = GivenToken(token, room, identity, sources)
+        return RoomAddress(livekit.url, livekit.api_key, secret, room, identity, participant, given)
 
     def _task_failed(self, name: str, error: BaseException) -> None:
         # Such a task does not come back by itself; the supervisor's restart brings everything back.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ingestd.config import Config
 
 DONE, FAILED, BAD_CONFIG = 0, 1, 2
+_VALID = "the server takes the token; not joined, as that would put a running ingestd out"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -145,10 +146,23 @@ def _hiding_secrets(config: "Config") -> "Config":
     return config
 
 
+def _refuse_expired_token(config: "Config") -> None:
+    """Raise ConfigError where the token has expired."""
+    import contextlib
+    import time
+
+    source, now = config.livekit.token_source, time.time()
+    with contextlib.suppress(ValueError):  # it has been read before
+        if source is not None and (token := source.read()).expired(now):
+            raise ConfigError(f"{source} {token.validity(now)}; {source.cure}")
+
+
 def _run(options: argparse.Namespace) -> int:
     from ingestd.observe import logs
 
     config = _load(options.config)
+    if config.livekit.token is not None:
+        _refuse_expired_token(config)  # one in a file may be replaced at any time
     logs.configure(config.log.level, config.log.format)
     sys.unraisablehook = logs.log_unraisable
 
@@ -206,9 +220,13 @@ def _check(options: argparse.Namespace) -> int:
         changes = describe_changes(compare(_load(options.against), config))
         said += ["", f"A reload that replaces {options.against} changes:", changes]
     print(*said, sep="\n", flush=True)
+    _refuse_expired_token(config)
     if expired := tls_files.expired(config):
         # `run` goes on: a daemon that does not start takes the other streams away, too.
-        raise ConfigError("\n".join(expired))
+        raise ConfigError(
+            "\
+".join(expired)
+        )
     return _visit_rooms(config) if options.connect else DONE
 
 
@@ -221,7 +239,8 @@ def _visit_rooms(config: "Config") -> int:
     logging.disable()  # the error holds what the SDK would log, and it would log the token, too
     errors = asyncio.run(visit_rooms(config))
     for room, error in errors.items():
-        result = "joined, and left again" if error is None else f"not joined: {error}"
+        done = "joined, and left again" if config.livekit.token_source is None else _VALID
+        result = done if error is None else f"not joined: {error}"
         print(f"room {room}: {result}")
     return FAILED if any(errors.values()) else DONE
 

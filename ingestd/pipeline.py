@@ -100,6 +100,11 @@ class Room(Protocol):
         ...
 
     @property
+    def notice(self) -> str | None:
+        """What is to be done lest it cannot be joined again, in words; None where nothing is."""
+        ...
+
+    @property
     def connections(self) -> Mapping[str, int]:
         """How many attempts to join there were, by result."""
         ...
@@ -107,6 +112,14 @@ class Room(Protocol):
     @property
     def audience(self) -> Audience:
         """Who may watch there."""
+        ...
+
+    def need(self, who: object) -> None:
+        """Be in the room while ``who`` needs it."""
+        ...
+
+    def release(self, who: object) -> None:
+        """Leave it, unless another needs it; ``who`` need not have needed it."""
         ...
 
     def add(self, track: Any) -> None:
@@ -188,6 +201,11 @@ class TrackPipeline:
     def full(self) -> bool:
         """Whether nothing more should be read for now: what has been is far ahead of real time."""
         return self._delivery.full(time.monotonic())
+
+    @property
+    def playing(self) -> bool:
+        """Whether what was read ahead of a file is still to be shown."""
+        return self._delivery.pace is not None and self._delivery.held > 0
 
     # What comes in.
 

@@ -22,11 +22,14 @@ from ingestd.pipeline import Room, TrackPipeline
 from ingestd.service.movement import Motion
 from ingestd.source.admission import Admission
 from ingestd.source.connection import IDLE_TIMEOUT, EncoderConnection
+from ingestd.timer import Timer
 
 logger = structlog.get_logger("ingestd.stream")
 
 # How long bytes may come that show no format, where idle_timeout is off.
 DETECTION_TIMEOUT_S = 10.0
+# Between two looks at whether a file whose sender has gone still plays.
+PLAYING_LOOK_INTERVAL_S = 1.0
 
 
 class Source(Protocol):
@@ -79,6 +82,7 @@ class Stream:
         self._codec_changes = CodecChanges()
         self._reader: EncoderReader | None = None  # of the encoder on the line
         self._bytes_received = 0
+        self._playing = Timer(self._release_room)
         self._last_fault: str | None = None  # that ended a connection; until an encoder is understood
         self._hooks = hooks or Hooks()
         self._watch = self._hooks.watch(config.name, config.room, self._reading)
@@ -88,12 +92,16 @@ class Stream:
         """Open the source. Raises AddressError where that cannot be done; `stop` it then, too."""
         await self._source.start()
         self._pipeline.open()
+        if self.config.join == "always":
+            self._room.need(self)
 
     async def stop(self, reason: str) -> None:
         """Close the source, then the track; ``reason`` is why the encoder's connection ends."""
         await self._source.stop(reason)
         self._hooks.forget(self._watch)
         await self._pipeline.close()
+        self._playing.clear()
+        self._room.release(self)
         if self._webhook is not None:
             await self._webhook.close()
 
@@ -127,6 +135,8 @@ class Stream:
         assert self._reader is not None, "data comes between encoder_connected and encoder_gone"
         self._bytes_received += len(data)
         self._reader.feed(data)
+        if self._reader.understood:
+            self._room.need(self)
 
     def encoder_gone(self, connection: EncoderConnection, reason: str, error: str | None) -> None:
         """The connection has ended."""
@@ -136,6 +146,8 @@ class Stream:
             self._pipeline.errors[error] += 1
         reader.end(silent=error == IDLE_TIMEOUT)
         self._watch.encoder_gone(reason, time.monotonic())
+        if self.config.join == "with-encoder":
+            self._release_room()
         if reader.fault is not None or error is not None:
             self._last_fault = reader.fault or reason
         elif reader.understood:
@@ -143,13 +155,20 @@ class Stream:
         log = self._log.info if error is None else self._log.warning
         log("encoder gone", peer=connection.peer, reason=reason)
 
+    def _release_room(self) -> None:
+        """Leave the room to others, once a file that was read ahead has been played to its end."""
+        if self._reader is None and not self._pipeline.playing:
+            self._room.release(self)
+        elif self._reader is None:
+            self._playing.set(PLAYING_LOOK_INTERVAL_S)
+
     # What the observers read.
 
     @property
     def problems(self) -> list[str]:
         """Why the daemon is not ready for this stream, in words; empty when it is."""
         found = [self._source.problem]
-        if self._reader is not None:
+        if self._reader is not None and (self.config.join == "always" or self._reader.understood):
             found.append(self._room.problem)
         return self._named(found)
 
@@ -161,6 +180,8 @@ class Stream:
         if encoder is not None:
             found = [] if problems else [self._pipeline.problem]
             found += self._pipeline.stream_problems
+        if self._room.notice not in (None, *problems):
+            found.append(self._room.notice)
         if self._last_fault is not None and not (self._reader is not None and self._reader.understood):
             found.append(f"the last connection ended with a fault: {self._last_fault}")
         if encoder is None:

@@ -88,6 +88,7 @@ def build_stream(
             config.max_bitrate,
             config.max_framerate,
             config.frame_metadata,
+            config.track_source,
             h265_refusal,
         ),
         Delivery(

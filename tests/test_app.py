@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import pytest
 import structlog
+from livekit import api
 from pydantic import SecretStr
 
 from ingestd.app import App
@@ -23,6 +24,7 @@ from ingestd.config import (
     HttpConfig,
     LiveKitConfig,
     LogConfig,
+    ParticipantConfig,
     SourceConfig,
     StreamConfig,
 )
@@ -182,6 +184,43 @@ async def test_a_reload_touches_only_what_changed(livekit: LiveKitServer, room: 
         assert can_be_dialled(new)
         assert can_be_dialled(other)
         encoder.close()
+
+
+async def test_a_reload_that_changes_the_participant_leaves_the_encoder_alone(
+    livekit: LiveKitServer, room: str
+) -> None:
+    async def name_is(name: str) -> bool:
+        async with api.LiveKitAPI(livekit.http_url, livekit.api_key, livekit.api_secret) as server:
+            there = await server.room.list_participants(api.ListParticipantsRequest(room=room))
+        return [participant.name for participant in there.participants] == [name]
+
+    old = stream("cam", room)
+    port = old.source.address.port
+    new = stream("cam", room, port, participant=ParticipantConfig(name="Front door"))
+    async with running(configuration(livekit, old)) as daemon:
+        with socket.create_connection(("127.0.0.1", port)) as encoder:
+            encoder.send(b"\0")
+            await eventually(lambda: next(iter(daemon.app.figures())).encoder, "see the encoder")
+            await eventually(lambda: name_is(""), "join", every_s=0.05)
+            await daemon.reload(configuration(livekit, new))
+            await eventually(lambda: name_is("Front door"), "say the name", every_s=0.05)
+            [figures] = daemon.app.figures()
+            assert figures.encoder == f"127.0.0.1:{encoder.getsockname()[1]}"
+            assert figures.room_connections["joined"] == 1
+
+
+async def test_a_stream_with_encoder_and_one_that_is_always_there_share_the_room(
+    livekit: LiveKitServer, room: str
+) -> None:
+    waits = stream("waits", room, identity="cam", join="with-encoder")
+    always = stream("always", room, identity="cam")
+    async with running(configuration(livekit, waits)) as daemon:
+        assert daemon.tasks("room") == [], "none is joined"
+        assert daemon.app.problems() == []
+        await daemon.reload(configuration(livekit, waits, always))
+        await eventually(lambda: any(f.room_connections["joined"] for f in daemon.app.figures()), "join")
+        await daemon.reload(configuration(livekit, waits))
+        assert daemon.tasks("room") == [f"room cam@{room}"], "for a little longer"
 
 
 async def test_an_encoder_whose_stream_changed_is_not_told_that_the_daemon_stops(

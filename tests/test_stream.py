@@ -523,3 +523,29 @@ async def test_encoders_that_take_the_line_from_each_other_do_not_cost_a_track_e
     assert stream.figures().stream_errors["codec_flips"] == 4
     assert room.track.info is not None
     assert room.track.info.codec == "h264", "what it was when the line became a quarrel"
+
+
+@pytest.mark.parametrize("join", ["always", "with-encoder"])
+async def test_the_room_is_needed_always_or_while_an_encoder_sends_pictures(
+    tasks: Tasks, room: Room, join: str
+) -> None:
+    config = StreamConfig.model_validate(
+        {"name": "cam", "room": "lobby", "join": join, "source": {"listen": "tcp://127.0.0.1:0"}}
+    )
+    always = join == "always"
+    stream = build_stream(config, room, tasks, make_track=Track)
+    await stream.start()
+    assert bool(room.needed_by) is always
+    room.problem = "room 'lobby' is not joined"
+    encoder = Encoder(stream)
+    encoder.send(b"\0")
+    assert bool(room.needed_by) is always
+    assert bool(stream.problems) is always, "what has sent no picture needs no room"
+    encoder.send(H264.container)
+    assert room.needed_by
+    assert stream.problems == ["cam: room 'lobby' is not joined"]
+    encoder.leave()
+    assert bool(room.needed_by) is always
+    assert stream.problems == []
+    await stream.stop("end")
+    assert not room.needed_by

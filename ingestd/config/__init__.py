@@ -6,6 +6,8 @@ secret_files  what api_secret_file and its kind name
 document     YAML to values and the line of each
 environment  INGESTD_… and LIVEKIT_… variables over these
 schema       every key with type, default and limit: a new key begins here
+credentials  key and secret, or a token; where they are missing or contradict each other
+access_token  a token in place of key and secret: what it grants, until when
 address      tcp://, tls://, unix:// and networks
 tls_files    certificates and keys to TLS contexts
 tokens       tokens of encoders
@@ -15,6 +17,7 @@ changes      what differs between two, and when a running ingestd obeys it
 publication  the keys of `ingestd.Publication`
 """
 
+from ingestd.config.access_token import AccessToken, TokenSource
 from ingestd.config.address import PRIVATE_NETWORKS, Address, Network
 from ingestd.config.changes import Changes, Effect, compare, describe_changes, in_force
 from ingestd.config.describe import describe
@@ -29,12 +32,14 @@ from ingestd.config.schema import (
     HttpConfig,
     LiveKitConfig,
     LogConfig,
+    ParticipantConfig,
     SourceConfig,
     StreamConfig,
 )
 
 __all__ = [
     "PRIVATE_NETWORKS",
+    "AccessToken",
     "Address",
     "Changes",
     "Config",
@@ -46,9 +51,11 @@ __all__ = [
     "LiveKitConfig",
     "LogConfig",
     "Network",
+    "ParticipantConfig",
     "PublicationConfig",
     "SourceConfig",
     "StreamConfig",
+    "TokenSource",
     "all_keys",
     "compare",
     "describe",

@@ -33,7 +33,9 @@ class Effect(StrEnum):
 _EFFECTS = {
     "livekit.h265": Effect.RESTART,
     "livekit.signal_relay": Effect.LATER_ROOMS,
+    "livekit.token": Effect.LATER_ROOMS,
     "livekit.": Effect.ALL_STREAMS,
+    "limits.": Effect.AT_ONCE,
     "http.": Effect.RESTART,
     "log.": Effect.AT_ONCE,
     "hooks": Effect.AT_ONCE,
@@ -96,8 +98,9 @@ def compare(old: Config, new: Config) -> Changes:
     found += [Change(f"streams[{name}]", Effect.REMOVED, name) for name in before if name not in after]
     untouched = []
     for name, stream in after.items():
-        found += _of_stream(name, before.get(name), stream)
-        if before.get(name) == stream and not all_again:
+        changes = [*_of_stream(name, before.get(name), stream)]
+        found += changes
+        if all(change.effect is Effect.AT_ONCE for change in changes) and not all_again:
             untouched.append(name)
     return Changes(tuple(found), tuple(untouched))
 
@@ -124,8 +127,9 @@ def _of_stream(name: str, before: StreamConfig | None, after: StreamConfig) -> I
     if before is None:
         yield Change(f"streams[{name}]", Effect.ADDED, name)
     elif before != after:
-        for key, old, new in _differing(_fields(before), _fields(after), f"streams[{name}]."):
-            yield Change(key, Effect.STREAM, name, old, new)
+        for key, old, new in _differing(_fields(before), _fields(after), ""):
+            effect = Effect.AT_ONCE if key.startswith("participant.") else Effect.STREAM
+            yield Change(f"streams[{name}].{key}", effect, name, old, new)
 
 
 def _effect(key: str) -> Effect:

@@ -1,8 +1,10 @@
 """Describes a configuration in words, as ``ingestd check`` prints it."""
 
+import time
+
 from ingestd import descriptors
 from ingestd.config.address import PRIVATE_NETWORKS
-from ingestd.config.schema import Config, SourceConfig, StreamConfig
+from ingestd.config.schema import Config, LiveKitConfig, SourceConfig, StreamConfig
 from ingestd.delivery.replays import Replay
 from ingestd.redact import without_credentials
 from ingestd.units import format_bitrate, format_duration
@@ -11,11 +13,10 @@ from ingestd.units import format_bitrate, format_duration
 def describe(config: Config) -> str:
     """Return what ingestd would do with ``config``, without secrets."""
     livekit, number = config.livekit, len(config.streams)
-    secret = f"the secret in {livekit.api_secret_file}" if livekit.api_secret_file else "a secret"
     rooms = config.rooms
     lines = [
         f"{number} {_plural('stream', number)} to {without_credentials(livekit.url)} over {rooms} room "
-        f"{_plural('connection', rooms)}, with key {livekit.api_key} and {secret}.",
+        f"{_plural('connection', rooms)}, with {_credentials(livekit)}.",
         f"Status page, metrics and health on {config.http.listen}.",
         f"Up to {descriptors.needed(rooms, number)} file descriptors, a room taking most of them.",
         "",
@@ -26,6 +27,16 @@ def describe(config: Config) -> str:
     if warnings:
         lines += ["", *(f"warning: {warning}" for warning in warnings)]
     return "\n".join(lines)
+
+
+def _credentials(livekit: LiveKitConfig) -> str:
+    if (source := livekit.token_source) is not None:
+        try:
+            return f"{source}, which {source.read().validity(time.time())}"
+        except ValueError as error:  # since it was loaded
+            return f"{source}: {error}"
+    secret = f"the secret in {livekit.api_secret_file}" if livekit.api_secret_file else "a secret"
+    return f"key {livekit.api_key} and {secret}"
 
 
 _REPLAYS = {
@@ -55,6 +66,7 @@ def _stream(stream: StreamConfig) -> str:
         [
             f"{stream.name}: {stream.source.address} → track {stream.track} "
             f"in room {stream.room} as {stream.identity}",
+            f"  {_presence(stream)}",
             f"  {_source(stream.source)}",
             f"  {codec}, {form}; {_pace(stream)}; {_limits(stream)}; "
             f"waits at most {format_duration(stream.max_backlog)}; B-frames: {_B_FRAMES[stream.b_frames]}; "
@@ -63,6 +75,20 @@ def _stream(stream: StreamConfig) -> str:
             f"  keyframe and rate requests: {' and '.join(back) or 'none'}",
         ]
     )
+
+
+_SHOWS = {"camera": "a camera", "screen_share": "a shared screen"}
+
+
+def _presence(stream: StreamConfig) -> str:
+    when = "while an encoder is there, and 10 s longer" if stream.join == "with-encoder" else "always"
+    said = stream.participant
+    parts = [
+        *([f"named {said.name}"] if said.name else []),
+        *(["with metadata"] if said.metadata else []),
+        *([f"with the attributes {', '.join(key for key, _ in said.attributes)}"] if said.attributes else []),
+    ]
+    return f"in the room {when}; viewers see {', '.join([_SHOWS[stream.track_source], *parts])}"
 
 
 def _pace(stream: StreamConfig) -> str:

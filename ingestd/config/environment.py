@@ -11,7 +11,19 @@ from ingestd.config.key_tree import HOOK, PINNED, ROOT, SECTIONS, STREAM, Keys
 _NOT_OURS = frozenset({"INGESTD_LIVEKIT_SERVER"})
 
 # The names all LiveKit tools share. INGESTD_LIVEKIT__… goes before them.
-_SHARED = {"LIVEKIT_URL": "url", "LIVEKIT_API_KEY": "api_key", "LIVEKIT_API_SECRET": "api_secret"}
+_SHARED = {
+    "LIVEKIT_URL": "url",
+    "LIVEKIT_API_KEY": "api_key",
+    "LIVEKIT_API_SECRET": "api_secret",
+    "LIVEKIT_TOKEN": "token",
+}
+# What a secret replaces that the file gives, or a variable of lower rank.
+_REPLACED = {
+    "api_secret": ("api_secret_file", "token", "token_file"),
+    "api_secret_file": ("api_secret", "token", "token_file"),
+    "token": ("token_file", "api_key", "api_secret", "api_secret_file"),
+    "token_file": ("token", "api_key", "api_secret", "api_secret_file"),
+}
 
 
 _HOOK_KEYS = ", ".join(key.upper() for key in HOOK)
@@ -134,17 +146,22 @@ def _set(document: Document, path: Path, variable: str, value: str) -> None:
         here = here.value[part]
         if not isinstance(here.value, list if part in ("streams", "hooks") else dict):
             return  # said elsewhere: a mapping is needed there
-    if path in (("livekit", "api_secret"), ("livekit", "api_secret_file")):
-        _forget_other_secret(here.value, str(path[-1]))
+    if path[0] == "livekit":
+        _forget_other_secrets(here.value, str(path[-1]), variable)
     here.value[path[-1]] = Located(value, Origin("environment", 0, variable))
 
 
-def _forget_other_secret(livekit: dict[str, Located], key: str) -> None:
+def _forget_other_secrets(livekit: dict[str, Located], key: str, variable: str) -> None:
     """A secret from the environment replaces the file's, whichever way that one was given."""
-    other = "api_secret" if key == "api_secret_file" else "api_secret_file"
-    # Two INGESTD_ variables that contradict each other are left to be complained about.
-    if other in livekit and not livekit[other].origin.key.startswith("INGESTD_"):
-        del livekit[other]
+    for other in _REPLACED.get(key, ()):
+        # Two variables of a kind that contradict each other are left to be complained about.
+        if other in livekit and _rank(livekit[other].origin.key) < _rank(variable):
+            del livekit[other]
+
+
+def _rank(origin: str) -> int:
+    """Of a key of the file, a variable that all LiveKit tools share, and one of ours: the last wins."""
+    return 2 if origin.startswith("INGESTD_") else 1 if origin in _SHARED else 0
 
 
 def _complain(document: Document, variable: str, text: str) -> None:

@@ -25,7 +25,6 @@ _SYNONYMS = {
     "bitrate": "max_bitrate",
     "fps": "max_framerate",
     "framerate": "max_framerate",
-    "participant": "identity",
     "room_name": "room",
     "secret": "api_secret",
     "key": "api_key",

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from ingestd.config import tls_files, tokens
+from ingestd.config import credentials, tls_files, tokens
 from ingestd.config.address import WILDCARDS, Address
 from ingestd.config.document import Document, Located, Origin, parse
 from ingestd.config.document import Path as KeyPath
@@ -20,6 +20,7 @@ from ingestd.config.schema import (
     LimitsConfig,
     LiveKitConfig,
     LogConfig,
+    ParticipantConfig,
     Section,
     SourceConfig,
     StreamConfig,
@@ -34,8 +35,6 @@ _MAX_FILE_BYTES = 1 << 20
 _SAFE_SECRET_BYTES = 32
 
 _NEEDED = {
-    "api_key": "set it here or as LIVEKIT_API_KEY",
-    "api_secret": "set it here, in a file named by api_secret_file, or as LIVEKIT_API_SECRET",
     "name": "every stream has one, e.g. front-door",
     "room": "the room to publish into, e.g. lobby",
     "url": "where to post, e.g. https://example.com/ingestd",
@@ -64,9 +63,9 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
 
     raw = {name: _section(document, name, warnings) for name in SECTIONS}
     secrets = SecretFiles(document, path.parent, environ)
-    secrets.read(raw["livekit"], ("livekit",), "api_secret")
+    credentials.resolve(document, raw["livekit"], secrets)
     livekit = _validate(document, LiveKitConfig, raw["livekit"], ("livekit",), SECTIONS["livekit"])
-    if livekit is not None:
+    if livekit is not None and livekit.token_source is None:
         warnings.look_at_secret(livekit)
     http = _validate(document, HttpConfig, raw["http"], ("http",), SECTIONS["http"])
     log = _validate(document, LogConfig, raw["log"], ("log",), SECTIONS["log"])
@@ -74,6 +73,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     streams = _streams(document, raw["defaults"], warnings, path.parent)
     hooks = _hooks(document, secrets, warnings)
     _check_together(document, streams, http)
+    if livekit is not None and livekit.token_source is not None:
+        credentials.check_token(document, livekit.token_source, streams)
     if problems := document.problems:
         raise ConfigError("\n".join(problems))
     # Without a problem each of them is there.
@@ -279,6 +280,7 @@ def _check_together(document: Document, streams: Mapping[int, StreamConfig], htt
     same: dict[StreamConfig, int] = {}
     names: dict[str, int] = {}
     tracks: dict[tuple[str, str, str], int] = {}
+    participants: dict[tuple[str, str], tuple[ParticipantConfig, int]] = {}
     listening = _Listening()
     for index, stream in streams.items():
         path: KeyPath = ("streams", index)
@@ -299,6 +301,12 @@ def _check_together(document: Document, streams: Mapping[int, StreamConfig], htt
             text = f"{stream.track!r} in room {stream.room} as {stream.identity} is also published by "
             text += f"{_called(streams, number)}; allowed: another track, identity or room"
             document.problem((*path, "track"), text)
+        if (said := stream.participant) != ParticipantConfig():
+            before, number = participants.setdefault((stream.room, stream.identity), (said, index))
+            if before != said:
+                text = f"{_called(streams, number)} shares the participant {stream.identity} in room "
+                text += f"{stream.room} and says something else of it; allowed: the same, or in one of them"
+                document.problem((*path, "participant"), text)
 
 
 def _called(streams: Mapping[int, StreamConfig], index: int) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from ingestd.config import tokens
+from ingestd.config.access_token import TokenSource
 from ingestd.config.address import (
     PRIVATE_NETWORKS,
     Address,
@@ -33,6 +34,8 @@ from ingestd.units import (
 
 # The server's own default limits for names of rooms and participants (`limit:` in its configuration).
 _MAX_NAME_LETTERS = 256
+# The same, for what is said of a participant.
+_MAX_PARTICIPANT_BYTES = 64_000
 # Below this not even one small picture a second fits.
 _MIN_BITRATE_BPS = 10_000
 # More than any link of a WebRTC viewer, and small enough that a slip of the unit is noticed.
@@ -102,6 +105,36 @@ def usable_secret(value: object) -> str:
 
 def _optional_secret(value: object) -> str | None:
     return None if value is None else usable_secret(value)
+
+
+def _metadata(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f"{shown(value)} is not text; put it in quotes")
+    _at_most_what_servers_take(len(value.encode()))
+    return value
+
+
+def _attributes(value: object) -> tuple[tuple[str, str], ...]:
+    if isinstance(value, tuple):  # read before, as a default is
+        return value
+    if isinstance(value, str):  # a variable
+        pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
+        if not all(equals for _, equals, _ in pairs):
+            raise ValueError(f"{shown(value)} is not usable; allowed: KEY=VALUE,KEY=VALUE")
+        value = {key.strip(): text.strip() for key, _, text in pairs}
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise ValueError("a mapping of keys to texts is needed; put numbers, true and false in quotes")
+    if not all(isinstance(key, str) and key for key in value):
+        raise ValueError("a key of it is empty or no text; put it in quotes")
+    _at_most_what_servers_take(sum(len(key.encode()) + len(text.encode()) for key, text in value.items()))
+    return tuple(sorted(value.items()))
+
+
+def _at_most_what_servers_take(size_bytes: int) -> None:
+    if size_bytes > _MAX_PARTICIPANT_BYTES:
+        raise ValueError(f"has {size_bytes:,} bytes; allowed: {_MAX_PARTICIPANT_BYTES:,}, as servers take")
 
 
 def _stream_name(value: object) -> str:
@@ -327,11 +360,21 @@ class LiveKitConfig(Section):
     """The LiveKit server, and the credentials for it."""
 
     url: ServerUrl = "ws://127.0.0.1:7880"
-    api_key: Text
-    api_secret: Secret
+    # Empty: a token is given instead.
+    api_key: Text = Field(default="", validate_default=False)
+    api_secret: Secret = Field(default=SecretStr(""), validate_default=False)
     api_secret_file: Text | None = None  # where api_secret was read from, if from a file
+    token: Secret | None = Field(default=None, validate_default=False)  # for one room and one identity
+    token_file: Text | None = None  # absolute; read again before each join
     h265: Annotated[Literal["auto", "native", "off"], BeforeValidator(_h265)] = "auto"  # docs/h265.md
     signal_relay: bool = True  # the SDK joins through loopback, where WebRTC's estimate is set
+
+    @property
+    def token_source(self) -> TokenSource | None:
+        """Where the token is; None where key and secret are given."""
+        if self.token_file is not None:
+            return TokenSource("", Path(self.token_file))
+        return TokenSource(self.token.get_secret_value(), None) if self.token is not None else None
 
 
 class HttpConfig(Section):
@@ -466,6 +509,14 @@ class HookConfig(Section):
     events: Annotated[tuple[HookEvent, ...], BeforeValidator(_hook_events)] = tuple(HookEvent)
 
 
+class ParticipantConfig(Section):
+    """What viewers are told of the participant who publishes, beside its identity."""
+
+    name: Annotated[str | None, BeforeValidator(lambda value: None if value is None else _text(value))] = None
+    metadata: Annotated[str | None, BeforeValidator(_metadata)] = None
+    attributes: Annotated[tuple[tuple[str, str], ...], BeforeValidator(_attributes)] = ()  # sorted by key
+
+
 def _same_as_name(data: dict[str, Any]) -> str:
     return str(data.get("name", "unnamed"))
 
@@ -477,6 +528,9 @@ class StreamConfig(Section):
     room: Text
     identity: Text = Field(default_factory=_same_as_name)
     track: Text = Field(default_factory=_same_as_name)
+    join: Literal["always", "with-encoder"] = "always"  # when the participant is in the room
+    track_source: Literal["camera", "screen_share"] = "camera"  # what viewers are told that it shows
+    participant: ParticipantConfig = ParticipantConfig()
     source: SourceConfig
     codec: Annotated[Codec | None, BeforeValidator(_codec)] = Field(default=None, validate_default=False)
     format: Annotated[Format | None, BeforeValidator(_format)] = Field(default=None, validate_default=False)
@@ -534,9 +588,19 @@ class Config(Section):
         """All that no log may show."""
         hooks = [hook.secret for hook in self.hooks if hook.secret is not None]
         tokens = [token for stream in self.streams for token in stream.source.token]
-        return [secret.get_secret_value() for secret in (self.livekit.api_secret, *hooks, *tokens)]
+        livekit = [self.livekit.api_secret] if self.livekit.token is None else [self.livekit.token]
+        return [secret.get_secret_value() for secret in (*livekit, *hooks, *tokens)]
 
     @property
     def rooms(self) -> int:
         """How many rooms are joined; streams of one room and identity share a connection."""
         return len({(stream.room, stream.identity) for stream in self.streams})
+
+    @property
+    def participants(self) -> dict[tuple[str, str], ParticipantConfig]:
+        """By room and identity; of the streams that share them those that set it say the same."""
+        found: dict[tuple[str, str], ParticipantConfig] = {}
+        for stream in self.streams:
+            if stream.participant != ParticipantConfig() or (stream.room, stream.identity) not in found:
+                found[stream.room, stream.identity] = stream.participant
+        return found

@@ -34,7 +34,7 @@ class SecretFiles:
             return
         secret = "unread"  # noqa: S105 - none: keeps "is missing" out of the list
         try:
-            with self._place(name).open("rb") as file:
+            with self.place(name).open("rb") as file:
                 secret = usable_secret(file.read(_MAX_SECRET_FILE_BYTES).decode().rstrip("\r\n"))
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or "it is not UTF-8 text"
@@ -43,7 +43,8 @@ class SecretFiles:
             self._document.problem(here, f"{name!r} {error}")
         section.value[key] = Located(secret, self._document.origin(here))
 
-    def _place(self, name: str) -> Path:
+    def place(self, name: str) -> Path:
+        """Return where the file of this name is."""
         beside = self._beside / name
         if self._credentials is None or beside.exists():
             return beside

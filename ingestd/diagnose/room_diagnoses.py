@@ -15,6 +15,21 @@ _NOT_JOINED: Diagnoses = {
     "unauthorized": Diagnosis(
         means="the server refuses the token", cures={"any": "check livekit.api_key and api_secret"}
     ),
+    "unauthorized.token": Diagnosis(
+        means="the server refuses the token that is given",
+        cures={"any": "make one with the key and secret of this server (livekit.url)"},
+    ),
+    "token_expired": Diagnosis(
+        means="the token that is given (livekit.token, token_file) has expired: it opens no room any more. "
+        "One who is in the room stays there, as the server sends newer ones",
+    ),
+    "token_not_yet_valid": Diagnosis(
+        means="the token that is given is valid only later (nbf); the room is joined then", cures=_ONE_CLOCK
+    ),
+    "token_unusable": Diagnosis(
+        means="the token that is given is none, is for another room or identity, or does not let it publish",
+        cures={"any": "make one with `lk token create --join --room ROOM --identity IDENTITY`"},
+    ),
     "clock.ahead": Diagnosis(means="this machine's clock is ahead of the server's", cures=_ONE_CLOCK),
     "clock.behind": Diagnosis(means="this machine's clock is behind the server's", cures=_ONE_CLOCK),
     "server_failed": Diagnosis(
@@ -93,6 +108,10 @@ _LOST: Diagnoses = {
         means="16 tracks were taken out of the room on one connection, by changes of codec or configuration "
         "(64 where other tracks share it), and the SDK keeps two threads of each; the room is joined again "
         "at once, which frees them"
+    ),
+    "participant_changed": Diagnosis(
+        means="the configuration says something else of the participant (`participant`) now, and the server "
+        f"takes that only from one who joins{_JOINED_AGAIN}"
     ),
     "unanswered": Diagnosis(
         means="a track could not be published, and the server answers nothing else on this connection "

@@ -2,9 +2,9 @@
 
 - `room_connection`: `RoomConnection` keeps one participant in one room. `room_join` joins once,
   `rejoin_policy` says when it is tried again, `join_turns` lets few join at a time, `token` mints what it
-  joins with, `room_errors` says why it could not.
+  joins with, `given_token` reads it where the user gives one, `room_errors` says why it could not.
 - `signal_relay`: through which the SDK joins, so that `estimate_bounds` can set where WebRTC's estimate of
-  the link begins and ends.
+  the link begins and ends, and `estimate_probing` have it find more.
 - `track_keeper`: `TrackKeeper` keeps one track published in the room; `track` publishes it once.
 - `states`: the states and events of both as tables, which docs/states.md shows.
 - `send_stats`: WebRTC's own count of pictures. `encoder_watch` finds in it what was lost, and a stall,

@@ -61,15 +61,20 @@ def track_max_bps(needed_bps: float, configured_bps: float | None) -> float:
     return MAX_RATIO * max(needed_bps, MIN_AUTO_BPS if configured_bps is None else configured_bps)
 
 
-def with_bounds(sdp: str, bounds: EstimateBounds) -> str:
+def with_bounds(sdp: str, bounds: EstimateBounds, ceiling_bps: int | None = None) -> str:
     """Return ``sdp`` with ``bounds`` in the format parameters of every video codec (RFC 4566 6, a=fmtp).
 
-    What the SDP says of them already is replaced; everything else stays as it is, line ends included.
+    ``ceiling_bps`` goes into b=AS of the same sections (5.8): a maximum that may change without the codec's
+    parameters. What the SDP says of them already is replaced; everything else stays as it is, line ends
+    included.
     """
     ours = f"{_START}={bounds.start_bps // 1000};{_MAX}={bounds.max_bps // 1000}"
     lines: list[str] = []
     for section in re.split(r"(?m)^(?=m=)", sdp):
-        lines += _video_section(section, ours) if section.startswith("m=video") else [section]
+        if section.startswith("m=video"):
+            lines += _limited(_video_section(section, ours), ceiling_bps)
+        else:
+            lines.append(section)
     return "".join(lines)
 
 
@@ -88,3 +93,11 @@ def _video_section(section: str, ours: str) -> list[str]:
         if (match := _RTPMAP.match(text)) and match[1] in codecs - described:
             out.append(f"a=fmtp:{match[1]} {ours}{end}")
     return out
+
+
+def _limited(section: list[str], ceiling_bps: int | None) -> list[str]:
+    if ceiling_bps is None:
+        return section
+    lines = [line for line in section if not line.startswith("b=AS:")]
+    first = next((n for n, line in enumerate(lines) if line.startswith(("k=", "a="))), len(lines))
+    return [*lines[:first], f"b=AS:{ceiling_bps // 1000}\r\n", *lines[first:]]

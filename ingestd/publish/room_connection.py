@@ -1,10 +1,13 @@
-"""Keeps one participant in one LiveKit room: joins it, notices when it is lost, and joins it again, for ever.
+"""Keeps one participant in one LiveKit room: joins it, notices when it is lost, and joins it again.
+
+It does so for as long as it is needed there (`RoomConnection.need`).
 
 A state of `states.ROOM` says whether the participant is in the room.
 """
 
 import asyncio
 import contextlib
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -16,15 +19,17 @@ from livekit import rtc
 from livekit.rtc.room import EventTypes
 
 from ingestd.backoff import Backoff
+from ingestd.config import ParticipantConfig
 from ingestd.delivery.audience import Audience
 from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
 from ingestd.publish.estimate_bounds import EstimateBounds, bounds_for
+from ingestd.publish.estimate_probing import EstimateProbing
 from ingestd.publish.join_turns import next_turn
 from ingestd.publish.rejoin_policy import REJOIN_POLICY, RejoinPolicy
 from ingestd.publish.room_errors import lost
 from ingestd.publish.room_join import RoomAddress, connect
-from ingestd.publish.server_queries import identity_taken_by
+from ingestd.publish.server_queries import identity_taken_by, update_participant
 from ingestd.publish.signal_relay import Route, SignalRelay
 from ingestd.publish.states import ROOM, RoomEvent, RoomState
 from ingestd.publish.track_keeper import TrackKeeper
@@ -34,9 +39,17 @@ from ingestd.tasks import Tasks, outcome
 
 logger = structlog.get_logger("ingestd.publish")
 
+# After the last encoder has gone: one that restarts is back within seconds, and its viewers are still there.
+LINGER_S = 10.0
+# Between two looks at whether the token that is given will expire soon, or another has been written.
+TOKEN_LOOK_INTERVAL_S = 10.0
+_HOW_FAR = re.compile(r", (in )?\d+ \w+( ago)?")
 # Leaving is polite, not needed; a server that is gone must not hold up our exit.
 LEAVE_TIMEOUT_S = 2.0
 
+
+# Why a stay ends that nothing has gone wrong with.
+UNNEEDED = "unneeded"
 
 Connect = Callable[[rtc.Room, RoomAddress, Route | None], Coroutine[Any, Any, None]]
 
@@ -89,17 +102,24 @@ class RoomConnection:
         relay: SignalRelay | None = None,
         connect: Connect = connect,
         policy: RejoinPolicy = REJOIN_POLICY,
+        linger_s: float = LINGER_S,
     ) -> None:
         """``relay``: through which the SDK's signalling goes; None has the SDK join directly."""
         self._address = address
         self._tasks = tasks
         self._connect = connect
         self._policy = policy
+        self._linger_s = linger_s
+        self._needed_by: set[object] = set()
+        self._needed = asyncio.Event()  # and for `LINGER_S` after that
+        self._lingering: asyncio.TimerHandle | None = None
         self._log = logger.bind(room=address.room, identity=address.identity)
         self._tracks: list[TrackKeeper] = []
+        self._probing = EstimateProbing(self._needed_bps, self._probe)
         self._route = relay.route(address.url, self._estimate_bounds) if relay is not None else None
         self._membership: _Membership | None = None  # while joining and joined
         self._task: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._ever_joined = asyncio.Event()
         self.audience = Audience()  # of the room that was joined last
         self.state = RoomState.OUT
@@ -107,8 +127,57 @@ class RoomConnection:
         self.problem: str | None = f"room {address.room!r} is not joined"
 
     def start(self) -> None:
-        """Begin to join."""
-        self._task = self._tasks.start(f"room {self._address!r}", self._run())
+        """Begin to join, and stay until `close`."""
+        self.need(self)
+
+    def need(self, who: object) -> None:
+        """Be in the room while ``who``, or another, needs it; joins at once."""
+        self._needed_by.add(who)
+        self._needed.set()
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
+        if self._task is None:
+            self._task = self._tasks.start(f"room {self._address!r}", self._run())
+
+    def release(self, who: object) -> None:
+        """Leave the room, where no other needs it, `LINGER_S` from now; ``who`` need not have needed it."""
+        if who not in self._needed_by:
+            return
+        self._needed_by.remove(who)
+        if not self._needed_by:
+            self._lingering = asyncio.get_running_loop().call_later(self._linger_s, self._unneeded)
+
+    def _unneeded(self) -> None:
+        self._lingering = None
+        self._needed.clear()
+        if self._membership is not None:
+            self._membership.end(UNNEEDED)
+
+    def revise(self, address: RoomAddress) -> None:
+        """Say of the participant what ``address`` says, which is equal to the one so far."""
+        changed = address.participant != self._address.participant
+        self._address = address
+        if changed and self.state is RoomState.JOINED:
+            self._introduce()
+
+    @property
+    def notice(self) -> str | None:
+        """What is to be done about the token that is given, in words; None where nothing is."""
+        return self._address.given.notice() if self._address.given is not None else None
+
+    async def _watch_token(self) -> None:
+        """Say once of each token that it is about to expire, or cannot be used."""
+        said = None
+        while True:
+            notice = self.notice
+            if notice is not None and (key := _HOW_FAR.sub("", notice)) != said:
+                said = key
+                if self._address.given is not None and self._address.given.usable:
+                    self._log.warning("access token expires soon", problem=notice)
+                else:
+                    self._log.error("access token not usable", problem=notice)
+            await asyncio.sleep(TOKEN_LOOK_INTERVAL_S)
 
     async def joined_once(self) -> None:
         """Return when the room has been joined, even if it has been lost since."""
@@ -116,9 +185,12 @@ class RoomConnection:
 
     async def close(self) -> None:
         """Leave the room."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        if self._lingering is not None:
+            self._lingering.cancel()
+        running = [task for task in (self._task, self._watching) if task is not None]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         self._move(RoomEvent.CLOSED)
         if self._route is not None:
             self._route.close()
@@ -126,8 +198,12 @@ class RoomConnection:
     def add(self, track: TrackKeeper) -> None:
         """Publish ``track`` here whenever there is a room."""
         self._tracks.append(track)
+        if self._watching is None and self._address.given is not None:
+            self._watching = self._tasks.start(f"token for {self._address!r}", self._watch_token())
         if self._membership is not None and self.state is not RoomState.JOINING:
-            track.room_joined(self._membership.room, self._rejoin, self._server_protocol)
+            track.room_joined(
+                self._membership.room, self._rejoin, self._server_protocol, self._probing.estimated
+            )
             if self.state is not RoomState.JOINED:
                 track.room_interrupted()
 
@@ -157,8 +233,10 @@ class RoomConnection:
         backoff = Backoff(policy.first_retry_delay_s, policy.max_retry_delay_s)
         after_removal = Backoff(policy.first_removed_retry_delay_s, policy.max_removed_retry_delay_s)
         while True:
+            await self._needed.wait()
             try:
                 await self._stay(backoff)
+                continue
             except RoomError as error:
                 reason, problem = error.reason, str(error)
             except Exception as error:
@@ -167,9 +245,10 @@ class RoomConnection:
                 reason, problem = "internal", f"{type(error).__name__}: {error}"
             self.connections[reason] += 1
             self.problem = f"room {self._address.room!r} is not joined: {problem}"
-            if reason == "duplicate_identity":
+            if reason == "duplicate_identity" and self._address.given is None:
                 await self._give_way()
-            delay_s = (after_removal if reason == "participant_removed" else backoff).next_s()
+            unasked = reason == "duplicate_identity" and self._address.given is not None
+            delay_s = (after_removal if reason == "participant_removed" or unasked else backoff).next_s()
             self._log.warning("room not joined; trying again", error=problem, retry_in_s=round(delay_s, 1))
             await asyncio.sleep(delay_s)
 
@@ -191,21 +270,29 @@ class RoomConnection:
             await asyncio.sleep(self._policy.identity_poll_s)
 
     async def _stay(self, backoff: Backoff) -> None:
-        """Join the room and stay in it for as long as possible. Raises RoomError, which says why it ended."""
+        """Join the room and stay in it while it is needed. Raises RoomError, which says why it ended."""
         end_turn = await next_turn()
         membership = self._membership = _Membership(rtc.Room(), self._log)
         self._move(RoomEvent.JOIN)
+        address = self._address
+        if address.given is not None and self._route is not None:
+            address.given.refreshed = self._route.refreshed_token
         connecting = self._tasks.begin(
-            f"connect {self._address!r}", self._connect(membership.room, self._address, self._route)
+            f"connect {address!r}", self._connect(membership.room, address, self._route)
         )
         try:
             await self._answer(connecting)
             end_turn()
             self._joined(membership)
+            if address.participant != self._address.participant:
+                self._introduce()
             joined_at = time.monotonic()
             reason = await membership.ended
             if time.monotonic() - joined_at > self._policy.settled_s:
                 backoff.reset()
+            if reason == UNNEEDED:
+                self._log.info("room left until an encoder comes", without_encoder_s=self._linger_s)
+                return
             raise lost(reason, self._address.identity)
         finally:
             self._left(membership)
@@ -227,6 +314,13 @@ class RoomConnection:
 
     def _estimate_bounds(self) -> EstimateBounds | None:
         return bounds_for([track.bitrates_bps for track in self._tracks])
+
+    def _needed_bps(self) -> float:
+        return sum(now_bps for now_bps, _ in (track.bitrates_bps for track in self._tracks if track.running))
+
+    def _probe(self) -> None:
+        if self._route is not None:
+            self._tasks.start(f"probe for {self._address!r}", self._route.probe())
 
     @property
     def _server_protocol(self) -> int | None:
@@ -251,7 +345,7 @@ class RoomConnection:
         membership.listen("track_unmuted", self._muted)
         membership.listen("local_track_unpublished", self._track_withdrawn)
         for track in self._tracks:
-            track.room_joined(membership.room, self._rejoin, self._server_protocol)
+            track.room_joined(membership.room, self._rejoin, self._server_protocol, self._probing.estimated)
 
     def _left(self, membership: _Membership) -> None:
         self._move(RoomEvent.LEFT)
@@ -312,6 +406,22 @@ class RoomConnection:
         self.problem = None
         for track in self._tracks:
             track.room_resumed()
+        if self._address.participant != ParticipantConfig():
+            self._introduce()  # a server that has restarted knows what the SDK's token said
+
+    def _introduce(self) -> None:
+        """Have the server say of us what the configuration says."""
+        self._tasks.start(f"introduce {self._address!r}", self._update_participant(self._here))
+
+    async def _update_participant(self, here: _Membership) -> None:
+        a, said, had = self._address, self._address.participant, here.room.local_participant.attributes
+        updated = await update_participant(
+            said, had, url=a.url, key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity
+        )
+        if updated:
+            self._log.info("participant updated")
+        elif said == self._address.participant:
+            here.end("participant_changed")
 
     def _permissions_changed(self, participant: rtc.Participant, permission: Any) -> None:
         if participant.identity != self._address.identity:

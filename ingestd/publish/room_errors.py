@@ -38,6 +38,7 @@ _ENDS = {
     "unanswered": "the server answers nothing that it is asked there, as one may that was overloaded",
     "silent": "nothing of a track arrived there, nor after it was published again",
     "interrupted_while_forbidden": "it was interrupted while we were forbidden to publish; asking again",
+    "participant_changed": "the configuration says something else of the participant now",
     "publish_allowed": "the right to publish was given back",
     "internal": "a defect of ingestd; the log has the details",
     "renewed": "many tracks were taken out of it, and the SDK keeps threads of each until the room is left",
@@ -49,6 +50,7 @@ COUNTED_ENDS = {
     "server_shutdown",
     "duplicate_identity",
     "renewed",
+    "participant_changed",
     "unanswered",
     "internal",
 }

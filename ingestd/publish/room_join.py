@@ -1,17 +1,20 @@
 """Joins a LiveKit room: mints the token, takes the way through the signalling relay, or the direct one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from livekit import rtc
 
 from ingestd import descriptors
+from ingestd.config import ParticipantConfig
 from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
+from ingestd.publish.given_token import GivenToken
 from ingestd.publish.room_errors import not_joined
 from ingestd.publish.sdk.event_filter import wake_for_own_events
 from ingestd.publish.signal_relay import Route
 from ingestd.publish.token import LIFETIME, mint
+from ingestd.redact import without_credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,9 @@ class RoomAddress:
     api_secret: str
     room: str
     identity: str
+    # What the participant is said to be does not make another one of it.
+    participant: ParticipantConfig = field(default=ParticipantConfig(), compare=False)
+    given: GivenToken | None = field(default=None, compare=False)  # in place of key and secret
 
     def __repr__(self) -> str:
         return f"{self.identity}@{self.room}"
@@ -38,14 +44,29 @@ async def connect(
 ) -> None:
     """Join by ``route``, or directly, with a token that is valid for ``lifetime``; see `connect_with_token`.
 
-    Other participants do not see one who is ``hidden``.
+    Other participants do not see one who is ``hidden``. Where a token is given that is used as it is.
     """
-    a = address
-    token = mint(
-        key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity, hidden=hidden, lifetime=lifetime
+    token = address.given.take() if address.given is not None else _mint(address, hidden, lifetime)
+    try:
+        if route is None or not await _connect_by(route, room, address.url, token):
+            await connect_with_token(room, address.url, token)
+    except RoomError as error:
+        if error.reason != "unauthorized" or address.given is None:
+            raise
+        seen = f"{without_credentials(address.url)} refuses {address.given.source}"
+        raise RoomError("unauthorized", explain_room("unauthorized", seen, "token")) from None
+
+
+def _mint(a: RoomAddress, hidden: bool | None, lifetime: timedelta) -> str:
+    return mint(
+        key=a.api_key,
+        secret=a.api_secret,
+        room=a.room,
+        identity=a.identity,
+        hidden=hidden,
+        lifetime=lifetime,
+        participant=a.participant,
     )
-    if route is None or not await _connect_by(route, room, a.url, token):
-        await connect_with_token(room, a.url, token)
 
 
 async def _connect_by(route: Route, room: rtc.Room, url: str, token: str) -> bool:

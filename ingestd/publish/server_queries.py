@@ -1,9 +1,15 @@
-"""Queries to the server: whether it still answers a participant, and who has an identity."""
+"""Requests to the server: whether it answers or takes a token, who has an identity, what a participant is."""
 
 import asyncio
+import os
+from collections.abc import Collection
 from datetime import UTC, datetime
 
+import aiohttp
 from livekit import api, rtc
+
+from ingestd.config import ParticipantConfig
+from ingestd.publish.room_errors import not_joined
 
 # It takes one round trip. The SDK itself gives up after 5 s and does not say so.
 ANSWER_TIMEOUT_S = 3.0
@@ -40,3 +46,56 @@ async def identity_taken_by(*, url: str, key: str, secret: str, room: str, ident
         return None
     since = datetime.fromtimestamp(other.joined_at, UTC)
     return f"{identity!r} ({other.sid}, there since {since:%Y-%m-%d %H:%M:%S} UTC)"
+
+
+async def update_participant(
+    said: ParticipantConfig,
+    had: Collection[str],
+    *,
+    url: str,
+    key: str,
+    secret: str,
+    room: str,
+    identity: str,
+) -> bool:
+    """Have the server say of the participant what ``said`` says; return whether it does then.
+
+    ``had``: the keys of the attributes that it has. A name and metadata the server can only replace.
+    """
+    attributes = dict(said.attributes)
+    wanted = api.UpdateParticipantRequest(
+        room=room,
+        identity=identity,
+        name=said.name or "",
+        metadata=said.metadata or "",
+        attributes=dict.fromkeys(had, "") | attributes,
+    )
+    try:
+        async with (
+            asyncio.timeout(ANSWER_TIMEOUT_S),
+            api.LiveKitAPI("http" + url.removeprefix("ws"), key, secret) as server,
+        ):
+            now = await server.room.update_participant(wanted)
+    except Exception:  # its own for a refusal, aiohttp's for no answer
+        return False
+    left = (now.name, now.metadata, dict(now.attributes))
+    return left == (said.name or "", said.metadata or "", attributes)
+
+
+async def ask_whether_valid(url: str, token: str) -> None:
+    """Ask the server at ``url`` whether ``token`` lets one join. Raises RoomError where it does not."""
+    where = f"http{url.removeprefix('ws').rstrip('/')}/rtc/validate"
+    try:
+        async with (
+            asyncio.timeout(ANSWER_TIMEOUT_S),
+            aiohttp.ClientSession(trust_env=True) as client,
+            client.get(where, headers={"Authorization": f"Bearer {token}"}) as answer,
+        ):
+            status, text = f"{answer.status} {answer.reason}", await answer.text()
+    except TimeoutError:
+        raise not_joined(url, "timed out") from None
+    except (aiohttp.ClientError, OSError) as error:
+        errno = getattr(error, "errno", None)
+        raise not_joined(url, f"{error} ({os.strerror(errno)})" if errno else str(error)) from None
+    if not status.startswith("200"):
+        raise not_joined(url, f"{status}: {text}")

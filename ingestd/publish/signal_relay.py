@@ -21,8 +21,12 @@ from ingestd.publish.estimate_bounds import EstimateBounds, corrected, with_boun
 
 # The SDK itself gives a server 5 s; what fails here is to fail before.
 DIAL_TIMEOUT_S = 4.5
+# Any rise of the maximum has WebRTC probe up to it.
+RAISE_RATIO = 1.01
 # What a server says of a room with thousands of participants; more is no signalling.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+# A token holds metadata and attributes of the participant, of 64 kB each, which base64 makes a third longer.
+MAX_TOKEN_BYTES = 512 * 1024
 # Headers of one hop only (RFC 9110 7.6.1), and those that the client of the next hop writes itself.
 _NOT_PASSED_ON = frozenset(
     {"host", "connection", "upgrade", "keep-alive", "te", "trailer", "transfer-encoding", "content-length"}
@@ -44,8 +48,26 @@ class Route:
         self.reached = False  # a request has come since `open`
         self.failure: Exception | None = None  # why the server could not be reached since `open`
         self.server_protocol: int | None = None  # version, once a server has said it
+        self.refreshed_token: str | None = None  # the last that a server has sent
         self.begun: EstimateBounds | None = None  # what WebRTC's estimate has begun with since the last join
+        self.ceiling_bps: int | None = None  # above `begun`, once that is
+        self.participant: web.WebSocketResponse | None = None  # the SDK's signalling, while it is connected
         self._relay = relay
+
+    async def probe(self) -> None:
+        """Have WebRTC find out at once what the link carries; nothing that is sent is interrupted.
+
+        It probes where its maximum is raised. That is in an answer, after an offer, which the SDK makes where
+        the server says that it needs sections of media: here none more than there are.
+        """
+        bounds = self.bounds()
+        if self.begun is None or self.participant is None or bounds is None:
+            return
+        highest_bps = max(self.begun.max_bps, self.ceiling_bps or 0)
+        self.ceiling_bps = max(round(RAISE_RATIO * highest_bps), bounds.max_bps)
+        wanted = rtc.SignalResponse(media_sections_requirement=rtc.MediaSectionsRequirement())
+        with suppress(ConnectionError):
+            await self.participant.send_bytes(wanted.SerializeToString())
 
     async def open(self) -> str:
         """Return the URL to join by. Raises OSError where no port can be listened on."""
@@ -81,7 +103,13 @@ class SignalRelay:
             if self._runner is None:
                 application = web.Application()
                 application.router.add_route("*", "/{route}/{path:.*}", self._handle)
-                runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+                runner = web.AppRunner(
+                    application,
+                    access_log=None,
+                    shutdown_timeout=0.1,
+                    max_field_size=MAX_TOKEN_BYTES,
+                    max_line_size=MAX_TOKEN_BYTES,
+                )
                 await runner.setup()
                 try:
                     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -149,10 +177,13 @@ async def _web_socket(
     )
     try:
         await participant.prepare(request)
+        route.participant = participant
         async with asyncio.TaskGroup() as both:
             both.create_task(_pass_on(participant, server))
             both.create_task(_pass_on(server, participant, lambda data: _read_and_bounded(data, route)))
     finally:
+        if route.participant is participant:
+            route.participant = None
         await server.close()
     return participant
 
@@ -192,11 +223,16 @@ def _read_and_bounded(data: bytes, route: Route) -> bytes:
     match message.WhichOneof("message"):
         case "join":
             route.server_protocol, route.begun = message.join.server_info.protocol, None
+            route.ceiling_bps = None
         case "reconnect":
             route.server_protocol = message.reconnect.server_info.protocol
+        case "refresh_token":
+            route.refreshed_token = message.refresh_token
         case "answer" if (bounds := route.bounds()) is not None:
             bounds = corrected(route.begun, bounds)
             route.begun = route.begun or bounds
-            message.answer.sdp = with_bounds(message.answer.sdp, bounds)
+            if route.ceiling_bps is not None:
+                bounds, route.ceiling_bps = route.begun, max(route.ceiling_bps, bounds.max_bps)
+            message.answer.sdp = with_bounds(message.answer.sdp, bounds, route.ceiling_bps)
             return message.SerializeToString()
     return data

@@ -36,7 +36,7 @@ class TrackEvent(Enum):
 class RoomState(Enum):
     """Whether the participant is in the room."""
 
-    OUT = "Not started, closed, or waiting for the next try to join."
+    OUT = "Not needed, closed, or waiting for the next try to join."
     JOINING = "The SDK connects to the server."
     JOINED = "The participant is in the room."
     RECONNECTING = "The SDK reconnects by itself."

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 from livekit import api
 
+from ingestd.config import ParticipantConfig
+
 # The server renews the token of a participant who is connected; this one is for joining only.
 LIFETIME = timedelta(hours=1)
 
@@ -17,10 +19,11 @@ def mint(
     identity: str,
     hidden: bool | None = None,
     lifetime: timedelta = LIFETIME,
+    participant: ParticipantConfig | None = None,
 ) -> str:
     """Return a token that lets ``identity`` join ``room`` and publish there, and nothing else.
 
-    Other participants do not see one who is ``hidden``.
+    Other participants do not see one who is ``hidden``; of another they are told what ``participant`` says.
     """
     grants = api.VideoGrants(
         room_join=True,
@@ -31,6 +34,9 @@ def mint(
         hidden=hidden,
     )
     token = api.AccessToken(key, secret).with_identity(identity).with_ttl(lifetime).with_grants(grants)
+    if participant is not None:
+        token.with_name(participant.name or "").with_metadata(participant.metadata or "")
+        token.with_attributes(dict(participant.attributes))
     with warnings.catch_warnings():
         # It would warn of a short secret at every token; the configuration's own warning has done so.
         warnings.simplefilter("ignore", UserWarning)

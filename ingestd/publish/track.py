@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from livekit import rtc
 
@@ -40,6 +40,14 @@ UNHARMED_BY_METADATA = {Codec.H264, Codec.VP8, Codec.AV1}
 
 # The most that the configuration takes; a source that is faster is no live one.
 NO_MAX_FRAMERATE_FPS = 240.0
+NO_MAX_BITRATE_BPS = 1_000_000_000  # what WebRTC's estimate never exceeds is told with the SDP
+
+# What viewers are told that a track shows. The SDK does nothing else with it: a shared screen is sent as a
+# camera is (docs/webrtc.md).
+SOURCES = {
+    "camera": rtc.TrackSource.SOURCE_CAMERA,
+    "screen_share": rtc.TrackSource.SOURCE_SCREENSHARE,
+}
 
 CODECS = {
     Codec.H264: rtc.VideoCodec.H264,
@@ -66,6 +74,7 @@ class TrackOptions:
     max_bitrate_bps: int | None  # None: what the stream needs, from `TrackKeeper`
     max_framerate_fps: float | None  # None: no limit
     frame_metadata: bool | None  # whether viewers are told what is known of each picture; None: auto
+    source: Literal["camera", "screen_share"] = "camera"
     h265_refusal: str | None = None  # why this process does not publish H.265, and the cure; None: it tries
 
 
@@ -120,7 +129,7 @@ async def withdraw(room: rtc.Room, published: PublishedTrack) -> None:
 
 def _sdk_options(options: TrackOptions, codec: Codec) -> rtc.TrackPublishOptions:
     return rtc.TrackPublishOptions(
-        source=rtc.TrackSource.SOURCE_CAMERA,
+        source=SOURCES[options.source],
         video_codec=CODECS[codec],
         video_encoder=rtc.VideoEncoderBackend.ENCODER_BACKEND_PRE_ENCODED,
         simulcast=False,

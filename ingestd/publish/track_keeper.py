@@ -19,13 +19,20 @@ from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import FrameMetadata, StreamInfo
 from ingestd.publish.encoder_watch import EncoderWatch
-from ingestd.publish.estimate_bounds import track_max_bps
 from ingestd.publish.link_health import LinkHealth
 from ingestd.publish.send_delay import SendDelay
 from ingestd.publish.send_stats import SendStats, Statistics, read
 from ingestd.publish.server_queries import answers
 from ingestd.publish.states import TRACK, TrackEvent, TrackState
-from ingestd.publish.track import CODECS, PublishedTrack, TrackOptions, publish, sends_metadata, withdraw
+from ingestd.publish.track import (
+    CODECS,
+    NO_MAX_BITRATE_BPS,
+    PublishedTrack,
+    TrackOptions,
+    publish,
+    sends_metadata,
+    withdraw,
+)
 from ingestd.state_table import after
 from ingestd.tasks import Tasks, outcome
 
@@ -116,6 +123,10 @@ def _stay(_reason: str) -> None:
     """Where the room cannot be joined again."""
 
 
+def _leave_it(_available_bps: float) -> None:
+    """Where WebRTC's estimate grows by itself only."""
+
+
 class TrackKeeper:
     """A track that outlives rooms: the stream describes it once, the room connection comes and goes."""
 
@@ -136,6 +147,7 @@ class TrackKeeper:
         self._log = logger.bind(stream=options.stream, track=options.name)
         self._room: rtc.Room | None = None
         self._rejoin: Callable[[str], None] = _stay
+        self._outgrown: Callable[[float], None] = _leave_it
         self._server_protocol: int | None = None
         self._said_no_metadata = False
         self._info: StreamInfo | None = None
@@ -190,14 +202,20 @@ class TrackKeeper:
             self._start_over(TrackEvent.DESCRIBED)
 
     def room_joined(
-        self, room: rtc.Room, rejoin: Callable[[str], None] = _stay, server_protocol: int | None = None
+        self,
+        room: rtc.Room,
+        rejoin: Callable[[str], None] = _stay,
+        server_protocol: int | None = None,
+        outgrown: Callable[[float], None] = _leave_it,
     ) -> None:
         """There is a room to publish in, on a server of this protocol version, None if it is not known.
 
-        ``rejoin`` is told why to join it again (`RoomConnection`).
+        ``rejoin`` is told why to join it again (`RoomConnection`), ``outgrown`` what WebRTC believes that the
+        link carries, in bit/s, where pictures wait for it and the link is good.
         """
         self._move_on(TrackEvent.ROOM_JOINED)
         self._room, self._rejoin, self._server_protocol = room, rejoin, server_protocol
+        self._outgrown = outgrown
         if self._info is not None:
             self._start_over(TrackEvent.DESCRIBED)
 
@@ -379,7 +397,7 @@ class TrackKeeper:
             )
         max_bitrate_bps = self._options.max_bitrate_bps
         if max_bitrate_bps is None:
-            max_bitrate_bps = round(track_max_bps(*self.bitrates_bps))
+            max_bitrate_bps = NO_MAX_BITRATE_BPS
         return replace(self._options, frame_metadata=sends, max_bitrate_bps=max_bitrate_bps)
 
     async def _begun(self) -> PublishedTrack | None:
@@ -430,6 +448,8 @@ class TrackKeeper:
                 self._link.read(stats)
                 if self.send_delay_s is not None:
                     self._listener.track_send_delay(self.send_delay_s, stats.available_bps, self._link.good)
+                if self._link.good and stats.available_bps is not None:
+                    self._outgrown(stats.available_bps)
             if report.lost:
                 self._listener.track_lost(report.lost)
             if report.stalled:

@@ -77,6 +77,47 @@ def test_defaults_go_under_every_stream_and_mappings_are_merged_key_by_key(loads
     assert b.max_bitrate is None, "null is the built-in default"
 
 
+def test_streams_that_share_a_participant_say_the_same_of_it(loads: Loads, complains: Complains) -> None:
+    def streams(*said: str) -> str:
+        lines = [
+            f"- {{name: s{n}, room: r, identity: i, source: {{listen: 'tcp://127.0.0.1:{n + 1}'}}{each}}}\n"
+            for n, each in enumerate(said)
+        ]
+        return LIVEKIT + "streams:\n" + "".join(lines)
+
+    named = ", participant: {name: Door, attributes: {b: x, a: y}}"
+    config = loads(streams("", named, named))
+    assert config.participants["r", "i"].name == "Door"
+    assert config.participants["r", "i"].attributes == (("a", "y"), ("b", "x"))
+    assert complains(streams("", named, ", participant: {name: Other}")) == [
+        "ingestd.yaml:7: streams[2].participant: streams[1] (s1) shares the participant i in room r and says "
+        "something else of it; allowed: the same, or in one of them"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "complaint"),
+    [
+        ("attributes: {lens: 1}", "attributes: a mapping of keys to texts is needed; put numbers, true"),
+        ("attributes: [lens]", "attributes: a mapping of keys to texts is needed"),
+        ("metadata: {floor: 1}", "metadata: a mapping is not text; put it in quotes"),
+        (f"metadata: {'x' * 64_001}", "metadata: has 64,001 bytes; allowed: 64,000, as servers take"),
+        ("nmae: Door", "nmae: is not known; did you mean name?"),
+    ],
+)
+def test_what_cannot_be_said_of_a_participant(complains: Complains, said: str, complaint: str) -> None:
+    (line,) = complains(
+        LIVEKIT + "streams:\n" + stream("source: {listen: 'tcp://127.0.0.1:1'}", f"participant: {{{said}}}")
+    )
+    assert f"participant.{complaint}" in line
+
+
+def test_attributes_come_from_a_variable_too(loads: Loads) -> None:
+    variable = {"INGESTD_STREAMS__0__PARTICIPANT__ATTRIBUTES": "lens=wide, floor=1"}
+    config = loads(LIVEKIT + ONE_STREAM, **variable)
+    assert config.streams[0].participant.attributes == (("floor", "1"), ("lens", "wide"))
+
+
 def test_a_stream_that_dials_overrides_a_default_that_listens(loads: Loads) -> None:
     config = loads(
         LIVEKIT

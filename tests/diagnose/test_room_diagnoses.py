@@ -20,7 +20,7 @@ def test_every_case_has_an_entry_and_every_entry_of_a_case_is_told_apart() -> No
     in_table = {key for key in ROOM_DIAGNOSES if "." in key}
     of_errors = {f"{reason}.{case}" for _, reason, case in room_errors.REASONS if case}
     of_refusals = {f"h265_not_published.{case}" for case in reasons({"refused"})}
-    assert in_table == of_errors | of_refusals | {"codec_refused.h265"}
+    assert in_table == of_errors | of_refusals | {"codec_refused.h265", "unauthorized.token"}
 
 
 def test_reasons_that_are_only_counted_are_in_the_source() -> None:

@@ -69,3 +69,11 @@ def test_a_track_that_joins_a_connection_raises_its_maximum_and_leaves_its_start
 def test_a_maximum_is_never_below_the_start() -> None:
     less = EstimateBounds(start_bps=1_000_000, max_bps=3_000_000)
     assert corrected(BOUNDS, less) == EstimateBounds(start_bps=4_000_000, max_bps=4_000_000)
+
+
+def test_a_ceiling_goes_into_the_bandwidth_of_video_and_replaces_the_one_before() -> None:
+    sdp = "v=0\r\nm=audio 9 X 0\r\na=mid:0\r\nm=video 9 X 98\r\nc=IN IP4 0.0.0.0\r\na=mid:1\r\n"
+    once = with_bounds(sdp, BOUNDS, 40_000_000)
+    assert once == sdp.replace("c=IN IP4 0.0.0.0\r\n", "c=IN IP4 0.0.0.0\r\nb=AS:40000\r\n")
+    assert with_bounds(once, BOUNDS, 41_000_000) == once.replace("40000", "41000")
+    assert with_bounds(sdp, BOUNDS) == sdp

@@ -1,20 +1,26 @@
 """Joining, losing and joining again, with a real server."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from livekit import api, rtc
 
+from ingestd.config import ParticipantConfig, TokenSource
 from ingestd.devserver.livekit_server import LiveKitServer
+from ingestd.publish.given_token import GivenToken
 from ingestd.publish.rejoin_policy import RejoinPolicy
 from ingestd.publish.room_connection import LEAVE_TIMEOUT_S, RoomConnection
 from ingestd.publish.room_join import RoomAddress, connect
-from ingestd.publish.signal_relay import Route
+from ingestd.publish.signal_relay import Route, SignalRelay
+from ingestd.publish.states import RoomState
+from ingestd.publish.token import mint
 from ingestd.publish.track_keeper import TrackKeeper
 from tests.publish.support import (
     OPTIONS,
@@ -47,6 +53,138 @@ async def test_a_room_is_joined_and_left(livekit: LiveKitServer, room: str) -> N
         await connection.close()
         assert connection.problem == f"room {room!r} is not joined"
         await tracks_become(livekit, room, {})
+
+
+async def test_a_room_is_joined_while_one_needs_it_and_a_little_longer(
+    livekit: LiveKitServer, room: str
+) -> None:
+    async with own_tasks() as tasks:
+        connection = RoomConnection(address(livekit, room), tasks, linger_s=0.5)
+        assert tasks.names == []
+        connection.need("one")
+        await eventually(lambda: connection.problem is None, "join")
+        connection.need("other")
+        connection.release("one")
+        connection.release("who never needed it")
+        await asyncio.sleep(1)
+        assert connection.problem is None, "another needs it"
+        connection.release("other")
+        connection.need("one")
+        await asyncio.sleep(1)
+        assert connection.problem is None, "one came back in time"
+        connection.release("one")
+        await tracks_become(livekit, room, {})
+        connection.need("one")
+        await tracks_become(livekit, room, {"cam": []})
+        await eventually(lambda: connection.connections["joined"] == 2, "hear that it is joined")
+        assert connection.connections["lost"] == 0
+        await connection.close()
+
+
+async def test_a_room_that_is_needed_no_more_while_it_is_joined_is_left(
+    livekit: LiveKitServer, room: str
+) -> None:
+    async with own_tasks() as tasks:
+        connection = RoomConnection(address(livekit, room), tasks, linger_s=0)
+        connection.need("one")
+        await eventually(lambda: connection.state is RoomState.JOINING, "begin to join")
+        connection.release("one")
+        await eventually(lambda: connection.state is RoomState.OUT, "leave")
+        await tracks_become(livekit, room, {})
+        connection.need("one")
+        await eventually(lambda: connection.problem is None, "join")
+        await connection.close()
+
+
+async def test_the_servers_own_token_opens_the_room_again_where_the_one_that_was_given_has_expired(
+    livekit: LiveKitServer, room: str, tmp_path: Path
+) -> None:
+    file, relay = tmp_path / "token", SignalRelay()
+
+    def write(lifetime: timedelta) -> None:
+        a = address(livekit, room)
+        file.write_text(
+            mint(key=a.api_key, secret=a.api_secret, room=room, identity="cam", lifetime=lifetime)
+        )
+
+    write(timedelta(hours=2))
+    given = GivenToken(TokenSource("", file), room, "cam", frozenset({"camera"}))
+    there = replace(address(livekit, room), api_key="", api_secret="", given=given)
+    async with own_tasks() as tasks:
+        connection = RoomConnection(there, tasks, relay=relay)
+        connection.start()
+        await eventually(lambda: connection.problem is None, "join")
+        assert connection.notice is None
+        write(timedelta(seconds=-60))
+        assert "expired at" in str(connection.notice)
+        connection._rejoin("unanswered")
+        await eventually(lambda: connection.connections["joined"] == 2, "join again")
+        await connection.close()
+        given.refreshed = None
+        late = RoomConnection(there, tasks)
+        late.start()
+        await eventually(lambda: late.connections["token_expired"] >= 1, "find it expired")
+        assert str(file) in str(late.problem)
+        await late.close()
+    await relay.close()
+
+
+async def test_who_has_our_identity_cannot_be_asked_with_a_token_and_is_not_fought_over(
+    livekit: LiveKitServer, room: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    a = address(livekit, room)
+    file.write_text(mint(key=a.api_key, secret=a.api_secret, room=room, identity="cam"))
+    given = GivenToken(TokenSource("", file), room, "cam", frozenset({"camera"}))
+    async with own_tasks() as tasks:
+        connection = RoomConnection(replace(a, api_key="", api_secret="", given=given), tasks)
+        connection.start()
+        await eventually(lambda: connection.problem is None, "join")
+        other = rtc.Room()
+        await connect(other, a)
+        await eventually(lambda: connection.connections["duplicate_identity"] == 1, "make way")
+        assert "another participant has joined as 'cam'" in str(connection.problem)
+        await asyncio.sleep(2)
+        assert other.isconnected()
+        assert connection.connections["joined"] == 1
+        await other.disconnect()
+        await connection.close()
+
+
+async def test_what_is_said_of_the_participant_changes_in_the_room_or_with_a_new_join(
+    livekit: LiveKitServer, room: str
+) -> None:
+    async def seen() -> tuple[str, str, dict[str, str]]:
+        async with api.LiveKitAPI(livekit.http_url, livekit.api_key, livekit.api_secret) as server:
+            who = api.RoomParticipantIdentity(room=room, identity="cam")
+            found = await server.room.get_participant(who)
+        return found.name, found.metadata, dict(found.attributes)
+
+    def saying(**said: object) -> RoomAddress:
+        return replace(address(livekit, room), participant=ParticipantConfig.model_validate(said))
+
+    async def become(*expected: object) -> None:
+        async def are() -> bool:
+            with contextlib.suppress(api.TwirpError):  # not there: it joins again
+                return await seen() == expected
+            return False
+
+        await eventually(are, f"say {expected}", every_s=0.05)
+
+    async with own_tasks() as tasks:
+        first = saying(name="Door", attributes={"a": "1", "b": "2"})
+        connection = RoomConnection(first, tasks)
+        connection.start()
+        await eventually(lambda: connection.problem is None, "join")
+        await become("Door", "", {"a": "1", "b": "2"})
+        connection.revise(saying(name="Front door", metadata="m", attributes={"b": "3"}))
+        await become("Front door", "m", {"b": "3"})
+        assert connection.connections["joined"] == 1
+        connection.revise(saying(name="Front door"))  # the server takes no metadata back
+        await become("Front door", "", {})
+        await eventually(lambda: connection.connections["joined"] == 2, "join again")
+        assert connection.connections["participant_changed"] == 1
+        await connection.close()
 
 
 @pytest.mark.long

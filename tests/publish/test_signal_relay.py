@@ -18,6 +18,7 @@ from livekit import rtc
 from livekit.protocol import models
 from livekit.protocol import rtc as signalling
 
+from ingestd.config import ParticipantConfig
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import RoomError
 from ingestd.publish.estimate_bounds import EstimateBounds
@@ -128,6 +129,48 @@ async def test_the_estimate_begins_where_the_bounds_say(
     published = await publish(joined, replace(OPTIONS, max_bitrate_bps=40_000_000), info())
     assert least < await first_target(published) < most
     await joined.disconnect()
+
+
+async def test_a_probe_finds_what_the_link_carries_and_interrupts_nothing(
+    livekit: LiveKitServer, room: str, relay: SignalRelay
+) -> None:
+    bounds = EstimateBounds(start_bps=1_000_000, max_bps=30_000_000)
+    route = relay.route(livekit.url, lambda: bounds)
+    joined = rtc.Room()
+    await connect(joined, replace(address(livekit, room), url=await route.open()))
+    published = await publish(joined, replace(OPTIONS, max_bitrate_bps=1_000_000_000), info())
+    assert await first_target(published) < 10e6
+    encoded = (await read(published.track)).frames_encoded
+    await route.probe()
+    for _ in range(50):
+        await submit(published, 0.1)
+        stats = await read(published.track)
+        if (stats.target_bitrate_bps or 0) > 15e6:
+            break
+    else:
+        raise AssertionError(f"the target is still {stats.target_bitrate_bps}")
+    assert stats.frames_encoded > encoded
+    await joined.disconnect()
+
+
+async def test_a_token_with_all_that_a_participant_may_say_passes(
+    livekit: LiveKitServer, room: str, relay: SignalRelay
+) -> None:
+    route = relay.route(livekit.url, lambda: None)
+    said = {"metadata": "m" * 64_000, "attributes": {"k": "v" * 63_000}}
+    there = replace(address(livekit, room), participant=ParticipantConfig.model_validate(said))
+    joined = rtc.Room()
+    await connect(joined, there, route)
+    assert route.reached
+    assert route.server_protocol is not None, "joined by the relay"
+    assert len(joined.local_participant.metadata) == 64_000
+    await joined.disconnect()
+
+
+async def test_there_is_nothing_to_probe_before_a_room_is_joined(relay: SignalRelay) -> None:
+    route = relay.route("ws://127.0.0.1:1", lambda: BOUNDS)
+    await route.probe()
+    assert route.ceiling_bps is None
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)

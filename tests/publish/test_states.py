@@ -285,9 +285,9 @@ class DefectiveTrack(TrackKeeper):
             self._fails = None
             raise AssertionError("a defect of ours")
 
-    def room_joined(self, room: rtc.Room, rejoin: Any = None, server_protocol: int | None = None) -> None:
+    def room_joined(self, room: rtc.Room, *arguments: Any) -> None:
         self._fail(RoomEvent.JOINED)
-        super().room_joined(room, rejoin, server_protocol)
+        super().room_joined(room, *arguments)
 
     def room_interrupted(self) -> None:
         self._fail(RoomEvent.INTERRUPTED)

@@ -90,12 +90,20 @@ class Room:
         self.audience = Audience()
         self.connections: Counter[str] = Counter()
         self.problem: str | None = None
+        self.notice: str | None = None
+        self.needed_by: set[object] = set()
 
     @property
     def track(self) -> Track:
         """The only one."""
         (track,) = self.tracks
         return track
+
+    def need(self, who: object) -> None:
+        self.needed_by.add(who)
+
+    def release(self, who: object) -> None:
+        self.needed_by.discard(who)
 
     def add(self, track: Track) -> None:
         self.tracks.append(track)

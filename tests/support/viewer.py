@@ -51,6 +51,8 @@ class SeenTrack:
     identity: str
     mime_type: str
     frame_metadata_features: list[int]
+    source: str  # the SDK's name
+    participant: dict[str, Any]  # name, metadata and attributes of the one who publishes
 
 
 class Server(Protocol):
@@ -292,6 +294,12 @@ async def _visit(url: str, room_name: str, identity: str, leaving: asyncio.Task[
                 identity=participant.identity,
                 mime_type=publication.mime_type,
                 frame_metadata_features=list(publication.frame_metadata_features),
+                source=rtc.TrackSource.Name(publication.source),
+                participant={
+                    "name": participant.name,
+                    "metadata": participant.metadata,
+                    "attributes": dict(participant.attributes),
+                },
             )
             loop = asyncio.get_running_loop()
             recordings[publication.sid] = loop.create_task(_record(track, publication.name, publication.sid))

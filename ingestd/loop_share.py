@@ -73,7 +73,9 @@ class LoopAccount:
 
         Returns how many seconds nothing more of this stream may be read; 0 for a plain one.
         """
-        self._owe(now, used_s, received_bytes)
+        allowed_s = (now - self._at) * PLAIN_RATIO + received_bytes * PLAIN_S_PER_BYTE
+        self._owed_s = min(max(self._owed_s + used_s - allowed_s, 0.0), MAX_OWED_S)
+        self._at = now
         if not self._heavy:
             if self._owed_s <= MAX_OWED_UNNOTICED_S:
                 return 0.0
@@ -94,18 +96,6 @@ class LoopAccount:
         self._turn_at = self._share.next_turn(now, self._turn_used_s)
         self._turn_used_s = 0.0
         return self._turn_at - now
-
-    def charge_between_reads(self, now: float, used_s: float) -> None:
-        """Take note that pictures that waited cost ``used_s`` up to ``now``: the next turn is shorter."""
-        self._owe(now, used_s, 0)
-        if self._heavy:
-            self._used_s += used_s
-            self._turn_used_s += used_s
-
-    def _owe(self, now: float, used_s: float, received_bytes: int) -> None:
-        allowed_s = (now - self._at) * PLAIN_RATIO + received_bytes * PLAIN_S_PER_BYTE
-        self._owed_s = min(max(self._owed_s + used_s - allowed_s, 0.0), MAX_OWED_S)
-        self._at = now
 
     def wait_s(self, now: float) -> float:
         """Return how much longer a turn that is due has to wait: where the loop is late, several are."""

@@ -136,9 +136,8 @@ class TrackPipeline:
 
     ``make_track`` makes a track that tells the pipeline what becomes of it. ``log`` is a structlog logger
     that names the stream. ``on_full`` is told when `full` changes, ``on_no_keyframe`` when only another
-    connection of the encoder brings a keyframe, ``on_timer`` of the seconds that a timer's work took, and
-    ``on_defect`` of an exception while pictures are submitted or feedback is taken, which is a defect of ours
-    and is logged.
+    connection of the encoder brings a keyframe, and ``on_defect`` of an exception while
+    pictures are submitted or feedback is taken, which is a defect of ours and is logged.
     """
 
     def __init__(
@@ -155,7 +154,6 @@ class TrackPipeline:
         on_defect: Callable[[], None],
         on_full: Callable[[bool], None] = lambda _full: None,
         on_no_keyframe: Callable[[], None] = lambda: None,
-        on_timer: Callable[[float, float], None] = lambda _now, _used_s: None,
         b_frames: Literal["auto", "warn", "reject"] = "auto",
     ) -> None:
         self.errors: Counter[str] = Counter()  # by reason
@@ -171,7 +169,6 @@ class TrackPipeline:
         self._on_defect = on_defect
         self._on_full = on_full
         self._on_no_keyframe = on_no_keyframe
-        self._on_timer = on_timer
         self._keyframe_wait = KeyframeWait()
         self._b_frames = b_frames
         self._said_full = False  # to the encoder on the line
@@ -181,8 +178,8 @@ class TrackPipeline:
         self._codec: Codec | None = None  # of what was received last, from any encoder
         self._keyframe_requests = 0
         self._delay = Histogram(DELAY_BOUNDS_S)
-        self._submit_timer = Timer(lambda: self._timed(self.pump))
-        self._feedback_timer = Timer(lambda: self._timed(self._feedback_due))
+        self._submit_timer = Timer(self.pump)
+        self._feedback_timer = Timer(self._feedback_due)
         self._feedback_taken_at = 0.0
 
     def open(self) -> None:
@@ -434,11 +431,6 @@ class TrackPipeline:
         if (full := self.full) != self._said_full:
             self._said_full = full
             self._on_full(full)
-
-    def _timed(self, work: Callable[[], None]) -> None:
-        began_s = time.thread_time()
-        work()
-        self._on_timer(time.monotonic(), time.thread_time() - began_s)
 
     def _guard(self, work: Callable[[], None]) -> None:
         try:

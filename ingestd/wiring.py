@@ -80,7 +80,6 @@ def build_stream(
     webhook = Webhook(config.feedback.webhook, config.name, tasks) if config.feedback.webhook else None
     sinks: list[Sink] = [Inline(admission.send)] if config.feedback.inline else []
     sinks += [webhook] if webhook else []
-    account = LOOP_SHARE.account()
     pipeline = build_pipeline(
         TrackOptions(
             config.name,
@@ -109,12 +108,21 @@ def build_stream(
         on_no_keyframe=partial(admission.hang_up, CLOSED_FOR_KEYFRAME)
         if config.source.reconnect_for_keyframe
         else lambda: None,
-        on_timer=account.charge_between_reads,
         b_frames=config.b_frames,
         make_track=make_track,
         make_reporter=make_reporter,
     )
-    return Stream(config, admission, source, pipeline, room, account, webhook, detection_timeout_s, hooks)
+    return Stream(
+        config,
+        admission,
+        source,
+        pipeline,
+        room,
+        LOOP_SHARE.account(),
+        webhook,
+        detection_timeout_s,
+        hooks,
+    )
 
 
 def _is_stream(first_bytes: bytes, final: bool) -> bool | None:
@@ -136,7 +144,6 @@ def build_pipeline(
     on_defect: Callable[[], None],
     on_full: Callable[[bool], None] = lambda _full: None,
     on_no_keyframe: Callable[[], None] = lambda: None,
-    on_timer: Callable[[float, float], None] = lambda _now, _used_s: None,
     b_frames: Literal["auto", "warn", "reject"] = "auto",
     make_track: MakeTrack = TrackKeeper,
     make_reporter: MakeReporter = StreamReporter,
@@ -154,6 +161,5 @@ def build_pipeline(
         on_defect=on_defect,
         on_full=on_full,
         on_no_keyframe=on_no_keyframe,
-        on_timer=on_timer,
         b_frames=b_frames,
     )

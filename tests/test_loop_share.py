@@ -156,22 +156,3 @@ def test_a_plain_stream_that_a_hiccup_made_heavy_is_read_on_and_is_plain_again_b
         waits_s.append(plain_second(plain, loop.now))
     assert max(waits_s) < 0.5
     assert waits_s[-1] == 0.0
-
-
-def test_what_is_submitted_between_reads_shortens_the_next_turns() -> None:
-    share, now = LoopShare(), 100.0
-    submits, reads = share.account(), share.account()
-    for account in (submits, reads):
-        account.charge(now, 0.0, 0)
-        account.charge(now, 1.0, 0)
-    now += 10.0
-    submits.charge_between_reads(now, 0.1)
-    rest_s = {account: account.charge(now, STEP_S, STEP_BYTES) for account in (reads, submits)}
-    assert rest_s[submits] > rest_s[reads] + 0.1 / HEAVY_RATIO - STEP_S
-
-
-def test_a_stream_whose_submitting_alone_is_costly_is_heavy_at_its_next_read() -> None:
-    account, now = LoopShare().account(), 100.0
-    assert account.charge(now, 0.0, 0) == 0.0
-    account.charge_between_reads(now, MAX_OWED_UNNOTICED_S + STEP_S)
-    assert account.charge(now, STEP_S, 0) > 0.0

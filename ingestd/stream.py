@@ -7,6 +7,7 @@ from typing import Protocol
 import structlog
 
 from ingestd.config import StreamConfig
+from ingestd.control.messages import hello
 from ingestd.control.webhook import Webhook
 from ingestd.encoder_reader import EncoderReader
 from ingestd.loop_share import LoopAccount
@@ -103,6 +104,8 @@ class Stream:
         self._reader = EncoderReader(
             connection, demuxer, self._pipeline, self._account, self._detection_timeout_s, self._log
         )
+        if self.config.feedback.inline:
+            connection.send(hello(self.config.name))
         self._pipeline.new_encoder()
 
     def encoder_data(self, _connection: EncoderConnection, data: memoryview) -> None:

@@ -7,7 +7,9 @@ from typing import Any, Literal
 import structlog
 
 from ingestd.config import StreamConfig
+from ingestd.config.schema import MIN_BITRATE_BPS
 from ingestd.control.backchannel import BackChannel, Inline, Sink
+from ingestd.control.rate_target import RateTarget
 from ingestd.control.webhook import Webhook
 from ingestd.delivery.delivery import Delivery
 from ingestd.diagnose.reporter import StreamReporter
@@ -67,7 +69,7 @@ def build_stream(
         if config.source.listen is not None
         else Dialer(address, admission, config.name, tasks)
     )
-    webhook = Webhook(config.feedback.webhook, config.name, tasks) if config.feedback.webhook else None
+    webhook = _webhook(config, tasks)
     sinks: list[Sink] = [Inline(admission.send)] if config.feedback.inline else []
     sinks += [webhook] if webhook else []
     pipeline = build_pipeline(
@@ -96,12 +98,22 @@ def build_stream(
         if config.source.reconnect_for_keyframe
         else lambda: None,
         b_frames=config.b_frames,
+        min_bitrate_bps=config.feedback.min_bitrate,
         make_track=make_track,
         make_reporter=make_reporter,
     )
     return Stream(
         config, admission, source, pipeline, room, LOOP_SHARE.account(), webhook, detection_timeout_s
     )
+
+
+def _webhook(config: StreamConfig, tasks: Tasks) -> Webhook | None:
+    feedback = config.feedback
+    if feedback.webhook is None:
+        return None
+    file = feedback.webhook_secret_file
+    secret = file.secret.get_secret_value().encode() if file else None
+    return Webhook(feedback.webhook, config.name, tasks, secret=secret)
 
 
 def _is_stream(first_bytes: bytes, final: bool) -> bool | None:
@@ -124,6 +136,7 @@ def build_pipeline(
     on_full: Callable[[bool], None] = lambda _full: None,
     on_no_keyframe: Callable[[], None] = lambda: None,
     b_frames: Literal["warn", "reject"] = "warn",
+    min_bitrate_bps: int = MIN_BITRATE_BPS,
     make_track: MakeTrack = TrackKeeper,
     make_reporter: MakeReporter = StreamReporter,
 ) -> TrackPipeline:
@@ -134,6 +147,7 @@ def build_pipeline(
         room,
         lambda listener: make_track(options, listener, tasks),
         BackChannel(sinks, options.max_framerate_fps or AUTO_FRAMERATE_FPS),
+        RateTarget(min_bitrate_bps, options.max_bitrate_bps),
         make_reporter(log),
         tasks,
         log,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from ingestd.config.address import WILDCARDS, Address
 from ingestd.config.document import Document, Located, Origin, parse
@@ -17,6 +17,7 @@ from ingestd.config.schema import (
     HttpConfig,
     LiveKitConfig,
     LogConfig,
+    SecretFile,
     Section,
     StreamConfig,
     usable_secret,
@@ -62,7 +63,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         warnings.look_at_secret(livekit)
     http = _validate(document, HttpConfig, raw["http"], ("http",), SECTIONS["http"])
     log = _validate(document, LogConfig, raw["log"], ("log",), SECTIONS["log"])
-    streams = _streams(document, raw["defaults"], warnings)
+    streams = _streams(document, raw["defaults"], path.parent, warnings)
     _check_together(document, streams, http)
     if problems := document.problems:
         raise ConfigError("\n".join(problems))
@@ -114,21 +115,40 @@ def _read_secret(document: Document, livekit: Located, beside: Path) -> None:
     if livekit.get("api_secret") is not None:
         document.problem(here, "api_secret is set as well; allowed: one of them")
         return
+    origin = document.origin(here)
+    secret = _secret_in(document, beside / name, Located(name, origin))
+    livekit.value["api_secret"] = Located(secret, origin)
+
+
+def _read_webhook_secret(document: Document, stream: Located, beside: Path) -> None:
+    """Read the file that ``feedback.webhook_secret_file`` names."""
+    feedback = stream.value.get("feedback")
+    name = (
+        feedback.value.get("webhook_secret_file") if feedback and isinstance(feedback.value, dict) else None
+    )
+    if name is not None and isinstance(name.value, str) and name.value not in ("", "null"):
+        secret = SecretStr(_secret_in(document, beside / name.value, name))
+        feedback.value["webhook_secret_file"] = Located(SecretFile(name.value, secret), name.origin)
+
+
+def _secret_in(document: Document, path: Path, name: Located) -> str:
+    """Return the secret in the file at ``path``, which ``name`` names; any text where there is a problem."""
     try:
-        with (beside / name).open("rb") as file:
-            secret = usable_secret(file.read(_MAX_FILE_BYTES).decode().rstrip("\r\n"))
+        with path.open("rb") as file:
+            return usable_secret(file.read(_MAX_FILE_BYTES).decode().rstrip("\r\n"))
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        document.problem(here, f"{name!r} cannot be read: {why}")
-        secret = "unread"  # noqa: S105 - none
+        document.problem_at(name.origin, f"{name.value!r} cannot be read: {why}")
     except ValueError as error:
-        document.problem(here, f"{name!r} {error}")
-        secret = "unread"  # noqa: S105 - none: keeps "api_secret is missing" out of the list
-    livekit.value["api_secret"] = Located(secret, document.origin(here))
+        document.problem_at(name.origin, f"{name.value!r} {error}")
+    return "unread"  # none: keeps "is missing" out of the list
 
 
-def _streams(document: Document, defaults: Located, warnings: "_Warnings") -> dict[int, StreamConfig]:
+def _streams(
+    document: Document, defaults: Located, beside: Path, warnings: "_Warnings"
+) -> dict[int, StreamConfig]:
     """Return the valid ones by index. A mistake under ``defaults`` is noted once, where it is written."""
+    _read_webhook_secret(document, defaults, beside)
     _check_defaults(document, defaults)
     written = document.root.value.get("streams")
     if written is None or written.value in (None, []):
@@ -144,6 +164,7 @@ def _streams(document: Document, defaults: Located, warnings: "_Warnings") -> di
             document.problem(path, "a mapping is needed, beginning with name: …")
             continue
         warnings.take_pinned(own)
+        _read_webhook_secret(document, own, beside)
         written.value[index] = merged = _merge(defaults, own)
         stream = _validate(document, StreamConfig, merged, path, STREAM)
         if stream is not None:

@@ -28,6 +28,7 @@ LAYERS = _issue("layers", hides=False)
 NO_PARAMETER_SETS = _issue("no_parameter_sets")
 NO_KEYFRAME = _issue("no_keyframe")
 RECOVERY_POINTS = _issue("recovery_points")
+IGNORES_REQUESTS = _issue("ignores_requests", hides=False)
 H265_VIEWERS = _issue("h265_viewers", hides=False)
 
 # WebRTC negotiates level 3.1, and viewers decode what says more all the same: their decoders go by the size

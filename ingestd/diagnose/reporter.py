@@ -6,6 +6,7 @@ from typing import Any
 
 from ingestd.diagnose.compatibility import (
     B_FRAMES,
+    IGNORES_REQUESTS,
     NO_KEYFRAME,
     NO_PARAMETER_SETS,
     RECOVERY_POINTS,
@@ -56,6 +57,7 @@ class StreamReporter:
         self._recovery_point = False  # the last keyframe is one, and no IDR picture
         self._without_keyframe_since: float | None = None
         self._no_keyframe: Issue | None = None
+        self._deaf: Issue | None = None
         self.rate_watch = RateWatch()
 
     @property
@@ -70,6 +72,8 @@ class StreamReporter:
             found.append(RECOVERY_POINTS)
         if self._no_keyframe is not None:
             found.append(self._no_keyframe)
+        if self._deaf is not None:
+            found.append(self._deaf)
         if self._paced and not self._states_rate:
             found.append(_PACE_GUESSED)
         found += [issue for issue in (self.rate_watch.wrong_rate, self.rate_watch.over_max_bitrate) if issue]
@@ -145,6 +149,16 @@ class StreamReporter:
             issue = self._no_keyframe = replace(NO_KEYFRAME, seen=f"{NO_KEYFRAME.seen}{said}")
             event = "waiting for a keyframe: every picture is dropped"
             self._say(issue.reason, self._log.warning, event, **fields(issue))
+
+    def deaf(self, requests: int) -> None:
+        """Take note that the encoder has let so many keyframe requests in a row pass; 0: it answers."""
+        self._deaf = (
+            replace(IGNORES_REQUESTS, seen=f"{IGNORES_REQUESTS.seen}: {requests} in a row")
+            if requests
+            else None
+        )
+        if self._deaf is not None:
+            self._warn_once(self._deaf, "the encoder ignores requests")
 
     def fault(self, fault: StreamError, **more: object) -> None:
         """Log what could not be understood; ``more`` goes into the line."""

@@ -1,27 +1,38 @@
-"""A link that dips, with an encoder that obeys the feedback and with one that does not (docs/feedback.md)."""
+"""A link that dips, with an encoder that obeys the feedback and without feedback (docs/feedback.md)."""
 
 import argparse
+import itertools
 import json
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from bench.plot import Line, Panel, page
 from ingestd.devserver.livekit_server import LiveKitServer
 from tests.support.daemon import Daemon, Metrics, stream
 from tests.support.disturbance import Reached, progress
 from tests.support.link import FAR, GOOD, Link, Quality
-from tests.support.viewer import Viewer
+from tests.support.viewer import Picture, Viewer
 from tests.support.wait import PATIENCE_S
 
 FULL_BPS, LOW_BPS = 4_000_000, 600_000
 SETTLING_S = 10.0
+SHOWN_BEFORE_S = 5.0
 SAMPLE_INTERVAL_S = 0.1
+PLOT_STEP_S = 0.2
+LONGEST_SHOWN_S = 3.0
+GOOD_DELAY_S = 0.3
+DOCS = Path(__file__).parents[1] / "docs"
+COLUMNS = (
+    "link | feedback | told after | bitrate to target after 3 s | viewer's delay below 300 ms after | "
+    "longest freeze | bitrate after recovery: 5, 10, 20 s | lost | replayed"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +49,12 @@ def _rate(bps: float) -> Quality:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
+    """Steps of the link, the first at 0; ``good_at_s``: when it is as good again as before."""
+
     name: str
     title: str
     steps: Sequence[Step]
+    good_at_s: float
     seconds: float
 
 
@@ -49,6 +63,7 @@ SCENARIOS = (
         "cut",
         "4 Mbit/s, cut to 600 kbit/s and back",
         (Step(0, _rate(LOW_BPS)), Step(20, _rate(FULL_BPS))),
+        20,
         50,
     ),
     Scenario(
@@ -58,13 +73,15 @@ SCENARIOS = (
             *(Step(s, _rate(FULL_BPS - (FULL_BPS - LOW_BPS) * s / 20)) for s in range(21)),
             Step(30, _rate(FULL_BPS)),
         ),
-        50,
+        30,
+        60,
     ),
     Scenario(
         "loss",
         "4 Mbit/s with 2 % loss",
         (Step(0, Quality(rate=FULL_BPS, delay=0.01, loss=0.02)), Step(20, _rate(FULL_BPS))),
-        35,
+        20,
+        41,
     ),
 )
 
@@ -98,24 +115,51 @@ class Course:
 
     scenario: Scenario
     told: list[tuple[float, float]] = field(default_factory=list)  # (time, bit/s)
-    keyframes: list[float] = field(default_factory=list)  # asked for
     written: list[tuple[float, float]] = field(default_factory=list)  # (time, bytes)
-    delays: list[tuple[float, float]] = field(default_factory=list)  # at the viewer: (time, seconds)
+    seen: list[tuple[float, float]] = field(default_factory=list)  # (time, delay from the daemon on)
     samples: list[tuple[float, Metrics]] = field(default_factory=list)
 
     def bitrate_bps(self, at: float, over_s: float = 1.0) -> float:
+        """Of the encoder, in the time before."""
         return sum(size for when, size in self.written if at - over_s <= when < at) * 8 / over_s
 
-    def target_bps(self, at: float) -> float | None:
-        known = [bps for when, bps in self.told if when <= at]
-        return known[-1] if known else None
+    def target_bps(self, at: float) -> float:
+        """What the encoder was told last; nan: nothing yet."""
+        return next((bps for when, bps in reversed(self.told) if when <= at), float("nan"))
 
-    def metric(self, name: str) -> list[tuple[float, float]]:
-        return [(at, metrics.total(name)) for at, metrics in self.samples]
+    def link_bps(self, at: float) -> float:
+        rates = [step.quality.rate for step in self.scenario.steps if step.at_s <= at]
+        return (rates[-1] if rates else None) or FULL_BPS
+
+    def age_s(self, at: float) -> float:
+        """How old what the viewer sees is: the delay of the newest picture, and how long that was shown."""
+        return next((at - when + delay for when, delay in reversed(self.seen) if when <= at), float("nan"))
+
+    @property
+    def told_after_s(self) -> float:
+        """When the encoder was first told of a lower bitrate."""
+        before = self.target_bps(0)
+        return next((at for at, bps in self.told if at > 0 and bps < before), float("nan"))
+
+    @property
+    def late_until_s(self) -> float:
+        """Until when pictures were late, after the first step and before the link is good again."""
+        late = (at for at, delay in self.seen if 0 <= at < self.scenario.good_at_s and delay > GOOD_DELAY_S)
+        return max(late, default=0.0)
+
+    @property
+    def longest_freeze_s(self) -> float:
+        times = [at for at, _ in self.seen if at > -1]
+        return max(later - sooner for sooner, later in itertools.pairwise(times))
+
+    def count(self, name: str) -> int:
+        """By how much a metric rose from the first step on."""
+        first = next(metrics for at, metrics in self.samples if at >= 0)
+        return int(self.samples[-1][1].total(name) - first.total(name))
 
 
-def run(scenario: Scenario, directory: Path, *options: str, **keys: Any) -> Course:
-    """Play ``scenario`` with an encoder of these options."""
+def run(scenario: Scenario, directory: Path, *, feedback: bool) -> Course:
+    """Play ``scenario``, with or without feedback to the encoder."""
     addresses = {
         "bind_addresses": ["127.0.0.1", FAR],
         "room": {"playout_delay": {"enabled": True, "min": 0, "max": 1}},
@@ -133,11 +177,11 @@ def run(scenario: Scenario, directory: Path, *options: str, **keys: Any) -> Cour
             "cam",
             "feedback",
             source={"listen": f"unix://{address}"},
-            feedback={"inline": True},
-            **{"max_bitrate": FULL_BPS, **keys},
+            feedback={"inline": feedback},
+            max_bitrate=FULL_BPS,
         )
         daemon = stack.enter_context(Daemon(reached, directory, config, level="debug"))
-        encoder = stack.enter_context(Encoder(address, *options))
+        encoder = stack.enter_context(Encoder(address))
         viewer.wait_for_first_picture(timeout=PATIENCE_S)
         begin = time.monotonic() + SETTLING_S
         samples: list[tuple[float, Metrics]] = []
@@ -147,24 +191,31 @@ def run(scenario: Scenario, directory: Path, *options: str, **keys: Any) -> Cour
         _sample(daemon, samples, begin + scenario.seconds)
         link.quality = GOOD
         (directory / "daemon.log").write_text(daemon.log)
-        wall_s = time.time() - time.monotonic()
-        course = Course(scenario, samples=[(at - begin, metrics) for at, metrics in samples])
-        pictures = viewer.pictures()
-        newest = {number for number, _ in progress(pictures)}
-        course.delays = [
-            (picture.at - begin, picture.at + wall_s - picture.user_timestamp / 1e6)
-            for picture in pictures
-            if picture.user_timestamp is not None and picture.frame_id in newest
-        ]
-        for said in list(encoder.said):
-            at = said["at"] - begin
-            if said["event"] == "picture":
-                course.written.append((at, said["bytes"]))
-            elif said["message"]["type"] == "rate":
-                course.told.append((at, said["message"]["bitrate_bps"]))
-            elif said["message"]["type"] == "keyframe":
-                course.keyframes.append(at)
-        return course
+        return _course(scenario, viewer.pictures(), list(encoder.said), samples, begin)
+
+
+def _course(
+    scenario: Scenario,
+    pictures: Sequence[Picture],
+    said: Sequence[dict[str, Any]],
+    samples: Sequence[tuple[float, Metrics]],
+    begin: float,
+) -> Course:
+    course = Course(scenario, samples=[(at - begin, metrics) for at, metrics in samples])
+    wall_s = time.time() - time.monotonic()
+    newest = dict(progress(pictures))
+    course.seen = [
+        (picture.at - begin, picture.at + wall_s - picture.user_timestamp / 1e6)
+        for picture in pictures
+        if picture.user_timestamp is not None and newest.get(picture.frame_id or 0) == picture.at
+    ]
+    for line in said:
+        at = line["at"] - begin
+        if line["event"] == "picture":
+            course.written.append((at, line["bytes"]))
+        elif line["message"]["type"] == "rate":
+            course.told.append((at, line["message"]["bitrate_bps"]))
+    return course
 
 
 def _sample(daemon: Daemon, samples: list[tuple[float, Metrics]], until: float) -> None:
@@ -173,40 +224,65 @@ def _sample(daemon: Daemon, samples: list[tuple[float, Metrics]], until: float) 
         samples.append((time.monotonic(), daemon.metrics()))
 
 
+def row(course: Course, *, feedback: bool) -> str:
+    scenario = course.scenario
+    target_bps = course.target_bps(3)
+    after = (scenario.good_at_s + s for s in (5, 10, 20))
+    return " | ".join(
+        (
+            scenario.title,
+            "yes" if feedback else "no",
+            f"{course.told_after_s:.2f} s" if feedback else "",
+            f"{course.bitrate_bps(3.5) / target_bps:.2f}" if feedback else "",
+            f"{course.late_until_s:.1f} s",
+            f"{course.longest_freeze_s:.1f} s",
+            ", ".join(f"{course.bitrate_bps(at, 2) / 1e6:.1f}" for at in after) + " Mbit/s",
+            f"{course.count('ingestd_frames_lost_total')}",
+            f"{course.count('ingestd_frames_replayed_total')}",
+        )
+    )
+
+
+def panels(course: Course, title: str) -> tuple[Panel, Panel]:
+    steps = int((course.scenario.seconds + SHOWN_BEFORE_S) / PLOT_STEP_S)
+    times = [number * PLOT_STEP_S - SHOWN_BEFORE_S for number in range(steps)]
+    waits = [(at, metrics.total("ingestd_send_delay_seconds")) for at, metrics in course.samples]
+    return (
+        Panel(
+            f"{title}: bitrate, Mbit/s",
+            FULL_BPS / 1e6 * 1.25,
+            [
+                Line("link", "#9aa0a6", [(at, course.link_bps(at) / 1e6) for at in times]),
+                Line("encoder", "#e8710a", [(at, course.bitrate_bps(at) / 1e6) for at in times]),
+                Line("target", "#1a73e8", [(at, course.target_bps(at) / 1e6) for at in times]),
+            ],
+        ),
+        Panel(
+            f"{title}: delay, s",
+            LONGEST_SHOWN_S,
+            [
+                Line("age of what the viewer sees", "#188038", [(at, course.age_s(at)) for at in times]),
+                Line("send delay", "#d93025", [(at, s) for at, s in waits if at >= -SHOWN_BEFORE_S]),
+            ],
+        ),
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--only", default="")
-    parser.add_argument("--deaf", action="store_true")
-    parser.add_argument("--save", default="")
+    parser.add_argument("--only", default="", help="links whose name holds this: cut, decline, loss")
+    parser.add_argument("--write", action="store_true", help="the plots into docs/")
     arguments = parser.parse_args()
+    print(f"| {COLUMNS} |\n|{'---|' * len(COLUMNS.split('|'))}")
     for scenario in (s for s in SCENARIOS if arguments.only in s.name):
-        with tempfile.TemporaryDirectory() as directory:
-            course = run(scenario, Path(directory), *(["--deaf"] if arguments.deaf else []))
-            log = (Path(directory) / "daemon.log").read_text()
-        print(scenario.title)
-        delay = course.metric("ingestd_send_delay_seconds")
-        target = course.metric("ingestd_target_bitrate_bps")
-        for second in range(-8, int(scenario.seconds)):
-            seen = [d for at, d in course.delays if second <= at < second + 1]
-            sent = [d for at, d in delay if second <= at < second + 1]
-            tg = [d for at, d in target if second <= at < second + 1]
-            print(
-                f"{second:4d} s told {(course.target_bps(second + 1) or 0) / 1e3:6.0f} webrtc {max(tg or [0]) / 1e3:6.0f} "
-                f"encoder {course.bitrate_bps(second + 1) / 1e3:6.0f} send delay {max(sent or [0]) * 1e3:5.0f} ms "
-                f"seen {len(seen):3d} delay {max(seen, default=-1) * 1e3:6.0f} ms"
-            )
-        print("told", [(round(a, 2), int(b / 1000)) for a, b in course.told])
-        print("keyframes", [round(a, 2) for a in course.keyframes])
-        last = course.samples[-1][1]
-        print(
-            "lost",
-            last.total("ingestd_frames_lost_total"),
-            "replayed",
-            last.total("ingestd_frames_replayed_total"),
-            last.by("ingestd_frames_dropped_total", "reason"),
-        )
-        if arguments.save:
-            Path(arguments.save).write_text(log)
+        columns = []
+        for feedback in (True, False):
+            with tempfile.TemporaryDirectory() as directory:
+                course = run(scenario, Path(directory), feedback=feedback)
+            print(f"| {row(course, feedback=feedback)} |", flush=True)
+            columns.append(panels(course, "with feedback" if feedback else "without"))
+        if arguments.write:
+            (DOCS / f"feedback-{scenario.name}.svg").write_text(page(scenario.title, columns))
 
 
 if __name__ == "__main__":

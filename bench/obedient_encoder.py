@@ -16,7 +16,7 @@ import gi
 gi.require_version("Gst", "1.0")
 from gi.repository import Gst  # noqa: E402
 
-# A moving pattern that takes any bitrate; the VBV is short, so that no picture is much larger than the others.
+# A moving pattern that takes any bitrate; the VBV is short, so that no picture is much larger than others.
 PIPELINE = (
     "videotestsrc is-live=true pattern=zone-plate kx2=20 ky2=20 kt=3 ! "
     "video/x-raw,format=I420,width=640,height=360,framerate=30/1 ! "
@@ -32,14 +32,14 @@ def say(event: str, **fields: object) -> None:
     sys.stdout.flush()
 
 
-def obey(connection: socket.socket, encoder: "Gst.Element", obedient: bool) -> None:
+def obey(connection: socket.socket, encoder: "Gst.Element") -> None:
     """Do what is said until the connection ends."""
     for line in connection.makefile():
         message = json.loads(line)
         say("told", message=message)
-        if obedient and message["type"] == "rate":
+        if message["type"] == "rate":
             encoder.set_property("bitrate", max(1, message["bitrate_bps"] // 1000))
-        elif obedient and message["type"] == "keyframe":
+        elif message["type"] == "keyframe":
             wanted = Gst.Structure.new_from_string("GstForceKeyUnit, all-headers=(boolean)true")
             pad = encoder.get_static_pad("src")
             pad.send_event(Gst.Event.new_custom(Gst.EventType.CUSTOM_UPSTREAM, wanted))
@@ -50,14 +50,13 @@ def main() -> None:
     parser.add_argument("socket")
     parser.add_argument("--kbps", type=int, default=4000)
     parser.add_argument("--gop", type=int, default=300, help="pictures from keyframe to keyframe")
-    parser.add_argument("--deaf", action="store_true", help="hear all and do nothing")
     arguments = parser.parse_args()
     Gst.init(None)
     pipeline = Gst.parse_launch(PIPELINE.format(kbps=arguments.kbps, gop=arguments.gop))
     encoder, sink = pipeline.get_by_name("encoder"), pipeline.get_by_name("sink")
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(arguments.socket)
-        threading.Thread(target=obey, args=(connection, encoder, not arguments.deaf), daemon=True).start()
+        threading.Thread(target=obey, args=(connection, encoder), daemon=True).start()
         pipeline.set_state(Gst.State.PLAYING)
         while (sample := sink.emit("pull-sample")) is not None:
             buffer = sample.get_buffer()

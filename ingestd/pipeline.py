@@ -479,7 +479,13 @@ class TrackPipeline:
         if self._delivery.encoder_response.just_answered(now):
             return
         self._ask_encoder(now, at_us)
-        self._delivery.keyframe_requested(now, self._room.audience, packets_lost=self._track.misses_packets)
+        due_at = self._back_channel.due_at
+        self._delivery.keyframe_requested(
+            now,
+            self._room.audience,
+            packets_lost=self._track.misses_packets,
+            asked_in_s=due_at - now if due_at is not None else 0.0,
+        )
 
     def _ask_encoder(self, now: float, at_us: int) -> None:
         """Have the encoder send a keyframe."""

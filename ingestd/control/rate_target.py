@@ -1,19 +1,21 @@
 """Target bitrate of an encoder: what WebRTC allots to its track, less what is in the way of its pictures.
 
-WebRTC divides what it believes the link carries among the tracks of a connection, and has taken the RTP overhead
-off. When the link dips it learns so step by step; what the encoder sends until the last of them waits behind us,
-or is lost. So the target falls below WebRTC's while that falls, and while pictures wait.
+WebRTC divides what it believes the link carries among the tracks of a connection, and has taken the RTP
+overhead off. When the link dips it learns so step by step, and what the encoder sends until the last of them
+waits behind us, or is lost. So the target dives below WebRTC's while that falls, and while pictures wait.
 """
 
 from collections import deque
 from math import inf
 
-# WebRTC's target falls if it is this part of what it was within FALL_WINDOW_S.
-FALL_RATIO = 0.85
+# WebRTC's target is compared with the highest of this time. Falls smaller than to FALL_RATIO of that are its
+# ordinary search for what the link carries.
 FALL_WINDOW_S = 1.0
-# Of WebRTC's target the encoder is asked for this part, while that falls and up to DIVE_S after.
-DIVE_RATIO = 0.5
-DIVE_S = 1.0
+FALL_RATIO = 0.85
+# However far it fell, the encoder is asked for this part of it.
+DIVE_RATIO = 0.4
+# WebRTC begins with a guess at what the link carries, and corrects it within this time.
+GUESS_S = 3.0
 # Where packets wait longer than SHORT_DELAY_S in WebRTC, the encoder is asked for less, so that they leave.
 SHORT_DELAY_S = 0.05
 DRAIN_S = 0.5
@@ -39,16 +41,15 @@ class RateTarget:
     def new_track(self) -> None:
         """Forget what the link carries: WebRTC will measure it for the next track."""
         self._allotted: deque[tuple[float, float]] = deque()  # when, and bit/s; those of FALL_WINDOW_S
-        self._fell_at = -inf
+        self._known_at: float | None = None  # what the link carries, for the first time
         self._send_delay_s = 0.0
 
     def allotted(self, bitrate_bps: float, now: float) -> None:
         """WebRTC allots ``bitrate_bps`` to the track."""
-        while self._allotted and self._allotted[0][0] < now - FALL_WINDOW_S:
-            self._allotted.popleft()
-        if any(bitrate_bps < FALL_RATIO * min(before, self._max_bps) for _, before in self._allotted):
-            self._fell_at = now
+        if self._known_at is None:
+            self._known_at = now
         self._allotted.append((now, bitrate_bps))
+        self._forget(now)
 
     def delayed(self, send_delay_s: float) -> None:
         """Packets wait ``send_delay_s`` in WebRTC before they leave."""
@@ -61,17 +62,27 @@ class RateTarget:
 
     def bps(self, now: float) -> int | None:
         """Return the target; None while nothing is known of the link."""
-        if not self._allotted:
+        if self._known_at is None:
             return None
-        allotted_bps = self._allotted[-1][1]
         self._forget(now)
+        allotted_bps = self._allotted[-1][1]
         replayed_bps = sum(size for _, size in self._replayed) * 8 / REPLAY_WINDOW_S
-        ratio = DIVE_RATIO if now - self._fell_at < DIVE_S else 1.0
+        ratio = self._dive_ratio(now)
         if self._send_delay_s > SHORT_DELAY_S:
             ratio = min(ratio, DRAIN_S / (DRAIN_S + self._send_delay_s))
         wanted_bps = max(ratio * allotted_bps - replayed_bps, LEAST_RATIO * allotted_bps)
         return round(min(max(wanted_bps, self._min_bps), self._max_bps))
 
+    def _dive_ratio(self, now: float) -> float:
+        assert self._known_at is not None
+        highest_bps = min(max(bps for _, bps in self._allotted), self._max_bps)
+        allotted_bps = self._allotted[-1][1]
+        if allotted_bps >= FALL_RATIO * highest_bps or now - self._known_at < GUESS_S:
+            return 1.0
+        return max((allotted_bps / highest_bps) ** 2, DIVE_RATIO)
+
     def _forget(self, now: float) -> None:
+        while len(self._allotted) > 1 and self._allotted[1][0] < now - FALL_WINDOW_S:
+            self._allotted.popleft()
         while self._replayed and self._replayed[0][0] < now - REPLAY_WINDOW_S:
             self._replayed.popleft()

@@ -216,11 +216,13 @@ class Delivery:
         audience: Audience | None = None,
         *,
         packets_lost: bool = False,
+        asked_in_s: float = 0.0,
     ) -> None:
         """WebRTC asks for a keyframe: a viewer came, or left, or a picture was lost on the way to it.
 
         ``audience``: who may watch, None where no one can tell. ``packets_lost``: some were, on the way to
-        the server. An encoder that may answer (`encoder_response`) is given the time to.
+        the server. An encoder that may answer (`encoder_response`) is given the time to; ``asked_in_s``: when
+        it is asked, if not yet.
         """
         answer = Answer.REPLAY
         if audience is not None and self._silent(now):
@@ -232,7 +234,7 @@ class Delivery:
         if self._state is State.LIVE:
             self._replays.request(
                 now,
-                self.encoder_response.patience_s,
+                asked_in_s + patience_s if (patience_s := self.encoder_response.patience_s) else 0.0,
                 came_at=audience.came_at if audience is not None else -inf,
                 shared=answer is Answer.SHARED_REPLAY,
             )
@@ -280,8 +282,9 @@ class Delivery:
         """WebRTC has not encoded ``count`` of the pictures that it took."""
         self._intake.freeze(count)
         # It asks for a keyframe itself with the picture after them; where none comes it never will.
-        if now - self._submitted_at > PAUSE_S or self._requests.left_to_encoder(now):
-            self._replays.request(now, 0.0)
+        paused = now - self._submitted_at > PAUSE_S
+        if paused or self._requests.left_to_encoder(now):
+            self._replays.request(now, 0.0 if paused else self.encoder_response.patience_s)
             self._advance(Event.REPLAY_WANTED)
 
     # Output.

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestd.control.rate_target import DIVE_RATIO, DIVE_S, REPLAY_WINDOW_S, RateTarget
+from ingestd.control.rate_target import DIVE_RATIO, FALL_WINDOW_S, REPLAY_WINDOW_S, RateTarget
 
 MIN_BPS, MAX_BPS = 100_000, 4_000_000
 
@@ -25,9 +25,19 @@ def test_on_a_link_that_carries_the_stream_it_is_what_webrtc_allots() -> None:
 def test_a_link_that_dips_is_left_room_at_once_and_given_back_what_it_carries() -> None:
     target = RateTarget(MIN_BPS, MAX_BPS)
     target.allotted(4_000_000, 0.0)
-    target.allotted(1_000_000, 0.3)
-    assert target.bps(0.3) == DIVE_RATIO * 1_000_000
-    assert target.bps(0.3 + DIVE_S) == 1_000_000
+    target.allotted(4_000_000, 9.0)
+    target.allotted(3_000_000, 9.2)
+    assert target.bps(9.2) == 3_000_000 * (3 / 4) ** 2
+    target.allotted(1_000_000, 9.4)
+    assert target.bps(9.4) == DIVE_RATIO * 1_000_000
+    assert target.bps(9.5 + FALL_WINDOW_S) == 1_000_000
+
+
+def test_what_webrtc_takes_back_of_its_first_guess_is_no_dip() -> None:
+    target = RateTarget(MIN_BPS, MAX_BPS)
+    target.allotted(3_000_000, 0.0)
+    target.allotted(1_800_000, 0.4)
+    assert target.bps(0.4) == 1_800_000
 
 
 def test_a_slow_decline_is_followed_step_by_step() -> None:

@@ -1,4 +1,4 @@
-"""Encodes a moving picture and pushes its access units into a LiveKit room.
+"""Encodes a moving picture and pushes its access units into a LiveKit room; the encoder obeys feedback.
 
     LIVEKIT_API_KEY=… LIVEKIT_API_SECRET=… \\
         python examples/push_access_units.py --url wss://livekit.example.com lobby
@@ -21,6 +21,7 @@ from ingestd import AccessUnit, Codec, ConfigError, Publication, offer_h265
 from ingestd.publish.sdk import native_log
 
 WIDTH, HEIGHT, FPS = 640, 360, 30
+BITRATE_BPS = 1_500_000
 REALTIME = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
 ENCODERS = {
     Codec.H264: (
@@ -40,24 +41,37 @@ class Encoder:
     """Stands in for the application's own encoder."""
 
     def __init__(self, codec: Codec) -> None:
-        name, options = ENCODERS[codec]
-        context = av.CodecContext.create(name, "w")
-        assert isinstance(context, VideoCodecContext)
-        context.width, context.height, context.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        context.framerate, context.time_base = Fraction(FPS), Fraction(1, FPS)
-        context.gop_size, context.max_b_frames, context.bit_rate = 10 * FPS, 0, 1_500_000
-        context.options = options
+        self.bitrate_bps = BITRATE_BPS
         self._codec = codec
-        self._context = context
+        self._context = self._open()
         self._keyframe_wanted = False
 
     def force_keyframe(self) -> None:
         """Make the next picture a keyframe."""
         self._keyframe_wanted = True
 
+    def set_bitrate(self, bitrate_bps: int) -> None:
+        """Spend ``bitrate_bps`` from the next picture on, or BITRATE_BPS if that is less."""
+        self.bitrate_bps = min(bitrate_bps, BITRATE_BPS)
+
+    def _open(self) -> VideoCodecContext:
+        name, options = ENCODERS[self._codec]
+        context = av.CodecContext.create(name, "w")
+        assert isinstance(context, VideoCodecContext)
+        context.width, context.height, context.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        context.framerate, context.time_base = Fraction(FPS), Fraction(1, FPS)
+        context.gop_size, context.max_b_frames, context.bit_rate = 10 * FPS, 0, self.bitrate_bps
+        context.options = options
+        return context
+
     def encode(self, number: int) -> list[AccessUnit]:
         """Draw and encode picture ``number``; return its access unit, as these options add no delay."""
         frame = draw(number)
+        if self.bitrate_bps != self._context.bit_rate:
+            if self._codec is Codec.H264:
+                self._context.bit_rate = self.bitrate_bps
+            else:  # only libx264 takes another while it runs; a new encoder begins with a keyframe
+                self._context = self._open()
         if self._keyframe_wanted:
             self._keyframe_wanted = False
             frame.pict_type = PictureType.I
@@ -87,7 +101,7 @@ async def push(options: argparse.Namespace) -> None:
         identity="push-access-units",
         track="moving-picture",
         on_keyframe_wanted=encoder.force_keyframe,
-        on_rate_wanted=lambda bitrate_bps, _: print(f"the link carries {bitrate_bps / 1e6:.1f} Mbit/s"),
+        on_rate_wanted=lambda bitrate_bps, _: encoder.set_bitrate(bitrate_bps),
     )
     try:
         await publication.publish()

@@ -1,4 +1,4 @@
-"""Signature of what is posted: HMAC-SHA256 of the body, in a header, as webhooks of other services bear it."""
+"""Signature of what is posted: HMAC-SHA256 of the body, in a header as webhooks elsewhere bear it."""
 
 import hashlib
 import hmac
@@ -7,5 +7,5 @@ HEADER = "X-Ingestd-Signature"
 
 
 def sign(secret: bytes, body: bytes) -> str:
-    """Return the value of `HEADER` for ``body``: ``sha256=`` and the HMAC (RFC 2104) in hexadecimal digits."""
+    """Return the value of `HEADER` for ``body``: ``sha256=`` and the HMAC (RFC 2104) in hex digits."""
     return f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}"

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long coverage soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-replays bench-feedback fuzz lint format lock
+.PHONY: help setup demo test test-long coverage soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-feedback bench-replays fuzz lint format lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264

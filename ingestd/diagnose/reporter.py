@@ -76,7 +76,8 @@ class StreamReporter:
             found.append(self._deaf)
         if self._paced and not self._states_rate:
             found.append(_PACE_GUESSED)
-        found += [issue for issue in (self.rate_watch.wrong_rate, self.rate_watch.over_max_bitrate) if issue]
+        watch = self.rate_watch
+        found += [issue for issue in (watch.wrong_rate, watch.over_max_bitrate, watch.ignores_rate) if issue]
         return [explain(issue) for issue in found]
 
     def stream(self, info: StreamInfo, previous: StreamInfo | None) -> None:
@@ -134,6 +135,10 @@ class StreamReporter:
             self._warn_once(self.rate_watch.wrong_rate, "the stream states a wrong frame rate")
         if self.rate_watch.over_max_bitrate is not None:
             self._warn_once(self.rate_watch.over_max_bitrate, "the stream is over max_bitrate")
+        if self.rate_watch.ignores_rate is not None:
+            self._warn_once(
+                self.rate_watch.ignores_rate, "the encoder ignores the bitrate that it is asked for"
+            )
 
     def waits_for_keyframe(self, waits: bool, now: float, *, asked: bool) -> None:
         """Take note of each picture, at ``now`` in seconds: whether it was dropped for want of a keyframe.

@@ -56,6 +56,11 @@ class BackChannel:
         return self._counts
 
     @property
+    def told_bps(self) -> int | None:
+        """The bitrate that the encoder has been told last; None: none, as far as is known."""
+        return next((told for _, rates in self._sinks if (told := rates.told_bps) is not None), None)
+
+    @property
     def due_at(self) -> float | None:
         """When to call `pass_on`, at the latest; None: not at all."""
         return self._keyframe_told_at + KEYFRAME_MESSAGE_INTERVAL_S if self._keyframe_waits else None

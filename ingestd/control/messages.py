@@ -70,6 +70,11 @@ class RateMessages:
         }
         return self._told
 
+    @property
+    def told_bps(self) -> int | None:
+        """The bitrate that the encoder knows; None where it does not."""
+        return self._bitrate_bps if self._told is not None else None
+
     def lost(self, message: Message) -> None:
         """``message`` has not reached the encoder."""
         if message is self._told:

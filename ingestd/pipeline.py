@@ -258,10 +258,8 @@ class TrackPipeline:
         if delivery.pace is None and watch.due(now):
             rates = delivery.rates
             stated_fps, max_bps = delivery.stated_fps, self._options.max_bitrate_bps
-            target_bps = self._rate_target.bps(now) if self._back_channel.open else None
-            watch.check(
-                stated_fps, rates.frame_rate_fps(now), rates.bitrate_bps(now), max_bps, now, target_bps
-            )
+            told_bps = self._back_channel.told_bps
+            watch.check(stated_fps, rates.frame_rate_fps(now), rates.bitrate_bps(now), max_bps, now, told_bps)
             self._reporter.rates()
 
     def fault(self, fault: StreamError, **fields: object) -> None:

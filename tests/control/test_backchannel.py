@@ -55,6 +55,16 @@ def test_each_message_goes_every_way_and_is_counted() -> None:
     assert counts(channel) == {"keyframe": {"sent": 2}, "rate": {"sent": 1, "dropped": 1}}
 
 
+def test_what_the_encoder_was_told_is_known_unless_it_was_lost() -> None:
+    reads, never_reads = BackChannel([Inline(Line(9).send)], 30.0), BackChannel([Inline(Line(0).send)], 30.0)
+    for channel in (reads, never_reads):
+        assert channel.told_bps is None
+        channel.rate(1_000_000, 1.0, 10)
+    assert (reads.told_bps, never_reads.told_bps) == (1_000_000, None)
+    reads.new_encoder()
+    assert reads.told_bps is None
+
+
 def test_a_rate_is_said_again_where_it_was_dropped_and_nowhere_else() -> None:
     reads, reads_again = Line(100), Line(0)
     channel = BackChannel([Inline(reads.send), Inline(reads_again.send)], 30.0)

@@ -144,9 +144,9 @@ class Course:
 
     @property
     def late_until_s(self) -> float:
-        """Until when pictures were late, after the first step and before the link is good again."""
-        late = (at for at, delay in self.seen if 0 <= at < self.scenario.good_at_s and delay > GOOD_DELAY_S)
-        return max(late, default=0.0)
+        """Until when what the viewer sees is old, after the first step and before the link is good again."""
+        tenths = [number / 10 for number in range(int(self.scenario.good_at_s * 10))]
+        return max((at for at in tenths if self.age_s(at) > GOOD_DELAY_S), default=0.0)
 
     @property
     def longest_freeze_s(self) -> float:

@@ -61,7 +61,8 @@ def _panel(panel: Panel) -> str:
         parts.append(f'<path d="M{place(second, panel.most)}v{high}" stroke="#f1f3f4"/>')
         x = left + wide * (second - first) / (last - first)
         parts.append(f'<text x="{x:.1f}" y="{top + high + 15}" text-anchor="middle">{second} s</text>')
-    for number, line in enumerate(panel.lines):
+    name_at = left
+    for line in panel.lines:
         path, gap = "", True
         for at, value in line.points:
             gap = gap or math.isnan(value)
@@ -69,7 +70,6 @@ def _panel(panel: Panel) -> str:
                 path += f"{'M' if gap else 'L'}{place(at, value)}"
                 gap = False
         parts.append(f'<path d="{path}" fill="none" stroke="{line.colour}" stroke-width="1.5"/>')
-        parts.append(
-            f'<text x="{left + number * 130}" y="26" fill="{line.colour}">{escape(line.name)}</text>'
-        )
+        parts.append(f'<text x="{name_at}" y="26" fill="{line.colour}">{escape(line.name)}</text>')
+        name_at += 16 + 6 * len(line.name)
     return "".join(parts)

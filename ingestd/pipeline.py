@@ -297,6 +297,9 @@ class TrackPipeline:
         self._delivery.send_delay(delay_s, available_bps, now, link_good=link_good)
         self._rate_target.delayed(delay_s)
         self._tell_encoder(now, time.time_ns() // 1000)
+        if self._rate_target.dip_over(now):
+            # Packets were lost at its beginning. A viewer who lacks one for good asks only after 3 s.
+            self._ask_encoder(now, time.time_ns() // 1000)
         self._reporter.congested(self._delivery.congested, delay_s, self._track.target_bitrate_bps)
         self.pump()
 

@@ -227,6 +227,23 @@ async def test_what_is_asked_for_follows_the_queue_behind_us_and_not_the_estimat
     assert told == [1_000_000, 333_333, 1_000_000]
 
 
+async def test_after_a_dip_of_the_link_the_encoder_is_asked_for_a_keyframe(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestd.control.rate_target.GUESS_S", 0.0)
+    monkeypatch.setattr("ingestd.control.rate_target.FALL_WINDOW_S", 0.0)
+    played.submit(KEYFRAME)
+    played.room.track.publish()
+    for bitrate_bps in (1_000_000, 300_000):
+        played.room.track.ask(bitrate_bps=bitrate_bps)
+        await eventually(lambda: played.room.track.at_rest, "take it in")
+        played.submit(DELTA)
+    await eventually(lambda: played.room.track.at_rest, "take it in")
+    assert "keyframe" not in [message["type"] for message in played.sink.messages]
+    played.pipeline.track_send_delay(0.0, 300_000, True)
+    assert played.sink.messages[-1]["type"] == "keyframe"
+
+
 async def test_an_encoder_that_sends_no_keyframe_after_a_loss_is_to_connect_again(
     played: Played, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ class RateTarget:
         self._allotted: deque[tuple[float, float]] = deque()  # when, and bit/s; those of FALL_WINDOW_S
         self._known_at: float | None = None  # what the link carries, for the first time
         self._send_delay_s = 0.0
+        self._dipped = False
 
     def allotted(self, bitrate_bps: float, now: float) -> None:
         """WebRTC allots ``bitrate_bps`` to the track."""
@@ -50,10 +51,18 @@ class RateTarget:
             self._known_at = now
         self._allotted.append((now, bitrate_bps))
         self._forget(now)
+        self._dipped = self._dipped or self._dive_ratio(now) == DIVE_RATIO
 
     def delayed(self, send_delay_s: float) -> None:
         """Packets wait ``send_delay_s`` in WebRTC before they leave."""
         self._send_delay_s = send_delay_s
+
+    def dip_over(self, now: float) -> bool:
+        """Whether, for the first time since WebRTC's target fell far, it falls no more, and nothing waits."""
+        if not self._dipped or self._dive_ratio(now) < 1 or self._send_delay_s > SHORT_DELAY_S:
+            return False
+        self._dipped = False
+        return True
 
     def replayed(self, size_bytes: int, now: float) -> None:
         """A picture of ``size_bytes`` was submitted again."""

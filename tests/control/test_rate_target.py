@@ -40,6 +40,19 @@ def test_what_webrtc_takes_back_of_its_first_guess_is_no_dip() -> None:
     assert target.bps(0.4) == 1_800_000
 
 
+def test_a_dip_is_over_once_when_webrtc_falls_no_more_and_nothing_waits() -> None:
+    target = RateTarget(MIN_BPS, MAX_BPS)
+    target.allotted(4_000_000, 0.0)
+    target.allotted(4_000_000, 9.0)
+    target.allotted(1_000_000, 9.4)
+    target.delayed(1.0)
+    later = 9.5 + FALL_WINDOW_S
+    target.allotted(1_000_000, later)
+    assert not target.dip_over(later)
+    target.delayed(0.0)
+    assert [target.dip_over(later), target.dip_over(later)] == [True, False]
+
+
 def test_a_slow_decline_is_followed_step_by_step() -> None:
     target = RateTarget(MIN_BPS, MAX_BPS)
     for second in range(20):

@@ -26,7 +26,11 @@ REALTIME = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
 ENCODERS = {
     Codec.H264: (
         "libx264",
-        {"preset": "veryfast", "tune": "zerolatency", "profile": "baseline", "forced-idr": "1"},
+        # Without a maximum and a buffer, in bits, x264 would not take another bit rate while it runs.
+        {
+            **{"preset": "veryfast", "tune": "zerolatency", "profile": "baseline", "forced-idr": "1"},
+            **{"maxrate": str(BITRATE_BPS), "bufsize": str(BITRATE_BPS // 2)},
+        },
     ),
     Codec.H265: (
         "libx265",
@@ -41,9 +45,15 @@ class Encoder:
     """Stands in for the application's own encoder."""
 
     def __init__(self, codec: Codec) -> None:
-        self.bitrate_bps = BITRATE_BPS
+        name, options = ENCODERS[codec]
+        context = av.CodecContext.create(name, "w")
+        assert isinstance(context, VideoCodecContext)
+        context.width, context.height, context.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        context.framerate, context.time_base = Fraction(FPS), Fraction(1, FPS)
+        context.gop_size, context.max_b_frames, context.bit_rate = 10 * FPS, 0, BITRATE_BPS
+        context.options = options
         self._codec = codec
-        self._context = self._open()
+        self._context = context
         self._keyframe_wanted = False
 
     def force_keyframe(self) -> None:
@@ -52,26 +62,13 @@ class Encoder:
 
     def set_bitrate(self, bitrate_bps: int) -> None:
         """Spend ``bitrate_bps`` from the next picture on, or BITRATE_BPS if that is less."""
-        self.bitrate_bps = min(bitrate_bps, BITRATE_BPS)
-
-    def _open(self) -> VideoCodecContext:
-        name, options = ENCODERS[self._codec]
-        context = av.CodecContext.create(name, "w")
-        assert isinstance(context, VideoCodecContext)
-        context.width, context.height, context.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        context.framerate, context.time_base = Fraction(FPS), Fraction(1, FPS)
-        context.gop_size, context.max_b_frames, context.bit_rate = 10 * FPS, 0, self.bitrate_bps
-        context.options = options
-        return context
+        # Of these encoders FFmpeg lets only libx264 change it; the others would have to be opened again.
+        if self._codec is Codec.H264:
+            self._context.bit_rate = min(bitrate_bps, BITRATE_BPS)
 
     def encode(self, number: int) -> list[AccessUnit]:
         """Draw and encode picture ``number``; return its access unit, as these options add no delay."""
         frame = draw(number)
-        if self.bitrate_bps != self._context.bit_rate:
-            if self._codec is Codec.H264:
-                self._context.bit_rate = self.bitrate_bps
-            else:  # only libx264 takes another while it runs; a new encoder begins with a keyframe
-                self._context = self._open()
         if self._keyframe_wanted:
             self._keyframe_wanted = False
             frame.pict_type = PictureType.I

@@ -26,10 +26,14 @@ REALTIME = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
 ENCODERS = {
     Codec.H264: (
         "libx264",
-        # Without a maximum and a buffer, in bits, x264 would not take another bit rate while it runs.
         {
-            **{"preset": "veryfast", "tune": "zerolatency", "profile": "baseline", "forced-idr": "1"},
-            **{"maxrate": str(BITRATE_BPS), "bufsize": str(BITRATE_BPS // 2)},
+            "preset": "veryfast",
+            "tune": "zerolatency",
+            "profile": "baseline",
+            "forced-idr": "1",
+            # Without these two, in bits, x264 would not take another bit rate while it runs.
+            "maxrate": str(BITRATE_BPS),
+            "bufsize": str(BITRATE_BPS // 2),
         },
     ),
     Codec.H265: (

@@ -28,6 +28,8 @@ from ingestd.timer import Timer
 # behind the pictures, or this long after the last of them.
 PROBING_FEEDBACK_DELAY_S = 0.005
 FEEDBACK_INTERVAL_S = 0.05
+# Feedback is taken as long as pictures are submitted; they may stop for what waits in WebRTC to leave.
+PICTURES_FLOW_S = 3.0
 DELAY_BOUNDS_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 ANSWER_BOUNDS_S = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1)
 # Drop reasons that only a keyframe clears.
@@ -296,12 +298,16 @@ class TrackPipeline:
         now = time.monotonic()
         self._delivery.send_delay(delay_s, available_bps, now, link_good=link_good)
         self._rate_target.delayed(delay_s)
-        self._tell_encoder(now, time.time_ns() // 1000)
-        if self._rate_target.dip_over(now):
-            # Packets were lost at its beginning. A viewer who lacks one for good asks only after 3 s.
-            self._ask_encoder(now, time.time_ns() // 1000)
+        if now - self._feedback_taken_at < PICTURES_FLOW_S:
+            self._follow_link(now, time.time_ns() // 1000)
         self._reporter.congested(self._delivery.congested, delay_s, self._track.target_bitrate_bps)
         self.pump()
+
+    def _follow_link(self, now: float, at_us: int) -> None:
+        self._tell_encoder(now, at_us)
+        if self._rate_target.dip_over(now):
+            # Packets were lost at its beginning. A viewer who lacks one for good asks only after 3 s.
+            self._ask_encoder(now, at_us)
 
     def needed_bitrate_bps(self) -> float:
         """Bits per second that the stream sends now."""

@@ -227,6 +227,18 @@ async def test_what_is_asked_for_follows_the_queue_behind_us_and_not_the_estimat
     assert told == [1_000_000, 333_333, 1_000_000]
 
 
+async def test_where_no_picture_comes_no_bitrate_is_told(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestd.pipeline.PICTURES_FLOW_S", 0.0)
+    played.submit(KEYFRAME)
+    played.room.track.publish()
+    played.room.track.ask(bitrate_bps=1_000_000)
+    await eventually(lambda: played.sink.messages, "tell the encoder")
+    played.pipeline.track_send_delay(1.0, 1_000_000, True)
+    assert len(played.sink.messages) == 1
+
+
 async def test_after_a_dip_of_the_link_the_encoder_is_asked_for_a_keyframe(
     played: Played, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long coverage soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-replays bench-b-frames fuzz lint format lock
+.PHONY: help setup demo test test-long coverage soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-feedback bench-replays bench-b-frames fuzz lint format lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
@@ -56,6 +56,10 @@ bench-picture-end: ## torn pictures against delay, without each rule; ARGS="--nu
 bench-links: ## what a viewer sees over a link that is bad for a while; root; ARGS="--only loss --verbose"
 	@scripts/setup dev
 	@.venv/bin/python -m bench.links $(ARGS)
+
+bench-feedback: ## a link that dips, with an encoder that obeys and without feedback; root; ARGS="--only cut --write"
+	@scripts/setup dev
+	@.venv/bin/python -m bench.feedback $(ARGS)
 
 bench-replays: ## what viewers in Chromium see of joins and departures; root; ARGS="--replay always --link 4"
 	@scripts/setup dev

@@ -1,4 +1,4 @@
-"""Encodes a moving picture and pushes its access units into a LiveKit room.
+"""Encodes a moving picture and pushes its access units into a LiveKit room; the encoder obeys feedback.
 
     LIVEKIT_API_KEY=… LIVEKIT_API_SECRET=… \\
         python examples/push_access_units.py --url wss://livekit.example.com lobby
@@ -21,11 +21,20 @@ from ingestd import AccessUnit, Codec, ConfigError, Publication, offer_h265
 from ingestd.publish.sdk import native_log
 
 WIDTH, HEIGHT, FPS = 640, 360, 30
+BITRATE_BPS = 1_500_000
 REALTIME = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
 ENCODERS = {
     Codec.H264: (
         "libx264",
-        {"preset": "veryfast", "tune": "zerolatency", "profile": "baseline", "forced-idr": "1"},
+        {
+            "preset": "veryfast",
+            "tune": "zerolatency",
+            "profile": "baseline",
+            "forced-idr": "1",
+            # Without these two, in bits, x264 would not take another bit rate while it runs.
+            "maxrate": str(BITRATE_BPS),
+            "bufsize": str(BITRATE_BPS // 2),
+        },
     ),
     Codec.H265: (
         "libx265",
@@ -45,7 +54,7 @@ class Encoder:
         assert isinstance(context, VideoCodecContext)
         context.width, context.height, context.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         context.framerate, context.time_base = Fraction(FPS), Fraction(1, FPS)
-        context.gop_size, context.max_b_frames, context.bit_rate = 10 * FPS, 0, 1_500_000
+        context.gop_size, context.max_b_frames, context.bit_rate = 10 * FPS, 0, BITRATE_BPS
         context.options = options
         self._codec = codec
         self._context = context
@@ -54,6 +63,12 @@ class Encoder:
     def force_keyframe(self) -> None:
         """Make the next picture a keyframe."""
         self._keyframe_wanted = True
+
+    def set_bitrate(self, bitrate_bps: int) -> None:
+        """Spend ``bitrate_bps`` from the next picture on, or BITRATE_BPS if that is less."""
+        # Of these encoders FFmpeg lets only libx264 change it; the others would have to be opened again.
+        if self._codec is Codec.H264:
+            self._context.bit_rate = min(bitrate_bps, BITRATE_BPS)
 
     def encode(self, number: int) -> list[AccessUnit]:
         """Draw and encode picture ``number``; return its access unit, as these options add no delay."""
@@ -87,7 +102,7 @@ async def push(options: argparse.Namespace) -> None:
         identity="push-access-units",
         track="moving-picture",
         on_keyframe_wanted=encoder.force_keyframe,
-        on_rate_wanted=lambda bitrate_bps, _: print(f"the link carries {bitrate_bps / 1e6:.1f} Mbit/s"),
+        on_rate_wanted=lambda bitrate_bps, _: encoder.set_bitrate(bitrate_bps),
     )
     try:
         await publication.publish()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol
 
 from ingestd.control.backchannel import BackChannel
+from ingestd.control.rate_target import RateTarget
 from ingestd.delivery.accounting import Drop
 from ingestd.delivery.audience import Audience
 from ingestd.delivery.delivery import Delivery
@@ -28,7 +29,10 @@ from ingestd.timer import Timer
 # behind the pictures, or this long after the last of them.
 PROBING_FEEDBACK_DELAY_S = 0.005
 FEEDBACK_INTERVAL_S = 0.05
+# Feedback is taken as long as pictures are submitted; they may stop for what waits in WebRTC to leave.
+PICTURES_FLOW_S = 3.0
 DELAY_BOUNDS_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+ANSWER_BOUNDS_S = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1)
 # Drop reasons that only a keyframe clears.
 CURED_BY_KEYFRAME = {Drop.BEFORE_KEYFRAME, Drop.AFTER_LOSS, Drop.CONGESTED, Drop.QUEUE_FULL}
 
@@ -147,6 +151,7 @@ class TrackPipeline:
         room: Room,
         make_track: Callable[[TrackListener], Track],
         back_channel: BackChannel,
+        rate_target: RateTarget,
         reporter: StreamReporter,
         tasks: Tasks,
         log: Any,
@@ -163,6 +168,7 @@ class TrackPipeline:
         self._make_track = make_track
         self._track = make_track(self)
         self._back_channel = back_channel
+        self._rate_target = rate_target
         self._reporter = reporter
         self._tasks = tasks
         self._log = log
@@ -178,8 +184,10 @@ class TrackPipeline:
         self._codec: Codec | None = None  # of what was received last, from any encoder
         self._keyframe_requests = 0
         self._delay = Histogram(DELAY_BOUNDS_S)
+        self._keyframe_answer = Histogram(ANSWER_BOUNDS_S)
         self._submit_timer = Timer(self.pump)
         self._feedback_timer = Timer(self._feedback_due)
+        self._keyframe_timer = Timer(self._keyframe_due)
         self._feedback_taken_at = 0.0
 
     def open(self) -> None:
@@ -192,6 +200,7 @@ class TrackPipeline:
         await self._track.close()
         self._submit_timer.clear()
         self._feedback_timer.clear()
+        self._keyframe_timer.clear()
         self._delivery.stop()
 
     @property
@@ -239,17 +248,20 @@ class TrackPipeline:
             self._delivery.refuse(access_unit, now)
             return Drop.UNSUPPORTED
         dropped = self._delivery.receive(access_unit, now, arrived_us)
+        if access_unit.keyframe:
+            self._keyframe_came()
         if access_unit.reordered:
             self._report_b_frame(dropped)
         waits = dropped in CURED_BY_KEYFRAME
         self._reporter.waits_for_keyframe(waits, now, asked=self._back_channel.open)
         if (waits and not self._delivery.draining) or dropped is Drop.NO_PARAMETER_SETS:
-            self._back_channel.keyframe(now, arrived_us)
+            self._ask_encoder(now, arrived_us)
         next_keyframe_s = self._delivery.rates.next_keyframe_s(now)
         cut = dropped is Drop.CONGESTED  # not for want of a keyframe
         if self._track.open and self._keyframe_wait.received(waits and not cut, now, next_keyframe_s):
             self._on_no_keyframe()
         self._reporter.pace(self._delivery.pace)
+        self._watch_response(now)
         self._watch_rates(now)
         return dropped
 
@@ -263,12 +275,24 @@ class TrackPipeline:
         elif dropped is None:
             self._reporter.b_frame(referred_to=b_frames.beyond_cure)
 
+    def _keyframe_came(self) -> None:
+        self._back_channel.keyframe_came()
+        answer_s = self._delivery.encoder_response.answer_s
+        if answer_s is not None:
+            self._keyframe_answer.observe(answer_s)
+
+    def _watch_response(self, now: float) -> None:
+        response = self._delivery.encoder_response
+        response.look(now)
+        self._reporter.deaf(response.unanswered_in_a_row if response.deaf else 0)
+
     def _watch_rates(self, now: float) -> None:
         watch, delivery = self._reporter.rate_watch, self._delivery
         if delivery.pace is None and watch.due(now):
             rates = delivery.rates
             stated_fps, max_bps = delivery.stated_fps, self._options.max_bitrate_bps
-            watch.check(stated_fps, rates.frame_rate_fps(now), rates.bitrate_bps(now), max_bps, now)
+            told_bps = self._back_channel.told_bps
+            watch.check(stated_fps, rates.frame_rate_fps(now), rates.bitrate_bps(now), max_bps, now, told_bps)
             self._reporter.rates()
 
     def fault(self, fault: StreamError, **fields: object) -> None:
@@ -291,7 +315,7 @@ class TrackPipeline:
     def track_closed(self) -> None:
         """The track is gone."""
         self._delivery.closed()
-        self._back_channel.new_track()
+        self._rate_target.new_track()
 
     def track_lost(self, count: int) -> None:
         """WebRTC took ``count`` pictures and has not encoded them."""
@@ -304,8 +328,17 @@ class TrackPipeline:
         """Packets wait ``delay_s`` in WebRTC before they leave."""
         now = time.monotonic()
         self._delivery.send_delay(delay_s, available_bps, now, link_good=link_good)
+        self._rate_target.delayed(delay_s)
+        if now - self._feedback_taken_at < PICTURES_FLOW_S:
+            self._follow_link(now, time.time_ns() // 1000)
         self._reporter.congested(self._delivery.congested, delay_s, self._track.target_bitrate_bps)
         self.pump()
+
+    def _follow_link(self, now: float, at_us: int) -> None:
+        self._tell_encoder(now, at_us)
+        if self._rate_target.dip_over(now):
+            # Packets were lost at its beginning. A viewer who lacks one for good asks only after 3 s.
+            self._ask_encoder(now, at_us)
 
     def needed_bitrate_bps(self) -> float:
         """Bits per second that the stream sends now."""
@@ -359,6 +392,7 @@ class TrackPipeline:
         """Return one consistent reading of all that happens from here on; ``room`` is the room's name."""
         now = time.monotonic()
         delivery, info = self._delivery, self._info
+        self._watch_response(now)
         return StreamFigures(
             name=self._options.stream,
             up=self._track.open,
@@ -378,6 +412,8 @@ class TrackPipeline:
             stream_errors=self.errors,
             room_connections=self._room.connections,
             keyframe_requests=self._keyframe_requests,
+            keyframe_answer=self._keyframe_answer,
+            keyframe_requests_unanswered=delivery.encoder_response.unanswered,
             feedback_messages=self._back_channel.messages,
             keyframe_interval=delivery.rates.keyframe_interval_s,
             frame_rate=delivery.rates.frame_rate_fps(now),
@@ -476,7 +512,9 @@ class TrackPipeline:
         finally:
             now = time.monotonic()
             self._delivery.submitted(submission, accepted, now)
-        if not submission.replayed:
+        if submission.replayed:
+            self._rate_target.replayed(len(access_unit.data), now)
+        else:
             self._delay.observe(now - picture.arrived_at)
 
     # From WebRTC to the encoder.
@@ -491,19 +529,41 @@ class TrackPipeline:
         self._feedback_taken_at = now
         if feedback.bitrate_bps is not None:
             self._delivery.set_target(feedback.bitrate_bps)
+            self._rate_target.allotted(feedback.bitrate_bps, now)
         if feedback and self._delivery.probing:
             # Only a running encoder gives feedback, and its first is for the keyframe it was just given.
             self._delivery.running(now)
         elif feedback.keyframe:
             self._keyframe_requested(now, at_us)
-        self._back_channel.rate(feedback.bitrate_bps, now, at_us)
+        self._tell_encoder(now, at_us)
 
     def _keyframe_requested(self, now: float, at_us: int) -> None:
         self._keyframe_requests += 1
+        if self._delivery.encoder_response.just_answered(now):
+            return
+        self._ask_encoder(now, at_us)
+        due_at = self._back_channel.due_at
         self._delivery.keyframe_requested(
             now,
             self._room.audience,
-            encoder_asked=self._back_channel.open,
             packets_lost=self._track.misses_packets,
+            asked_in_s=due_at - now if due_at is not None else 0.0,
         )
-        self._back_channel.keyframe(now, at_us)
+
+    def _ask_encoder(self, now: float, at_us: int) -> None:
+        """Have the encoder send a keyframe."""
+        if self._back_channel.keyframe(now, at_us):
+            self._delivery.encoder_response.asked(now)
+        if (due_at := self._back_channel.due_at) is not None:
+            self._keyframe_timer.set(due_at - now)
+
+    def _keyframe_due(self) -> None:
+        self._guard(lambda: self._tell_encoder(time.monotonic(), time.time_ns() // 1000))
+
+    def _tell_encoder(self, now: float, at_us: int) -> None:
+        """Pass on to the encoder what is due."""
+        if self._back_channel.pass_on(now, at_us):
+            self._delivery.encoder_response.asked(now)
+        target_bps = self._rate_target.bps(now)
+        if target_bps is not None:
+            self._back_channel.rate(target_bps, now, at_us)

@@ -8,6 +8,7 @@ from typing import Protocol
 import structlog
 
 from ingestd.config import StreamConfig
+from ingestd.control.messages import hello
 from ingestd.control.webhook import Webhook
 from ingestd.encoder_reader import EncoderReader
 from ingestd.hooks.hooks import Hooks
@@ -127,6 +128,8 @@ class Stream:
             self._log,
             self.config.max_picture,
         )
+        if self.config.feedback.inline:
+            connection.send(hello(self.config.name))
         self._pipeline.new_encoder()
         self._watch.encoder_connected(time.monotonic())
 

@@ -7,7 +7,9 @@ from typing import Any, Literal
 import structlog
 
 from ingestd.config import StreamConfig
+from ingestd.config.schema import MIN_BITRATE_BPS
 from ingestd.control.backchannel import BackChannel, Inline, Sink
+from ingestd.control.rate_target import RateTarget
 from ingestd.control.webhook import Webhook
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.gop import HeldLimits
@@ -77,7 +79,7 @@ def build_stream(
         if config.source.listen is not None
         else Dialer(address, admission, config.name, tasks)
     )
-    webhook = Webhook(config.feedback.webhook, config.name, tasks) if config.feedback.webhook else None
+    webhook = _webhook(config, tasks)
     sinks: list[Sink] = [Inline(admission.send)] if config.feedback.inline else []
     sinks += [webhook] if webhook else []
     pipeline = build_pipeline(
@@ -109,6 +111,7 @@ def build_stream(
         if config.source.reconnect_for_keyframe
         else lambda: None,
         b_frames=config.b_frames,
+        min_bitrate_bps=config.feedback.min_bitrate,
         make_track=make_track,
         make_reporter=make_reporter,
     )
@@ -123,6 +126,15 @@ def build_stream(
         detection_timeout_s,
         hooks,
     )
+
+
+def _webhook(config: StreamConfig, tasks: Tasks) -> Webhook | None:
+    feedback = config.feedback
+    if feedback.webhook is None:
+        return None
+    file = feedback.webhook_secret_file
+    secret = file.secret.get_secret_value().encode() if file else None
+    return Webhook(feedback.webhook, config.name, tasks, secret=secret)
 
 
 def _is_stream(first_bytes: bytes, final: bool) -> bool | None:
@@ -145,6 +157,7 @@ def build_pipeline(
     on_full: Callable[[bool], None] = lambda _full: None,
     on_no_keyframe: Callable[[], None] = lambda: None,
     b_frames: Literal["auto", "warn", "reject"] = "auto",
+    min_bitrate_bps: int = MIN_BITRATE_BPS,
     make_track: MakeTrack = TrackKeeper,
     make_reporter: MakeReporter = StreamReporter,
 ) -> TrackPipeline:
@@ -155,6 +168,7 @@ def build_pipeline(
         room,
         lambda listener: make_track(options, listener, tasks),
         BackChannel(sinks, options.max_framerate_fps or AUTO_FRAMERATE_FPS),
+        RateTarget(min_bitrate_bps, options.max_bitrate_bps),
         make_reporter(log),
         tasks,
         log,

@@ -349,7 +349,7 @@ async def test_an_encoder_that_sends_no_keyframe_is_a_problem_until_one_comes_an
 ) -> None:
     encoder = Encoder(stream)
     encoder.send(H264_MID_GOP)
-    assert [line["type"] for line in encoder.transport.lines] == ["keyframe"]
+    assert [line["type"] for line in encoder.transport.lines] == ["hello", "keyframe"]
     room.track.publish()
     (problem,) = stream.figures().problems
     assert problem.startswith("cam: no keyframe came")
@@ -477,8 +477,9 @@ async def test_an_encoder_hears_what_webrtc_wants_and_so_does_the_next(stream: S
     first.send(H264.container)
     room.track.publish()
     room.track.ask(keyframe=True, bitrate_bps=1_200_000)
-    await eventually(lambda: len(first.transport.lines) == 2, "tell the encoder")
-    keyframe, rate = first.transport.lines
+    await eventually(lambda: len(first.transport.lines) == 3, "tell the encoder")
+    hello, keyframe, rate = first.transport.lines
+    assert hello == {"type": "hello", "version": 1, "stream": "cam"}
     assert keyframe == {"type": "keyframe", "at_us": keyframe["at_us"]}
     assert rate == {**rate, "type": "rate", "bitrate_bps": 1_200_000, "framerate_fps": 60.0}
     first.leave()
@@ -486,8 +487,8 @@ async def test_an_encoder_hears_what_webrtc_wants_and_so_does_the_next(stream: S
     second = Encoder(stream)
     await asyncio.sleep(RATE_MESSAGE_INTERVAL_S)
     second.send(H264.container)
-    await eventually(lambda: second.transport.lines, "tell the next")
-    (rate,) = second.transport.lines
+    await eventually(lambda: len(second.transport.lines) == 2, "tell the next")
+    _hello, rate = second.transport.lines
     assert rate == {**rate, "type": "rate", "bitrate_bps": 1_200_000, "framerate_fps": 60.0}
     second.leave()
     none = {"sent": 0, "dropped": 0, "failed": 0}
@@ -499,7 +500,7 @@ async def test_what_the_link_of_a_lost_track_carried_is_told_to_nobody(stream: S
     first.send(H264.container)
     room.track.publish()
     room.track.ask(bitrate_bps=1_200_000)
-    await eventually(lambda: first.transport.lines, "tell the encoder")
+    await eventually(lambda: len(first.transport.lines) == 2, "tell the encoder")
     first.leave()
 
     room.track.lose()
@@ -509,7 +510,7 @@ async def test_what_the_link_of_a_lost_track_carried_is_told_to_nobody(stream: S
     second.send(H264.container)
     room.track.publish()
     await eventually(lambda: not stream.figures().frames_held, "hand over all")
-    assert second.transport.lines == []
+    assert [line["type"] for line in second.transport.lines] == ["hello"]
     second.leave()
 
 

@@ -116,6 +116,10 @@ async def test_keyframes_are_asked_for_on_the_connection_of_the_encoder(build: B
     behind_the_keyframe = pictures[12 + len(VIDEO.access_units[0]) :]
     with encoder(stream) as sender:
         await asyncio.get_running_loop().sock_sendall(sender, header + behind_the_keyframe)
+        heard = b""
         async with asyncio.timeout(10):
-            line = await asyncio.get_running_loop().sock_recv(sender, 4096)
-        assert line.startswith(b'{"type":"keyframe",')
+            while heard.count(b"\n") < 2:
+                heard += await asyncio.get_running_loop().sock_recv(sender, 4096)
+        hello, keyframe = heard.splitlines()
+        assert hello == b'{"type":"hello","version":1,"stream":"cam"}'
+        assert keyframe.startswith(b'{"type":"keyframe",')

@@ -49,6 +49,7 @@ _WRITTEN: dict[str, Callable[[Any], str]] = {
     "socket_mode": lambda mode: f"{mode:04o}",
     "url": without_credentials,
     "webhook": without_credentials,
+    "webhook_secret_file": lambda file: file.name,
 }
 _WRITTEN_NONE = {
     **dict.fromkeys(

@@ -4,7 +4,7 @@ import time
 
 from ingestd import descriptors
 from ingestd.config.address import PRIVATE_NETWORKS
-from ingestd.config.schema import Config, LiveKitConfig, SourceConfig, StreamConfig
+from ingestd.config.schema import Config, FeedbackConfig, LiveKitConfig, SourceConfig, StreamConfig
 from ingestd.delivery.replays import Replay
 from ingestd.redact import without_credentials
 from ingestd.units import format_bitrate, format_duration
@@ -60,7 +60,7 @@ def _stream(stream: StreamConfig) -> str:
     form = f"format {stream.format}" if stream.format else "format detected"
     back = [
         *(["on the encoder's connection"] if stream.feedback.inline else []),
-        *([f"to {without_credentials(stream.feedback.webhook)}"] if stream.feedback.webhook else []),
+        *([f"to {_webhook(stream.feedback)}"] if stream.feedback.webhook else []),
     ]
     return "\n".join(
         [
@@ -72,7 +72,8 @@ def _stream(stream: StreamConfig) -> str:
             f"waits at most {format_duration(stream.max_backlog)}; B-frames: {_B_FRAMES[stream.b_frames]}; "
             f"GOP replayed: {_REPLAYS[stream.replay]}; "
             f"frame metadata: {_FRAME_METADATA[stream.frame_metadata]}",
-            f"  keyframe and rate requests: {' and '.join(back) or 'none'}",
+            f"  keyframe and rate requests: {' and '.join(back) or 'none'}"
+            + (f"; {format_bitrate(stream.feedback.min_bitrate)} at least" if back else ""),
         ]
     )
 
@@ -89,6 +90,12 @@ def _presence(stream: StreamConfig) -> str:
         *([f"with the attributes {', '.join(key for key, _ in said.attributes)}"] if said.attributes else []),
     ]
     return f"in the room {when}; viewers see {', '.join([_SHOWS[stream.track_source], *parts])}"
+
+
+def _webhook(feedback: FeedbackConfig) -> str:
+    file = feedback.webhook_secret_file
+    signed = f", signed with the secret in {file.name}" if file else ""
+    return f"{without_credentials(feedback.webhook or '')}{signed}"
 
 
 def _pace(stream: StreamConfig) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from ingestd.config import credentials, tls_files, tokens
 from ingestd.config.address import WILDCARDS, Address
@@ -21,6 +21,7 @@ from ingestd.config.schema import (
     LiveKitConfig,
     LogConfig,
     ParticipantConfig,
+    SecretFile,
     Section,
     SourceConfig,
     StreamConfig,
@@ -70,7 +71,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     http = _validate(document, HttpConfig, raw["http"], ("http",), SECTIONS["http"])
     log = _validate(document, LogConfig, raw["log"], ("log",), SECTIONS["log"])
     limits = _validate(document, LimitsConfig, raw["limits"], ("limits",), SECTIONS["limits"])
-    streams = _streams(document, raw["defaults"], warnings, path.parent)
+    streams = _streams(document, raw["defaults"], warnings, secrets)
     hooks = _hooks(document, secrets, warnings)
     _check_together(document, streams, http)
     if livekit is not None and livekit.token_source is not None:
@@ -147,10 +148,22 @@ def _hooks(document: Document, secrets: SecretFiles, warnings: "_Warnings") -> t
     return tuple(hooks)
 
 
+def _read_webhook_secret(stream: Located, secrets: SecretFiles) -> None:
+    """Read the file that ``feedback.webhook_secret_file`` names."""
+    feedback = stream.value.get("feedback")
+    name = (
+        feedback.value.get("webhook_secret_file") if feedback and isinstance(feedback.value, dict) else None
+    )
+    if name is not None and isinstance(name.value, str) and name.value not in ("", "null"):
+        secret = SecretStr(secrets.secret_in(name))
+        feedback.value["webhook_secret_file"] = Located(SecretFile(name.value, secret), name.origin)
+
+
 def _streams(
-    document: Document, defaults: Located, warnings: "_Warnings", beside: Path
+    document: Document, defaults: Located, warnings: "_Warnings", secrets: SecretFiles
 ) -> dict[int, StreamConfig]:
     """Return the valid ones by index. A mistake under ``defaults`` is noted once, where it is written."""
+    _read_webhook_secret(defaults, secrets)
     _check_defaults(document, defaults)
     written = document.root.value.get("streams")
     if written is None or written.value in (None, []):
@@ -166,7 +179,8 @@ def _streams(
             document.problem(path, "a mapping is needed, beginning with name: …")
             continue
         warnings.take_pinned(own)
-        written.value[index] = merged = _with_whole_paths(_merge(defaults, own), beside)
+        _read_webhook_secret(own, secrets)
+        written.value[index] = merged = _with_whole_paths(_merge(defaults, own), secrets)
         stream = _validate(document, StreamConfig, merged, path, STREAM)
         if stream is not None:
             streams[index] = stream
@@ -175,13 +189,13 @@ def _streams(
     return streams
 
 
-def _with_whole_paths(stream: Located, beside: Path) -> Located:
-    """Have the files of a source that are named relatively lie ``beside`` the configuration."""
+def _with_whole_paths(stream: Located, secrets: SecretFiles) -> Located:
+    """Have the files of a source that are named relatively lie where the secrets do."""
 
     def whole(section: Located | None, keys: tuple[str, ...]) -> dict[str, Located]:
         found = section.value if section is not None and isinstance(section.value, dict) else {}
         return {
-            key: Located(str(beside.absolute() / value.value), value.origin)
+            key: Located(str(secrets.place(value.value).absolute()), value.origin)
             for key, value in found.items()
             if key in keys and isinstance(value.value, str) and value.value
         }

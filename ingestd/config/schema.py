@@ -1,6 +1,7 @@
 """The keys of a configuration: their types, defaults and limits, each limit with its reason."""
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -38,6 +39,8 @@ _MAX_NAME_LETTERS = 256
 _MAX_PARTICIPANT_BYTES = 64_000
 # Below this not even one small picture a second fits.
 _MIN_BITRATE_BPS = 10_000
+# Less than this looks like a slide show in any codec.
+MIN_BITRATE_BPS = 100_000
 # More than any link of a WebRTC viewer, and small enough that a slip of the unit is noticed.
 _MAX_BITRATE_BPS = 1_000_000_000
 # The fastest displays; a higher rate is a mistaken unit.
@@ -326,6 +329,30 @@ def _hook_events(value: object) -> tuple[HookEvent, ...]:
     return tuple(event for event in HookEvent if event in chosen)
 
 
+@dataclass(frozen=True, slots=True)
+class SecretFile:
+    """A file, as the configuration names it, and the secret that `load` has read from it."""
+
+    name: str
+    secret: SecretStr
+
+
+def _secret_file(value: object) -> SecretFile | None:
+    if isinstance(value, SecretFile):
+        return value
+    if value in (None, "", "null"):
+        return None
+    raise ValueError(f"{shown(value)} is no path of a file; put it in quotes")
+
+
+def _min_bitrate(value: object) -> int:
+    rate = _bitrate(value)
+    if rate is None:
+        least, most = format_bitrate(_MIN_BITRATE_BPS), format_bitrate(_MAX_BITRATE_BPS)
+        raise ValueError(f"{shown(value)} is no bitrate; allowed: {least} to {most}")
+    return rate
+
+
 def _listen(value: object) -> Address:
     return value if isinstance(value, Address) else parse_address(value)
 
@@ -345,6 +372,7 @@ Text = Annotated[str, BeforeValidator(_text)]
 ServerUrl = Annotated[str, BeforeValidator(_server_url)]  # ws:// or wss://
 Secret = Annotated[SecretStr, BeforeValidator(usable_secret)]
 Bitrate = Annotated[int | None, BeforeValidator(_bitrate)]  # bit/s; None: auto
+MinBitrate = Annotated[int, BeforeValidator(_min_bitrate)]  # bit/s
 Framerate = Annotated[float | None, BeforeValidator(_framerate)]  # pictures per second; None: auto
 BacklogSeconds = Annotated[float, BeforeValidator(_backlog)]  # seconds
 ReplayPolicy = Annotated[Replay, BeforeValidator(_replay)]
@@ -498,6 +526,9 @@ class FeedbackConfig(Section):
 
     inline: bool = False  # on the encoder's own connection
     webhook: Annotated[str | None, BeforeValidator(_webhook)] = None  # a URL to POST to
+    # What is posted is signed with the secret in it.
+    webhook_secret_file: Annotated[SecretFile | None, BeforeValidator(_secret_file)] = None
+    min_bitrate: MinBitrate = MIN_BITRATE_BPS  # the encoder is never asked for less
 
 
 class HookConfig(Section):
@@ -588,8 +619,10 @@ class Config(Section):
         """All that no log may show."""
         hooks = [hook.secret for hook in self.hooks if hook.secret is not None]
         tokens = [token for stream in self.streams for token in stream.source.token]
+        files = [stream.feedback.webhook_secret_file for stream in self.streams]
+        webhooks = [file.secret for file in files if file is not None]
         livekit = [self.livekit.api_secret] if self.livekit.token is None else [self.livekit.token]
-        return [secret.get_secret_value() for secret in (*livekit, *hooks, *tokens)]
+        return [secret.get_secret_value() for secret in (*livekit, *hooks, *webhooks, *tokens)]
 
     @property
     def rooms(self) -> int:

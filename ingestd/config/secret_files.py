@@ -32,16 +32,20 @@ class SecretFiles:
         if section.get(key) is not None:
             self._document.problem(here, f"{key} is set as well; allowed: one of them")
             return
-        secret = "unread"  # noqa: S105 - none: keeps "is missing" out of the list
+        origin = self._document.origin(here)
+        section.value[key] = Located(self.secret_in(Located(name, origin)), origin)
+
+    def secret_in(self, name: Located) -> str:
+        """Return the secret in the file that ``name`` names; any text where there is a problem."""
         try:
-            with self.place(name).open("rb") as file:
-                secret = usable_secret(file.read(_MAX_SECRET_FILE_BYTES).decode().rstrip("\r\n"))
+            with self.place(name.value).open("rb") as file:
+                return usable_secret(file.read(_MAX_SECRET_FILE_BYTES).decode().rstrip("\r\n"))
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            self._document.problem(here, f"{name!r} cannot be read: {why}")
+            self._document.problem_at(name.origin, f"{name.value!r} cannot be read: {why}")
         except ValueError as error:
-            self._document.problem(here, f"{name!r} {error}")
-        section.value[key] = Located(secret, self._document.origin(here))
+            self._document.problem_at(name.origin, f"{name.value!r} {error}")
+        return "unread"  # none: keeps "is missing" out of the list
 
     def place(self, name: str) -> Path:
         """Return where the file of this name is."""

@@ -3,9 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import inf
 from typing import Protocol
 
-from ingestd.control.messages import Message, Messages, OnResult, Result, encode
+from ingestd.control.messages import Message, OnResult, RateMessages, Result, encode, keyframe
+
+# At most two keyframe messages in any second.
+KEYFRAME_MESSAGE_INTERVAL_S = 0.51
 
 
 class Sink(Protocol):
@@ -30,13 +34,15 @@ class Inline:
 class BackChannel:
     """Tells the encoder of one stream what WebRTC asks of it, no oftener than is useful.
 
-    ``framerate_fps`` is what every rate message names.
+    Requests for a keyframe that come within half a second of a message make one more, at its end, unless the
+    encoder has sent a keyframe by then. ``framerate_fps`` is what every rate message names.
     """
 
     def __init__(self, sinks: list[Sink], framerate_fps: float) -> None:
-        # Each by itself: a message that one of them lost got through on the other.
-        self._sinks = [(sink, Messages(framerate_fps)) for sink in sinks]
-        self._bitrate_bps: int | None = None
+        # Each by itself: a rate that one of them lost got through on the other.
+        self._sinks = [(sink, RateMessages(framerate_fps)) for sink in sinks]
+        self._keyframe_told_at = -inf
+        self._keyframe_waits = False  # one is wanted, and the last message was too short a while ago
         self._counts = {type: Counter({r.value: 0 for r in Result}) for type in ("keyframe", "rate")}
 
     @property
@@ -49,34 +55,57 @@ class BackChannel:
         """How many there were, by type and result."""
         return self._counts
 
+    @property
+    def told_bps(self) -> int | None:
+        """The bitrate that the encoder has been told last; None: none, as far as is known."""
+        return next((told for _, rates in self._sinks if (told := rates.told_bps) is not None), None)
+
+    @property
+    def due_at(self) -> float | None:
+        """When to call `pass_on`, at the latest; None: not at all."""
+        return self._keyframe_told_at + KEYFRAME_MESSAGE_INTERVAL_S if self._keyframe_waits else None
+
     def new_encoder(self) -> None:
-        """Another encoder is on the line."""
-        for _, messages in self._sinks:
-            messages.new_encoder()
+        """Another encoder is on the line. The limit on keyframe messages stays."""
+        self._keyframe_waits = False
+        for _, rates in self._sinks:
+            rates.new_encoder()
 
-    def new_track(self) -> None:
-        """Forget what the link carries: WebRTC will measure it for the next track."""
-        self._bitrate_bps = None
+    def keyframe(self, now: float, at_us: int) -> bool:
+        """Ask for a keyframe, now or soon; return whether it was asked for, and may have heard, now."""
+        self._keyframe_waits = self.open
+        return self.pass_on(now, at_us)
 
-    def keyframe(self, now: float, at_us: int) -> None:
-        """Ask for a keyframe."""
-        for sink, messages in self._sinks:
-            self._send(sink, messages, messages.keyframe(now, at_us))
+    def pass_on(self, now: float, at_us: int) -> bool:
+        """Ask for a keyframe that is still wanted and may be asked for by now; return like `keyframe`."""
+        if not self._keyframe_waits or now < self._keyframe_told_at + KEYFRAME_MESSAGE_INTERVAL_S:
+            return False
+        self._keyframe_waits, self._keyframe_told_at = False, now
+        results: list[Result] = []
+        for sink, _ in self._sinks:
+            sink.send(keyframe(at_us), partial(self._keyframe_told, results))
+        # A webhook tells later.
+        return len(results) < len(self._sinks) or Result.SENT in results
 
-    def rate(self, bitrate_bps: int | None, now: float, at_us: int) -> None:
-        """Send what the link carries; None: as much as before, which not every encoder may know."""
-        if bitrate_bps is not None:
-            self._bitrate_bps = bitrate_bps
-        if self._bitrate_bps is None:
-            return
-        for sink, messages in self._sinks:
-            self._send(sink, messages, messages.rate(self._bitrate_bps, now, at_us))
+    def keyframe_came(self) -> None:
+        """The encoder has sent one: what was wanted before is there."""
+        self._keyframe_waits = False
 
-    def _send(self, sink: Sink, messages: Messages, message: Message | None) -> None:
-        if message is not None:
-            sink.send(message, partial(self._record, messages, message))
+    def rate(self, bitrate_bps: int, now: float, at_us: int) -> None:
+        """Tell each sink the rate that is wanted, where it moved by a tenth, or is not known there."""
+        for sink, rates in self._sinks:
+            message = rates.rate(bitrate_bps, now, at_us)
+            if message is not None:
+                sink.send(message, partial(self._rate_told, rates, message))
 
-    def _record(self, messages: Messages, message: Message, result: Result) -> None:
-        self._counts[str(message["type"])][result.value] += 1
+    def _keyframe_told(self, results: list[Result], result: Result) -> None:
+        self._count("keyframe", result)
+        results.append(result)
+
+    def _rate_told(self, rates: RateMessages, message: Message, result: Result) -> None:
+        self._count("rate", result)
         if result is not Result.SENT:
-            messages.lost(message)
+            rates.lost(message)
+
+    def _count(self, type: str, result: Result) -> None:
+        self._counts[type][result.value] += 1

@@ -1,4 +1,4 @@
-"""Keyframe and rate messages to an encoder, and how often each may be sent.
+"""Messages to an encoder: a greeting, keyframes that are wanted, rates; and how often a rate is told.
 
 Pure: ``now`` is seconds on the monotonic clock.
 """
@@ -9,8 +9,8 @@ from enum import StrEnum
 
 Message = dict[str, object]
 
-# At most two keyframe messages in any second.
-KEYFRAME_MESSAGE_INTERVAL_S = 0.51
+# Of the format of all messages; a client ignores types and keys that it does not know.
+VERSION = 1
 # Encoders re-open their rate control at every change: smaller moves are not worth it.
 RATE_STEP_RATIO = 0.1
 # Before a rate that did not get through is sent again, or sent to an encoder that has just come: neither a
@@ -29,53 +29,60 @@ class Result(StrEnum):
 OnResult = Callable[[Result], None]
 
 
-class Messages:
-    """Turns WebRTC's feedback into the messages that go into one sink.
+def hello(stream: str) -> bytes:
+    """Return the first line on the connection of an encoder of ``stream``."""
+    return encode({"type": "hello", "version": VERSION, "stream": stream})
 
-    ``framerate_fps`` is what every rate message names. WebRTC does not ask for a frame rate: it echoes the
-    rate at which pictures come in, and an encoder that obeyed an echo would become slower each time it was
-    measured a little low.
+
+def keyframe(at_us: int) -> Message:
+    """Return the message that a keyframe is wanted, since ``at_us``, µs since 1970."""
+    return {"type": "keyframe", "at_us": at_us}
+
+
+class RateMessages:
+    """Which rate messages go into one sink: the first, and those that moved by a tenth.
+
+    ``framerate_fps`` is what every one names. WebRTC does not ask for a frame rate: it echoes the rate at
+    which pictures come in, and an encoder that obeyed an echo would become slower each time it was measured a
+    little low.
     """
 
     def __init__(self, framerate_fps: float) -> None:
         self._framerate_fps = framerate_fps
-        self._keyframe_at = float("-inf")
-        self._rate_at = float("-inf")
-        self._rate: Message | None = None  # the last one, as long as the encoder may be taken to know it
+        self._told_at = float("-inf")
+        self._told: Message | None = None  # the last one, as long as the encoder may be taken to know it
         self._bitrate_bps = 0  # that it names
-
-    def keyframe(self, now: float, at_us: int) -> Message | None:
-        """Return a keyframe request, unless one was made a moment ago."""
-        if now - self._keyframe_at < KEYFRAME_MESSAGE_INTERVAL_S:
-            return None
-        self._keyframe_at = now
-        return {"type": "keyframe", "at_us": at_us}
 
     def rate(self, bitrate_bps: int, now: float, at_us: int) -> Message | None:
         """Return a rate message, unless ``bitrate_bps`` is within a tenth of what the encoder knows."""
-        if self._rate is None:
-            due = now - self._rate_at >= RATE_MESSAGE_INTERVAL_S
+        if self._told is None:
+            due = now - self._told_at >= RATE_MESSAGE_INTERVAL_S
         else:
             due = _moved(self._bitrate_bps, bitrate_bps)
         if not due:
             return None
-        self._rate_at, self._bitrate_bps = now, bitrate_bps
-        self._rate = {
+        self._told_at, self._bitrate_bps = now, bitrate_bps
+        self._told = {
             "type": "rate",
             "bitrate_bps": bitrate_bps,
             "framerate_fps": self._framerate_fps,
             "at_us": at_us,
         }
-        return self._rate
+        return self._told
+
+    @property
+    def told_bps(self) -> int | None:
+        """The bitrate that the encoder knows; None where it does not."""
+        return self._bitrate_bps if self._told is not None else None
 
     def lost(self, message: Message) -> None:
         """``message`` has not reached the encoder."""
-        if message is self._rate:
-            self._rate = None
+        if message is self._told:
+            self._told = None
 
     def new_encoder(self) -> None:
-        """An encoder that has just come knows no rate. The limit on keyframe messages stays."""
-        self._rate = None
+        """An encoder that has just come knows no rate."""
+        self._told = None
 
 
 def encode(message: Message) -> bytes:

@@ -6,6 +6,7 @@ import aiohttp
 import structlog
 
 from ingestd.control.messages import Message, OnResult, Result, encode
+from ingestd.signature import HEADER, sign
 from ingestd.tasks import Tasks
 
 logger = structlog.get_logger("ingestd.control")
@@ -15,10 +16,23 @@ TIMEOUT_S = 2.0
 
 
 class Webhook:
-    """Posts to one URL, one message at a time; ``send`` never waits. A POST fails after ``timeout_s``."""
+    """Posts to one URL, one message at a time; ``send`` never waits. A POST fails after ``timeout_s``.
 
-    def __init__(self, url: str, stream: str, tasks: Tasks, *, timeout_s: float = TIMEOUT_S) -> None:
+    Each bears the signature of its body, by ``secret``, in the header `ingestd.signature.HEADER`; None: it
+    does not.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        stream: str,
+        tasks: Tasks,
+        *,
+        secret: bytes | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
         self._url = url
+        self._secret = secret
         self._stream = stream
         self._timeout = aiohttp.ClientTimeout(total=timeout_s)
         self._log = logger.bind(stream=stream)
@@ -47,7 +61,7 @@ class Webhook:
                 message, on_result = await self._next()
                 body = encode({"stream": self._stream, **message})
                 try:
-                    headers = {"Content-Type": "application/json"}
+                    headers = self._headers(body)
                     async with session.post(self._url, data=body, headers=headers) as response:
                         error = None if response.status < 400 else f"HTTP {response.status}"
                 # UnicodeError: a name that no host can have.
@@ -57,6 +71,12 @@ class Webhook:
                 if error and not failing:
                     self._log.warning("cannot post to feedback.webhook", error=error)
                 failing = error is not None
+
+    def _headers(self, body: bytes) -> dict[str, str]:
+        headers = {"Content-Type": "application/json"}
+        if self._secret is not None:
+            headers[HEADER] = sign(self._secret, body)
+        return headers
 
     async def _next(self) -> tuple[Message, OnResult]:
         await self._any_waiting.wait()

@@ -14,7 +14,7 @@ delivery             the entrance, and the only module that knows all others: de
   keyframe_wait      when an encoder that sends no keyframe is to connect again
   keyframe_requests  what becomes of a request: it goes to the encoder, and a replay may answer it
     audience         who came to the room and who left, by which a request is judged
-    encoder_response  how soon the encoder answers a request: a replay waits as long
+    encoder_response  how soon the encoder answers a request, if it does: a replay waits as long
   gop, replays       the pictures since the last keyframe, and when they are submitted once more
   pacer, timestamps  the spacing and the capture timestamps that WebRTC needs
   picture            Picture and Submission, which pass through all of it

@@ -73,7 +73,7 @@ class Delivery:
         self._gop = Gop(held_limits)
         self._replays = Replays(replay, max_bitrate_bps)
         self._requests = KeyframeRequests()
-        self._encoder_response = EncoderResponse()
+        self.encoder_response = EncoderResponse()
         self._pacer = Pacer()
         self._congestion = Congestion(max_backlog_s)
         self._timestamps = Timestamps()
@@ -147,7 +147,7 @@ class Delivery:
         self._received_at = now
         if access_unit.keyframe:
             in_turn = self.rates.keyframe_due(access_unit.arrived_at or now)
-            self._encoder_response.keyframe(now, in_turn=in_turn)
+            self.encoder_response.keyframe(now, in_turn=in_turn)
         received = self._intake.receive(access_unit, now, arrived_us)
         if isinstance(received, Drop):
             return received
@@ -175,7 +175,7 @@ class Delivery:
     def new_encoder(self) -> None:
         """Another encoder is connected: what it sends refers to nothing that came before."""
         self._intake.new_encoder()
-        self._encoder_response = EncoderResponse()
+        self.encoder_response.new_encoder()
 
     def picture_lost(self) -> None:
         """A picture never came: what refers to it is dropped, up to the next keyframe."""
@@ -226,16 +226,15 @@ class Delivery:
         now: float,
         audience: Audience | None = None,
         *,
-        encoder_asked: bool = False,
         packets_lost: bool = False,
+        asked_in_s: float = 0.0,
     ) -> None:
         """WebRTC asks for a keyframe: a viewer came, or left, or a picture was lost on the way to it.
 
-        ``audience``: who may watch, None where no one can tell. ``encoder_asked``: so is the encoder. One
-        that has answered before is given the time to. ``packets_lost``: some were, on the way to the server.
+        ``audience``: who may watch, None where no one can tell. ``packets_lost``: some were, on the way to
+        the server. An encoder that may answer (`encoder_response`) is given the time to; ``asked_in_s``: when
+        it is asked, if not yet.
         """
-        if encoder_asked:
-            self._encoder_response.asked(now)
         answer = Answer.REPLAY
         if audience is not None and self._silent(now):
             answer = self._requests.judge_in_silence(audience, now)
@@ -248,7 +247,7 @@ class Delivery:
         if self._state is State.LIVE:
             self._replays.request(
                 now,
-                self._encoder_response.patience_s if encoder_asked else 0.0,
+                asked_in_s + patience_s if (patience_s := self.encoder_response.patience_s) else 0.0,
                 came_at=audience.came_at if audience is not None else -inf,
                 shared=answer is Answer.SHARED_REPLAY,
             )
@@ -296,8 +295,9 @@ class Delivery:
         """WebRTC has not encoded ``count`` of the pictures that it took."""
         self._intake.freeze(count)
         # It asks for a keyframe itself with the picture after them; where none comes it never will.
-        if now - self._submitted_at > PAUSE_S or self._requests.left_to_encoder(now):
-            self._replays.request(now, 0.0)
+        paused = now - self._submitted_at > PAUSE_S
+        if paused or self._requests.left_to_encoder(now):
+            self._replays.request(now, 0.0 if paused else self.encoder_response.patience_s)
             self._advance(Event.REPLAY_WANTED)
 
     # Output.
@@ -434,7 +434,7 @@ class Delivery:
     def _next_keyframe_s(self, now: float) -> float | None:
         if self._keyframe_waits:
             return 0.0
-        return self._encoder_response.patience_s or self.rates.next_keyframe_s(now)
+        return self.encoder_response.patience_s or self.rates.next_keyframe_s(now)
 
     # What is dropped.
 

@@ -1,33 +1,75 @@
-"""How soon the encoder answers a keyframe request: learnt from the keyframes that came out of turn."""
+"""Response of the encoder to keyframe requests: how soon it answers, by keyframes that came out of turn."""
 
-# An encoder that has sent none after this time does not answer.
+from math import inf
+
+# An encoder that has not sent one after this time has let the request pass.
+ANSWER_LIMIT_S = 1.0
+# A viewer is not kept waiting longer than this for an encoder that has answered before.
 MAX_ANSWER_S = 0.5
 # The next answer may take longer than the last: by this factor, and by a picture.
 ALLOWANCE_RATIO = 1.5
 PICTURE_ALLOWANCE_S = 0.05
+# One that has not been asked before, and was not found deaf, is given this long.
+FIRST_PATIENCE_S = 0.25
+# A request that is noticed so soon after the answer was received was made before that had reached the viewer.
+# One that was not is repeated by the server.
+ON_ITS_WAY_S = 0.2
+# So many requests in a row, with no answer since, are no accident.
+DEAF_REQUESTS = 2
 
 
 class EncoderResponse:
     """What became of the requests; every ``now`` is seconds on the monotonic clock."""
 
     def __init__(self) -> None:
+        self.unanswered = 0  # requests that no keyframe has followed within `ANSWER_LIMIT_S`, of all encoders
+        self.answer_s: float | None = (
+            None  # from the request to the last keyframe; None: there was no request
+        )
+        self.new_encoder()
+
+    def new_encoder(self) -> None:
+        """Another encoder is on the line."""
+        self.unanswered_in_a_row = 0  # since it has last answered
         self._asked_at: float | None = None  # for a keyframe that has not come yet
         self._took_s: float | None = None  # seconds from the last request to its answer; None: there was none
+        self._answered_at = -inf
 
     def asked(self, now: float) -> None:
-        """The encoder is asked for a keyframe."""
-        if self._asked_at is not None and now - self._asked_at > MAX_ANSWER_S:
-            self._asked_at = self._took_s = None
+        """The encoder was told that a keyframe is wanted."""
+        self.look(now)
         if self._asked_at is None:
             self._asked_at = now
 
     def keyframe(self, now: float, *, in_turn: bool) -> None:
         """A keyframe has come; one ``in_turn`` would have come without a request."""
+        self.look(now)
         asked_at, self._asked_at = self._asked_at, None
-        if asked_at is not None and not in_turn:
-            self._took_s = now - asked_at if now - asked_at <= MAX_ANSWER_S else None
+        self.answer_s = None if asked_at is None else now - asked_at
+        if self.answer_s is not None and not in_turn:
+            self._took_s = self.answer_s if self.answer_s <= MAX_ANSWER_S else None
+            self._answered_at = now
+            self.unanswered_in_a_row = 0
+
+    def look(self, now: float) -> None:
+        """Give a request up that was not answered in time."""
+        if self._asked_at is not None and now - self._asked_at > ANSWER_LIMIT_S:
+            self._asked_at = self._took_s = None
+            self.unanswered += 1
+            self.unanswered_in_a_row += 1
+
+    def just_answered(self, now: float) -> bool:
+        """Whether a request that is noticed ``now`` is one that an answer is on its way to."""
+        return now - self._answered_at < ON_ITS_WAY_S
+
+    @property
+    def deaf(self) -> bool:
+        """Whether it does not do what it is asked for."""
+        return self.unanswered_in_a_row >= DEAF_REQUESTS
 
     @property
     def patience_s(self) -> float:
         """Seconds within which an answer may be expected; 0 if none may."""
-        return ALLOWANCE_RATIO * self._took_s + PICTURE_ALLOWANCE_S if self._took_s is not None else 0.0
+        if self._took_s is not None:
+            return ALLOWANCE_RATIO * self._took_s + PICTURE_ALLOWANCE_S
+        return FIRST_PATIENCE_S if self._asked_at is not None and not self.unanswered_in_a_row else 0.0

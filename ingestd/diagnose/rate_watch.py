@@ -1,4 +1,4 @@
-"""Compares the picture rate that a stream states, and the bit rate that it is allowed, with what arrives."""
+"""Watch on rates: what a stream states, may send and is asked for, compared with what arrives."""
 
 from ingestd.diagnose.compatibility import Issue
 from ingestd.units import format_bitrate
@@ -9,6 +9,8 @@ CHECKS = 5
 # Clocks are off by less.
 WRONG_RATIO = 1.25
 OVER_RATIO = 1.1
+# Rate control of encoders is off by less.
+IGNORED_RATIO = 1.5
 # A source that sends when something moves has no rate that could be compared.
 STEADY_RATIO = 1.1
 
@@ -22,6 +24,8 @@ class RateWatch:
         self._bitrates_bps: list[float] = []  # while they are too high
         self.wrong_rate: Issue | None = None
         self.over_max_bitrate: Issue | None = None
+        self._ignored = 0  # checks in a row at which it sent far more than it is asked for
+        self.ignores_rate: Issue | None = None
 
     def due(self, now: float) -> bool:
         """Whether `check` should be called ``now``, in seconds."""
@@ -34,9 +38,11 @@ class RateWatch:
         bitrate_bps: float,
         max_bitrate_bps: int | None,
         now: float,
+        target_bps: int | None = None,
     ) -> None:
-        """Compare; None: not stated, no limit."""
+        """Compare; None: not stated, no limit, not asked for any bitrate."""
         self._check_at = now + CHECK_INTERVAL_S
+        self._check_target(bitrate_bps, target_bps)
         self._check_rate(stated_fps, measured_fps)
         self._check_bitrate(bitrate_bps, max_bitrate_bps)
 
@@ -63,3 +69,14 @@ class RateWatch:
             sent = format_bitrate(float(f"{mean_bps:.3g}"))
             seen = f"it sends {sent}, and max_bitrate is {format_bitrate(max_bitrate_bps)}"
             self.over_max_bitrate = self.over_max_bitrate or Issue("over_max_bitrate", seen, hides=False)
+
+    def _check_target(self, bitrate_bps: float, target_bps: int | None) -> None:
+        if target_bps is None or bitrate_bps < IGNORED_RATIO * target_bps:
+            self._ignored, self.ignores_rate = 0, None
+            return
+        self._ignored += 1
+        if self._ignored >= CHECKS:
+            asked = format_bitrate(float(f"{target_bps:.3g}"))
+            sent = format_bitrate(float(f"{bitrate_bps:.3g}"))
+            seen = f"it is asked for {asked} (feedback) and sends {sent}"
+            self.ignores_rate = self.ignores_rate or Issue("ignores_rate", seen, hides=False)

@@ -7,6 +7,7 @@ from typing import Any
 from ingestd.diagnose.compatibility import (
     B_FRAMES,
     B_FRAMES_REFERRED_TO,
+    IGNORES_REQUESTS,
     NO_KEYFRAME,
     NO_PARAMETER_SETS,
     RECOVERY_POINTS,
@@ -62,6 +63,7 @@ class StreamReporter:
         self._recovery_point = False  # the last keyframe is one, and no IDR picture
         self._without_keyframe_since: float | None = None
         self._no_keyframe: Issue | None = None
+        self._deaf: Issue | None = None
         self.rate_watch = RateWatch()
 
     @property
@@ -76,9 +78,12 @@ class StreamReporter:
             found.append(RECOVERY_POINTS)
         if self._no_keyframe is not None:
             found.append(self._no_keyframe)
+        if self._deaf is not None:
+            found.append(self._deaf)
         if self._paced and not self._states_rate:
             found.append(_PACE_GUESSED)
-        found += [issue for issue in (self.rate_watch.wrong_rate, self.rate_watch.over_max_bitrate) if issue]
+        watch = self.rate_watch
+        found += [issue for issue in (watch.wrong_rate, watch.over_max_bitrate, watch.ignores_rate) if issue]
         return [explain(issue) for issue in found]
 
     @property
@@ -156,6 +161,10 @@ class StreamReporter:
             self._warn_once(self.rate_watch.wrong_rate, "the stream states a wrong frame rate")
         if self.rate_watch.over_max_bitrate is not None:
             self._warn_once(self.rate_watch.over_max_bitrate, "the stream is over max_bitrate")
+        if self.rate_watch.ignores_rate is not None:
+            self._warn_once(
+                self.rate_watch.ignores_rate, "the encoder ignores the bitrate that it is asked for"
+            )
 
     def waits_for_keyframe(self, waits: bool, now: float, *, asked: bool) -> None:
         """Take note of each picture, at ``now`` in seconds: whether it was dropped for want of a keyframe.
@@ -171,6 +180,16 @@ class StreamReporter:
             issue = self._no_keyframe = replace(NO_KEYFRAME, seen=f"{NO_KEYFRAME.seen}{said}")
             event = "waiting for a keyframe: every picture is dropped"
             self._say(issue.reason, self._log.warning, event, **fields(issue))
+
+    def deaf(self, requests: int) -> None:
+        """Take note that the encoder has let so many keyframe requests in a row pass; 0: it answers."""
+        self._deaf = (
+            replace(IGNORES_REQUESTS, seen=f"{IGNORES_REQUESTS.seen}: {requests} in a row")
+            if requests
+            else None
+        )
+        if self._deaf is not None:
+            self._warn_once(self._deaf, "the encoder ignores requests")
 
     def fault(self, fault: StreamError, **more: object) -> None:
         """Log what could not be understood; ``more`` goes into the line."""

@@ -120,6 +120,30 @@ VIEWERS: Diagnoses = {
             "vaapih264enc": "keyframe-period=60",
         },
     ),
+    "ignores_requests": Diagnosis(
+        means="the encoder is asked for keyframes (`feedback`) and sends none within a second: viewers who "
+        "join wait for its next one, or see a replay",
+        expected="an IDR picture at once",
+        cures={
+            "any": "have it do what the lines of JSON on its connection, or the webhook, say "
+            "(docs/feedback.md); or configure no `feedback`",
+            "ffmpeg": "it cannot be asked: -g 60, and no `feedback`",
+            "GStreamer": "tcpclientsink reads nothing: send with ingestd-gst",
+            "PyAV": "frame.pict_type = PictureType.I, with the option forced-idr=1",
+        },
+    ),
+    "ignores_rate": Diagnosis(
+        means="the encoder sends far more than it is asked for (`feedback`), and the link carries: viewers "
+        "see it late, with freezes",
+        expected="the bitrate of the last rate message",
+        cures={
+            "any": "have it set its bitrate to what the lines of JSON, or the webhook, say "
+            "(docs/feedback.md); or give it a lower one",
+            "x264enc": "set the property bitrate, in kbit/s, while it plays",
+            "vp8enc, vp9enc": "set the property target-bitrate, in bit/s, while it plays",
+            "GStreamer": "tcpclientsink reads nothing: send with ingestd-gst",
+        },
+    ),
     "recovery_points": Diagnosis(
         means="the stream can be begun at recovery points only (intra refresh, open GOPs), and no IDR "
         "picture came: viewers in browsers wait for one and see nothing until then",

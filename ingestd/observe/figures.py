@@ -32,6 +32,8 @@ class StreamFigures:
     encoder_connections: Mapping[str, int] = field(default_factory=dict)  # by result
     room_connections: Mapping[str, int]  # by result
     keyframe_requests: int
+    keyframe_answer: Histogram = field(repr=False)  # request to the encoder → its keyframe
+    keyframe_requests_unanswered: int  # of those to the encoder
     feedback_messages: Mapping[str, Mapping[str, int]]  # to the encoder, by type and result
     keyframe_interval: float | None  # seconds between the last two keyframes received
     frame_rate: float  # pictures per second, over the last seconds

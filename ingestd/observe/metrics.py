@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from ingestd.observe.figures import StreamFigures
+from ingestd.observe.histogram import Histogram
 
 ReadFigures = Callable[[], Iterable[StreamFigures]]
 
@@ -35,6 +36,10 @@ _COUNTERS: Mapping[str, tuple[str, Callable[[StreamFigures], float]]] = {
         lambda f: f.frozen,
     ),
     "keyframe_requests": ("Keyframes asked for by viewers.", lambda f: f.keyframe_requests),
+    "keyframe_requests_unanswered": (
+        "Requests to the encoder that no keyframe has followed within a second.",
+        lambda f: f.keyframe_requests_unanswered,
+    ),
 }
 # Series with one counter per stream and value of a second label.
 _LABELLED: Mapping[str, tuple[str, str, Callable[[StreamFigures], Mapping[str, int]]]] = {
@@ -68,6 +73,18 @@ _GAUGES: Mapping[str, tuple[str, Callable[[StreamFigures], float | None]]] = {
         lambda f: f.send_delay_s,
     ),
     "backlog_seconds": ("How long the oldest picture that waits has waited.", lambda f: f.backlog),
+}
+
+
+_HISTOGRAMS: Mapping[str, tuple[str, Callable[[StreamFigures], Histogram]]] = {
+    "frame_delay_seconds": (
+        "From reading the last byte of a picture to submitting it to WebRTC.",
+        lambda f: f.frame_delay,
+    ),
+    "keyframe_answer_seconds": (
+        "From asking the encoder for a keyframe to receiving one.",
+        lambda f: f.keyframe_answer,
+    ),
 }
 
 
@@ -129,7 +146,8 @@ class StreamCollector(Collector):
                     gauge.add_metric([figure.name], known)
             yield gauge
         yield _feedback(figures)
-        yield _delays(figures)
+        for name, (text, histogram) in _HISTOGRAMS.items():
+            yield _histograms(f"ingestd_{name}", text, histogram, figures)
 
 
 class HookCollector(Collector):
@@ -163,14 +181,12 @@ def _feedback(figures: Iterable[StreamFigures]) -> Metric:
     return family
 
 
-def _delays(figures: Iterable[StreamFigures]) -> Metric:
-    family = HistogramMetricFamily(
-        "ingestd_frame_delay_seconds",
-        "From reading the last byte of a picture to submitting it to WebRTC.",
-        labels=["stream"],
-    )
+def _histograms(
+    name: str, text: str, histogram_of: Callable[[StreamFigures], Histogram], figures: Iterable[StreamFigures]
+) -> Metric:
+    family = HistogramMetricFamily(name, text, labels=["stream"])
     for figure in figures:
-        histogram = figure.frame_delay
+        histogram = histogram_of(figure)
         bounds = [*map(floatToGoString, histogram.bounds_s), "+Inf"]
         buckets = list(zip(bounds, map(float, accumulate(histogram.counts)), strict=True))
         family.add_metric([figure.name], buckets, histogram.total_s)

@@ -46,6 +46,8 @@ RUNNING_POLL_S = 0.5
 # While packets wait longer than SHORT_DELAY_S in WebRTC, what waits may have to be cut, or may have left.
 CONGESTED_POLL_S = 0.1
 SHORT_DELAY_S = 0.1
+# WebRTC's target has fallen to less than this part of what it was at the last look.
+FALL_RATIO = 0.85
 # After a viewer has come it asks for a keyframe within this time. Where the encoder is silent only the
 # statistics tell.
 ARRIVAL_S = 3.0
@@ -162,7 +164,7 @@ class TrackKeeper:
         self._link = LinkHealth()
         self._submitted_at = 0.0
         self._viewer_came_at = 0.0
-        self._viewer_came = asyncio.Event()
+        self._look_now = asyncio.Event()
         self._missed_packets_at = 0.0
         self.state = TrackState.NO_ROOM
         self.frames_sent = 0  # by WebRTC's count, over all the times the track was published
@@ -239,7 +241,7 @@ class TrackKeeper:
         """A participant has come, who may soon ask for a keyframe."""
         self._viewer_came_at = time.monotonic()
         if self._silent:
-            self._viewer_came.set()
+            self._look_now.set()
 
     def mute(self, sid: str, muted: bool) -> None:
         """The server has muted the track ``sid``, or unmuted it; does nothing if it is not this one."""
@@ -302,6 +304,8 @@ class TrackKeeper:
             return Feedback(False, None)
         feedback = self._source.take_feedback()
         rate = feedback.rate_control
+        if rate and rate.target_bitrate_bps < FALL_RATIO * (self.target_bitrate_bps or 0.0):
+            self._look_now.set()  # pictures may begin to wait
         return Feedback(feedback.keyframe_requested, rate.target_bitrate_bps if rate else None)
 
     @property
@@ -430,8 +434,8 @@ class TrackKeeper:
         self._move_on(TrackEvent.OPENED)
         self._listener.track_opened()
         while True:
-            self._viewer_came.clear()
-            stats = await statistics.next(self._poll_interval_s, self._viewer_came)
+            self._look_now.clear()
+            stats = await statistics.next(self._poll_interval_s, self._look_now)
             self._count_sent(stats)
             self.target_bitrate_bps = stats.target_bitrate_bps
             if stats.nacks > before.nacks:

@@ -339,6 +339,8 @@ class EncoderConnection(asyncio.BufferedProtocol):
         # A write that fails closes the transport, and what a finished encoder has sent would never be read.
         if self._transport is None or self.finished() or self.unsent_bytes > MAX_UNSENT_BYTES:
             return False
+        if not socket_state.peer_takes(self._transport, len(line)):
+            return False
         self._write(line if self._entrance is None else self._entrance.encrypt(line))
         return True
 

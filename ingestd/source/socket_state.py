@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import os
 import select
 import socket
 import struct
@@ -10,6 +11,10 @@ import termios
 
 # struct tcp_info (linux/tcp.h): tcpi_rcv_mss and tcpi_advmss.
 TCP_INFO = struct.Struct("=20xI60xI")
+# In the same, since Linux 5.4: tcpi_snd_wnd, how much the peer's system takes.
+WINDOW, WINDOW_OFFSET_BYTES = struct.Struct("=I"), 228
+# It keeps small pieces in larger ones, and takes less than it has promised.
+LEAST_WINDOW_BYTES = 1024
 # Networks carry at most 9000 bytes or so at once. A greater MSS is that of the machine itself, which sends
 # whole writes as one segment: their ends say nothing of segments.
 MAX_SEGMENT_BYTES = 9000
@@ -66,6 +71,27 @@ def peer_has_finished(transport: asyncio.BaseTransport) -> bool:
     end = select.poll()
     end.register(_socket(transport), select.POLLRDHUP)
     return bool(end.poll(0))
+
+
+def peer_takes(transport: asyncio.BaseTransport, size_bytes: int) -> bool:
+    """Whether the peer's system takes ``size_bytes`` more at once, if the peer itself may never read them.
+
+    What it does not take ends the connection: after `DEAD_PEER_S`, or at once where the peer of a unix
+    socket has closed its reading half.
+    """
+    line = _socket(transport)
+    if line.family == socket.AF_UNIX:
+        try:
+            os.write(line.fileno(), b"")
+        except OSError:
+            return False
+        return True
+    info = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, WINDOW_OFFSET_BYTES + WINDOW.size)
+    if len(info) < WINDOW_OFFSET_BYTES + WINDOW.size:
+        return True  # an old kernel
+    (window_bytes,) = WINDOW.unpack_from(info, WINDOW_OFFSET_BYTES)
+    (unacknowledged_bytes,) = WINDOW.unpack(fcntl.ioctl(line.fileno(), termios.TIOCOUTQ, bytes(WINDOW.size)))
+    return bool(window_bytes - unacknowledged_bytes >= max(size_bytes, LEAST_WINDOW_BYTES))
 
 
 def segment_bytes(transport: asyncio.BaseTransport) -> int:

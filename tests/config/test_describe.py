@@ -36,7 +36,7 @@ def test_the_description_says_what_would_happen(loads: Loads) -> None:
     assert "a file at its own pace of 50 pictures/s; at most 8Mbps and 60 pictures/s; waits" in said
     assert "; frame metadata: published where every viewer can play it\n" in said
     assert "; frame metadata: none\n" in said
-    assert "requests: on the encoder's connection and to http://hook/a\n" in said
+    assert "requests: on the encoder's connection and to http://hook/a; 100kbps at least\n" in said
     assert "ingestd dials the encoder, and redials it; a silent one is kept" in said
     assert "warning: " in said
     assert "pw" not in said

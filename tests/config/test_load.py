@@ -150,6 +150,43 @@ def test_a_secret_file_that_cannot_be_read(complains: Complains, tmp_path: Path)
     ]
 
 
+def test_the_secret_of_a_webhook_is_read_from_a_file_for_each_stream_or_for_all(
+    loads: Loads, tmp_path: Path
+) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).write_text(f"{name} secret\n")
+    config = loads(
+        LIVEKIT
+        + "defaults: {feedback: {webhook: 'http://h/', webhook_secret_file: one}}\n"
+        + "streams:\n"
+        + stream(name="a")
+        + stream("feedback: {webhook_secret_file: other}", name="b", port=5005)
+    )
+    files = [config.feedback.webhook_secret_file for config in config.streams]
+    assert [(file.name, file.secret.get_secret_value()) for file in files if file] == [
+        ("one", "one secret"),
+        ("other", "other secret"),
+    ]
+
+
+def test_a_webhooks_secret_that_cannot_be_read_is_named(complains: Complains, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    assert complains(
+        LIVEKIT
+        + "defaults: {feedback: {webhook_secret_file: none}}\n"
+        + "streams:\n"
+        + stream("feedback: {webhook_secret_file: empty}")
+        + stream("feedback: {webhook_secret_file: 5, min_bitrate: auto}", name="b", port=5005)
+    ) == [
+        "ingestd.yaml:4: defaults.feedback.webhook_secret_file: 'none' cannot be read: "
+        "No such file or directory",
+        "ingestd.yaml:8: streams[0].feedback.webhook_secret_file: 'empty' is empty, or has spaces around it "
+        "or control characters in it",
+        "ingestd.yaml:12: streams[1].feedback.webhook_secret_file: 5 is no path of a file; put it in quotes",
+        "ingestd.yaml:12: streams[1].feedback.min_bitrate: 'auto' is no bitrate; allowed: 10kbps to 1Gbps",
+    ]
+
+
 def test_two_secrets_are_one_too_many(complains: Complains) -> None:
     assert complains(LIVEKIT + "  api_secret_file: x\n" + ONE_STREAM) == [
         "ingestd.yaml:4: livekit.api_secret_file: api_secret is set as well; allowed: one of them"

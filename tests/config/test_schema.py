@@ -74,7 +74,11 @@ def test_https_means_wss(loads: Loads) -> None:
         ("max_bitrat: 1", "max_bitrat: is not known; did you mean max_bitrate?"),
         ("track: ''", "track: '' is not usable; allowed: 1 to 256 printable characters"),
         ("simulcast: maybe", "simulcast: 'maybe' is not known; allowed: false"),
-        ("feedback: 5", "feedback: 5 is not usable; a mapping is needed, with the keys inline, webhook"),
+        (
+            "feedback: 5",
+            "feedback: 5 is not usable; a mapping is needed, with the keys inline, webhook, "
+            "webhook_secret_file, min_bitrate",
+        ),
     ],
 )
 def test_a_bad_key_of_a_stream(complains: Complains, line: str, complaint: str) -> None:

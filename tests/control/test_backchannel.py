@@ -2,14 +2,11 @@
 
 import json
 
-from ingestd.control.backchannel import BackChannel, Inline
-from ingestd.control.messages import (
-    KEYFRAME_MESSAGE_INTERVAL_S,
-    RATE_MESSAGE_INTERVAL_S,
-    Message,
-    OnResult,
-    Result,
-)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestd.control.backchannel import KEYFRAME_MESSAGE_INTERVAL_S, BackChannel, Inline
+from ingestd.control.messages import RATE_MESSAGE_INTERVAL_S, Message, OnResult, Result
 
 
 class Line:
@@ -58,12 +55,22 @@ def test_each_message_goes_every_way_and_is_counted() -> None:
     assert counts(channel) == {"keyframe": {"sent": 2}, "rate": {"sent": 1, "dropped": 1}}
 
 
+def test_what_the_encoder_was_told_is_known_unless_it_was_lost() -> None:
+    reads, never_reads = BackChannel([Inline(Line(9).send)], 30.0), BackChannel([Inline(Line(0).send)], 30.0)
+    for channel in (reads, never_reads):
+        assert channel.told_bps is None
+        channel.rate(1_000_000, 1.0, 10)
+    assert (reads.told_bps, never_reads.told_bps) == (1_000_000, None)
+    reads.new_encoder()
+    assert reads.told_bps is None
+
+
 def test_a_rate_is_said_again_where_it_was_dropped_and_nowhere_else() -> None:
     reads, reads_again = Line(100), Line(0)
     channel = BackChannel([Inline(reads.send), Inline(reads_again.send)], 30.0)
     channel.rate(1_000_000, 1.0, 10)
     reads_again.room = 100
-    channel.rate(None, 1.0 + RATE_MESSAGE_INTERVAL_S, 11)  # WebRTC does not repeat itself
+    channel.rate(1_000_000, 1.0 + RATE_MESSAGE_INTERVAL_S, 11)  # WebRTC does not repeat itself
     assert [json.loads(line)["at_us"] for line in reads.lines] == [10]
     assert [json.loads(line)["at_us"] for line in reads_again.lines] == [11]
     assert counts(channel)["rate"] == {"sent": 2, "dropped": 1}
@@ -73,7 +80,7 @@ def test_an_encoder_that_never_reads_is_told_the_rate_once_a_second_at_most() ->
     channel = BackChannel([Inline(Line(0).send)], 30.0)
     channel.rate(1_000_000, 0.0, 0)
     for picture in range(300):
-        channel.rate(None, picture / 30, 0)
+        channel.rate(1_000_000, picture / 30, 0)
     assert counts(channel)["rate"] == {"dropped": 10}
 
 
@@ -84,10 +91,10 @@ def test_what_fails_later_is_counted_then_and_said_again() -> None:
     assert counts(channel)["rate"] == {}
     way.sent[0][1](Result.FAILED)
     assert counts(channel)["rate"] == {"failed": 1}
-    channel.rate(None, 2.0, 11)
+    channel.rate(1_000_000, 2.0, 11)
     way.sent[1][1](Result.SENT)
     assert counts(channel)["rate"] == {"failed": 1, "sent": 1}
-    channel.rate(None, 9.0, 12)
+    channel.rate(1_000_000, 9.0, 12)
     assert [message["at_us"] for message, _ in way.sent] == [10, 11]
 
 
@@ -96,7 +103,7 @@ def test_a_new_encoder_hears_the_rate_though_webrtc_does_not_repeat_it() -> None
     channel = BackChannel([Inline(line.send)], 30.0)
     channel.rate(1_000_000, 1.0, 10)
     channel.new_encoder()
-    channel.rate(None, 5.0, 11)
+    channel.rate(1_000_000, 5.0, 11)
     assert [json.loads(line)["at_us"] for line in line.lines] == [10, 11]
 
 
@@ -110,14 +117,49 @@ def test_a_new_encoder_may_not_be_asked_for_keyframes_any_oftener() -> None:
     assert [json.loads(line)["at_us"] for line in line.lines] == [10, 12]
 
 
-def test_the_rate_of_a_track_that_is_gone_is_told_to_nobody() -> None:
+@given(st.lists(st.tuples(st.floats(0, 0.6), st.sampled_from(["ask", "keyframe", "reconnect"])), min_size=1))
+def test_never_more_than_two_keyframe_messages_in_any_second(events: list[tuple[float, str]]) -> None:
+    line, now = Line(10_000), 50.0
+    channel = BackChannel([Inline(line.send)], 30.0)
+    sent: list[float] = []
+    for pause_s, event in [*events, (1.0, "ask")]:
+        now += pause_s
+        while (due_at := channel.due_at) is not None and due_at <= now:
+            assert channel.pass_on(due_at, 0)
+            sent.append(due_at)
+        if event == "ask" and channel.keyframe(now, 0):
+            sent.append(now)
+        elif event == "keyframe":
+            channel.keyframe_came()
+        elif event == "reconnect":
+            channel.new_encoder()
+    assert len(line.lines) == len(sent)
+    for at in sent:
+        assert sum(at <= other <= at + 1 for other in sent) <= 2
+
+
+def test_requests_that_come_too_soon_make_one_more_message_unless_a_keyframe_has_come() -> None:
     line = Line(100)
     channel = BackChannel([Inline(line.send)], 30.0)
-    channel.rate(1_000_000, 1.0, 10)
-    channel.new_track()
-    channel.new_encoder()
-    channel.rate(None, 5.0, 11)
-    assert len(line.lines) == 1
+    assert channel.keyframe(1.0, 10)
+    assert channel.due_at is None
+    for soon in (1.1, 1.2, 1.3):
+        assert not channel.keyframe(soon, 11)
+    due_at = channel.due_at
+    assert due_at == 1.0 + KEYFRAME_MESSAGE_INTERVAL_S
+    assert not channel.pass_on(due_at - 0.01, 12)
+    assert channel.pass_on(due_at, 13)
+    assert not channel.pass_on(due_at + 9, 14)
+    channel.keyframe(due_at + 0.1, 15)
+    channel.keyframe_came()
+    assert channel.due_at is None
+    assert [json.loads(line)["at_us"] for line in line.lines] == [10, 13]
+
+
+def test_an_encoder_that_takes_no_message_was_not_asked_but_one_with_a_webhook_may_be() -> None:
+    assert not BackChannel([Inline(Line(0).send)], 30.0).keyframe(1.0, 10)
+    assert BackChannel([Inline(Line(0).send), Later()], 30.0).keyframe(1.0, 10)
+    assert not BackChannel([], 30.0).keyframe(1.0, 10)
 
 
 def test_without_a_way_nothing_is_said() -> None:

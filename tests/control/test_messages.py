@@ -2,42 +2,20 @@ import json
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ingestd.control.messages import RATE_MESSAGE_INTERVAL_S, Messages, encode
+from ingestd.control.messages import RATE_MESSAGE_INTERVAL_S, RateMessages, encode, hello, keyframe
+
+
+def test_the_first_line_tells_the_version() -> None:
+    assert hello("cam") == b'{"type":"hello","version":1,"stream":"cam"}\n'
 
 
 def test_a_keyframe_message() -> None:
-    message = Messages(30.0).keyframe(1.0, 123)
-    assert message == {"type": "keyframe", "at_us": 123}
-    assert encode(message) == b'{"type":"keyframe","at_us":123}\n'
-
-
-@given(st.lists(st.tuples(st.floats(0, 0.6), st.booleans()), min_size=1, max_size=100))
-def test_never_more_than_two_keyframe_messages_in_any_second(pauses: list[tuple[float, bool]]) -> None:
-    messages, now = Messages(30.0), 50.0
-    sent = []
-    for pause, reconnected in pauses:
-        now += pause
-        if reconnected:
-            messages.new_encoder()
-        if messages.keyframe(now, 0) is not None:
-            sent.append(now)
-    assert sent[0] == 50.0 + pauses[0][0]
-    for at in sent:
-        assert sum(at <= other <= at + 1 for other in sent) <= 2
-
-
-def test_a_request_after_half_a_second_is_sent() -> None:
-    messages = Messages(30.0)
-    assert messages.keyframe(0.0, 0)
-    assert not messages.keyframe(0.5, 0)
-    assert messages.keyframe(0.52, 0)
+    assert encode(keyframe(123)) == b'{"type":"keyframe","at_us":123}\n'
 
 
 def test_a_rate_message() -> None:
-    message = Messages(30.0).rate(1_200_000, 1.0, 123)
+    message = RateMessages(30.0).rate(1_200_000, 1.0, 123)
     assert message == {"type": "rate", "bitrate_bps": 1_200_000, "framerate_fps": 30.0, "at_us": 123}
     assert json.loads(encode(message)) == message
     assert encode(message).count(b"\n") == 1
@@ -55,26 +33,26 @@ def test_a_rate_message() -> None:
     ],
 )
 def test_a_rate_is_said_when_it_moved_by_a_tenth(bitrate: int, sent: bool) -> None:
-    messages = Messages(30.0)
+    messages = RateMessages(30.0)
     assert messages.rate(1_000_000, 1.0, 0)
     assert (messages.rate(bitrate, 1.0, 1) is not None) is sent
 
 
 def test_a_rate_that_creeps_is_compared_with_what_was_said() -> None:
-    messages = Messages(30.0)
+    messages = RateMessages(30.0)
     said = [rate for rate in range(1_000_000, 2_000_000, 10_000) if messages.rate(rate, 1.0, 0)]
     assert said[:3] == [1_000_000, 1_100_000, 1_210_000]
 
 
 def test_a_rate_of_nothing_is_said_once() -> None:
-    messages = Messages(30.0)
+    messages = RateMessages(30.0)
     assert messages.rate(0, 1.0, 0)
     assert not messages.rate(0, 9.0, 1)
     assert messages.rate(1, 9.0, 2)
 
 
 def test_a_rate_that_was_lost_is_said_again_after_a_pause() -> None:
-    messages = Messages(30.0)
+    messages = RateMessages(30.0)
     lost = messages.rate(1_000_000, 1.0, 0)
     assert lost
     messages.lost(lost)
@@ -84,7 +62,7 @@ def test_a_rate_that_was_lost_is_said_again_after_a_pause() -> None:
 
 
 def test_a_rate_that_was_lost_after_a_newer_one_was_said_is_not_missed() -> None:
-    messages = Messages(30.0)
+    messages = RateMessages(30.0)
     lost = messages.rate(1_000_000, 1.0, 0)
     assert lost
     assert messages.rate(2_000_000, 1.1, 1)
@@ -93,14 +71,14 @@ def test_a_rate_that_was_lost_after_a_newer_one_was_said_is_not_missed() -> None
 
 
 def test_a_new_encoder_knows_no_rate() -> None:
-    messages = Messages(30.0)
+    messages = RateMessages(30.0)
     assert messages.rate(1_000_000, 1.0, 0)
     messages.new_encoder()
     assert messages.rate(1_000_000, 5.0, 1)
 
 
 def test_encoders_that_come_and_go_are_told_at_most_once_a_second() -> None:
-    messages, told = Messages(30.0), []
+    messages, told = RateMessages(30.0), []
     for hundredth in range(1000):
         messages.new_encoder()
         if messages.rate(1_000_000, hundredth / 100, 0):

@@ -1,6 +1,7 @@
 """Posting to a real HTTP server: one that is well, slow, ill, or not there."""
 
 import asyncio
+import hmac
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -47,6 +48,7 @@ class Controller:
 
     bodies: list[bytes] = field(default_factory=list)
     content_types: list[str] = field(default_factory=list)
+    signatures: list[str | None] = field(default_factory=list)
     status: int = 204
     free: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
@@ -57,6 +59,7 @@ class Controller:
     async def heard(self, request: web.Request) -> web.Response:
         self.bodies.append(await request.read())
         self.content_types.append(request.content_type)
+        self.signatures.append(request.headers.get("X-Ingestd-Signature"))
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         self._news.set()
@@ -109,6 +112,18 @@ async def test_a_message_is_posted_as_json_with_the_stream_added(
     assert controller.content_types == ["application/json"] * 2
     assert results[:1] == [Result.SENT]
     await webhook.close()
+
+
+async def test_what_is_posted_is_signed_where_there_is_a_secret(controller: Controller, tasks: Tasks) -> None:
+    for secret in (None, b"a secret"):
+        webhook, results = Webhook(controller.url, "cam", tasks, secret=secret), Results()
+        results.send(webhook, 1)
+        await results.until(1)
+        await webhook.close()
+    unsigned, signed = controller.signatures
+    body = controller.bodies[1]
+    assert unsigned is None
+    assert signed == "sha256=" + hmac.new(b"a secret", body, "sha256").hexdigest()
 
 
 async def test_a_slow_controller_holds_up_nobody_and_fills_no_memory(

@@ -71,7 +71,9 @@ class Transcript:
         self.delivery.running(self.now)
 
     def ask_for_keyframe(self, *, encoder_asked: bool = False) -> None:
-        self.delivery.keyframe_requested(self.now, encoder_asked=encoder_asked)
+        if encoder_asked:
+            self.delivery.encoder_response.asked(self.now)
+        self.delivery.keyframe_requested(self.now)
 
     def read_statistics(
         self, send_delay_s: float, available_bps: float | None = None, *, link_good: bool = False

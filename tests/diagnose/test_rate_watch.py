@@ -41,3 +41,23 @@ def test_a_stream_over_its_limit_is_named_with_both_figures() -> None:
     assert issue.seen == "it sends 12Mbps, and max_bitrate is 8Mbps"
     assert watched(*[30] * CHECKS, bitrate_bps=8_400_000, max_bitrate_bps=8_000_000).over_max_bitrate is None
     assert watched(*[30] * CHECKS, bitrate_bps=50_000_000).over_max_bitrate is None
+
+
+def test_an_encoder_that_sends_far_more_than_it_is_asked_for_is_told_after_a_while_and_until_it_obeys() -> (
+    None
+):
+    watch = RateWatch()
+    for second in range(CHECKS):
+        assert watch.ignores_rate is None
+        watch.check(None, 30.0, 4_000_000, None, float(second), target_bps=600_000)
+    assert watch.ignores_rate is not None
+    assert watch.ignores_rate.seen == "it is asked for 600kbps (feedback) and sends 4Mbps"
+    watch.check(None, 30.0, 700_000, None, 9.0, target_bps=600_000)
+    assert watch.ignores_rate is None
+
+
+def test_an_encoder_that_is_asked_for_nothing_ignores_nothing() -> None:
+    watch = RateWatch()
+    for second in range(3 * CHECKS):
+        watch.check(None, 30.0, 4_000_000, None, float(second), target_bps=None)
+    assert watch.ignores_rate is None

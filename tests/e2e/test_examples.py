@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 from av.error import FFmpegError
+from av.video.frame import VideoFrame
 
 from ingestd import AccessUnit, Codec, Drop, Publication
 from ingestd.devserver.livekit_server import LiveKitServer
@@ -86,6 +88,25 @@ async def test_what_the_example_pushes_is_seen_bit_for_bit_and_a_viewer_gets_its
     # leaves the room.
     first = max(first, keyframes[-1])
     assert [number for number in range(first, 140) if pushed[number] not in seen] == []
+
+
+def test_the_examples_encoder_spends_what_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    example, noise = load(), np.random.default_rng(7)
+    draw = example.draw
+
+    def noisy(number: int) -> VideoFrame:
+        pixels = noise.integers(0, 256, (example.HEIGHT * 3 // 2, example.WIDTH), dtype=np.uint8)
+        frame = VideoFrame.from_ndarray(pixels, format="yuv420p")
+        frame.pts, frame.time_base = draw(number).pts, draw(number).time_base
+        return frame
+
+    monkeypatch.setattr(example, "draw", noisy)
+    encoder = example.Encoder(Codec.H264)
+    for first, bitrate_bps in ((0, example.BITRATE_BPS), (90, 400_000), (180, 1_200_000)):
+        encoder.set_bitrate(bitrate_bps)
+        sizes = [len(unit.data) for n in range(first, first + 90) for unit in encoder.encode(n)]
+        spent_bps = sum(sizes[60:]) * 8 * example.FPS / 30
+        assert spent_bps == pytest.approx(bitrate_bps, rel=0.25)
 
 
 def test_the_example_publishes_h265(livekit: LiveKitServer, room: str) -> None:

@@ -27,6 +27,8 @@ CONTRACT = {
     "ingestd_encoder_connections_total",
     "ingestd_room_connections_total",
     "ingestd_keyframe_requests_total",
+    "ingestd_keyframe_requests_unanswered_total",
+    "ingestd_keyframe_answer_seconds",
     "ingestd_feedback_messages_total",
     "ingestd_keyframe_interval_seconds",
     "ingestd_frame_rate",

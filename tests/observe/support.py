@@ -11,6 +11,8 @@ def figures(**changes: Any) -> StreamFigures:
     delay = Histogram([0.001, 0.01, 0.1])
     for seconds in (0.0005, 0.002, 0.003, 0.5):
         delay.observe(seconds)
+    answer = Histogram([0.1, 1.0])
+    answer.observe(0.05)
     well = StreamFigures(
         name="front-door",
         up=True,
@@ -33,6 +35,8 @@ def figures(**changes: Any) -> StreamFigures:
         encoder_connections={"accepted": 1, "rejected": 0},
         room_connections={"joined": 1},
         keyframe_requests=4,
+        keyframe_answer=answer,
+        keyframe_requests_unanswered=2,
         feedback_messages={
             "keyframe": {"sent": 3, "dropped": 1, "failed": 0},
             "rate": {"sent": 2, "dropped": 0, "failed": 5},

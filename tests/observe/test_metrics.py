@@ -25,6 +25,8 @@ CONTRACT = {
     "ingestd_encoder_connections": ("counter", ("result",)),
     "ingestd_room_connections": ("counter", ("result",)),
     "ingestd_keyframe_requests": ("counter", ()),
+    "ingestd_keyframe_requests_unanswered": ("counter", ()),
+    "ingestd_keyframe_answer_seconds": ("histogram", ()),
     "ingestd_feedback_messages": ("counter", ("result", "type")),
     "ingestd_stream_up": ("gauge", ()),
     "ingestd_frames_held": ("gauge", ()),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingestd.config import Address, SourceConfig
+from ingestd.source import socket_state
 from ingestd.source.admission import Admission
 from ingestd.source.connection import (
     MAX_READ_TURN_S,
@@ -389,6 +390,46 @@ async def test_an_encoder_that_never_reads_costs_nothing() -> None:
         encoder.connection.shutdown(socket.SHUT_WR)
         await draining
         await stream.until_events(2)
+
+
+async def test_an_encoder_that_never_reads_is_not_taken_for_a_dead_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(socket_state, "_KEEPALIVE_S", 1)
+    monkeypatch.setattr(socket_state, "DEAD_PEER_S", 2)
+    stream = Stream()
+    async with listening(stream) as (listener, admission):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        connection = stream.connections_[0]
+        until = time.monotonic() + 6
+        while time.monotonic() < until:
+            for _ in range(100):
+                connection.send(b"x" * 79 + b"\n")
+            await asyncio.sleep(0.05)
+        assert connection.unsent_bytes == 0, "what its system does not take is not sent"
+        await encoder.send(b"picture")
+        await stream.until(lambda: stream.received == b"picture")
+        assert admission.current is connection
+
+
+@pytest.mark.parametrize("scheme", ["tcp", "unix"])
+async def test_an_encoder_that_closes_its_reading_half_goes_on_sending(scheme: str, tmp_path: Path) -> None:
+    address = Address("unix", path=str(tmp_path / "socket")) if scheme == "unix" else ANY_PORT
+    stream = Stream()
+    async with listening(stream, address) as (listener, admission):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        encoder.connection.shutdown(socket.SHUT_RD)
+        connection = stream.connections_[0]
+        for number in range(1000):
+            connection.send(b"keyframe, please\n")
+            if number % 100 == 0:
+                await asyncio.sleep(0)
+        assert scheme == "tcp" or not connection.send(b"is anyone there?\n")
+        await encoder.send(b"picture")
+        await stream.until(lambda: stream.received == b"picture")
+        assert admission.current is connection
 
 
 @pytest.mark.parametrize("scheme", ["tcp", "unix"])

@@ -143,6 +143,8 @@ class EncoderConnection(asyncio.BufferedProtocol):
         """``nbytes`` have arrived."""
         assert self._buffer is not None, "the loop has asked for it"
         assert self._transport is not None
+        if self._turned_away:
+            return
         data: bytes | memoryview = self._buffer[:nbytes]
         if self._entrance is not None:
             began_s = time.thread_time()
@@ -156,7 +158,7 @@ class EncoderConnection(asyncio.BufferedProtocol):
 
     def _enter(self, entrance: Entrance, data: memoryview) -> bytes | memoryview:
         """Take off ``data`` what stands before the stream; return what is the stream's."""
-        if self.cut or self._turned_away:
+        if self.cut:
             return b""
         stages_left = entrance.stages_left
         try:
@@ -187,6 +189,7 @@ class EncoderConnection(asyncio.BufferedProtocol):
             self._end(f"the connection broke: {error.reason}", "connection_lost")
         elif not self._turned_away:
             self._turned_away = True
+            self._entrance = self._buffer = None  # it waits for its end, as many may
             if self._transport is not None and not self._lost:
                 self._transport.pause_reading()
             self._gatekeeper.connection_refused(self, error.label, error.reason)

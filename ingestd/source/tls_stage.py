@@ -43,8 +43,9 @@ class TlsStage:
         self._tls = context.wrap_bio(
             self._incoming, self._outgoing, server_side=self._we_listen, server_hostname=server_name
         )
-        # Beside what comes now, what has come of a record before.
-        self._plain = memoryview(bytearray(max_read_bytes + 2 * MAX_RECORD_BYTES))
+        # Beside what comes now, what has come of a record before. Most that fail need none.
+        self._plain_bytes = max_read_bytes + 2 * MAX_RECORD_BYTES
+        self._plain = memoryview(b"")
         self.passed = False
         self._begun = False
         self.ended = False  # the encoder has said that it sends no more (close_notify)
@@ -111,6 +112,7 @@ class TlsStage:
         except ssl.SSLError as error:
             raise EntryError("tls", self._meaning(error)) from None
         self.passed = True
+        self._plain = memoryview(bytearray(self._plain_bytes))
         self.peer_name = _name(self._tls.getpeercert())
 
     def _decrypted(self) -> memoryview:

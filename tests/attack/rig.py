@@ -1,6 +1,7 @@
 """One attack beside two good streams: a real server, the daemon, and what the subscribers of the two saw."""
 
 import contextlib
+import copy
 import secrets
 import ssl
 import subprocess
@@ -117,7 +118,7 @@ class Rig:
             keys, first, tls = _guarded(attack.guard, directory)
             for entry in entries:
                 if entry["name"] in names and keys:
-                    entry["source"] |= keys
+                    entry["source"] |= copy.deepcopy(keys)  # YAML would make aliases of what is shared
                     entry["source"]["listen"] = entry["source"]["listen"].replace(
                         "tcp:", "tls:" if tls else "tcp:"
                     )

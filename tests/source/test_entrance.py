@@ -218,6 +218,7 @@ async def test_the_name_in_an_encoder_s_certificate_is_known(ca: Certificate, ou
         assert stream.connections_[0].name == "camera-7"
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
 @pytest.mark.parametrize(
     ("who", "reason"),
     [

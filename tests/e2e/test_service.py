@@ -86,16 +86,20 @@ def test_an_encoder_that_dials_during_a_restart_is_not_refused_and_loses_nothing
                 viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
             daemon.stop()
         # One GOP: of two, what came before the room is joined would make way for the second.
-        video = encode("h264", frames=90, gop=90, size=(160, 120))
+        video = encode("h264", frames=240, gop=240, size=(160, 120))
         with Encoder(port, video) as encoder:  # there is no daemon
             encoder.wait_until_pushed(15)
             assert not encoder.broken
+            in_the_gap = {push.hash for push in encoder.pushed}
             with ServiceDaemon(livekit, tmp_path, cam, sockets={"cam": line}) as daemon:
                 viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
                 # The SDK at the viewer shows the pictures in the track before, too.
                 sid = viewer.tracks("cam")[-1].sid
                 seen = [picture for picture in viewer.pictures() if picture.sid == sid]
                 assert_pictures_match(seen, encoder.pushed, left_out=viewer.left_out)
+                assert in_the_gap & {picture.hash for picture in seen}, (
+                    "what was sent in the gap is seen, too"
+                )
                 assert daemon.metrics().by("ingestd_encoder_connections_total", "result")["accepted"] == 1
                 waiting = [r for r in daemon.records if r.get("event") == "waiting for the encoder"]
                 assert [record.get("passed_by") for record in waiting] == ["systemd"]

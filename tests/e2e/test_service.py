@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -19,15 +20,16 @@ from ingestd.devserver.livekit_server import LiveKitServer
 from tests.conftest import RunDaemon
 from tests.service.support import Manager
 from tests.support.daemon import ROOT, Daemon, clean_environment, stream
-from tests.support.encoded import encode
+from tests.support.encoded import EncodedStream, encode
 from tests.support.matching import assert_pictures_match
 from tests.support.ports import free_port
-from tests.support.push import Encoder, over_and_over
+from tests.support.push import Encoder, Write, over_and_over
 from tests.support.service import ServiceDaemon
 from tests.support.viewer import Viewer
 from tests.support.wait import PATIENCE_S, wait_until
 
 VIDEO = encode("h264", frames=90, gop=30, size=(160, 120))
+PUSHED_IN_THE_GAP = 15
 
 
 @pytest.fixture
@@ -75,6 +77,17 @@ def test_the_watchdog_is_told_while_no_room_can_be_joined(
         manager.wait_for(lambda: len(manager.values("WATCHDOG")) > alive + 5, "that it lives")
 
 
+def pausing(go_on: threading.Event, stream: EncodedStream) -> Iterator[Write]:
+    """A part of the stream, and the rest, in its time, when it may go on."""
+    pause_pictures = 0.0
+    for number, piece in enumerate(stream.pieces):
+        if number == PUSHED_IN_THE_GAP:
+            began = time.monotonic()
+            go_on.wait(PATIENCE_S)
+            pause_pictures = (time.monotonic() - began) * stream.fps
+        yield Write(piece, number + pause_pictures, number + 1)
+
+
 def test_an_encoder_that_dials_during_a_restart_is_not_refused_and_loses_nothing(
     livekit: LiveKitServer, room: str, tmp_path: Path
 ) -> None:
@@ -86,16 +99,21 @@ def test_an_encoder_that_dials_during_a_restart_is_not_refused_and_loses_nothing
                 viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
             daemon.stop()
         # One GOP: of two, what came before the room is joined would make way for the second.
-        video = encode("h264", frames=90, gop=90, size=(160, 120))
-        with Encoder(port, video) as encoder:  # there is no daemon
-            encoder.wait_until_pushed(15)
-            assert not encoder.broken
+        video, go_on = encode("h264", frames=90, gop=90, size=(160, 120)), threading.Event()
+        with Encoder(port, video, writing=partial(pausing, go_on)) as encoder:  # there is no daemon
+            encoder.wait_until_pushed(PUSHED_IN_THE_GAP)
+            in_the_gap = {push.hash for push in encoder.pushed}
             with ServiceDaemon(livekit, tmp_path, cam, sockets={"cam": line}) as daemon:
+                viewer.wait_for_picture(video.reference_hashes[0], timeout=PATIENCE_S)
+                go_on.set()
                 viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
                 # The SDK at the viewer shows the pictures in the track before, too.
                 sid = viewer.tracks("cam")[-1].sid
                 seen = [picture for picture in viewer.pictures() if picture.sid == sid]
                 assert_pictures_match(seen, encoder.pushed, left_out=viewer.left_out)
+                assert in_the_gap & {picture.hash for picture in seen}, (
+                    "what was sent in the gap is seen, too"
+                )
                 assert daemon.metrics().by("ingestd_encoder_connections_total", "result")["accepted"] == 1
                 waiting = [r for r in daemon.records if r.get("event") == "waiting for the encoder"]
                 assert [record.get("passed_by") for record in waiting] == ["systemd"]

@@ -40,15 +40,26 @@ def results() -> Counter[str]:
 
 
 @pytest.fixture
-async def make(receiver: Receiver, results: Counter[str]) -> AsyncIterator[Make]:
+def of() -> dict[int, str]:
+    """What became of each event."""
+    return {}
+
+
+@pytest.fixture
+async def make(receiver: Receiver, results: Counter[str], of: dict[int, str]) -> AsyncIterator[Make]:
     failures: list[str] = []
     tasks = Tasks(lambda name, error: failures.append(f"{name}: {error!r}"))
     made: list[Hook] = []
 
+    def on_result(event: Event, result: Result) -> None:
+        assert event.at_us not in of, "told twice"
+        of[event.at_us] = result.value
+        results[result.value] += 1
+
     def make(url: str = "", **limits: Any) -> Hook:
         config = HookConfig(url=url or receiver.url, secret=SecretStr(SECRET))
         limits = {"first_retry_delay_s": 0.01, **limits}
-        made.append(Hook(config, tasks, lambda _, result: results.update([result.value]), **limits))
+        made.append(Hook(config, tasks, on_result, **limits))
         return made[-1]
 
     yield make
@@ -115,7 +126,7 @@ async def test_what_is_too_old_is_no_news(make: Make, receiver: Receiver, result
 
 
 async def test_what_waits_is_bounded_and_the_oldest_goes(
-    make: Make, receiver: Receiver, results: Counter[str]
+    make: Make, receiver: Receiver, results: Counter[str], of: dict[int, str]
 ) -> None:
     receiver.free.clear()
     hook = make()
@@ -124,6 +135,7 @@ async def test_what_waits_is_bounded_and_the_oldest_goes(
     for number in range(1, 10_000):
         hook.send(event(number))
     assert results == {"dropped": 10_000 - MAX_WAITING_EVENTS}
+    assert 0 not in of, "it is being posted"
     receiver.free.set()
     told = [told["at_us"] for told in await receiver.until(MAX_WAITING_EVENTS)]
     assert told == [0, *range(10_000 - MAX_WAITING_EVENTS + 1, 10_000)]

@@ -248,3 +248,70 @@ async def test_no_descriptor_left_to_listen() -> None:
                 pass
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def passed_listener(line: socket.socket, address: Address, stream: Stream) -> Listener:
+    admission = Admission(SourceConfig(listen=address), "cam")
+    admission.attach(stream)
+    return Listener(address, admission, "cam", passed=line.dup())
+
+
+async def test_a_passed_socket_takes_encoders_and_keeps_those_that_dial_behind_our_end() -> None:
+    stream = Stream()
+    with socket.create_server(("127.0.0.1", 0)) as line:
+        line.setblocking(False)
+        address = Address("tcp", "127.0.0.1", line.getsockname()[1])
+        first = passed_listener(line, address, stream)
+        await first.start()
+        assert first.address == address
+        await first.stop(THE_END)
+        encoder = Encoder.dial(address)  # nobody accepts it now
+        second = passed_listener(line, address, stream)
+        await second.start()
+        await stream.until_events(1)
+        await encoder.send(GREETING)
+        await stream.until(lambda: stream.received.endswith(GREETING))
+        await second.stop(THE_END)
+
+
+async def test_the_file_of_a_passed_socket_is_not_ours(tmp_path: Path) -> None:
+    path = tmp_path / "cam.sock"
+    with socket.socket(socket.AF_UNIX) as line:
+        line.bind(str(path))
+        line.listen()
+        line.setblocking(False)
+        listener = passed_listener(line, Address("unix", path=str(path)), Stream())
+        await listener.start()
+        await listener.stop(THE_END)
+        assert path.exists()
+        Encoder.dial(Address("unix", path=str(path)))
+
+
+@pytest.mark.parametrize(
+    ("bound", "listen", "warned"),
+    [
+        ("127.0.0.1", Address("tcp", "127.0.0.1", 0), False),
+        ("127.0.0.1", Address("tcp", "127.0.0.1", 1), True),
+        ("127.0.0.1", Address("tcp", "0.0.0.0", 0), True),
+        ("0.0.0.0", Address("tcp", "::", 0), False),
+    ],
+)
+async def test_a_passed_socket_on_another_address_counts_and_is_said(
+    bound: str, listen: Address, warned: bool
+) -> None:
+    with socket.create_server((bound, 0)) as line, capture_logs() as lines:
+        line.setblocking(False)
+        listener = passed_listener(line, listen, Stream())
+        await listener.start()
+        assert listener.address == Address("tcp", bound, line.getsockname()[1])
+        await listener.stop(THE_END)
+    warnings = [line["event"] for line in lines if line["log_level"] == "warning"]
+    assert warnings == (["the socket that systemd passes counts, not source.listen"] if warned else [])
+
+
+async def test_a_passed_socket_of_another_kind_is_refused(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as line:
+        listener = passed_listener(line, Address("unix", path=str(tmp_path / "cam.sock")), Stream())
+        with pytest.raises(AddressError, match=r"of another kind; allowed: in source\.listen and in the"):
+            await listener.start()
+        await listener.stop(THE_END)

@@ -78,6 +78,12 @@ _NAL_UNITS: Diagnoses = {
         means="an LKTS trailer, the metadata of a picture, cannot be read; it is left out",
         cures={"any": "the encoder wrote it wrong, or in an older layout"},
     ),
+    "changed_sets": Diagnosis(
+        means="the VPS or SPS changed before a picture that is no keyframe: decoders show it wrong, and the "
+        "server takes it for a keyframe",
+        expected="a keyframe where the parameter sets change",
+        cures={"any": "make the encoder begin a new GOP when its settings change"},
+    ),
     "leading_garbage": Diagnosis(
         means="bytes before the first start code are left out: the stream was joined in the middle of a NAL "
         "unit"

@@ -17,7 +17,7 @@ NAL_HEADER_BYTES = 2
 class AnnexBReader(NalUnitReader):
     """Reads a byte stream (B.1.1)."""
 
-    PREFIX_BYTES = len(START_CODE_PREFIX)
+    prefix_bytes = len(START_CODE_PREFIX)
 
     def __init__(self, codec: Codec, parameter_sets: ParameterSets, read_log: ReadLog | None = None) -> None:
         """``read_log`` is where the segments of the connection are told, if they are known."""

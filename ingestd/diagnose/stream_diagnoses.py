@@ -88,6 +88,18 @@ _NAL_UNITS: Diagnoses = {
         means="bytes before the first start code are left out: the stream was joined in the middle of a NAL "
         "unit"
     ),
+    "unknown_header": Diagnosis(
+        means="a header of another protocol stands before each access unit, and does not say its size",
+        expected="start codes and NAL units, and nothing else",
+        cures={
+            "any": "leave the header out, or put the size of the access unit into it: four bytes, big-endian",
+            "scrcpy": "raw_stream=true, or its frame meta complete",
+        },
+    ),
+    "lost_lengths.packets": Diagnosis(
+        means="the sizes in the headers before the access units make no sense any more",
+        cures={"any": "restart the encoder, or leave the headers out"},
+    ),
     "lost_lengths": Diagnosis(
         means="the lengths before the NAL units make no sense any more",
         cures={

@@ -6,7 +6,7 @@ from typing import Protocol
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec
 from ingestd.media.bits.bit_reader import BitReader, unescape
-from ingestd.media.codecs.h26x import HEAD_BYTES
+from ingestd.media.codecs.h26x import HEAD_BYTES, START_CODE_PREFIX
 from ingestd.media.codecs.h264_parameter_sets import LEVELS, PROFILES
 from ingestd.media.codecs.h264_parameter_sets import parse_sps as parse_h264_sps
 from ingestd.media.codecs.h265 import FIRST_IRAP, LAST_IRAP, LAST_SUB_LAYER_SLICE, nal_header
@@ -95,3 +95,17 @@ FIRST_BYTES_OF_PROOF = {Codec.H264: frozenset({0x27, 0x47, 0x67}), Codec.H265: f
 def examine_whole(codec: Codec, nal: bytes) -> Evidence:
     """Return what a whole NAL unit says of being ``codec``."""
     return EXAMINE[codec](nal, whole=True)
+
+
+def first_nal_unit(data: bytes, *codecs: Codec) -> int:
+    """Return the position of the first start code with what may be a NAL unit of ``codecs``; -1: none."""
+    begin = data.find(START_CODE_PREFIX)
+    while begin >= 0:
+        behind = begin + len(START_CODE_PREFIX)
+        following = data.find(START_CODE_PREFIX, behind)
+        whole = following >= 0
+        nal = data[behind : following if whole else len(data)].rstrip(b"\0")
+        if nal and any(EXAMINE[codec](nal, whole=whole) > Evidence.NEUTRAL for codec in codecs):
+            return begin
+        begin = following
+    return -1

@@ -110,12 +110,12 @@ class AccessUnitAssembler:
     because WebRTC knows frames only. NAL unit types left to private use are left out: their numbers mean
     packetisation in RTP.
 
-    A delimiter ends an access unit, by the letter. But some encoders write one before every slice, so that it is
-    the slice behind a delimiter that tells, until `DELIMITER_PROOF_PICTURES` have shown that delimiters do. One
+    A delimiter ends an access unit, by the letter. But some encoders write one before every slice, so that it
+    is the slice behind it that tells, until `DELIMITER_PROOF_PICTURES` have shown that delimiters do. One
     inside a picture is left out.
 
-    Parameter sets before a picture that is no keyframe are left out where they are known and unchanged: an SFU
-    takes what has them for a keyframe.
+    Parameter sets before a picture that is no keyframe are left out where they are known and unchanged: an
+    SFU takes what has them for a keyframe.
 
     NAL units stay in the receive buffer, where they arrived, until their access unit is taken in one copy.
     """

@@ -1,8 +1,8 @@
 """NAL units with their lengths before them (ISO/IEC 14496-15 4.3.3.1: "AVCC", "HVCC") → access units.
 
-Mostly the lengths have four bytes, big-endian: what GStreamer's stream-format=avc and hvc1 and every muxer write.
-The parameter sets of such a stream stand in its avcC or hvcC record (`codecs.decoder_configuration`), which
-also says how many bytes a length has; few senders put it on a socket.
+Mostly the lengths have four bytes, big-endian: what GStreamer's stream-format=avc and hvc1 and every muxer
+write. The parameter sets of such a stream stand in its avcC or hvcC record, which also says how many bytes a
+length has (`codecs.decoder_configuration`); few senders put it on a socket.
 """
 
 from ingestd.errors import BitstreamError

@@ -28,6 +28,8 @@ from ingestd.media.picture_end.read_log import ReadLog
 
 # How much of what was kept until the format was known is read in one step.
 KEPT_BYTES_PER_STEP = 16 * 1024
+# Of this many bytes the headers are whole, or there are none.
+MAX_CUT_HEADER_BYTES = 4096
 
 
 class Reader(Protocol):
@@ -278,7 +280,7 @@ class Demuxer:
             return configured
         begun = begins_with_start_code(self._kept) or IVF_SIGNATURE.startswith(bytes(self._kept[:4]))
         begun |= self._unpacker is not None
-        if begun and length_bytes < DETECTION_LIMIT_BYTES:
+        if begun and length_bytes < MAX_CUT_HEADER_BYTES:
             raise BitstreamError(
                 "cut_header",
                 f"the connection closed after {length_bytes} bytes ({self._seen}), before the headers were "

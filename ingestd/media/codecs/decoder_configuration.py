@@ -15,6 +15,7 @@ from ingestd.media.codecs.obu import ObuType, read_obu
 CONFIGURATION_VERSION = 1
 AV1_MARKER_AND_VERSION = 0x81
 AV1_RECORD_BYTES = 4  # without configOBUs, which the stream may as well begin with
+MAX_AV1_PROFILE = 2
 HEVC_FIXED_BYTES = 22
 H264_SPS, H264_PPS, H265_SPS = 7, 8, 33
 H265_SETS = frozenset({32, 33, 34})
@@ -120,7 +121,7 @@ def _hvcc(data: bytes) -> DecoderConfiguration | None:
 def _av1c(data: bytes) -> DecoderConfiguration | None:
     """AV1CodecConfigurationRecord: a sequence header, or a temporal unit, comes behind its four bytes."""
     head = _part(data, 0, AV1_RECORD_BYTES + 2)
-    if head[3] & 0xE0:  # reserved
+    if head[1] >> 5 > MAX_AV1_PROFILE or head[3] & 0xE0:  # reserved
         return None
     try:
         obu = read_obu(data, AV1_RECORD_BYTES)

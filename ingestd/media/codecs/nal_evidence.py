@@ -17,6 +17,9 @@ from ingestd.media.codecs.h265_parameter_sets import parse_sps as parse_h265_sps
 from ingestd.media.codecs.h265_parameter_sets import parse_vps
 from ingestd.media.codecs.parameter_sets import ParameterSets
 
+# Before a stream, what looks like a slice and ends within this many bytes may be none.
+MAX_STRAY_BYTES = 64
+
 
 class Evidence(IntEnum):
     """How far it does."""
@@ -98,14 +101,25 @@ def examine_whole(codec: Codec, nal: bytes) -> Evidence:
 
 
 def first_nal_unit(data: bytes, *codecs: Codec) -> int:
-    """Return the position of the first start code with what may be a NAL unit of ``codecs``; -1: none."""
-    begin = data.find(START_CODE_PREFIX)
-    while begin >= 0:
+    """Return the position of the first start code with what may be a NAL unit of ``codecs``; -1: none.
+
+    What is over soon and could be a slice, and a sequence parameter set behind it, is more likely a part of
+    something else that stands before the stream.
+    """
+    first, begin = -1, data.find(START_CODE_PREFIX)
+    while 0 <= begin <= (len(data) if first < 0 else MAX_STRAY_BYTES):
         behind = begin + len(START_CODE_PREFIX)
         following = data.find(START_CODE_PREFIX, behind)
         whole = following >= 0
         nal = data[behind : following if whole else len(data)].rstrip(b"\0")
-        if nal and any(EXAMINE[codec](nal, whole=whole) > Evidence.NEUTRAL for codec in codecs):
+        sign = (
+            max((EXAMINE[codec](nal, whole=whole) for codec in codecs), default=Evidence.NO)
+            if nal
+            else Evidence.NO
+        )
+        if sign is Evidence.PROOF or (sign is Evidence.POSSIBLE and first < 0):
             return begin
+        if sign is Evidence.SLICE and first < 0:
+            first = begin
         begin = following
-    return -1
+    return first

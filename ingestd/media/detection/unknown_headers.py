@@ -7,6 +7,7 @@ joined in the middle of a NAL unit, or something else was sent once, nothing doe
 """
 
 from collections import Counter
+from typing import Literal
 
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec
@@ -30,21 +31,27 @@ def refuse_unknown_headers(data: bytes, codec: Codec, *, last: bool) -> bool | N
     if not 0 < size <= MAX_HEADER_BYTES:
         return False
     header, pictures = data[:size], 0
-    likest, likeness = b"", 0  # of what stands between the picture before and this one
+    slice_at = 0  # of the last one; a header comes behind it
+    likest, most = b"", 0.0  # of what stands behind that
     while begin >= 0:
-        for end in {begin, begin - (data[begin - 1] == 0)} if pictures else ():
-            before = data[end - size : end]
-            if any(before) and _likeness(header, before) > likeness:
-                likest, likeness = before, _likeness(header, before)
-        nal = data[begin + len(START_CODE_PREFIX) :][:MIN_SLICE_BYTES]
-        begin = data.find(START_CODE_PREFIX, begin + len(START_CODE_PREFIX))
+        end = begin - (begin > 0 and data[begin - 1] == 0)  # start codes have four bytes mostly
+        before = data[end - size : end]
+        if pictures and end - size > slice_at + MIN_SLICE_BYTES and any(header + before):
+            likeness = _likeness(header, before)
+            if likeness > most:
+                likest, most = before, likeness
+        behind = begin + len(START_CODE_PREFIX)
+        begin_next = data.find(START_CODE_PREFIX, behind)
+        nal = data[behind : min(behind + MIN_SLICE_BYTES, begin_next if begin_next >= 0 else len(data))]
         if _begins_picture(codec, nal):
-            if pictures and not likeness:
+            if pictures and not most:
                 return False
-            header, likest, likeness = likest or header, b"", 0
-            pictures += 1
+            header, pictures = likest or header, pictures + 1
             if pictures > ALIKE_IN_A_ROW:
                 raise _refusal(header)
+        if _is_slice(codec, nal):
+            slice_at, likest, most = begin, b"", 0.0
+        begin = begin_next
     if not last:
         return None
     if not any(header):
@@ -52,27 +59,38 @@ def refuse_unknown_headers(data: bytes, codec: Codec, *, last: bool) -> bool | N
     raise _refusal(header)
 
 
-def _begins_picture(codec: Codec, nal: bytes) -> bool:
+def _is_slice(codec: Codec, nal: bytes) -> bool:
     if len(nal) < MIN_SLICE_BYTES:
         return False
     if codec is Codec.H264:
-        return nal[0] & 0x9F in (1, 5) and nal[1] >= 0x80  # first_mb_in_slice 0
+        return nal[0] & 0x9F in (1, 5)
     nal_unit_type = nal[0] >> 1
-    slice = nal_unit_type <= 9 or 16 <= nal_unit_type <= 21
-    return (
-        slice and nal[0] & 1 == 0 and nal[1] >> 3 == 0 and nal[2] >= 0x80
-    )  # first_slice_segment_in_pic_flag
+    base_layer = nal[0] & 1 == 0 and 0 < nal[1] < 8
+    return base_layer and (nal_unit_type <= 9 or 16 <= nal_unit_type <= 21)
 
 
-def _likeness(one: bytes, other: bytes) -> int:
+def _begins_picture(codec: Codec, nal: bytes) -> bool:
+    # first_mb_in_slice 0, first_slice_segment_in_pic_flag
+    return _is_slice(codec, nal) and nal[1 if codec is Codec.H264 else 2] >= 0x80
+
+
+def _likeness(one: bytes, other: bytes) -> float:
     """Return how many bytes of ``other`` are those of ``one``, or these counted on; 0 if too few are."""
+    size = len(one)
     steps = [(b - a) & 0xFF for a, b in zip(one, other, strict=True)]
-    if len(steps) == 1:
-        return int(steps[0] in (0, 1))
-    alike = Counter(steps).most_common(1)[0][1]
-    if alike >= max(2, len(steps) / 2) or (len(steps) == 2 and 0 in steps):
-        return alike
-    return 0
+    (step, alike), *_ = Counter(steps).most_common(1)
+    if size == 1:
+        return 1 - 0.5 * step if step <= 1 else 0
+    if alike >= max(2, size / 2) or (size == 2 and 0 in steps):
+        return alike - 0.5 * (step != 0)  # where bytes may be either, they are the same sooner
+    return size - 1 if _counts_on(one, other, "big") or _counts_on(one, other, "little") else 0
+
+
+def _counts_on(one: bytes, other: bytes, byteorder: Literal["big", "little"]) -> bool:
+    """Whether ``other`` is a number not far above ``one``, as of a clock."""
+    bits = 8 * len(one)
+    difference = int.from_bytes(other, byteorder) - int.from_bytes(one, byteorder)
+    return difference % (1 << bits) < 1 << bits - (12 if len(one) > 3 else 8)
 
 
 def _refusal(header: bytes) -> BitstreamError:

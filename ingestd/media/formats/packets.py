@@ -110,8 +110,8 @@ def find_packets(data: bytes, *, final: bool, last: bool) -> PacketLayout | Lite
     undecided = False
     for layout in _candidates(data):
         steps = _steps(data, layout, final=final, last=last)
-        # The likelier layouts come first: others must lead further while one of those may still be it.
-        if steps is not None and steps > undecided:
+        # The likelier layouts come first: others must lead further, and small sizes lead anywhere.
+        if steps is not None and steps >= (1 if layout.size_bytes == 4 and not undecided else ENOUGH_STEPS):
             return layout
         undecided |= steps is not None and layout.nal_units
     return None if undecided and not last else False
@@ -130,7 +130,7 @@ def _candidates(data: bytes) -> Iterator[PacketLayout]:
         if 2 <= header_bytes <= MAX_HEADER_BYTES:
             yield from _layouts(header_bytes, nal_units=True)
     for match in _AV1.finditer(data, 0, MAX_HEADER_BYTES):
-        if begin < 0 and match.start() >= 2:
+        if match.start() >= 2 and not 0 <= begin <= MAX_HEADER_BYTES:
             yield from _layouts(match.start(), nal_units=False)
 
 

@@ -38,7 +38,7 @@ def refuse_unknown_headers(data: bytes, codec: Codec, *, last: bool) -> bool | N
         before = data[end - size : end]
         if pictures and end - size > slice_at + MIN_SLICE_BYTES and any(header + before):
             likeness = _likeness(header, before)
-            if likeness > most:
+            if likeness and likeness >= most:  # of several, that next to the picture
                 likest, most = before, likeness
         behind = begin + len(START_CODE_PREFIX)
         begin_next = data.find(START_CODE_PREFIX, behind)
@@ -81,9 +81,10 @@ def _likeness(one: bytes, other: bytes) -> float:
     (step, alike), *_ = Counter(steps).most_common(1)
     if size == 1:
         return 1 - 0.5 * step if step <= 1 else 0
-    if alike >= max(2, size / 2) or (size == 2 and 0 in steps):
-        return alike - 0.5 * (step != 0)  # where bytes may be either, they are the same sooner
-    return size - 1 if _counts_on(one, other, "big") or _counts_on(one, other, "little") else 0
+    enough = alike >= max(2, size / 2) or (size == 2 and 0 in steps)
+    counts_on = _counts_on(one, other, "big") or _counts_on(one, other, "little")
+    # Where it may be either, it is the same sooner than counted on.
+    return max((alike - 0.5 * (step != 0)) * enough, (size - 1.5) * counts_on)
 
 
 def _counts_on(one: bytes, other: bytes, byteorder: Literal["big", "little"]) -> bool:

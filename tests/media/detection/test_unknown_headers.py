@@ -40,6 +40,7 @@ HEADERS: dict[str, Header] = {
     "a timestamp in ms": lambda n: struct.pack("<d", 1.7e9 + n * 0.033),
     "a clock of 90 kHz, little-endian": lambda n: struct.pack("<I", 0xFFFFF000 + n * 3_000 & 0xFFFFFFFF),
     "a clock of 1 MHz in 5 bytes": lambda n: struct.pack(">Q", n * 33_333)[3:],
+    "a counter of 7 bytes": lambda n: n.to_bytes(7, "big"),
     "magic and a counter": lambda n: b"\xde\xad\xbe\xef" + struct.pack(">H", n),
     "text": lambda n: b"frame %06d\n" % n,
     "text, in hexadecimal": lambda n: b"%x;\r\n" % (0x3000 + n),

@@ -19,6 +19,7 @@ from ingestd.media.codecs.parameter_sets import ParameterSets
 
 # Before a stream, what looks like a slice and ends within this many bytes may be none.
 MAX_STRAY_BYTES = 64
+MAX_STRAY_NAL_UNITS = 8
 
 
 class Evidence(IntEnum):
@@ -107,7 +108,9 @@ def first_nal_unit(data: bytes, *codecs: Codec) -> int:
     something else that stands before the stream.
     """
     first, begin = -1, data.find(START_CODE_PREFIX)
-    while 0 <= begin <= (len(data) if first < 0 else MAX_STRAY_BYTES):
+    for _ in range(MAX_STRAY_NAL_UNITS):
+        if not 0 <= begin <= (len(data) if first < 0 else MAX_STRAY_BYTES):
+            break
         behind = begin + len(START_CODE_PREFIX)
         following = data.find(START_CODE_PREFIX, behind)
         whole = following >= 0

@@ -17,6 +17,7 @@ from ingestd.media.codecs.nal_evidence import first_nal_unit
 MAX_HEADER_BYTES = 64
 # Chance makes two tails of a byte alike once in a hundred times, and this often in a row never.
 ALIKE_IN_A_ROW = 3
+MAX_NAL_UNITS = 512  # of the pictures that tell
 MIN_SLICE_BYTES = 6  # what is shorter between two start codes is a part of a header
 
 
@@ -33,7 +34,9 @@ def refuse_unknown_headers(data: bytes, codec: Codec, *, last: bool) -> bool | N
     header, pictures = data[:size], 0
     slice_at = 0  # of the last one; a header comes behind it
     likest, most = b"", 0.0  # of what stands behind that
-    while begin >= 0:
+    for _ in range(MAX_NAL_UNITS):
+        if begin < 0:
+            break
         end = begin - (begin > 0 and data[begin - 1] == 0)  # start codes have four bytes mostly
         before = data[end - size : end]
         if pictures and end - size > slice_at + MIN_SLICE_BYTES and any(header + before):

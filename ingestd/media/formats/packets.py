@@ -9,6 +9,7 @@ piece of it ends.
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from ingestd.errors import BitstreamError
@@ -22,6 +23,7 @@ SIZE_BYTES = (4, 3, 2)
 # A size may lead to another NAL unit of the same picture by chance, and not so often in a row.
 ENOUGH_STEPS = 2
 EXAMINED_BYTES = 4096  # in which the first NAL unit shows itself
+MAX_AV1_PLACES = 2  # in which AV1 may begin
 MIN_NAL_UNIT_BYTES = 5  # with its start code
 # scrcpy's greeting, by its options: a byte, the name of the device, and codec, width and height.
 _SCRCPY_NAME_BYTES = 64
@@ -129,18 +131,21 @@ def _candidates(data: bytes) -> Iterator[PacketLayout]:
     for header_bytes in (begin - 1, begin):  # start codes have four bytes mostly
         if 2 <= header_bytes <= MAX_HEADER_BYTES:
             yield from _layouts(header_bytes, nal_units=True)
-    for match in _AV1.finditer(data, 0, MAX_HEADER_BYTES):
-        if match.start() >= 2 and not 0 <= begin <= MAX_HEADER_BYTES:
-            yield from _layouts(match.start(), nal_units=False)
+    if not 0 <= begin <= MAX_HEADER_BYTES:
+        for match in islice(_AV1.finditer(data, 0, MAX_HEADER_BYTES), MAX_AV1_PLACES):
+            if match.start() >= 2:
+                yield from _layouts(match.start(), nal_units=False)
 
 
 def _layouts(header_bytes: int, nal_units: bool) -> Iterator[PacketLayout]:
     for size_bytes in SIZE_BYTES:
-        # From the end on: there it mostly stands.
-        for size_at in range(header_bytes - size_bytes, -1, -1):
-            behind = header_bytes - size_at - size_bytes
+        at_end = header_bytes - size_bytes
+        # From the end on, as it mostly stands there; small ones at either end only.
+        places = range(at_end, -1, -2) if size_bytes == 4 else (at_end,)
+        for size_at in dict.fromkeys((*places, 0) if at_end >= 0 else ()):
             for byteorder in _BYTEORDERS:
-                for counted in (0, header_bytes, behind):
+                # Where it stands first, it may count what is behind it, or all of the header.
+                for counted in (0, header_bytes, at_end) if size_at == 0 else (0,):
                     yield PacketLayout(0, header_bytes, size_at, size_bytes, byteorder, counted, nal_units)
 
 

@@ -16,13 +16,14 @@ from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, Codec
 from ingestd.media.codecs.decoder_configuration import AV1_MARKER_AND_VERSION, AV1_RECORD_BYTES
 from ingestd.media.codecs.nal_evidence import first_nal_unit
-from ingestd.media.codecs.obu import KNOWN_OBU_TYPES, MAX_OBUS, read_obu
+from ingestd.media.codecs.obu import KNOWN_OBU_TYPES, read_obu
 
 MAX_HEADER_BYTES = 64
 SIZE_BYTES = (4, 3, 2)
 # A size may lead to another NAL unit of the same picture by chance, and not so often in a row.
 ENOUGH_STEPS = 2
 EXAMINED_BYTES = 4096  # in which the first NAL unit shows itself
+MAX_OBUS_EXAMINED = 128  # of a packet
 MAX_AV1_PLACES = 2  # in which AV1 may begin
 MIN_NAL_UNIT_BYTES = 5  # with its start code
 # scrcpy's greeting, by its options: a byte, the name of the device, and codec, width and height.
@@ -140,8 +141,9 @@ def _candidates(data: bytes) -> Iterator[PacketLayout]:
 def _layouts(header_bytes: int, nal_units: bool) -> Iterator[PacketLayout]:
     for size_bytes in SIZE_BYTES:
         at_end = header_bytes - size_bytes
-        # From the end on, as it mostly stands there; small ones at either end only.
-        places = range(at_end, -1, -2) if size_bytes == 4 else (at_end,)
+        # From the end on, as it mostly stands there; small ones, and those of AV1, which takes longer to
+        # recognise, at either end only.
+        places = range(at_end, -1, -2) if size_bytes == 4 and nal_units else (at_end,)
         for size_at in dict.fromkeys((*places, 0) if at_end >= 0 else ()):
             for byteorder in _BYTEORDERS:
                 # Where it stands first, it may count what is behind it, or all of the header.
@@ -178,7 +180,7 @@ def _steps(data: bytes, layout: PacketLayout, *, final: bool, last: bool) -> int
 def _is_av1(payload: bytes) -> bool:
     """Whether it is a row of OBUs with sizes, behind av1C perhaps."""
     position = AV1_RECORD_BYTES if payload[0] == AV1_MARKER_AND_VERSION else 0
-    for _ in range(MAX_OBUS):
+    for _ in range(MAX_OBUS_EXAMINED):
         if position == len(payload):
             return True
         try:

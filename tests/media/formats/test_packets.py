@@ -61,6 +61,8 @@ def packets(codec: Codec, header: str) -> bytes:
 def test_the_stream_in_packets_comes_out_untouched(header: str, codec: Codec) -> None:
     if (codec, header) == (Codec.AV1, "size, timestamp"):
         pytest.skip("that is IVF without its file header")
+    if codec is Codec.AV1 and header in ("magic, size, number, checksum", "40 bytes of anything"):
+        pytest.skip("of AV1 the size must stand at either end")
     data = packets(codec, header)
     for chunk_bytes in (1, 13, 100, len(data)):
         demuxer = Demuxer()

@@ -22,6 +22,7 @@ TOOLS = (
     "vaapih264enc",
     "vaapih264enc, vaapih265enc",
     "PyAV",
+    "scrcpy",
 )
 
 # What several entries tell to choose; IVF by tool.

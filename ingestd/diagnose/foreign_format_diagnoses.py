@@ -38,6 +38,8 @@ FOREIGN_FORMATS: Diagnoses = {
         means="the first bytes hold no video that is known here",
         expected="a raw byte stream, IVF or, for AV1, OBUs",
         cures={
+            "any": "if a header stands before each picture, leave it out, or have it say the size of what is "
+            "behind it",
             "ffmpeg": "-f h264, -f ivf or -f obu",
             "GStreamer": f"{H264_BYTE_STREAM},alignment=au ! tcpclientsink, avmux_ivf, or {OBU_STREAM}",
         },

@@ -78,9 +78,27 @@ _NAL_UNITS: Diagnoses = {
         means="an LKTS trailer, the metadata of a picture, cannot be read; it is left out",
         cures={"any": "the encoder wrote it wrong, or in an older layout"},
     ),
+    "changed_sets": Diagnosis(
+        means="the VPS or SPS changed before a picture that is no keyframe: decoders show it wrong, and the "
+        "server takes it for a keyframe",
+        expected="a keyframe where the parameter sets change",
+        cures={"any": "make the encoder begin a new GOP when its settings change"},
+    ),
     "leading_garbage": Diagnosis(
         means="bytes before the first start code are left out: the stream was joined in the middle of a NAL "
         "unit"
+    ),
+    "unknown_header": Diagnosis(
+        means="a header of another protocol stands before each access unit, and does not say its size",
+        expected="start codes and NAL units, and nothing else",
+        cures={
+            "any": "leave the header out, or put the size of the access unit into it: four bytes, big-endian",
+            "scrcpy": "raw_stream=true, or its frame meta complete",
+        },
+    ),
+    "lost_lengths.packets": Diagnosis(
+        means="the sizes in the headers before the access units make no sense any more",
+        cures={"any": "restart the encoder, or leave the headers out"},
     ),
     "lost_lengths": Diagnosis(
         means="the lengths before the NAL units make no sense any more",

@@ -1,6 +1,7 @@
 """The one entry: bytes of a connection in, access units out, whatever they turn out to be."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from ingestd.errors import BitstreamError
@@ -13,6 +14,7 @@ from ingestd.media.detection.format_detector import (
     begins_with_start_code,
     detect,
 )
+from ingestd.media.formats.access_unit_assembler import SYNTAX
 from ingestd.media.formats.annexb import AnnexBReader
 from ingestd.media.formats.av1_annexb import Av1AnnexBReader
 from ingestd.media.formats.ivf import SIGNATURE as IVF_SIGNATURE
@@ -20,11 +22,14 @@ from ingestd.media.formats.ivf import IvfReader
 from ingestd.media.formats.length_prefixed import LengthPrefixedReader
 from ingestd.media.formats.nal_unit_reader import CodecChanged
 from ingestd.media.formats.obu_stream import ObuStreamReader
+from ingestd.media.formats.packets import PacketLayout, Unpacker
 from ingestd.media.formats.step import NO_LIMIT
 from ingestd.media.picture_end.read_log import ReadLog
 
 # How much of what was kept until the format was known is read in one step.
 KEPT_BYTES_PER_STEP = 16 * 1024
+# Of this many bytes the headers are whole, or there are none.
+MAX_CUT_HEADER_BYTES = 4096
 
 
 class Reader(Protocol):
@@ -81,6 +86,9 @@ class Demuxer:
         self._max_items = max_items
         self._changes = codec_changes if codec_changes is not None else CodecChanges()
         self._now = 0.0
+        self._unpacker: Unpacker | None = None  # what arrives are packets with headers
+        self._ended = False  # by one that made no sense, and all before it has come out
+        self._found: Detected | None = None
         self._reader: Reader | None = None
         self._fatal: BitstreamError | None = None  # once what came before it has been returned
         self._kept = bytearray()  # what the reader has not been given yet, as it was not known or is behind
@@ -103,6 +111,21 @@ class Demuxer:
         """
         self._now = now
         self._read_log.segment_bytes = segment_bytes
+        if self._unpacker is not None:
+            data = self._unpacker.take(data)
+        units = self._feed(data, now)
+        if self._unpacker is not None and self._unpacker.fault is not None and not self.behind:
+            # What was in the packets before is whole.
+            if self._reader is not None and not self._ended:
+                units += self._read(self._reader.eof)
+            self._ended = True
+            if not units:
+                raise self._unpacker.fault
+        return units
+
+    def _feed(self, data: bytes | bytearray | memoryview, now: float) -> list[AccessUnit]:
+        if self._ended or (self._unpacker is not None and not data and not self.behind):
+            return []
         if self._reader is not None:
             if self.behind:
                 return self._read_on(data, now, [])
@@ -119,7 +142,9 @@ class Demuxer:
             len(self._kept), DETECTION_LIMIT_BYTES
         ):
             self._examined_bytes = length_bytes
-            found = detect(bytes(self._kept[:length_bytes]))
+            found = self._detect(length_bytes)
+            if self._examined_bytes == 0:
+                continue  # packets were taken apart
             if found is None and length_bytes == DETECTION_LIMIT_BYTES:
                 found = self._last_resort(length_bytes)
             if found is not None:
@@ -131,15 +156,27 @@ class Demuxer:
         """Take the end of the connection."""
         units: list[AccessUnit] = []
         if self._reader is None:
-            if not self._kept:
+            if not self._kept and self._unpacker is None:
                 raise BitstreamError("empty", "the connection closed without sending a byte")
-            found = detect(bytes(self._kept), final=True)
+            found = self._detect(len(self._kept), final=True)
             self._start(found or self._last_resort(len(self._kept)))
         try:
             while self._kept or self.behind:
                 self._read_on(b"", self._now, units)
             assert self._reader is not None
-            return units + self._read(self._reader.eof)
+            if not self._ended:
+                units += self._read(self._reader.eof)
+            if self._unpacker is not None and self._unpacker.fault is not None:
+                raise self._unpacker.fault
+            if self._unpacker is not None and self._unpacker.waiting_bytes:
+                self.faults.append(
+                    BitstreamError(
+                        "cut_nal_unit",
+                        f"the connection closed after {self._unpacker.waiting_bytes} bytes of a packet, "
+                        "which were left out",
+                    )
+                )
+            return units
         except BitstreamError as error:
             if not units:
                 raise
@@ -151,7 +188,7 @@ class Demuxer:
         if self.undecided_since is None:
             return []
         self._now = now
-        found = detect(bytes(self._kept), final=True) or self._configured()
+        found = self._detect(len(self._kept), final=True) or self._configured()
         if found is None:
             raise BitstreamError(
                 "not_video",
@@ -164,6 +201,16 @@ class Demuxer:
     def flush(self) -> list[AccessUnit]:
         """Take the silence until `quiet_at` as the end of the picture."""
         return self._read(self._reader.flush) if self._reader is not None else []
+
+    def _detect(self, length_bytes: int, *, final: bool = False) -> Detected | None:
+        """Say what the first ``length_bytes`` of what was kept are; packets are taken apart first."""
+        found = detect(bytes(self._kept[:length_bytes]), final=final, packed=self._unpacker is not None)
+        if not isinstance(found, PacketLayout):
+            return found
+        self._unpacker, packets = Unpacker(found), bytes(self._kept)
+        self._kept = bytearray(self._unpacker.take(packets))
+        self._examined_bytes = 0
+        return self._detect(len(self._kept), final=True) if final else None
 
     def _read_on(
         self, data: bytes | bytearray | memoryview, now: float, units: list[AccessUnit]
@@ -218,8 +265,9 @@ class Demuxer:
         self._note_faults(self._reader)
         self._read_log = ReadLog()
         self._kept[:0] = change.rest
+        assert self._found is not None
         try:
-            self._start(Detected(self.format, change.codec))
+            self._start(self._found._replace(codec=change.codec, begin=0, parameter_sets=()))
         except BitstreamError as error:
             if not change.units:
                 raise
@@ -231,7 +279,8 @@ class Demuxer:
         if (configured := self._configured()) is not None:
             return configured
         begun = begins_with_start_code(self._kept) or IVF_SIGNATURE.startswith(bytes(self._kept[:4]))
-        if begun and length_bytes < DETECTION_LIMIT_BYTES:
+        begun |= self._unpacker is not None
+        if begun and length_bytes < MAX_CUT_HEADER_BYTES:
             raise BitstreamError(
                 "cut_header",
                 f"the connection closed after {length_bytes} bytes ({self._seen}), before the headers were "
@@ -273,6 +322,8 @@ class Demuxer:
             self._changes.use(codec, self._now)
         self.format, self.codec = format, codec
         self.undecided_since = None
+        del self._kept[: found.begin]
+        self._found = found
         self._reader = self._reader_of(found)
 
     def _reader_of(self, found: Detected) -> Reader:
@@ -281,8 +332,17 @@ class Demuxer:
         if found.format is Format.OBU:
             return Av1AnnexBReader() if found.length_delimited else ObuStreamReader()
         assert found.codec is not None
-        reader = LengthPrefixedReader if found.format is Format.LENGTH_PREFIXED else AnnexBReader
-        return reader(found.codec, self._parameter_sets, self._read_log)
+        sets, log = self._parameter_sets, self._read_log
+        reader: Reader
+        if found.format is Format.LENGTH_PREFIXED:
+            reader = LengthPrefixedReader(found.codec, sets, log, found.length_bytes)
+        else:
+            reader = AnnexBReader(found.codec, sets, log, in_packets=self._unpacker is not None)
+        syntax = SYNTAX[found.codec](sets)
+        for nal in found.parameter_sets:
+            with suppress(BitstreamError):  # what refers to it will say so
+                sets.store(syntax.parameter_set(nal))
+        return reader
 
 
 def _next_length_bytes(examined_bytes: int) -> int:

@@ -1,5 +1,7 @@
 """The main job: what an encoder pushes is what a viewer sees, bit for bit, and soon."""
 
+import struct
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -9,12 +11,15 @@ import pytest
 
 from ingestd.devserver.livekit_server import LiveKitServer
 from tests.conftest import RunDaemon
+from tests.media.vectors_h26x import SHORT_START, length_prefixed
+from tests.media.vectors_records import avcc
 from tests.support.daemon import stream
-from tests.support.encoded import encode
+from tests.support.encoded import EncodedStream, encode
 from tests.support.matching import assert_pictures_match, latencies
 from tests.support.push import (
     Encoder,
     ListeningEncoder,
+    Write,
     Writing,
     pictures_per_write,
     split_headers,
@@ -98,6 +103,39 @@ def test_it_does_not_matter_how_the_bytes_are_cut_into_writes(
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265", "vp8"])
+def behind_headers(video: EncodedStream) -> Iterator[Write]:
+    """As programs that mirror a phone do: a timestamp and the size before each access unit."""
+    for number, unit in enumerate(video.access_units):
+        yield Write(struct.pack(">QI", number * 33_333, len(unit)) + unit, number, number + 1)
+
+
+def behind_a_record(video: EncodedStream) -> Iterator[Write]:
+    """As a container does: the parameter sets in avcC once, and NAL units behind their lengths."""
+    for number, unit in enumerate(video.access_units):
+        nals = [nal.rstrip(b"\0") for nal in unit.split(SHORT_START)[1:]]
+        sets = {kind: next((nal for nal in nals if nal[0] & 31 == kind), b"") for kind in (7, 8)}
+        record = avcc([sets[7]], [sets[8]]) if number == 0 else b""
+        yield Write(
+            record + length_prefixed(*(nal for nal in nals if nal not in sets.values())), number, number + 1
+        )
+
+
+@pytest.mark.parametrize("framing", [behind_headers, pytest.param(behind_a_record, marks=pytest.mark.long)])
+def test_pictures_in_the_framing_of_something_else_are_seen_as_they_were_coded(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, framing: Writing
+) -> None:
+    video = encode("h264", frames=60, gop=20)
+    with (
+        run_daemon(stream("cam", room)) as daemon,
+        Viewer(livekit, room) as viewer,
+        Encoder(daemon.port(), video, writing=framing) as encoder,
+    ):
+        encoder.wait()
+        viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
+        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
+        assert daemon.metrics().total("ingestd_stream_errors_total") == 0
+
+
 def test_an_encoder_that_reconnects_goes_on_in_the_same_track(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
 ) -> None:

@@ -22,6 +22,7 @@ from ingestd.media.codecs import (
     vp8,
     vp9,
 )
+from ingestd.media.codecs.decoder_configuration import read_decoder_configuration
 from ingestd.media.codecs.nal_evidence import EXAMINE
 from ingestd.media.codecs.parameter_sets import ParameterSets
 from ingestd.media.demuxer import Demuxer, Reader
@@ -32,6 +33,7 @@ from ingestd.media.formats.ivf import IvfReader, looks_like_headerless_ivf
 from ingestd.media.formats.length_prefixed import LengthPrefixedReader
 from ingestd.media.formats.nal_unit_reader import CodecChanged
 from ingestd.media.formats.obu_stream import ObuStreamReader
+from ingestd.media.formats.packets import find_packets
 from ingestd.media.formats.step import MAX_ITEMS_PER_STEP
 
 READERS: dict[str, Callable[[], Reader]] = {
@@ -47,6 +49,8 @@ READERS: dict[str, Callable[[], Reader]] = {
 
 # None is ever called without a byte.
 PARSERS: dict[str, Callable[[bytes], object]] = {
+    "decoder configuration": lambda data: read_decoder_configuration(data, last=True),
+    "packets": lambda data: find_packets(data, final=True, last=True),
     "h264 sps": h264_parameter_sets.parse_sps,
     "h264 pps": h264_parameter_sets.parse_pps,
     "h264 slice": lambda data: h264.parse_slice_header(data, ParameterSets()),

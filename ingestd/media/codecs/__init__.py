@@ -3,6 +3,7 @@
 h26x                                         what H.264 and H.265 share: Role of a NAL unit, Slice, Syntax
 h264, h265                                   slice headers, and which slices make a picture
 h264_parameter_sets, h265_parameter_sets     VPS, SPS, PPS
+decoder_configuration                        the records avcC, hvcC and av1C
 parameter_sets                               keeps them, and puts them before keyframes that lack them
 vui                                          what they say of the looks of a picture
 random_access, picture_order                 where decoding can start; B-frames

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from ingestd.errors import BitstreamError, ExcessError
-from ingestd.media.access_unit import AccessUnit, Codec, Format, StreamInfo
+from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, AccessUnit, Codec, Format, StreamInfo
 from ingestd.media.bits.bit_reader import BitReader
 from ingestd.media.codecs.obu import KNOWN_OBU_TYPES, ObuType, open_bitstream_units, read_obu, write_obu
 
@@ -15,6 +15,7 @@ PROFILES = ("Main", "High", "Professional")  # seq_profile, 6.4.1
 MAX_SEQUENCE_HEADER_BYTES = 1024
 MAX_LEVEL_IDX = 23  # A.3: 24 to 30 are reserved, 31 sets no limits
 
+TEMPORAL_DELIMITER = b"\x12\x00"  # the whole OBU: its header with obu_has_size_field, and obu_size 0
 _FRAME_HEADERS = frozenset({ObuType.FRAME, ObuType.FRAME_HEADER})
 
 
@@ -198,6 +199,7 @@ class Av1TemporalUnits:
         self.frame_rate_fps: float | None = None
         self._format = container
         self._sequence_header = b""  # the payload of the last one seen
+        self._hidden = b""  # what came without a frame to be shown, and belongs to the one behind it
         self._reduced_still_picture_header = False
 
     def access_unit(self, temporal_unit: bytes, timestamp_us: int | None) -> AccessUnit:
@@ -227,8 +229,45 @@ class Av1TemporalUnits:
         )
         return AccessUnit(repaired, True, self.info, timestamp_us, repaired=True)
 
-    def take(self, temporal_unit: bytes, faults: list[BitstreamError]) -> AccessUnit:
-        """Return `temporal_unit` as `access_unit` does, and as it is, with a fault, where it is malformed."""
+    def join(self, chunk: bytes) -> bytes | None:
+        """Return the temporal unit that ends with `chunk`; None: it shows nothing, and goes with the next.
+
+        A temporal unit has a shown frame (7.5). Some muxers give a hidden one a temporal unit for itself,
+        which the decoders of WebRTC take for an error.
+        """
+        if self._hidden and chunk.startswith(TEMPORAL_DELIMITER):
+            chunk = chunk[len(TEMPORAL_DELIMITER) :]
+        joined = self._hidden + chunk
+        if self._hides(chunk) and len(joined) < MAX_ACCESS_UNIT_BYTES:
+            self._hidden = joined
+            return None
+        self._hidden = b""
+        return joined
+
+    def _hides(self, chunk: bytes) -> bool:
+        """Whether there are frames in `chunk`, and all are hidden."""
+        hidden, reduced = False, self._reduced_still_picture_header
+        try:
+            for obu in open_bitstream_units(chunk):
+                if obu.obu_type == ObuType.SEQUENCE_HEADER:
+                    reduced = parse_sequence_header(chunk[obu.payload : obu.end]).reduced_still_picture_header
+                elif obu.obu_type in _FRAME_HEADERS:
+                    head = chunk[obu.payload : min(obu.end, obu.payload + 1)]
+                    if parse_frame_header(head, reduced).show_frame:
+                        return False
+                    hidden = True
+        except BitstreamError:
+            return False  # said when it comes out
+        return hidden
+
+    def take(self, chunk: bytes, faults: list[BitstreamError]) -> AccessUnit | None:
+        """Return the temporal unit that ends with `chunk`, as it is and with a fault where it is malformed.
+
+        None: it shows nothing, as `join` says.
+        """
+        temporal_unit = self.join(chunk)
+        if temporal_unit is None:
+            return None
         try:
             return self.access_unit(temporal_unit, None)
         except ExcessError:

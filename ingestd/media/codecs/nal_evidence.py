@@ -6,7 +6,7 @@ from typing import Protocol
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec
 from ingestd.media.bits.bit_reader import BitReader, unescape
-from ingestd.media.codecs.h26x import HEAD_BYTES
+from ingestd.media.codecs.h26x import HEAD_BYTES, START_CODE_PREFIX
 from ingestd.media.codecs.h264_parameter_sets import LEVELS, PROFILES
 from ingestd.media.codecs.h264_parameter_sets import parse_sps as parse_h264_sps
 from ingestd.media.codecs.h265 import FIRST_IRAP, LAST_IRAP, LAST_SUB_LAYER_SLICE, nal_header
@@ -16,6 +16,10 @@ from ingestd.media.codecs.h265 import parse_slice_segment_header as parse_h265_s
 from ingestd.media.codecs.h265_parameter_sets import parse_sps as parse_h265_sps
 from ingestd.media.codecs.h265_parameter_sets import parse_vps
 from ingestd.media.codecs.parameter_sets import ParameterSets
+
+# Before a stream, what looks like a slice and ends within this many bytes may be none.
+MAX_STRAY_BYTES = 64
+MAX_STRAY_NAL_UNITS = 8
 
 
 class Evidence(IntEnum):
@@ -95,3 +99,30 @@ FIRST_BYTES_OF_PROOF = {Codec.H264: frozenset({0x27, 0x47, 0x67}), Codec.H265: f
 def examine_whole(codec: Codec, nal: bytes) -> Evidence:
     """Return what a whole NAL unit says of being ``codec``."""
     return EXAMINE[codec](nal, whole=True)
+
+
+def first_nal_unit(data: bytes, *codecs: Codec) -> int:
+    """Return the position of the first start code with what may be a NAL unit of ``codecs``; -1: none.
+
+    What is over soon and could be a slice, and a sequence parameter set behind it, is more likely a part of
+    something else that stands before the stream.
+    """
+    first, begin = -1, data.find(START_CODE_PREFIX)
+    for _ in range(MAX_STRAY_NAL_UNITS):
+        if not 0 <= begin <= (len(data) if first < 0 else MAX_STRAY_BYTES):
+            break
+        behind = begin + len(START_CODE_PREFIX)
+        following = data.find(START_CODE_PREFIX, behind)
+        whole = following >= 0
+        nal = data[behind : following if whole else len(data)].rstrip(b"\0")
+        sign = (
+            max((EXAMINE[codec](nal, whole=whole) for codec in codecs), default=Evidence.NO)
+            if nal
+            else Evidence.NO
+        )
+        if sign is Evidence.PROOF or (sign is Evidence.POSSIBLE and first < 0):
+            return begin
+        if sign is Evidence.SLICE and first < 0:
+            first = begin
+        begin = following
+    return first

@@ -71,6 +71,10 @@ class Vp8Frames:
         self.frame_rate_fps: float | None = None
         self._format = container
 
+    def join(self, chunk: bytes) -> bytes:
+        """Return `chunk`: VP8 has nothing to put a hidden frame into but a frame of its own."""
+        return chunk
+
     def access_unit(self, frame: bytes, timestamp_us: int | None) -> AccessUnit:
         """Return `frame`, untouched, with what its header says of it."""
         header = parse_frame_header(frame)

@@ -14,6 +14,7 @@ CS_RGB = 7
 
 _CHROMA_FORMATS = {(1, 1): "4:2:0", (1, 0): "4:2:2", (0, 1): "4:4:0", (0, 0): "4:4:4"}
 
+MAX_FRAMES_IN_SUPERFRAME = 8  # B.2: frames_in_superframe_minus_1 has 3 bits
 _HEAD_BYTES = 14  # uncompressed_header() up to render_size() has at most 106 bits
 
 
@@ -121,6 +122,21 @@ def superframe_sizes_bytes(chunk: bytes) -> list[int]:
     return sizes
 
 
+def _frames(chunk: bytes) -> list[bytes]:
+    """Return the frames of a superframe, or the one that `chunk` is."""
+    sizes = superframe_sizes_bytes(chunk)
+    ends = list(accumulate(sizes))
+    return [chunk[end - size : end] for size, end in zip(sizes, ends, strict=True) if size] or [chunk]
+
+
+def _superframe(frames: list[bytes]) -> bytes:
+    """Return `frames` with their superframe index (Annex B.2)."""
+    size_bytes = (max(map(len, frames)).bit_length() + 7) // 8
+    marker = bytes([0b1100_0000 | size_bytes - 1 << 3 | len(frames) - 1])
+    sizes = (len(frame).to_bytes(size_bytes, "little") for frame in frames)
+    return b"".join((*frames, marker, *sizes, marker))
+
+
 def _shown_frames(superframe: bytes, sizes: list[int]) -> int:
     """Count the frames that are shown at one time: each spatial layer has one, hidden references none."""
     starts = [0, *accumulate(sizes[:-1])]
@@ -134,6 +150,30 @@ class Vp9Frames:
         self.info: StreamInfo | None = None
         self.frame_rate_fps: float | None = None
         self._format = container
+        self._hidden: list[bytes] = []  # frames that wait for one to be shown
+
+    def join(self, chunk: bytes) -> bytes | None:
+        """Return the superframe that ends with `chunk`; None: it shows nothing, and goes with the next.
+
+        A hidden frame belongs into a superframe with the next shown one (Annex B), and some muxers give it a
+        chunk of its own. It is no picture.
+        """
+        try:
+            frames = _frames(chunk)
+            shows = any(parse_uncompressed_header(frame).show_frame for frame in frames)
+        except BitstreamError:
+            return chunk  # said when it comes out
+        if shows and not self._hidden:
+            return chunk
+        self._hidden += frames
+        if not shows and len(self._hidden) < MAX_FRAMES_IN_SUPERFRAME:
+            return None
+        if len(self._hidden) > MAX_FRAMES_IN_SUPERFRAME:
+            self._hidden.clear()
+            return chunk
+        joined = _superframe(self._hidden)
+        self._hidden.clear()
+        return joined
 
     def access_unit(self, chunk: bytes, timestamp_us: int | None) -> AccessUnit:
         """Return `chunk`, untouched, with what the header of its first frame says of it."""

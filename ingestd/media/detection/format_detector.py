@@ -11,19 +11,22 @@ from typing import Literal, NamedTuple
 
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, Codec, Format
+from ingestd.media.codecs.decoder_configuration import DecoderConfiguration, read_decoder_configuration
 from ingestd.media.codecs.h26x import HEAD_BYTES, START_CODE_PREFIX
-from ingestd.media.codecs.nal_evidence import EXAMINE, Evidence
+from ingestd.media.codecs.nal_evidence import EXAMINE, Evidence, first_nal_unit
 from ingestd.media.detection.foreign_formats import (
     TS_DETECTABLE_BYTES,
     refuse_mistakes,
     refuse_packets,
     refuse_start_codes,
 )
+from ingestd.media.detection.unknown_headers import refuse_unknown_headers
 from ingestd.media.formats.av1_annexb import looks_like_av1_annexb
 from ingestd.media.formats.ivf import SIGNATURE as IVF_SIGNATURE
 from ingestd.media.formats.ivf import looks_like_headerless_ivf
 from ingestd.media.formats.length_prefixed import LENGTH_BYTES
 from ingestd.media.formats.obu_stream import looks_like_obu_stream
+from ingestd.media.formats.packets import PacketLayout, find_packets
 
 # A stream says what it is in its first few hundred bytes; joined inside a large picture, behind it.
 DETECTION_LIMIT_BYTES = 256 * 1024
@@ -32,7 +35,16 @@ MAX_NAL_UNITS_EXAMINED = 256
 # Without parameter sets this many plausible NAL units in a row, a slice among them, are a stream; and as many
 # more for each one before that was not plausible: a stream has none of those, noise with start codes many.
 PLAUSIBLE_NAL_UNITS = 3
+# Lengths of other sizes than four bytes need the proof of a parameter set: so small ones lead anywhere.
+SHORT_LENGTHS_BYTES = (2, 1)
 
+# Enough for the first NAL unit behind the longest header.
+PLAIN_HEAD_BYTES = 4096
+
+# Enough for the first NAL unit behind the longest header.
+PLAIN_HEAD_BYTES = 4096
+
+_START_CODE = re.compile(rb"\0\0\0?\x01")
 _BEGINS_WITH_START_CODE = re.compile(rb"\0{2,}+\x01")
 
 
@@ -42,12 +54,16 @@ class Detected(NamedTuple):
     format: Format
     codec: Codec | None  # None where the reader must find out
     length_delimited: bool = False  # of the two formats of OBUs the one of AV1 Annex B
+    length_bytes: int = LENGTH_BYTES  # of NAL units with lengths
+    begin: int = 0  # behind a decoder configuration record
+    parameter_sets: tuple[bytes, ...] = ()  # that this had
 
 
-def detect(data: bytes, *, final: bool = False) -> Detected | None:
+def detect(data: bytes, *, final: bool = False, packed: bool = False) -> Detected | PacketLayout | None:
     """Say what the first bytes of a connection are; None while they do not tell.
 
-    `final` says that no more bytes will come. Raises BitstreamError for what ingestd cannot take.
+    A `PacketLayout` says that packets must be taken apart first; then ``packed`` says that they were. `final`
+    says that no more bytes will come. Raises BitstreamError for what ingestd cannot take.
     """
     if data.startswith(IVF_SIGNATURE):
         return Detected(Format.IVF, None)  # the frames tell, whatever the header says
@@ -56,6 +72,11 @@ def detect(data: bytes, *, final: bool = False) -> Detected | None:
     if not at_start:
         refuse_packets(data)
     last = final or len(data) >= DETECTION_LIMIT_BYTES
+    record = _record(data, last)
+    if record is None:
+        return None
+    if isinstance(record, DecoderConfiguration):
+        return _behind_record(record, data[record.end :], final)
     obus = looks_like_obu_stream(data, last=last)
     if obus:
         return Detected(Format.OBU, Codec.AV1)
@@ -67,13 +88,23 @@ def detect(data: bytes, *, final: bool = False) -> Detected | None:
         return Detected(Format.LENGTH_PREFIXED, prefixed)
     if None in (obus, delimited, prefixed):
         return None
+    for length_bytes in SHORT_LENGTHS_BYTES:
+        if codec := _length_prefixed(data, final, length_bytes):
+            return Detected(Format.LENGTH_PREFIXED, codec, length_bytes=length_bytes)
+    # A start code and a NAL unit, and no header before that.
+    first = first_nal_unit(data[:PLAIN_HEAD_BYTES], *EXAMINE)
+    plain = packed or first == 0 or (first == 1 and data[0] == 0)
+    packets = False if plain else find_packets(data, final=final, last=last)
+    if packets and (packets.nal_units or not looks_like_headerless_ivf(data)):
+        return packets
     refuse_start_codes(data)
     # Inside MPEG-TS there are start codes too: wait for enough of it to be known by its packets.
     if not at_start and len(data) < TS_DETECTABLE_BYTES and not last:
         return None
     codec = _byte_stream_codec(data, at_start, last)
     if codec is not None:
-        return Detected(Format.ANNEXB, codec)
+        headers = None if packets is None else plain or refuse_unknown_headers(data, codec, last=last)
+        return None if headers is None else Detected(Format.ANNEXB, codec)
     # What is behind a start code may look like an AV1 sequence header, and frames of 65536 bytes, whose
     # size looks like a start code, are rare: let the rest of what arrives tell.
     if at_start and not last:
@@ -87,14 +118,55 @@ def begins_with_start_code(data: bytes | bytearray) -> bool:
     return _BEGINS_WITH_START_CODE.match(data) is not None
 
 
-def _length_prefixed(data: bytes, final: bool) -> Codec | Literal[False] | None:
-    """Return the codec of NAL units with lengths before them; None if more of them must come to tell."""
+def _record(data: bytes, last: bool) -> DecoderConfiguration | Literal[False] | None:
+    """Return the decoder configuration record at the beginning, which a length may stand before."""
+    record = read_decoder_configuration(data, last=last)
+    if record is None or isinstance(record, DecoderConfiguration):
+        return record
+    record = read_decoder_configuration(data[LENGTH_BYTES:], last=last)
+    if not isinstance(record, DecoderConfiguration):
+        return False
+    if int.from_bytes(data[:LENGTH_BYTES], "big") != record.end:
+        return False
+    return record._replace(end=LENGTH_BYTES + record.end)
+
+
+def _behind_record(record: DecoderConfiguration, rest: bytes, final: bool) -> Detected | None:
+    """Say how the samples behind a record are laid out; None while they do not tell."""
+    if record.codec is Codec.AV1:
+        return Detected(Format.OBU, Codec.AV1, begin=record.end)
+    samples = Detected(
+        Format.LENGTH_PREFIXED,
+        record.codec,
+        length_bytes=record.length_bytes,
+        begin=record.end,
+        parameter_sets=record.parameter_sets,
+    )
+    if len(rest) <= LENGTH_BYTES and not final:
+        return None
+    if _START_CODE.match(rest):
+        # 00 00 01 xx may be a length of 256 to 511, too.
+        prefixed = record.length_bytes == LENGTH_BYTES and _length_prefixed(rest, final)
+        if prefixed is None:
+            return None
+        if not prefixed:
+            return samples._replace(format=Format.ANNEXB)
+    return samples
+
+
+def _length_prefixed(
+    data: bytes, final: bool, length_bytes: int = LENGTH_BYTES
+) -> Codec | Literal[False] | None:
+    """Return the codec of NAL units with lengths before them; None if more of them must come to tell.
+
+    Where a length has other than four bytes, only a parameter set tells.
+    """
     at_limit = len(data) >= DETECTION_LIMIT_BYTES
     last = final or at_limit
     position = 0
     nals: list[bytes] = []
-    while position + LENGTH_BYTES < len(data) and len(nals) < PLAUSIBLE_NAL_UNITS:
-        begin = position + LENGTH_BYTES
+    while position + length_bytes < len(data) and len(nals) < PLAUSIBLE_NAL_UNITS:
+        begin = position + length_bytes
         end = begin + int.from_bytes(data[position:begin], "big")
         if not begin < end <= begin + MAX_ACCESS_UNIT_BYTES:
             return False
@@ -102,7 +174,7 @@ def _length_prefixed(data: bytes, final: bool) -> Codec | Literal[False] | None:
             break
         nals.append(data[begin:end])
         position = end
-    begin = position + LENGTH_BYTES  # of the NAL unit that is still arriving
+    begin = position + length_bytes  # of the NAL unit that is still arriving
     head = data[begin : begin + HEAD_BYTES] if len(nals) < PLAUSIBLE_NAL_UNITS and not last else b""
     for codec, examine in EXAMINE.items():
         signs = [examine(nal, whole=True) for nal in nals]
@@ -112,7 +184,7 @@ def _length_prefixed(data: bytes, final: bool) -> Codec | Literal[False] | None:
         if min(signs, default=Evidence.NEUTRAL) == Evidence.NO:
             continue
         enough = len(nals) >= (1 if last else PLAUSIBLE_NAL_UNITS) and strongest == Evidence.SLICE
-        if enough or strongest == Evidence.PROOF:
+        if (enough and length_bytes == LENGTH_BYTES) or strongest == Evidence.PROOF:
             return codec
         if not last and max(signs, default=Evidence.POSSIBLE) > Evidence.NEUTRAL:
             return None

@@ -44,6 +44,9 @@ from ingestd.media.formats.step import BYTES_PER_ITEM
 # Bounds the Python objects per picture where MAX_ACCESS_UNIT_BYTES does not: 8K has 130,560 macroblocks, and
 # no encoder seen makes more than a slice per kilobyte.
 MAX_NAL_UNITS = 16384
+# So many begin behind a delimiter before one is believed without the slice behind it, as it is where an
+# encoder writes it at the end of each picture.
+DELIMITER_PROOF_PICTURES = 8
 # Of a picture. There are 32 SPS and 256 PPS in H.264, 96 sets in H.265, and encoders send two or three.
 MAX_PARAMETER_SETS = 32 + 256
 
@@ -65,6 +68,8 @@ class PendingAccessUnit:
 
     nals: list[Nal] = field(default_factory=list)
     in_band: list[tuple[int, Kind, int]] = field(default_factory=list)  # each set's index in `nals`, kind, id
+    repeated: list[int] = field(default_factory=list)  # the indices of those that were known, unchanged
+    changed: bool = False  # a VPS or SPS has come that was known and different
     parameter_sets: int = 0  # in band, those that cannot be read among them
     metadata: FrameMetadata | None = None  # what the last SEI with metadata says
     first_slice: int | None = None  # its index in `nals`; None until one has begun
@@ -88,7 +93,12 @@ class PendingAccessUnit:
 
     def extend(self, more: "PendingAccessUnit") -> None:
         """Add what came behind a slice of this access unit, and holds no slice itself."""
-        self.nals += more.nals  # without `in_band`: only sets before the first slice are of use to it
+        # Without `in_band`: only sets before the first slice are of use to it.
+        self.nals += [
+            nal
+            for index, nal in enumerate(more.nals)
+            if nal.role is not DELIMITER and index not in more.repeated
+        ]
         if more.metadata is not None:
             self.metadata = more.metadata
 
@@ -101,6 +111,13 @@ class AccessUnitAssembler:
     frame are two coded pictures, and two access units by the letter of H.264; here they make one,
     because WebRTC knows frames only. NAL unit types left to private use are left out: their numbers mean
     packetisation in RTP.
+
+    A delimiter ends an access unit, by the letter. But some encoders write one before every slice, so that it
+    is the slice behind it that tells, until `DELIMITER_PROOF_PICTURES` have shown that delimiters do. One
+    inside a picture is left out.
+
+    Parameter sets before a picture that is no keyframe are left out where they are known and unchanged: an
+    SFU takes what has them for a keyframe.
 
     NAL units stay in the receive buffer, where they arrived, until their access unit is taken in one copy.
     """
@@ -130,6 +147,9 @@ class AccessUnitAssembler:
         self._role = STAYS  # of the NAL unit announced
         self._guess: PendingAccessUnit | None = None  # handed over before it was known to be whole
         self._told: set[str] = set()  # the faults of this access unit
+        self._told_for_good: set[str] = set()  # those that are said once
+        self._behind_delimiter = False  # since the last slice
+        self._delimited = 0  # pictures in a row that a delimiter has ended
         self._nal_units = 0  # that have begun since an access unit came out, those left out among them
         self.items = 0  # how much has been taken apart so far, in items of a step
         self.last_end = 0  # position behind the access unit that came out last
@@ -198,6 +218,12 @@ class AccessUnitAssembler:
             self._told.add(reason)
             self.faults.append(BitstreamError(reason, message))
 
+    def _fault_once(self, reason: str, message: str) -> None:
+        """Note a fault that an encoder makes in every picture, or in none."""
+        if reason not in self._told_for_good:
+            self._told_for_good.add(reason)
+            self.fault(reason, message)
+
     def begin(self, head: bytes) -> AccessUnit | None:
         """Take the first bytes of a NAL unit; return the access unit that ends before it.
 
@@ -224,9 +250,11 @@ class AccessUnitAssembler:
                 return completed
             if role is UNSPECIFIED:
                 return None
-            if role is DELIMITER and not self._syntax.awaits_second_field:
-                completed = self.complete()
-                self._confirm()
+            if role is DELIMITER:
+                self._behind_delimiter = True
+                believed = self._delimited >= DELIMITER_PROOF_PICTURES
+                if believed and self._complete and not self._syntax.awaits_second_field:
+                    completed = self.guess()
         except BitstreamError as error:
             self.fault(error.reason, str(error))
             return None
@@ -239,6 +267,9 @@ class AccessUnitAssembler:
     def _begin_slice(self, slice: Slice | None) -> AccessUnit | None:
         completed = None
         begins = slice is not None and slice.begins_access_unit
+        if self._behind_delimiter:
+            self._behind_delimiter = False
+            self._delimited = self._delimited + 1 if begins else 0
         if begins and self._pending.first_slice is not None:
             completed = self._take()
         if self._guess is not None and not begins:
@@ -299,7 +330,10 @@ class AccessUnitAssembler:
         except ExcessError:
             raise
         except BitstreamError as error:
-            self.fault(error.reason, str(error))
+            if role is SEI:  # decoders pass over it
+                self._fault_once(error.reason, str(error))
+            else:
+                self.fault(error.reason, str(error))
 
     def _head(self, start: int, end: int, most_bytes: int) -> bytes:
         """Return a NAL unit that is read bit by bit; of one that is too long, enough to see that it is."""
@@ -314,8 +348,14 @@ class AccessUnitAssembler:
                 "too_large", f"a picture has more than {MAX_PARAMETER_SETS} parameter sets", case="sets"
             )
         parameter_set = self._syntax.parameter_set(nal)
+        index, kind = len(target.nals) - 1, parameter_set.kind
+        known = self._sets.get(kind, parameter_set.id)
+        if known is not None and known.nal == nal:
+            target.repeated.append(index)
+        elif known is not None and kind is not Kind.PPS:
+            target.changed = True
         self._sets.store(parameter_set)
-        target.in_band.append((len(target.nals) - 1, parameter_set.kind, parameter_set.id))
+        target.in_band.append((index, kind, parameter_set.id))
 
     def check_size(self, start: int, end: int) -> None:
         """Refuse a picture that grows without end; ``start`` and ``end`` are those of what is arriving."""
@@ -324,11 +364,15 @@ class AccessUnitAssembler:
         if end - start > MAX_ACCESS_UNIT_BYTES:
             raise ExcessError("too_large", f"a picture has more than {MAX_ACCESS_UNIT_BYTES >> 20} MiB")
 
+    @property
+    def _complete(self) -> bool:
+        """There is a picture in the access unit; a slice that has only been announced is none of it yet."""
+        pending = self._pending
+        return pending.first_slice is not None and pending.first_slice < len(pending.nals)
+
     def complete(self) -> AccessUnit | None:
         """End the access unit here, its last NAL unit being whole; None if there is no picture in it."""
-        # A slice that has only been announced is none of it yet.
-        pending = self._pending
-        if pending.first_slice is None or pending.first_slice >= len(pending.nals):
+        if not self._complete:
             return None
         access_unit = self._take()
         self._syntax.end_of_picture()
@@ -356,11 +400,6 @@ class AccessUnitAssembler:
             "more of a picture came so late that it had been taken for whole; it is published again, whole",
         )
 
-    def _confirm(self) -> None:
-        if self._guess is not None:
-            self._guess = None
-            self._syntax.end_of_picture()
-
     def _take(self) -> AccessUnit | None:
         """Make the access unit of what belongs to it, and begin the next with what was held.
 
@@ -372,6 +411,10 @@ class AccessUnitAssembler:
         self.last_end, self.next_start, self.last_slices = last.end, last.next_start, pending.slices
         self.last_size, self.last_nal_bytes = last.end - nals[0].start, last.end - last.start
         completed = self._with_missing_sets(pending) if keyframe and not pending.lacks_sets else None
+        if not keyframe and pending.in_band:
+            nals = [nal for index, nal in enumerate(nals) if index not in pending.repeated]
+            if pending.changed:
+                self.fault("changed_sets", "the parameter sets changed before a picture that is no keyframe")
         access_unit = AccessUnit(
             data=self._buffer.join(START_CODE, completed or nals),
             keyframe=keyframe,

@@ -17,12 +17,24 @@ NAL_HEADER_BYTES = 2
 class AnnexBReader(NalUnitReader):
     """Reads a byte stream (B.1.1)."""
 
-    PREFIX_BYTES = len(START_CODE_PREFIX)
+    prefix_bytes = len(START_CODE_PREFIX)
 
-    def __init__(self, codec: Codec, parameter_sets: ParameterSets, read_log: ReadLog | None = None) -> None:
-        """``read_log`` is where the segments of the connection are told, if they are known."""
+    def __init__(
+        self,
+        codec: Codec,
+        parameter_sets: ParameterSets,
+        read_log: ReadLog | None = None,
+        *,
+        in_packets: bool = False,
+    ) -> None:
+        """``read_log`` is where the segments of the connection are told, if they are known.
+
+        ``in_packets``: each `feed` ends with a NAL unit that is whole.
+        """
         buffer = ReceiveBuffer(START_CODE_PREFIX)
-        super().__init__(codec, Format.ANNEXB, parameter_sets, buffer, PictureEndDetector(), read_log)
+        picture_end = PictureEndDetector(slices_are_whole=in_packets)
+        super().__init__(codec, Format.ANNEXB, parameter_sets, buffer, picture_end, read_log)
+        self._in_packets = in_packets
         self._in_nal = False  # a start code has come: a NAL unit begins at `_start`
         self._guessed = False  # the last NAL unit was ended by `flush`, not by a start code
 
@@ -90,7 +102,8 @@ class AnnexBReader(NalUnitReader):
         if self._in_nal and not self._begun:
             head = self._head(self._buffer.end)
             # Zeros alone may go on to the next start code, and are no NAL unit then.
-            if (end - self._start >= HEAD_BYTES and any(head)) or (
+            there = self._in_packets or end - self._start >= HEAD_BYTES
+            if (there and any(head)) or (
                 len(head) >= NAL_HEADER_BYTES and self._assembler.is_delimiter(head)
             ):
                 self._begin_nal(head, units)

@@ -92,8 +92,9 @@ class Av1AnnexBReader:
             self._empty = 0 if temporal_unit else self._empty + 1
             if self._empty > MAX_OBUS:
                 raise too_many_obus()
-            if temporal_unit:
-                units.append(self._frames.take(_low_overhead(temporal_unit), self.faults))
+            unit = self._frames.take(_low_overhead(temporal_unit), self.faults) if temporal_unit else None
+            if unit is not None:
+                units.append(unit)
         return True
 
     def _next(self) -> bytes | None:

@@ -65,6 +65,8 @@ class _Frames(Protocol):
     info: StreamInfo | None
     frame_rate_fps: float | None
 
+    def join(self, chunk: bytes, /) -> bytes | None: ...
+
     def access_unit(self, data: bytes, timestamp_us: int | None, /) -> AccessUnit: ...
 
 
@@ -149,7 +151,7 @@ class IvfReader:
             position += len(taken)
             if len(taken) == self._frame_bytes:
                 items += 1 + len(taken) // BYTES_PER_ITEM
-                units.append(self._access_unit(bytes(taken)))
+                self._take_frame(bytes(taken), units)
                 continue
             if not self._frame_filled:
                 self._frame = bytearray(self._frame_bytes)
@@ -157,7 +159,7 @@ class IvfReader:
             self._frame_filled += len(taken)
             if self._frame_filled == self._frame_bytes:
                 items += 1 + self._frame_bytes // BYTES_PER_ITEM
-                units.append(self._access_unit(bytes(self._frame)))
+                self._take_frame(bytes(self._frame), units)
         return position
 
     def _read_header(self) -> None:
@@ -238,21 +240,25 @@ class IvfReader:
             case="ivf",
         )
 
-    def _access_unit(self, frame: bytes) -> AccessUnit:
+    def _take_frame(self, frame: bytes, units: list[AccessUnit]) -> None:
         self._frame_bytes = 0
         self._frame = bytearray()
         if not self._confirmed:
             self._identify(frame)
         if self._frames is None:  # joined in the middle of a GOP: nothing tells yet whose delta this is
-            return AccessUnit(frame, False, None, None)
+            units.append(AccessUnit(frame, False, None, None))
+        elif (picture := self._frames.join(frame)) is not None:
+            units.append(self._access_unit(self._frames, picture))
+
+    def _access_unit(self, frames: _Frames, frame: bytes) -> AccessUnit:
         try:
-            return self._frames.access_unit(frame, self._timestamp_us)
+            return frames.access_unit(frame, self._timestamp_us)
         except ExcessError:
             raise
         except BitstreamError as fault:
             self._confirmed = False
             self.faults.append(fault)
-            return AccessUnit(frame, False, self._frames.info, self._timestamp_us)
+            return AccessUnit(frame, False, frames.info, self._timestamp_us)
 
     def _identify(self, frame: bytes) -> None:
         """Find out what `frame` is: its content counts for more than the file header."""

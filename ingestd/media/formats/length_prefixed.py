@@ -1,7 +1,8 @@
 """NAL units with their lengths before them (ISO/IEC 14496-15 4.3.3.1: "AVCC", "HVCC") → access units.
 
-Only lengths of four bytes, big-endian, are read: what GStreamer's stream-format=avc and hvc1 and every muxer
-write. The parameter sets of such a stream stand in its avcC or hvcC record, which a socket does not carry.
+Mostly the lengths have four bytes, big-endian: what GStreamer's stream-format=avc and hvc1 and every muxer
+write. The parameter sets of such a stream stand in its avcC or hvcC record, which also says how many bytes a
+length has (`codecs.decoder_configuration`); few senders put it on a socket.
 """
 
 from ingestd.errors import BitstreamError
@@ -13,7 +14,9 @@ from ingestd.media.formats.nal_unit_reader import NalUnitReader
 from ingestd.media.picture_end.detector import PictureEndDetector
 from ingestd.media.picture_end.read_log import ReadLog
 
-LENGTH_BYTES = 4  # lengthSizeMinusOne + 1
+LENGTH_BYTES = 4  # lengthSizeMinusOne + 1, where no record says it
+# Lengths of 0 in a row. One now and then is a muxer's padding; zeros without end are something else.
+MAX_EMPTY_NAL_UNITS = 64
 
 
 class LengthPrefixedReader(NalUnitReader):
@@ -23,14 +26,23 @@ class LengthPrefixedReader(NalUnitReader):
     believed as in the byte stream format, but only between NAL units, where a stall can tear nothing apart.
     """
 
-    PREFIX_BYTES = LENGTH_BYTES
+    def __init__(
+        self,
+        codec: Codec,
+        parameter_sets: ParameterSets,
+        read_log: ReadLog | None = None,
+        length_bytes: int = LENGTH_BYTES,
+    ) -> None:
+        """``read_log`` is where the segments of the connection are told, if they are known.
 
-    def __init__(self, codec: Codec, parameter_sets: ParameterSets, read_log: ReadLog | None = None) -> None:
-        """``read_log`` is where the segments of the connection are told, if they are known."""
+        ``length_bytes`` is the size of NALUnitLength, 1 to 4.
+        """
         picture_end = PictureEndDetector(slices_are_whole=True)
         super().__init__(
             codec, Format.LENGTH_PREFIXED, parameter_sets, ReceiveBuffer(), picture_end, read_log
         )
+        self.prefix_bytes = length_bytes
+        self._empty = 0  # lengths of 0 since the last NAL unit
         self._nal_bytes = 0  # NALUnitLength; 0 while it is still to come
 
     def _read(self, units: list[AccessUnit], max_items: int) -> bool:
@@ -55,12 +67,13 @@ class LengthPrefixedReader(NalUnitReader):
 
     def _read_length(self, units: list[AccessUnit]) -> bool:
         """Whether the length of the next NAL unit is known."""
-        if not self._nal_bytes:
-            begin = self._start + LENGTH_BYTES
+        while not self._nal_bytes:
+            begin = self._start + self.prefix_bytes
             if self._buffer.end < begin:
                 return False
             length = int.from_bytes(self._buffer.read(self._start, begin), "big")
-            if not 0 < length <= MAX_ACCESS_UNIT_BYTES:
+            self._empty = 0 if length else self._empty + 1
+            if length > MAX_ACCESS_UNIT_BYTES or self._empty > MAX_EMPTY_NAL_UNITS:
                 if (unit := self._assembler.complete()) is not None:
                     units.append(unit)  # all that came of it is whole
                 raise BitstreamError(
@@ -92,7 +105,7 @@ class LengthPrefixedReader(NalUnitReader):
 
     def _end_of_stream(self, units: list[AccessUnit]) -> bool:  # noqa: ARG002 - as all readers have it
         if self._nal_bytes or self._waiting_bytes:
-            expected = self._nal_bytes or LENGTH_BYTES
+            expected = self._nal_bytes or self.prefix_bytes
             self._assembler.fault(
                 "cut_nal_unit",
                 f"the connection closed after {self._waiting_bytes} of {expected} bytes of a NAL unit or its "

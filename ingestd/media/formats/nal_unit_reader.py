@@ -32,7 +32,7 @@ class NalUnitReader(ABC):
     Each of these raises CodecChanged where parameter sets of the other codec come.
     """
 
-    PREFIX_BYTES: int  # of what stands before each NAL unit
+    prefix_bytes: int  # of what stands before each NAL unit
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ class NalUnitReader(ABC):
         if (unit := self._assembler.complete()) is not None:
             units.append(unit)
         change.units = units
-        change.rest = self._buffer.read(self._start - self.PREFIX_BYTES, self._buffer.end)
+        change.rest = self._buffer.read(self._start - self.prefix_bytes, self._buffer.end)
         return change
 
     def _guess(self, units: list[AccessUnit]) -> None:

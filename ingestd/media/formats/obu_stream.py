@@ -3,14 +3,20 @@
 Nothing stands behind a temporal unit but the temporal delimiter of the next. It belongs to one instant in
 time though (3), so that where there is one spatial layer its shown frame ends it, and it comes out with its
 last byte. Only a frame cut into several tile groups does not say which is the last: its temporal unit waits
-for the next delimiter, or for a silence.
+for the next delimiter, or for a silence. Some senders leave the delimiters out; what comes behind the shown
+frame begins the next temporal unit then.
 """
 
 from dataclasses import replace
 
 from ingestd.errors import BitstreamError, ExcessError
 from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, AccessUnit, Format
-from ingestd.media.codecs.av1 import Av1TemporalUnits, parse_frame_header, parse_sequence_header
+from ingestd.media.codecs.av1 import (
+    TEMPORAL_DELIMITER,
+    Av1TemporalUnits,
+    parse_frame_header,
+    parse_sequence_header,
+)
 from ingestd.media.codecs.obu import (
     FRAME_DATA,
     KNOWN_OBU_TYPES,
@@ -25,7 +31,9 @@ from ingestd.media.picture_end.detector import SILENCE_S
 
 # This many OBUs that do not tell are noise, and would cost time to look at again and again.
 MAX_OBUS_EXAMINED = 256
-TEMPORAL_DELIMITER = b"\x12\x00"  # the whole OBU: its header with obu_has_size_field, and obu_size 0
+# What may come first in a temporal unit, or behind the shown frame of the one before.
+_BEGINS = frozenset({ObuType.SEQUENCE_HEADER, ObuType.METADATA, ObuType.FRAME_HEADER, ObuType.FRAME})
+SEQUENCE_HEADER_BYTE = b"\x0a"  # obu_header() of one with a size, without extension
 
 
 class ObuStreamReader:
@@ -40,6 +48,7 @@ class ObuStreamReader:
         self._buffer = bytearray()  # from the beginning of the temporal unit on
         self._end = 0  # of its last OBU that is whole
         self._arrived_at = 0.0  # when that had
+        self._delimited = False  # a temporal delimiter has come
         self._one_layer = True
         self._reduced_still_picture_header = False
         self._frames_in_one_obu = True  # until a frame has gone on behind its OBU_FRAME
@@ -129,7 +138,13 @@ class ObuStreamReader:
             )
         if self._obus == MAX_OBUS:
             raise too_many_obus()
-        if obu.obu_type == ObuType.TEMPORAL_DELIMITER and obu.start:
+        if obu.obu_type == ObuType.TEMPORAL_DELIMITER:
+            self._delimited = True
+            ends = obu.start > 0
+        else:
+            behind_shown = self._shown and self._one_layer and not self._delimited
+            ends = behind_shown and obu.obu_type in _BEGINS
+        if ends:
             self._end_temporal_unit(units)
             return True
         if obu.end > MAX_ACCESS_UNIT_BYTES:
@@ -194,7 +209,8 @@ class ObuStreamReader:
         with memoryview(self._buffer) as view:
             temporal_unit = bytes(view[: self._end])
         unit = self._frames.take(temporal_unit, self.faults)
-        units.append(replace(unit, arrived_at=self._arrived_at, corrects=self._corrects))
+        if unit is not None:
+            units.append(replace(unit, arrived_at=self._arrived_at, corrects=self._corrects))
         self._out = True
 
 
@@ -202,11 +218,13 @@ def looks_like_obu_stream(data: bytes, *, last: bool) -> bool | None:
     """Whether `data` begins with a temporal unit in this format; None if more of it must come to tell.
 
     A temporal delimiter, and behind it a sequence header that can be read, or plausible OBUs with a frame up
-    to the next delimiter. `last` says that nothing more will come.
+    to the next delimiter; or a sequence header, and behind it plausible OBUs up to a frame. `last` says that
+    nothing more will come.
     """
-    if not data.startswith(TEMPORAL_DELIMITER):
+    delimited = data.startswith(TEMPORAL_DELIMITER)
+    if not delimited and not data.startswith(SEQUENCE_HEADER_BYTE):
         return None if TEMPORAL_DELIMITER.startswith(data) and not last else False
-    position, has_frame, examined = len(TEMPORAL_DELIMITER), False, 0
+    position, has_frame, examined = len(TEMPORAL_DELIMITER) * delimited, False, 0
     try:
         while (obu := arrived_obu(data, position)) is not None:
             examined += 1
@@ -220,11 +238,14 @@ def looks_like_obu_stream(data: bytes, *, last: bool) -> bool | None:
                 return False
             if obu.obu_type == ObuType.TEMPORAL_DELIMITER:
                 return has_frame and obu.payload == obu.end
+            if obu.obu_type in FRAME_DATA and not delimited:
+                return True
             if obu.end > len(data):
                 break
             if obu.obu_type == ObuType.SEQUENCE_HEADER:
                 parse_sequence_header(data[obu.payload : obu.end])
-                return True
+                if delimited:
+                    return True
             has_frame |= obu.obu_type in FRAME_DATA
             position = obu.end
     except BitstreamError:

@@ -5,6 +5,7 @@ from ingestd.media.codecs.h264 import parse_slice_header
 from ingestd.media.codecs.h264_parameter_sets import parse_pps, parse_sps
 from ingestd.media.codecs.parameter_sets import ParameterSets
 from ingestd.media.codecs.random_access import MAX_PICTURES_BETWEEN
+from ingestd.media.formats.access_unit_assembler import DELIMITER_PROOF_PICTURES
 from ingestd.media.formats.annexb import AnnexBReader
 from tests.media.vectors_h26x import (
     AUD,
@@ -36,7 +37,8 @@ IDR = slice(idr=True)
 
 
 def test_each_of_these_begins_an_access_unit_after_the_last_slice() -> None:
-    for nal in (AUD, SEI, *SETS, b"\x0e\x01", b"\x6f\x01", b"\x10\x01", b"\x11\x01", b"\x12\x01"):
+    new_sets = (sps(id=1), pps(id=1))
+    for nal in (AUD, SEI, *new_sets, b"\x0e\x01", b"\x6f\x01", b"\x10\x01", b"\x11\x01", b"\x12\x01"):
         assert pictures(*SETS, IDR, P1, nal, P2) == [[*SETS, IDR], [P1], [nal, P2]], nal
 
 
@@ -183,7 +185,44 @@ def test_two_fields_of_a_frame_are_one_access_unit() -> None:
 
 def test_a_delimiter_between_two_fields_does_not_part_them() -> None:
     frames = [[AUD, field(1, n), AUD, SEI, field(2, n)] for n in (1, 2)]
-    assert pictures(*FIELD_SETS, *frames[0], *frames[1]) == [[*FIELD_SETS, *frames[0]], frames[1]]
+    first, second = [[AUD, field(1, n), SEI, field(2, n)] for n in (1, 2)]
+    assert pictures(*FIELD_SETS, *frames[0], *frames[1]) == [[*FIELD_SETS, *first], second]
+
+
+def test_a_delimiter_before_every_slice_parts_no_picture() -> None:
+    def slices(n: int) -> list[bytes]:
+        return [slice(idr=n == 0, frame_num=n, poc_lsb=2 * n, first_mb=mb) for mb in (0, 100, 200)]
+
+    stream = [nal for n in range(5) for part in slices(n) for nal in (AUD, part)]
+    assert pictures(*SETS, *stream) == [[*SETS, AUD, *slices(0)], *([AUD, *slices(n)] for n in range(1, 5))]
+    # The sets before every slice, too: those that are known do not stay between two slices.
+    stream = [nal for n in range(5) for part in slices(n) for nal in (AUD, *SETS, part)]
+    assert pictures(*stream) == [[AUD, *SETS, *slices(0)], *([AUD, *slices(n)] for n in range(1, 5))]
+
+
+def test_a_delimiter_inside_a_picture_behind_many_that_were_none_corrects_it() -> None:
+    pictures = [slice(frame_num=n, poc_lsb=n) for n in range(1, DELIMITER_PROOF_PICTURES + 1)]
+    *_, last = pictures
+    second = slice(frame_num=len(pictures), poc_lsb=len(pictures), first_mb=100)
+    reader = AnnexBReader(Codec.H264, ParameterSets())
+    stream = annexb(*SETS, IDR, *(nal for picture in pictures for nal in (AUD, picture)), AUD, second)
+    *_, torn, whole = reader.feed(stream) + reader.eof()
+    assert [torn.data, whole.data] == [annexb(AUD, last), annexb(AUD, last, second)]
+    assert [torn.corrects, whole.corrects] == [False, True]
+
+
+def test_parameter_sets_before_a_picture_that_is_no_keyframe_stay_only_if_they_are_new() -> None:
+    assert pictures(*SETS, IDR, *SETS, P1, AUD, *SETS, SEI, P2, *SETS, IDR) == [
+        [*SETS, IDR],
+        [P1],
+        [AUD, SEI, P2],
+        [*SETS, IDR],
+    ]
+    changed = sps(level_idc=40)
+    reader = AnnexBReader(Codec.H264, ParameterSets())
+    units = reader.feed(annexb(*SETS, IDR, changed, SETS[1], P1, changed, P2)) + reader.eof()
+    assert [unit.data for unit in units] == [annexb(*SETS, IDR), annexb(changed, P1), annexb(P2)]
+    assert [fault.reason for fault in reader.faults] == ["changed_sets"]
 
 
 def test_bottom_field_first_and_several_slices_a_field() -> None:

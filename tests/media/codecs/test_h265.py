@@ -46,7 +46,8 @@ def test_the_first_slice_segment_begins_a_picture() -> None:
 
 
 def test_each_of_these_begins_an_access_unit_after_the_last_slice() -> None:
-    for nal in (H265_AUD, H265_SEI, *SETS, h265_header(41) + b"x", h265_header(44) + b"x"):
+    new_sets = (h265_vps(id=1), h265_sps(id=1), h265_pps(id=1))
+    for nal in (H265_AUD, H265_SEI, *new_sets, h265_header(41) + b"x", h265_header(44) + b"x"):
         assert pictures(*SETS, IDR, TRAIL, nal, TRAIL) == [[*SETS, IDR], [TRAIL], [nal, TRAIL]]
 
 
@@ -159,12 +160,17 @@ def test_only_the_first_segment_of_a_picture_has_its_place_in_the_order() -> Non
     more = h265_slice(1, first=False, payload=b"\xff" * 9)
     assert reordered(*SETS, IDR, h265_slice(1, poc_lsb=9), more, h265_slice(1, poc_lsb=10)) == [False] * 3
     late = h265_slice(0, poc_lsb=8)
-    assert reordered(*SETS, IDR, h265_slice(1, poc_lsb=9), late, H265_AUD, more) == [
-        False,
-        False,
-        True,
-        False,
-    ]
+    assert reordered(*SETS, IDR, h265_slice(1, poc_lsb=9), late, H265_AUD, more) == [False, False, True]
+
+
+def test_a_delimiter_before_every_slice_parts_no_picture() -> None:
+    more = h265_slice(1, first=False)
+    stream = [nal for part in (TRAIL, more, more) * 4 for nal in (H265_AUD, part)]
+    assert pictures(*SETS, IDR, *stream) == [[*SETS, IDR], *[[H265_AUD, TRAIL, more, more]] * 4]
+
+
+def test_parameter_sets_before_a_picture_that_is_no_keyframe_stay_only_if_they_are_new() -> None:
+    assert pictures(*SETS, IDR, *SETS, TRAIL, *SETS, IDR) == [[*SETS, IDR], [TRAIL], [*SETS, IDR]]
 
 
 def test_leading_pictures_are_behind_their_irap_and_what_came_before_it_is_not() -> None:

@@ -44,10 +44,18 @@ def test_tiny_pictures_behind_delimiters_are_pictures_that_cost_little_and_no_fa
 
 
 def test_a_small_keyframe_gets_the_sets_that_it_needs() -> None:
-    units = AnnexBReader(Codec.H264, ParameterSets()).feed(
-        annexb(sps(), pps(), slice(idr=True), slice(idr=True, idr_pic_id=1, payload=b""), AUD)
-    )
-    small = units[1]
+    reader = AnnexBReader(Codec.H264, ParameterSets())
+    key, small_key = slice(idr=True), slice(idr=True, idr_pic_id=1, payload=b"")
+    [_, small] = reader.feed(annexb(sps(), pps(), key, small_key)) + reader.eof()
     assert small.repaired
     assert len(sps()) + len(pps()) < MAX_ADDED_PER_BYTE * len(slice(idr=True, payload=b""))
     assert (small.data[4:].startswith(sps()), small.lacks_parameter_sets) == (True, False)
+
+
+def test_sei_of_a_wrong_size_in_every_picture_is_said_once_and_passed_on() -> None:
+    reader = AnnexBReader(Codec.H264, ParameterSets())
+    wrong = b"\x06\x05\xf0short\x80"
+    pictures = [(wrong, slice(frame_num=n, poc_lsb=2 * n)) for n in range(1, 8)]
+    units = reader.feed(annexb(sps(), pps(), slice(idr=True), *sum(pictures, ()))) + reader.eof()
+    assert [unit.data for unit in units[1:]] == [annexb(*picture) for picture in pictures]
+    assert [fault.reason for fault in reader.faults] == ["malformed_sei"]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ingestd.diagnose.explain import explain
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, AccessUnit, Codec, Format
+from ingestd.media.codecs.vp9 import superframe_sizes_bytes
 from ingestd.media.formats.ivf import MAX_UNRECOGNISED_BYTES, IvfReader, looks_like_headerless_ivf
 from tests.media.vectors_ivf import (
     AV1_DELIMITER,
@@ -18,8 +19,11 @@ from tests.media.vectors_ivf import (
     AV1_KEY,
     AV1_SEQUENCE_HEADER,
     GSTREAMER_VP8,
+    bits,
     file_header,
     frame,
+    obu,
+    superframe,
     vp8_delta,
     vp8_key,
     vp9_delta,
@@ -520,3 +524,36 @@ def cut(data: bytes, sizes: list[int]) -> Iterator[bytes]:
         size = sizes[position % len(sizes)]
         yield data[position : position + size]
         position += size
+
+
+# --- hidden frames in records for themselves ---------------------------------------------------------------
+
+
+def test_a_hidden_frame_of_av1_goes_into_the_temporal_unit_of_the_next_shown_one() -> None:
+    hidden = obu(6, bits("0 01 0 0000") + b"hidden")
+    chunks = [AV1_START, AV1_DELIMITER + hidden, AV1_DELIMITER + AV1_DELTA, AV1_DELIMITER + AV1_DELTA]
+    units = read(file_header(b"AV01") + b"".join(frame(chunk, n) for n, chunk in enumerate(chunks)))
+    joined = AV1_DELIMITER + hidden + AV1_DELTA
+    assert [unit.data for unit in units] == [AV1_START, joined, AV1_DELIMITER + AV1_DELTA]
+    assert [unit.timestamp_us for unit in units] == [0, 66_666, 100_000]
+
+
+def test_a_hidden_frame_of_vp9_goes_into_a_superframe_with_the_next_shown_one() -> None:
+    hidden, delta = vp9_delta(show_frame=0) + b"x" * 300, vp9_delta() + b"y" * 300
+    chunks = [vp9_key(), hidden, delta, hidden, superframe(hidden, delta), delta]
+    units = read(file_header(b"VP90") + b"".join(frame(chunk, n) for n, chunk in enumerate(chunks)))
+    assert [unit.data for unit in units] == [
+        vp9_key(),
+        superframe(hidden, delta),
+        superframe(hidden, hidden, delta),
+        delta,
+    ]
+
+
+def test_more_hidden_frames_of_vp9_than_a_superframe_holds_are_handed_on() -> None:
+    hidden = vp9_delta(show_frame=0)
+    chunks = [vp9_key(), *[hidden] * 9, vp9_delta()]
+    units = read(file_header(b"VP90") + b"".join(frame(chunk, n) for n, chunk in enumerate(chunks)))
+    assert len(units) == 3
+    assert superframe_sizes_bytes(units[1].data) == [len(hidden)] * 8
+    assert superframe_sizes_bytes(units[2].data) == [len(hidden), len(vp9_delta())]

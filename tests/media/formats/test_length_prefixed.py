@@ -10,7 +10,8 @@ from ingestd.diagnose.explain import explain
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, AccessUnit, Codec, Format
 from ingestd.media.codecs.parameter_sets import ParameterSets
-from ingestd.media.formats.length_prefixed import LengthPrefixedReader
+from ingestd.media.formats.access_unit_assembler import DELIMITER_PROOF_PICTURES
+from ingestd.media.formats.length_prefixed import MAX_EMPTY_NAL_UNITS, LengthPrefixedReader
 from ingestd.media.picture_end.detector import FIRST_PROOF_PICTURES, SILENCE_S
 from tests.media.vectors_h26x import (
     AUD,
@@ -107,8 +108,10 @@ def test_the_head_of_the_next_picture_completes_the_one_before() -> None:
 
 def test_so_does_a_delimiter() -> None:
     reader = h264_reader()
-    reader.feed(length_prefixed(SPS, PPS, IDR))
-    assert [nals(unit) for unit in reader.feed(length_prefixed(AUD))] == [[SPS, PPS, IDR]]
+    delimited = [slice(frame_num=n, poc_lsb=n) for n in range(1, DELIMITER_PROOF_PICTURES + 1)]
+    for picture in [IDR, *delimited]:  # it might be one before each slice
+        reader.feed(length_prefixed(AUD, picture))
+    assert [nals(unit) for unit in reader.feed(length_prefixed(AUD))] == [[AUD, delimited[-1]]]
 
 
 # --- the last byte is enough ---
@@ -157,7 +160,29 @@ def test_a_silence_without_a_slice_completes_nothing(waiting: tuple[bytes, ...])
 # --- faults ---
 
 
-@pytest.mark.parametrize("length", [0, MAX_ACCESS_UNIT_BYTES + 1, 0xFFFFFFFF])
+@pytest.mark.parametrize("length_bytes", [1, 2, 3, 4])
+def test_lengths_of_other_sizes(length_bytes: int) -> None:
+    data = b"".join(len(nal).to_bytes(length_bytes, "big") + nal for nal in (SPS, PPS, IDR, P1, b"", P2))
+    units = read_in_every_chunking(
+        lambda: LengthPrefixedReader(Codec.H264, ParameterSets(), length_bytes=length_bytes), data
+    )
+    assert [nals(unit) for unit in units] == [[SPS, PPS, IDR], [P1], [P2]]
+
+
+def test_a_length_of_0_is_passed_over_and_many_of_them_end_the_stream() -> None:
+    assert [nals(unit) for unit in read(length_prefixed(SPS, PPS, IDR, b"", P1, b"", b"", P2))] == [
+        [SPS, PPS, IDR],
+        [P1],
+        [P2],
+    ]
+    with pytest.raises(BitstreamError, match="a NAL unit of 0 bytes") as caught:
+        feed_into(
+            [], h264_reader(), [length_prefixed(SPS, PPS, IDR), bytes(4 * MAX_EMPTY_NAL_UNITS + 4), b""]
+        )
+    assert caught.value.reason == "lost_lengths"
+
+
+@pytest.mark.parametrize("length", [MAX_ACCESS_UNIT_BYTES + 1, 0xFFFFFFFF])
 def test_a_length_that_cannot_be_ends_the_stream_behind_the_pictures_before_it(length: int) -> None:
     data = length_prefixed(SPS, PPS, IDR, P1, P2) + length.to_bytes(4, "big") + b"x" * 50
     for _, chunks in chunkings(data):

@@ -27,7 +27,10 @@ from tests.media.vectors_h26x import (
 
 SPS, PPS, IDR = sps(), pps(), slice(idr=True)
 P1, P2 = (slice(frame_num=n, poc_lsb=2 * n, payload=b"x" * HEAD_BYTES) for n in (1, 2))
-LAYOUTS = {"start codes": (AnnexBReader, annexb), "lengths": (LengthPrefixedReader, length_prefixed)}
+LAYOUTS: dict[str, tuple[Callable[..., NalUnitReader], Callable[..., bytes]]] = {
+    "start codes": (AnnexBReader, annexb),
+    "lengths": (LengthPrefixedReader, length_prefixed),
+}
 
 
 @dataclass

@@ -305,3 +305,46 @@ def test_each_temporal_unit_may_have_as_many() -> None:
     unit = AV1_DELIMITER + b"\x7a\x00" * 900 + AV1_DELTA
     reader = ObuStreamReader()
     assert len(reader.feed(KEY + unit * 3) + reader.eof()) == 4
+
+
+# --- without temporal delimiters ---
+
+
+def test_without_delimiters_a_shown_frame_ends_its_temporal_unit() -> None:
+    key = AV1_SEQUENCE_HEADER + AV1_KEY
+    assert data(read(key + AV1_DELTA + METADATA + AV1_DELTA + key)) == [
+        key,
+        AV1_DELTA,
+        METADATA + AV1_DELTA,
+        key,
+    ]
+    assert faults(key + AV1_DELTA + AV1_DELTA + key) == []
+
+
+def test_without_delimiters_hidden_frames_go_with_the_shown_one_and_tile_groups_with_their_header() -> None:
+    in_tiles = FRAME_HEADER + TILES + TILES
+    stream = [
+        AV1_SEQUENCE_HEADER + AV1_KEY,
+        HIDDEN + AV1_DELTA,
+        in_tiles,
+        HIDDEN + AV1_SHOW_EXISTING,
+        in_tiles,
+    ]
+    assert data(read(b"".join(stream))) == stream
+
+
+def test_without_delimiters_it_is_known_by_its_sequence_header_and_a_frame() -> None:
+    stream = AV1_SEQUENCE_HEADER + METADATA + AV1_KEY
+    assert looks_like_obu_stream(stream, last=False)
+    assert looks_like_obu_stream(AV1_SEQUENCE_HEADER, last=False) is None
+    assert looks_like_obu_stream(AV1_SEQUENCE_HEADER + b"\xff" * 20, last=False) is False
+    assert looks_like_obu_stream(b"\x0a\x03abc" + AV1_KEY, last=False) is False
+
+
+def test_a_hidden_frame_in_a_temporal_unit_for_itself_goes_with_the_next() -> None:
+    stream = KEY + AV1_DELIMITER + HIDDEN + DELTA + AV1_DELIMITER + HIDDEN + AV1_DELIMITER + HIDDEN + DELTA
+    assert data(read(stream)) == [
+        KEY,
+        AV1_DELIMITER + HIDDEN + AV1_DELTA,
+        AV1_DELIMITER + HIDDEN + HIDDEN + AV1_DELTA,
+    ]

@@ -1,0 +1,107 @@
+"""Unknown headers before each access unit of a byte stream, which do not say its size: found to be refused.
+
+In a byte stream such a header becomes the tail of the NAL unit before it, and reaches the decoders of viewers
+as that. It shows by what stands before the first start code of a connection: where that is a header,
+something like it, the same or counted on, stands before each of the next pictures, too. Where the stream was
+joined in the middle of a NAL unit, or something else was sent once, nothing does.
+"""
+
+from collections import Counter
+from typing import Literal
+
+from ingestd.errors import BitstreamError
+from ingestd.media.access_unit import Codec
+from ingestd.media.codecs.h26x import START_CODE_PREFIX
+from ingestd.media.codecs.nal_evidence import first_nal_unit
+
+MAX_HEADER_BYTES = 64
+# Chance makes two tails of a byte alike once in a hundred times, and this often in a row never.
+ALIKE_IN_A_ROW = 3
+MAX_NAL_UNITS = 512  # of the pictures that tell
+MIN_SLICE_BYTES = 6  # what is shorter between two start codes is a part of a header
+
+
+def refuse_unknown_headers(data: bytes, codec: Codec, *, last: bool) -> bool | None:
+    """Return False where no header stands before each access unit, None if more must come to tell.
+
+    Raises BitstreamError ``unknown_header`` where one does, or where nothing can tell and nothing more will
+    come, which is what `last` says.
+    """
+    begin = first_nal_unit(data, codec)
+    size = begin - (begin > 0 and data[begin - 1] == 0)
+    if not 0 < size <= MAX_HEADER_BYTES:
+        return False
+    header, pictures = data[:size], 0
+    slice_at = 0  # of the last one; a header comes behind it
+    likest, most = b"", 0.0  # of what stands behind that
+    for _ in range(MAX_NAL_UNITS):
+        if begin < 0:
+            break
+        end = begin - (begin > 0 and data[begin - 1] == 0)  # start codes have four bytes mostly
+        before = data[end - size : end]
+        if pictures and end - size > slice_at + MIN_SLICE_BYTES and any(header + before):
+            likeness = _likeness(header, before)
+            if likeness and likeness >= most:  # of several, that next to the picture
+                likest, most = before, likeness
+        behind = begin + len(START_CODE_PREFIX)
+        begin_next = data.find(START_CODE_PREFIX, behind)
+        nal = data[behind : min(behind + MIN_SLICE_BYTES, begin_next if begin_next >= 0 else len(data))]
+        if _begins_picture(codec, nal):
+            if pictures and not most:
+                return False
+            header, pictures = likest or header, pictures + 1
+            if pictures > ALIKE_IN_A_ROW:
+                raise _refusal(header)
+        if _is_slice(codec, nal):
+            slice_at, likest, most = begin, b"", 0.0
+        begin = begin_next
+    if not last:
+        return None
+    if not any(header):
+        return False
+    raise _refusal(header)
+
+
+def _is_slice(codec: Codec, nal: bytes) -> bool:
+    if len(nal) < MIN_SLICE_BYTES:
+        return False
+    if codec is Codec.H264:
+        return nal[0] & 0x9F in (1, 5)
+    nal_unit_type = nal[0] >> 1
+    base_layer = nal[0] & 1 == 0 and 0 < nal[1] < 8
+    return base_layer and (nal_unit_type <= 9 or 16 <= nal_unit_type <= 21)
+
+
+def _begins_picture(codec: Codec, nal: bytes) -> bool:
+    # first_mb_in_slice 0, first_slice_segment_in_pic_flag
+    return _is_slice(codec, nal) and nal[1 if codec is Codec.H264 else 2] >= 0x80
+
+
+def _likeness(one: bytes, other: bytes) -> float:
+    """Return how many bytes of ``other`` are those of ``one``, or these counted on; 0 if too few are."""
+    size = len(one)
+    steps = [(b - a) & 0xFF for a, b in zip(one, other, strict=True)]
+    (step, alike), *_ = Counter(steps).most_common(1)
+    if size == 1:
+        return 1 - 0.5 * step if step <= 1 else 0
+    enough = alike >= max(2, size / 2) or (size == 2 and 0 in steps)
+    counts_on = _counts_on(one, other, "big") or _counts_on(one, other, "little")
+    # Where it may be either, it is the same sooner than counted on.
+    return max((alike - 0.5 * (step != 0)) * enough, (size - 1.5) * counts_on)
+
+
+def _counts_on(one: bytes, other: bytes, byteorder: Literal["big", "little"]) -> bool:
+    """Whether ``other`` is a number not far above ``one``, as of a clock."""
+    bits = 8 * len(one)
+    difference = int.from_bytes(other, byteorder) - int.from_bytes(one, byteorder)
+    return difference % (1 << bits) < 1 << bits - (12 if len(one) > 3 else 8)
+
+
+def _refusal(header: bytes) -> BitstreamError:
+    size = "1 byte" if len(header) == 1 else f"{len(header)} bytes"
+    seen = header[:16].hex(" ") + " …" * (len(header) > 16)
+    return BitstreamError(
+        "unknown_header",
+        f"before each access unit stands a header of {size} that does not say its size: {seen}; it would "
+        "reach viewers as the end of the picture before",
+    )

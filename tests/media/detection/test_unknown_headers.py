@@ -1,0 +1,135 @@
+"""Headers that do not say a size: refused before a byte of them reaches a viewer; nothing else is."""
+
+import random
+import struct
+from collections.abc import Callable
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from ingestd.diagnose.explain import explain
+from ingestd.diagnose.foreign_format_diagnoses import FOREIGN_FORMATS
+from ingestd.errors import BitstreamError
+from ingestd.media.access_unit import Codec
+from ingestd.media.demuxer import Demuxer
+from ingestd.media.detection.unknown_headers import refuse_unknown_headers
+from tests.media.encoders import encode, long_start_codes
+from tests.media.vectors_h26x import SHORT_START
+
+PLAIN = {"preset": "ultrafast", "tune": "zerolatency"}
+STREAMS = {
+    "h264": encode("libx264", {**PLAIN, "x264-params": "repeat-headers=1:slices=1"}, 16),
+    "h264, two slices": encode("libx264", {**PLAIN, "x264-params": "repeat-headers=1:slices=2:aud=1"}, 16),
+    "av1": encode("libaom-av1", {"usage": "realtime", "cpu-used": "8", "lag-in-frames": "0"}, 16),
+    "h265": encode("libx265", {**PLAIN, "x265-params": "repeat-headers=1:bframes=0:log-level=none"}, 16),
+}
+UNITS = {
+    name: [coded.data if name == "av1" else long_start_codes(coded.data) for coded in stream]
+    for name, stream in STREAMS.items()
+}
+
+Header = Callable[[int], bytes]
+# What stands before each picture, by its number.
+HEADERS: dict[str, Header] = {
+    "a byte": lambda _: b"\xc8",
+    "a byte that counts": lambda n: bytes([n]),
+    "a counter": lambda n: struct.pack(">I", n),
+    "a counter, little-endian": lambda n: struct.pack("<I", n),
+    "a timestamp in us": lambda n: struct.pack(">Q", n * 33_333),
+    "a timestamp in ms": lambda n: struct.pack("<d", 1.7e9 + n * 0.033),
+    "a clock of 90 kHz, little-endian": lambda n: struct.pack("<I", 0xFFFFF000 + n * 3_000 & 0xFFFFFFFF),
+    "a clock of 1 MHz in 5 bytes": lambda n: struct.pack(">Q", n * 33_333)[3:],
+    "a counter of 7 bytes": lambda n: n.to_bytes(7, "big"),
+    "magic and a counter": lambda n: b"\xde\xad\xbe\xef" + struct.pack(">H", n),
+    "text": lambda n: b"frame %06d\n" % n,
+    "text, in hexadecimal": lambda n: b"%x;\r\n" % (0x3000 + n),
+}
+
+
+def outcome(data: bytes, chunk_bytes: int = 1448) -> tuple[list[bytes], BitstreamError | None]:
+    demuxer, units = Demuxer(), []
+    try:
+        for position in range(0, len(data), chunk_bytes):
+            units += demuxer.feed(data[position : position + chunk_bytes], position * 1e-3)
+        units += demuxer.eof()
+    except BitstreamError as error:
+        return [unit.data for unit in units], error
+    return [unit.data for unit in units], None
+
+
+def assert_untouched_or_refused(name: str, header: Header, chunk_bytes: int = 1448) -> None:
+    units = UNITS[name]
+    came, error = outcome(b"".join(header(n) + unit for n, unit in enumerate(units)), chunk_bytes)
+    if error is None:
+        assert came == units
+    else:
+        assert came == [], "not a picture of a stream that is refused"
+        assert error.reason in ("unknown_header", "not_video", *FOREIGN_FORMATS)
+        assert explain(error) != str(error), "with what to change"
+
+
+@pytest.mark.parametrize("name", UNITS)
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_header_without_a_size_is_refused_in_words(name: str, header: str) -> None:
+    assert_untouched_or_refused(name, HEADERS[header])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(list(UNITS)),
+    st.binary(min_size=1, max_size=64),
+    st.sampled_from(["constant", "all bytes count", "the first counts", "the last counts", "goes on"]),
+    st.integers(1, 4000),
+)
+def test_whatever_stands_before_each_picture_they_come_untouched_or_are_refused_in_words(
+    name: str, junk: bytes, kind: str, chunk_bytes: int
+) -> None:
+    assume(SHORT_START not in junk)  # that could be a NAL unit
+
+    def header(n: int) -> bytes:
+        match kind:
+            case "all bytes count":
+                return bytes((byte + n) % 256 for byte in junk)
+            case "the first counts":
+                return bytes([(junk[0] + n) % 256, *junk[1:]])
+            case "the last counts":
+                return bytes([*junk[:-1], (junk[-1] + n) % 256])
+            case "goes on":
+                return bytes((junk[0] + n * len(junk) + i) % 256 for i in range(len(junk)))
+        return junk
+
+    assert_untouched_or_refused(name, header, chunk_bytes)
+
+
+@pytest.mark.parametrize("name", ["h264", "h264, two slices", "h265"])
+def test_what_came_once_is_left_out_and_the_stream_goes_on(name: str) -> None:
+    noise = random.Random(1)
+    for size in (*range(1, 9), *range(9, 65, 11)):
+        rest = noise.randbytes(size - 1) + b"\x80"  # as a NAL unit ends
+        came, error = outcome(rest + b"".join(UNITS[name]))
+        assert (came, error) == (UNITS[name], None), size
+
+
+@pytest.mark.parametrize("first", [0, 0x4F, 0xFD])
+def test_a_byte_that_counts_over_its_end_is_refused_too(first: int) -> None:
+    assert_untouched_or_refused("h264, two slices", lambda n: bytes([(first + n) % 256]))
+
+
+def test_zeros_between_pictures_are_allowed() -> None:
+    for zeros in (1, 7, 60):
+        came, error = outcome(b"".join(bytes(zeros) + unit for unit in UNITS["h264"]))
+        assert (came, error) == (UNITS["h264"], None)
+
+
+def test_it_waits_for_as_many_pictures_as_tell() -> None:
+    def header(n: int) -> bytes:
+        return struct.pack(">I", 0xABCD0000 + n)
+
+    data = [header(n) + unit for n, unit in enumerate(UNITS["h264"])]
+    assert refuse_unknown_headers(b"".join(data[:2]), Codec.H264, last=False) is None
+    with pytest.raises(BitstreamError, match="a header of 4 bytes"):
+        refuse_unknown_headers(b"".join(data[:2]), Codec.H264, last=True)
+    with pytest.raises(BitstreamError, match="a header of 4 bytes"):
+        refuse_unknown_headers(b"".join(data[:4]), Codec.H264, last=False)
+    assert refuse_unknown_headers(b"".join([data[0], *UNITS["h264"][1:3]]), Codec.H264, last=False) is False

@@ -1,0 +1,180 @@
+"""Packets of home-made protocols: the stream in them comes out, whatever the header before each holds."""
+
+import struct
+from collections.abc import Callable
+
+import pytest
+
+from ingestd.diagnose.explain import explain
+from ingestd.errors import BitstreamError
+from ingestd.media.access_unit import Codec, Format
+from ingestd.media.demuxer import Demuxer
+from ingestd.media.detection.format_detector import DETECTION_LIMIT_BYTES
+from ingestd.media.formats.packets import PacketLayout, Unpacker, find_packets
+from ingestd.media.picture_end.detector import FIRST_PROOF_PICTURES
+from tests.media.vectors_h26x import annexb, h265_pps, h265_slice, h265_sps, h265_vps, pps, slice, sps
+from tests.media.vectors_ivf import AV1_DELIMITER, AV1_DELTA, AV1_KEY, AV1_SEQUENCE_HEADER
+from tests.media.vectors_records import AV1C
+from tests.support.chunking import chunkings, read_all, read_in_every_chunking
+
+
+def payload(n: int) -> bytes:
+    return bytes([n + 1]) * (40 + 10 * n)
+
+
+H264_UNITS = [
+    annexb(sps(), pps(), slice(idr=True, payload=b"k" * 150)),
+    *(annexb(slice(frame_num=n, poc_lsb=2 * n, payload=payload(n))) for n in range(1, 7)),
+]
+H265_UNITS = [
+    annexb(h265_vps(), h265_sps(), h265_pps(), h265_slice(19, payload=b"k" * 150)),
+    *(annexb(h265_slice(1, poc_lsb=n, payload=payload(n))) for n in range(1, 7)),
+]
+AV1_KEY_UNIT = AV1_DELIMITER + AV1_SEQUENCE_HEADER + AV1_KEY
+AV1_UNITS = [AV1_KEY_UNIT, *[AV1_DELIMITER + AV1_DELTA] * 6]
+STREAMS = {Codec.H264: H264_UNITS, Codec.H265: H265_UNITS, Codec.AV1: AV1_UNITS}
+
+HEADERS: dict[str, Callable[[int, bytes], bytes]] = {
+    "size": lambda _, unit: struct.pack(">I", len(unit)),
+    "size, little-endian": lambda _, unit: struct.pack("<I", len(unit)),
+    "size of 64 bits": lambda _, unit: struct.pack(">Q", len(unit)),
+    "size of 16 bits": lambda _, unit: struct.pack(">H", len(unit)),
+    "size with the header": lambda n, unit: struct.pack(">IQ", len(unit) + 12, n * 33_333),
+    "size of all behind it": lambda n, unit: struct.pack(">IQ", len(unit) + 8, n * 33_333),
+    "scrcpy's": lambda n, unit: struct.pack(">QI", n * 33_333 | (0 if n else 1 << 62), len(unit)),
+    "size, timestamp": lambda n, unit: struct.pack("<IQ", len(unit), 1_700_000_000_000 + n * 33),
+    "magic, size, number, checksum": lambda n, unit: b"HEAD" + struct.pack("<IIQ", len(unit), n, hash(unit)),
+    "40 bytes of anything": lambda n, unit: bytes([n * 7 % 256]) * 30 + struct.pack(">IIH", len(unit), n, n),
+}
+
+
+def hash(unit: bytes) -> int:
+    return int.from_bytes(unit[-8:], "big") * 0x9E3779B97F4A7C15 % (1 << 64)
+
+
+def packets(codec: Codec, header: str) -> bytes:
+    return b"".join(HEADERS[header](n, unit) + unit for n, unit in enumerate(STREAMS[codec]))
+
+
+@pytest.mark.parametrize("codec", STREAMS)
+@pytest.mark.parametrize("header", HEADERS)
+def test_the_stream_in_packets_comes_out_untouched(header: str, codec: Codec) -> None:
+    if (codec, header) == (Codec.AV1, "size, timestamp"):
+        pytest.skip("that is IVF without its file header")
+    if codec is Codec.AV1 and header in ("magic, size, number, checksum", "40 bytes of anything"):
+        pytest.skip("of AV1 the size must stand at either end")
+    data = packets(codec, header)
+    for chunk_bytes in (1, 13, 100, len(data)):
+        demuxer = Demuxer()
+        chunks = [data[i : i + chunk_bytes] for i in range(0, len(data), chunk_bytes)]
+        assert [unit.data for unit in read_all(demuxer, chunks)] == STREAMS[codec]
+        assert (demuxer.codec, demuxer.faults) == (codec, [])
+        assert demuxer.format is (Format.OBU if codec is Codec.AV1 else Format.ANNEXB)
+
+
+def test_the_stream_in_packets_does_not_depend_on_how_they_were_cut() -> None:
+    for codec, units in STREAMS.items():
+        found = read_in_every_chunking(Demuxer, packets(codec, "scrcpy's"))
+        assert [unit.data for unit in found] == units
+
+
+@pytest.mark.parametrize("greeting", [b"", b"\0"])
+@pytest.mark.parametrize("name", [b"", b"Pixel 9".ljust(64, b"\0")])
+@pytest.mark.parametrize("codec", STREAMS)
+def test_scrcpy_with_its_greeting(greeting: bytes, name: bytes, codec: Codec) -> None:
+    codec_id = {Codec.H264: b"h264", Codec.H265: b"h265", Codec.AV1: b"\0av1"}[codec]
+    config = AV1C + AV1_SEQUENCE_HEADER if codec is Codec.AV1 else annexb(sps(), pps())
+    if codec is Codec.H265:
+        config = annexb(h265_vps(), h265_sps(), h265_pps())
+    data = greeting + name + codec_id + struct.pack(">II", 320, 240)
+    data += struct.pack(">QI", 1 << 63, len(config)) + config + packets(codec, "scrcpy's")
+    units = read_all(Demuxer(), [data[i : i + 7] for i in range(0, len(data), 7)])
+    assert len(units) == len(STREAMS[codec])
+    assert [unit.data for unit in units[1:]] == STREAMS[codec][1:]
+    assert units[0].keyframe
+    assert units[0].data.endswith(STREAMS[codec][0][-140:])
+
+
+def test_one_nal_unit_a_packet_is_put_together_to_pictures() -> None:
+    nals = [sps(), pps()]
+    for n in range(6):
+        nals += [slice(idr=n == 0, frame_num=n, poc_lsb=2 * n, first_mb=mb) for mb in (0, 100)]
+    data = b"".join(struct.pack(">I", len(annexb(nal))) + annexb(nal) for nal in nals)
+    units = read_in_every_chunking(Demuxer, data)
+    assert [unit.data for unit in units] == [
+        annexb(*nals[:4]),
+        *(annexb(*nals[n : n + 2]) for n in range(4, 14, 2)),
+    ]
+
+
+def test_a_picture_leaves_with_the_last_byte_of_its_packet() -> None:
+    demuxer, now = Demuxer(), 0.0
+    for n in range(FIRST_PROOF_PICTURES + 8):
+        unit = annexb(
+            *([sps(), pps()] if n == 0 else []), slice(idr=n == 0, frame_num=n % 16, poc_lsb=2 * n % 16)
+        )
+        demuxer.feed(struct.pack(">QI", n * 33_333, len(unit)) + unit[:-2], now)
+        demuxer.feed(unit[-2:], now + 0.02)  # a stall in the packet tears nothing
+        if n > FIRST_PROOF_PICTURES + 2:
+            assert demuxer.quiet_at == now + 0.02
+            assert [found.data for found in demuxer.flush()] == [unit]
+        now += 1 / 30
+    assert demuxer.faults == []
+
+
+def test_the_codec_may_change_inside_packets() -> None:
+    data = packets(Codec.H264, "scrcpy's") + packets(Codec.H265, "scrcpy's")
+    units = read_in_every_chunking(Demuxer, data)
+    assert [unit.data for unit in units] == H264_UNITS + H265_UNITS
+
+
+@pytest.mark.parametrize(
+    "damage", [b"\xff" * 40, bytes(40), b"text that comes in between, more than a header"]
+)
+def test_packets_that_make_no_sense_any_more_end_the_stream_behind_the_pictures_before(damage: bytes) -> None:
+    for label, chunks in chunkings(
+        packets(Codec.H264, "scrcpy's") + damage + packets(Codec.H264, "scrcpy's")
+    ):
+        demuxer, units = Demuxer(), []
+        with pytest.raises(BitstreamError, match="no packets any more") as caught:  # noqa: PT012 (any call)
+            for chunk in [*chunks, b""]:
+                units += demuxer.feed(chunk)
+        assert (caught.value.reason, "leave the headers out" in explain(caught.value)) == (
+            "lost_lengths",
+            True,
+        )
+        assert [unit.data for unit in units] == H264_UNITS[: len(units)], label
+        assert len(units) >= len(H264_UNITS) - 1
+
+
+def test_a_first_picture_larger_than_what_is_looked_at_is_believed_where_its_size_stands_last() -> None:
+    large = annexb(sps(), pps(), slice(idr=True, payload=b"x" * 2 * DETECTION_LIMIT_BYTES))
+    data = b"".join(
+        struct.pack(">QI", n, len(unit)) + unit for n, unit in enumerate([large, *H264_UNITS[1:]])
+    )
+    demuxer = Demuxer()
+    units = [unit for i in range(0, len(data), 65536) for unit in demuxer.feed(data[i : i + 65536])]
+    assert [unit.data for unit in units + demuxer.eof()] == [large, *H264_UNITS[1:]]
+
+
+def test_a_connection_cut_in_a_packet_is_said() -> None:
+    demuxer = Demuxer()
+    units = demuxer.feed(packets(Codec.H264, "size")[:-5]) + demuxer.eof()
+    assert [unit.data for unit in units] == H264_UNITS[:-1]
+    assert [fault.reason for fault in demuxer.faults] == ["cut_nal_unit"]
+    with pytest.raises(BitstreamError):
+        Demuxer().eof()
+
+
+def test_nothing_else_is_packets() -> None:
+    for units in (H264_UNITS, H265_UNITS):
+        for junk in (b"", b"\x05", b"\x9f\x5c" * 20):
+            assert not find_packets(junk + b"".join(units), final=True, last=True)
+
+
+def test_the_unpacker_keeps_no_more_than_a_packet() -> None:
+    unpacker = Unpacker(PacketLayout(0, 4, 0, 4, "big", 0, nal_units=True))
+    assert unpacker.take(packets(Codec.H264, "size")) == b"".join(H264_UNITS)
+    assert unpacker.waiting_bytes == 0
+    assert unpacker.take(b"\0\0\0\x09" + annexb(b"\x41")[:3]) == b""
+    assert unpacker.waiting_bytes == 7

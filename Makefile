@@ -17,6 +17,7 @@ setup: ## make .venv from the lock files
 
 demo: ## a live encoder, ingestd, a real LiveKit server and a viewer; CODEC=h264 SECONDS=30 (0: until Ctrl-C)
 	@scripts/setup demo
+	@scripts/fetch-livekit-client || echo "the demo goes on; its preview page will say so, too"
 	@exec .venv/bin/ingestd demo --codec '$(CODEC)' --seconds '$(SECONDS)'
 
 test: ## every test but the long ones; ARGS="-k listener" picks some
@@ -60,7 +61,7 @@ bench-links: ## what a viewer sees over a link that is bad for a while; root; AR
 bench-replays: ## what viewers in Chromium see of joins and departures; root; ARGS="--replay always --link 4"
 	@scripts/setup dev
 	@scripts/fetch-livekit-client
-	@.venv/bin/python -m bench.replays .cache/livekit-client.umd.js $(ARGS)
+	@.venv/bin/python -m bench.replays ingestd/observe/assets/livekit-client.umd.js $(ARGS)
 
 fuzz: ## every parser and the demuxer with made-up bytes; MINUTES=5
 	@scripts/fuzz '$(MINUTES)'

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any
@@ -10,7 +11,7 @@ import structlog
 
 from ingestd import __version__, descriptors
 from ingestd.backoff import Backoff
-from ingestd.config import Config, StreamConfig
+from ingestd.config import Config, LiveKitConfig, StreamConfig
 from ingestd.errors import AddressError, ConfigError
 from ingestd.observe import logs
 from ingestd.observe.figures import StreamFigures
@@ -21,6 +22,7 @@ from ingestd.publish.room_connection import RoomConnection
 from ingestd.publish.room_join import RoomAddress
 from ingestd.publish.sdk import native_log
 from ingestd.publish.signal_relay import SignalRelay
+from ingestd.publish.token import mint_viewer
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks, outcome
 from ingestd.wiring import build_stream
@@ -67,7 +69,11 @@ class App:
         self._reading = asyncio.Lock()  # the configuration, and applying it: in the order of the signals
         self._reloading = asyncio.Lock()  # while streams and rooms are changed
         self._http = HttpServer(
-            config.http.listen, self, make_registry(self.figures, __version__), __version__
+            config.http.listen,
+            self,
+            make_registry(self.figures, __version__),
+            __version__,
+            _Watching(config.livekit) if config.http.preview else None,
         )
 
     async def run(self) -> int:
@@ -173,7 +179,8 @@ class App:
         logs.configure(config.log.level, config.log.format)
         native_log.forward(config.log.level == "debug")
         if config.http != old.http:
-            logger.warning("http.listen changes at the next restart", now=str(old.http.listen))
+            now = f"{old.http.listen}, preview: {str(old.http.preview).lower()}"
+            logger.warning("http changes at the next restart", now=now)
         if config.livekit.h265 != old.livekit.h265:
             logger.warning("livekit.h265 changes at the next restart", now=old.livekit.h265)
         unchanged = set(config.streams).intersection(old.streams) if config.livekit == old.livekit else ()
@@ -252,6 +259,22 @@ class App:
         logger.critical("internal error; stopping", task=name, exc_info=error)
         self._failed = True
         self._stopping.set()
+
+
+class _Watching:
+    """How a browser may watch: what the preview is told of the LiveKit server."""
+
+    refusal: str | None = None
+
+    def __init__(self, livekit: LiveKitConfig) -> None:
+        self.url = livekit.url
+        self._livekit = livekit
+
+    def token(self, room: str) -> str:
+        """Return a token for one viewer."""
+        identity = f"ingestd-preview-{secrets.token_hex(4)}"  # a second one would put the first out
+        secret = self._livekit.api_secret.get_secret_value()
+        return mint_viewer(key=self._livekit.api_key, secret=secret, room=room, identity=identity)
 
 
 async def _all(stops: Mapping[str, Coroutine[Any, Any, None]]) -> None:

@@ -334,6 +334,9 @@ class TrackPipeline:
             backlog=delivery.backlog_s(now),
             frame_delay=self._delay,
             send_delay_s=self._track.send_delay_s,
+            largest_bytes=dict(zip(("key", "delta"), delivery.rates.largest_bytes(now), strict=True)),
+            viewers=self._room.audience.size,
+            unwatchable=self._reporter.unwatchable,
         )
 
     # From access units to the track that can take them.

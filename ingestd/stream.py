@@ -6,7 +6,7 @@ from typing import Protocol
 
 import structlog
 
-from ingestd.config import StreamConfig
+from ingestd.config import Address, StreamConfig
 from ingestd.control.webhook import Webhook
 from ingestd.encoder_reader import EncoderReader
 from ingestd.loop_share import LoopAccount
@@ -27,6 +27,8 @@ DETECTION_TIMEOUT_S = 10.0
 
 class Source(Protocol):
     """Where encoders come from: a listener or a dialer."""
+
+    address: Address
 
     @property
     def problem(self) -> str | None:
@@ -74,6 +76,7 @@ class Stream:
         self._reader: EncoderReader | None = None  # of the encoder on the line
         self._bytes_received = 0
         self._last_fault: str | None = None  # that ended a connection; until an encoder is understood
+        self._not_understood = False  # that fault was one of what it sent
         admission.attach(self)
 
     async def start(self) -> None:
@@ -120,6 +123,7 @@ class Stream:
         reader.end(silent=error == IDLE_TIMEOUT)
         if reader.fault is not None or error is not None:
             self._last_fault = reader.fault or reason
+            self._not_understood = reader.fault is not None
         elif reader.understood:
             self._last_fault = None
         log = self._log.info if error is None else self._log.warning
@@ -149,6 +153,11 @@ class Stream:
             figures,
             up=encoder is not None and figures.up,
             encoder=encoder.peer if encoder else "",
+            source=str(self._source.address),
+            expected_codec=self.config.codec or "",
+            dials=self.config.source.connect is not None,
+            unwatchable=encoder is not None and figures.unwatchable,
+            fault=encoder is None and self._last_fault is not None and self._not_understood,
             bytes_received=self._bytes_received,
             encoder_connections=self.admission.connections,
             problems=(*problems, *self._named(found)),

@@ -61,6 +61,14 @@ class StreamReporter:
     @property
     def problems(self) -> list[str]:
         """What is wrong with the stream as it is now, each with what to change."""
+        return [explain(issue) for issue in self._found()]
+
+    @property
+    def unwatchable(self) -> bool:
+        """Whether viewers see nothing of the stream as it is now."""
+        return any(issue.hides for issue in self._found())
+
+    def _found(self) -> list[Issue]:
         found = list(self._issues)
         if self._b_frames:
             found.append(B_FRAMES)
@@ -73,7 +81,7 @@ class StreamReporter:
         if self._paced and not self._states_rate:
             found.append(_PACE_GUESSED)
         found += [issue for issue in (self.rate_watch.wrong_rate, self.rate_watch.over_max_bitrate) if issue]
-        return [explain(issue) for issue in found]
+        return found
 
     def stream(self, info: StreamInfo, previous: StreamInfo | None) -> None:
         """The encoder sends what ``info`` describes; ``previous`` is what it sent before that."""

@@ -46,6 +46,8 @@ class StagedStream:
 
     def second(self) -> None:
         self.seconds += 1
+        if self.doing == "starting":
+            self.connections += 1  # a new encoder each second: none gets further
         if self.doing in ("waiting", "starting", "frozen"):
             return
         phase = self.seconds + len(self.name) * 7

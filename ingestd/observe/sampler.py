@@ -13,8 +13,8 @@ from ingestd.observe.stream_state import RECENT_S, Recent, State, state_of
 
 # Pictures that no viewer misses: none saw the stream yet, or it was stopped.
 _NOT_MISSED = {"before_keyframe", "no_parameter_sets", "no_room", "stopped"}
-# The usual interval of a stream that sends a picture now and then is told from so many seconds.
-_INTERVAL_WINDOW_S = 60
+# The usual interval of a stream that sends a picture now and then is told from so many looks.
+_INTERVAL_WINDOW_LOOKS = 60
 # As many looks as there are in RECENT_S, though none comes at its exact time.
 _LATELY_S = RECENT_S - SAMPLE_INTERVAL_S / 2
 _STATES = list(State)
@@ -106,8 +106,9 @@ class _Watched:
         self._up_at: float | None = None
         self._received_at: float | None = None
         self._sent_at: float | None = None
-        # By look, of the last seconds: when, pictures received, lost by reason.
-        self._looks: deque[tuple[float, int, Counter[str]]] = deque(maxlen=_INTERVAL_WINDOW_S)
+        # By look, of the last seconds: when, and pictures received, from this encoder; pictures lost, by reason.
+        self._looks: deque[tuple[float, int]] = deque(maxlen=_INTERVAL_WINDOW_LOOKS)
+        self._losses: deque[tuple[float, Counter[str]]] = deque(maxlen=round(RECENT_S / SAMPLE_INTERVAL_S))
 
     def sample(self, figures: StreamFigures, now: float) -> Sample:
         received, keyframes, lost = self._count(figures, now)
@@ -129,26 +130,27 @@ class _Watched:
         return Sample(figures, state, reason, values, self._keyframe_bytes)
 
     def recent(self, figures: StreamFigures, now: float) -> Recent:
-        lately = [(pictures, lost) for at, pictures, lost in self._looks if now - at < _LATELY_S]
-        lost = sum((reasons for _, reasons in lately), Counter[str]())
+        lost: Counter[str] = Counter()
+        for at, reasons in self._losses:
+            if now - at < _LATELY_S:
+                lost.update(reasons)
         refused = lost.pop("unsupported", 0)
-        coming = [(at, pictures) for at, pictures, _ in self._looks if at >= self._connected_at]
-        pictures = sum(pictures for _, pictures in coming)
         known = Recent(
-            received_pictures=sum(pictures for pictures, _ in lately),
+            received_pictures=sum(pictures for at, pictures in self._looks if now - at < _LATELY_S),
             lost_pictures=lost.total(),
             lost_why=lost.most_common(1)[0][0] if lost else "",
             refused_pictures=refused,
         )
         if figures.encoder != self._encoder[0]:
             return known
+        pictures = sum(pictures for _, pictures in self._looks)
         return replace(
             known,
             encoder_s=now - self._connected_at,
             up_ago_s=_ago(self._up_at, now),
             received_ago_s=_ago(self._received_at, now),
             sent_ago_s=_ago(self._sent_at, now),
-            interval_s=(coming[-1][0] - coming[0][0]) / pictures if pictures else 0.0,
+            interval_s=(self._looks[-1][0] - self._looks[0][0]) / pictures if pictures else 0.0,
         )
 
     def _count(self, figures: StreamFigures, now: float) -> tuple[int, int, int]:
@@ -162,16 +164,21 @@ class _Watched:
         if encoder != self._encoder:
             self._encoder, self._connected_at = encoder, now
             self._up_at = self._received_at = self._sent_at = None
+            self._looks.clear()
         if figures.up:
             self._up_at = now
         if received:
             self._received_at = now
         if counts.sent != before.sent:
             self._sent_at = now
-        lost = counts.lost - before.lost
-        told = Counter({why: number for why, number in lost.items() if why not in _NOT_MISSED})
-        self._looks.append((now, received, told))
-        return received, counts.keyframes - before.keyframes, told.total() - told["unsupported"]
+        self._looks.append((now, received))
+        lost = 0
+        if counts.lost != before.lost:
+            reasons = counts.lost - before.lost
+            told = Counter({why: number for why, number in reasons.items() if why not in _NOT_MISSED})
+            self._losses.append((now, told))
+            lost = told.total() - told["unsupported"]
+        return received, counts.keyframes - before.keyframes, lost
 
     def _delay_s(self, histogram: Histogram) -> float | None:
         """The delay that 95 % of the pictures since the look before stayed at or below, in seconds."""

@@ -14,7 +14,8 @@ function isOurs(publication) {
 }
 
 async function play() {
-  const {Room, RoomEvent} = LivekitClient;
+  const {Room, RoomEvent, setLogLevel} = LivekitClient;
+  setLogLevel("error");
   const room = new Room();
   let pictures = 0, playing = null, before = 0;
   room.on(RoomEvent.TrackPublished, (publication) => publication.setSubscribed(isOurs(publication)));

@@ -106,7 +106,7 @@ class _Watched:
         self._up_at: float | None = None
         self._received_at: float | None = None
         self._sent_at: float | None = None
-        # By look, of the last seconds: when, and pictures received, from this encoder; pictures lost, by reason.
+        # By look, of the last seconds: pictures received from this encoder; pictures lost, by reason.
         self._looks: deque[tuple[float, int]] = deque(maxlen=_INTERVAL_WINDOW_LOOKS)
         self._losses: deque[tuple[float, Counter[str]]] = deque(maxlen=round(RECENT_S / SAMPLE_INTERVAL_S))
 

@@ -19,6 +19,15 @@ FROZEN_INTERVALS = 4.0
 RECENT_S = 10.0
 # So long a wait in WebRTC or before it is seen by viewers: the link is slower than the stream.
 LATE_S = 0.2
+# The reasons of losses in words; the others are said as they are.
+_WHY_LOST = {
+    "congested": "the link is slower than the stream",
+    "backlog": "they came in a burst, or the room was away, for longer than max_backlog",
+    "after_loss": "no keyframe has come since one was lost",
+    "queue_full": "more waited than may be held",
+    "rejected": "the LiveKit SDK refused them",
+    "in WebRTC": "WebRTC was too busy, or the link too slow",
+}
 
 
 class State(StrEnum):
@@ -88,7 +97,10 @@ def _up(figures: StreamFigures, recent: Recent, problem: str) -> tuple[State, st
     assert recent.received_ago_s is not None
     patience_s = max(FROZEN_S, FROZEN_INTERVALS * recent.interval_s)
     if recent.received_ago_s > patience_s:
-        return State.FROZEN, f"the encoder has sent no picture for {recent.received_ago_s:.0f} s"
+        return (
+            State.FROZEN,
+            f"the encoder is connected and has sent no picture for {recent.received_ago_s:.0f} s",
+        )
     sent_ago_s = recent.encoder_s if recent.sent_ago_s is None else recent.sent_ago_s
     if sent_ago_s > patience_s + recent.received_ago_s:
         if recent.sent_ago_s is None and recent.encoder_s < STARTING_S:
@@ -110,8 +122,9 @@ def _lost(recent: Recent) -> str:
         return ""
     # Replays and pictures of before the window may make it more than were received.
     of = max(recent.received_pictures, recent.lost_pictures)
-    why = f" ({recent.lost_why.replace('_', ' ')})" if recent.lost_why else ""
-    return f"viewers missed {recent.lost_pictures} of {of} pictures in the last {RECENT_S:.0f} s{why}"
+    why = _WHY_LOST.get(recent.lost_why, recent.lost_why.replace("_", " "))
+    missed = f"viewers missed {recent.lost_pictures} of {of} pictures in the last {RECENT_S:.0f} s"
+    return f"{missed}: {why}" if why else missed
 
 
 def _first_problem(figures: StreamFigures) -> str:

@@ -88,7 +88,11 @@ async def test_every_state_in_its_own_words_and_without_a_barrier() -> None:
                     await seen.to_have_attribute("data-state", name, timeout=PATIENCE_MS)
                 await expect(page).to_have_title(", ".join(f"1 {each}" for each in State) + " · ingestd")
                 await open_all(page)
-                for words in ("viewers missed", "the encoder has sent no picture for", "viewers see nothing"):
+                for words in (
+                    "viewers missed",
+                    "the encoder is connected and has sent no picture for",
+                    "viewers see nothing",
+                ):
                     await expect(page.locator(".reason", has_text=words)).to_be_visible()
                 await assert_fits(page)
                 await assert_accessible(page)

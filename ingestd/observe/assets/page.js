@@ -51,6 +51,7 @@ function update(known, said) {
   const section = known.section;
   for (const element of section.querySelectorAll("[data-field]")) setText(element, said.texts[element.dataset.field] ?? "");
   for (const element of section.querySelectorAll("[data-html]")) setHtml(element, said.html[element.dataset.html] ?? "");
+  section.dataset.encoder = said.texts.encoder;
   section.dataset.look = section.querySelector("[data-state]").dataset.state = said.texts.state;
 }
 

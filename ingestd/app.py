@@ -264,11 +264,16 @@ class App:
 class _Watching:
     """How a browser may watch: what the preview is told of the LiveKit server."""
 
-    refusal: str | None = None
-
     def __init__(self, livekit: LiveKitConfig) -> None:
         self.url = livekit.url
         self._livekit = livekit
+
+    @property
+    def refusal(self) -> str | None:
+        """Why no viewer can be let in; None when one can."""
+        if self._livekit.api_secret.get_secret_value():
+            return None
+        return "livekit.token lets in one publisher and no viewer: the preview needs api_key and api_secret"
 
     def token(self, room: str) -> str:
         """Return a token for one viewer."""

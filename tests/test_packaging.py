@@ -262,6 +262,8 @@ def test_the_wheel_holds_ingestd_and_nothing_else(tmp_path: Path) -> None:
         "ingestd.dist-info",
     }
     assert "ingestd/py.typed" in files
+    pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "ingestd/observe/assets").iterdir()}
+    assert pages <= set(files), "LiveKit's client, too, where it was fetched"
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in files)
 
 

@@ -71,8 +71,8 @@ class HttpServer:
         self._registry = registry
         self._version = version
         self._preview = PreviewPage(preview) if preview is not None else None
-        self._sampler = Sampler(observed.figures)
-        self._updates = LiveUpdates(self._sampler, self._describe)
+        self.sampler = Sampler(observed.figures)
+        self._updates = LiveUpdates(self.sampler, self._describe)
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
         self._connections: HttpConnections | None = None
@@ -133,7 +133,7 @@ class HttpServer:
         self._connections.close()
 
     async def _page(self, request: web.Request) -> web.Response:
-        samples = self._sampler.now(asyncio.get_running_loop().time())
+        samples = self.sampler.now(asyncio.get_running_loop().time())
         text = render(
             samples,
             _lines(samples),
@@ -166,8 +166,8 @@ class HttpServer:
         return response
 
     def _describe(self) -> object:
-        samples = list(self._sampler.samples.values())
-        return describe(self._sampler.looks, samples, _lines(samples), self._observed.problems())
+        samples = list(self.sampler.samples.values())
+        return describe(self.sampler.looks, samples, _lines(samples), self._observed.problems())
 
     async def _metrics(self, request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
@@ -185,7 +185,7 @@ class HttpServer:
         return web.Response(text="ready\n")
 
     async def _streams(self, _request: web.Request) -> web.Response:
-        samples = self._sampler.now(asyncio.get_running_loop().time())
+        samples = self.sampler.now(asyncio.get_running_loop().time())
         body = [_as_dict(sample) for sample in samples]
         return web.Response(text=json.dumps(body, allow_nan=False), content_type="application/json")
 

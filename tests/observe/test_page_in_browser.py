@@ -41,7 +41,7 @@ async def served(stage: Stage, listen: Address | None = None) -> AsyncIterator[s
     )
     now = asyncio.get_running_loop().time()
     for second in range(KEPT_SAMPLES):
-        server._sampler.look(now - KEPT_SAMPLES + second)
+        server.sampler.look(now - KEPT_SAMPLES + second)
     try:
         yield str(await server.start())
     finally:

@@ -1,26 +1,28 @@
 """The last log lines of a stream: its own and its room's, redacted, in bounded memory."""
 
 import io
+import logging
 from collections.abc import Iterator
 
 import pytest
 import structlog
 
-from ingestd import redact
 from ingestd.observe import logs
 from ingestd.observe.recent_lines import KEPT_LINES, KEPT_SUBJECTS, MAX_CHARACTERS, RecentLines
+from ingestd.redact import hide
 
 
 @pytest.fixture
 def recent(monkeypatch: pytest.MonkeyPatch) -> Iterator[RecentLines]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     lines = RecentLines()
     monkeypatch.setattr(logs, "RECENT_LINES", lines)
     logs.configure("info", "json", io.StringIO())
     yield lines
     structlog.reset_defaults()
-    import logging
-
-    logging.getLogger().handlers.clear()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def test_a_stream_has_its_lines_and_those_of_its_room_the_newest_first(recent: RecentLines) -> None:
@@ -33,11 +35,9 @@ def test_a_stream_has_its_lines_and_those_of_its_room_the_newest_first(recent: R
     assert said == [("warning", "room interrupted"), ("info", "encoder connected peer=10.0.0.7:1")]
 
 
-def test_no_secret_and_no_control_character_is_kept(
-    recent: RecentLines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(redact, "_secrets", {"swordfish"})
-    structlog.get_logger("ingestd").info("said", stream="cam", what="swordfish\x1b[2J")
+def test_no_secret_and_no_control_character_is_kept(recent: RecentLines) -> None:
+    hide("swordfish-of-recent-lines")
+    structlog.get_logger("ingestd").info("said", stream="cam", what="swordfish-of-recent-lines\x1b[2J")
     assert recent.of("cam", "")[0].text == "said what=[hidden]\\x1b[2J"
 
 

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long coverage soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-replays fuzz lint format lock
+.PHONY: help setup demo test test-long coverage screenshots soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-replays fuzz lint format lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
@@ -28,6 +28,13 @@ test-long: ## the tests that take minutes
 
 coverage: ## how much of each package the tests run, beside its floor
 	@WORKERS='$(WORKERS)' scripts/coverage
+
+screenshots: ## the pictures in docs/img, by the browser tests
+	@scripts/setup dev
+	@scripts/browser
+	@.venv/bin/python -m ingestd.devserver.livekit_binary >/dev/null
+	@mkdir -p docs/img
+	@INGESTD_SCREENSHOTS=docs/img .venv/bin/python -m pytest -q -k "shows_its_plots or own_words or sixty_four or tool_at_hand or (preview and h264)" tests/observe/test_page_in_browser.py tests/e2e/test_status_page.py
 
 soak: ## encoders, links, server and viewers that fail at random; MINUTES=5, and SEED=N to repeat a run
 	@scripts/setup dev

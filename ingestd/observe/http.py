@@ -128,6 +128,7 @@ class HttpServer:
         assert self._server is not None
         assert self._connections is not None
         self._updates.stop()
+        self._connections.end_long()
         self._server.close()
         await runner.cleanup()
         self._connections.close()

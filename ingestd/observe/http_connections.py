@@ -15,6 +15,7 @@ MAX_CONNECTION_S = 10.0
 MAX_CONNECTIONS = 24  # `descriptors.RESERVED` has room for them and for the long ones
 # Pages that are told of every sample, beside the others: no page keeps a scrape out, and no scrape a page.
 MAX_LONG_CONNECTIONS = 8
+LONG_BUFFER_BYTES = 64 * 1024  # what the kernel holds for each of them
 # A request has no body, and aiohttp takes no line of more than 8 KiB. Many in one go, or line ends for ever,
 # would take the time of the loop.
 MAX_REQUEST_BYTES = 16 * 1024
@@ -73,6 +74,11 @@ class HttpConnections:
     def _of(self, transport: asyncio.BaseTransport) -> "_Connection | None":
         return next((one for one in (*self._open, *self._long) if one.transport is transport), None)
 
+    def end_long(self) -> None:
+        """End those that would never end by themselves."""
+        for connection in list(self._long):
+            connection.abort()
+
     def close(self) -> None:
         """End all."""
         for connection in (*self._open, *self._long):
@@ -98,6 +104,11 @@ class _Connection(asyncio.Protocol):
 
     def keep(self) -> None:
         assert self._end is not None
+        assert self.transport is not None
+        # Megabytes else, and a page that does not read would be noticed after minutes.
+        self.transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, LONG_BUFFER_BYTES
+        )
         self._end.cancel()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

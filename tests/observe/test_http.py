@@ -15,13 +15,13 @@ import structlog
 
 from ingestd.config import Address
 from ingestd.errors import AddressError
-from ingestd.observe import logs
+from ingestd.observe import live_updates, logs
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.http import HttpServer
 from ingestd.observe.http_connections import MAX_LONG_CONNECTIONS
 from ingestd.observe.metrics import make_registry
 from tests.observe.support import figures
-from tests.support.wait import PATIENCE_S
+from tests.support.wait import PATIENCE_S, eventually
 
 
 @dataclass
@@ -168,6 +168,27 @@ async def test_pages_beyond_the_limit_are_told_so_and_keep_no_scrape_out(
                 if answer.status == 200:
                     break
             await asyncio.sleep(0.05)
+    for page in pages:
+        page.close()
+
+
+async def test_a_page_that_reads_nothing_is_let_go_and_does_not_hold_up_the_end(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_updates, "SLOW_CLIENT_S", 0.2)
+    daemon.streams = [figures(name=f"cam-{number}", problems=("x" * 100_000,)) for number in range(64)]
+    server = HttpServer(Address("http", "127.0.0.1", 0), daemon, make_registry(daemon.figures, "1"), "1")
+    bound = await server.start()
+    pages = [socket.socket() for _ in range(2)]
+    for page in pages:
+        page.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        page.connect(("127.0.0.1", bound.port))
+        page.sendall(b"GET /api/events HTTP/1.1\r\nHost: x\r\n\r\n")
+    await eventually(lambda: pages[0].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), "be reset")
+    monkeypatch.setattr(live_updates, "SLOW_CLIENT_S", 60)
+    with socket.create_connection(("127.0.0.1", bound.port)) as third:
+        third.sendall(b"GET /api/events HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.wait_for(server.stop(), PATIENCE_S)
     for page in pages:
         page.close()
 

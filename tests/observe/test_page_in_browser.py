@@ -62,7 +62,7 @@ async def open_all(page: Page, open: bool = True) -> None:
 
 async def test_a_stream_shows_its_plots_of_the_last_ten_minutes_and_goes_on() -> None:
     async with served(Stage(StagedStream("front-door"))) as url, chromium() as browser:
-        for width, dark in ((1600, False), (1600, True), (800, False), (400, False)):
+        for width, dark in ((1600, False), (800, True), (400, False)):
             async with opened(browser, url, width=width, dark=dark) as page:
                 line = page.locator('figure[data-plot="rate"] path.line')
                 await expect(line).to_have_attribute("d", re.compile(r"^M0 "), timeout=PATIENCE_MS)
@@ -74,8 +74,7 @@ async def test_a_stream_shows_its_plots_of_the_last_ten_minutes_and_goes_on() ->
                 await expect(marks).to_have_attribute("d", re.compile("M"))
                 await expect(line).not_to_have_attribute("d", drawn, timeout=PATIENCE_MS)
                 await assert_fits(page)
-                name = f"status-page-{width}{'-dark' if dark else ''}"
-                await screenshot(page, name, full_page=True)
+                await screenshot(page, f"status-page-{width}{'-dark' if dark else ''}")
 
 
 async def test_every_state_in_its_own_words_and_without_a_barrier() -> None:
@@ -97,7 +96,7 @@ async def test_every_state_in_its_own_words_and_without_a_barrier() -> None:
                 await assert_fits(page)
                 await assert_accessible(page)
                 await open_all(page, False)
-                await screenshot(page, f"states-{width}{'-dark' if dark else ''}", full_page=True)
+                await screenshot(page, f"states-{width}{'-dark' if dark else ''}")
 
 
 async def test_advice_and_commands_are_those_for_the_tool_at_hand() -> None:
@@ -159,7 +158,6 @@ async def test_sixty_four_streams_on_a_small_screen_and_the_button_that_leaves_t
                     "d", f"M0 5H{KEPT_SAMPLES}", timeout=PATIENCE_MS
                 )
                 await assert_fits(page)
-                await screenshot(page, f"64-streams-{width}")
                 await page.get_by_role("button", name="1 failed").click()
                 await expect(page.locator("[data-stream]:visible")).to_have_count(1)
                 await page.locator('[data-stream="camera-33"] summary').first.press("Enter")

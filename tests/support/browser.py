@@ -90,7 +90,7 @@ OVERLAPS = """
 """
 
 
-async def screenshot(page: Page, name: str, **options: Any) -> None:
+async def screenshot(page: Page, name: str) -> None:
     """Take the picture of that name for the documentation, where it is wanted."""
     if SCREENSHOTS:
-        await page.screenshot(path=ROOT / SCREENSHOTS / f"{name}.png", **options)
+        await page.locator("body").screenshot(path=ROOT / SCREENSHOTS / f"{name}.png", animations="disabled")

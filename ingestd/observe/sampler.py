@@ -143,15 +143,22 @@ class _Watched:
         )
         if figures.encoder != self._encoder[0]:
             return known
-        pictures = sum(pictures for _, pictures in self._looks)
         return replace(
             known,
             encoder_s=now - self._connected_at,
             up_ago_s=_ago(self._up_at, now),
             received_ago_s=_ago(self._received_at, now),
             sent_ago_s=_ago(self._sent_at, now),
-            interval_s=(self._looks[-1][0] - self._looks[0][0]) / pictures if pictures else 0.0,
+            interval_s=self._interval_s,
         )
+
+    @property
+    def _interval_s(self) -> float:
+        """The usual time between two pictures, a silence that lasts left out; 0 where not known."""
+        came_at = [at for at, pictures in self._looks if pictures]
+        if not came_at:
+            return 0.0
+        return (came_at[-1] - self._looks[0][0]) / sum(pictures for _, pictures in self._looks)
 
     def _count(self, figures: StreamFigures, now: float) -> tuple[int, int, int]:
         """Compare with the look before: pictures received, keyframes of them, pictures missed by viewers."""

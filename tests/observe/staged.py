@@ -27,7 +27,7 @@ CHROMA = (
 
 @dataclass
 class StagedStream:
-    """One stream; ``act`` is what it does: live, waiting, starting, degraded, b-frames, frozen, failed."""
+    """One stream; ``act``: live, slow, waiting, starting, degraded, b-frames, frozen or failed."""
 
     name: str
     act: str = "live"
@@ -48,7 +48,13 @@ class StagedStream:
         self.seconds += 1
         if self.doing == "starting":
             self.connections += 1  # a new encoder each second: none gets further
+        if self.doing == "frozen" and self.seconds == self.since:
+            self.received["delta"] += 1  # it hangs in the middle of a second
         if self.doing in ("waiting", "starting", "frozen"):
+            return
+        if self.doing == "slow":  # a picture every five seconds
+            self.received["key"] += self.seconds % 5 == 0
+            self.sent = self.received["key"]
             return
         phase = self.seconds + len(self.name) * 7
         keyframe = self.seconds % 2 == 0

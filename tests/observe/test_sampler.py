@@ -57,6 +57,16 @@ def test_an_encoder_that_hangs_freezes_the_stream_and_one_that_leaves_lets_it_wa
     assert left == [State.STARTING, State.LIVE, State.WAITING]
 
 
+def test_an_encoder_that_hangs_is_frozen_for_as_long_as_it_hangs() -> None:
+    samples = after(StagedStream("cam", "frozen", since=10), 200)
+    assert {sample.state for sample in samples[20:]} == {State.FROZEN}
+
+
+def test_a_picture_every_five_seconds_is_no_hang() -> None:
+    samples = after(StagedStream("cam", "slow", since=0), 100)
+    assert {sample.state for sample in samples[30:]} == {State.LIVE}
+
+
 def test_losses_degrade_it_for_ten_seconds() -> None:
     stream = StagedStream("cam", "degraded", since=10)
     samples = after(stream, 13)

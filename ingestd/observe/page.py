@@ -54,7 +54,7 @@ def render(
         version=version,
         title=title([sample.state for sample in samples]),
         tally=Raw(tally([sample.state for sample in samples])),
-        problems=Raw(problem_list(tuple(problems))),
+        problems=Raw(problem_list(_elsewhere(problems, samples))),
         streams=Raw(
             "\n".join(
                 _stream(sample, lines[sample.figures.name], host, opened, preview) for sample in samples
@@ -119,6 +119,12 @@ def events(lines: tuple[Line, ...]) -> str:
     ) or _fill("no-events")
 
 
+def _elsewhere(problems: Sequence[str], samples: Sequence[Sample]) -> tuple[str, ...]:
+    """What is not said in the section of a stream: of streams that could not be started."""
+    shown = tuple(f"{sample.figures.name}: " for sample in samples)
+    return tuple(problem for problem in problems if not problem.startswith(shown))
+
+
 def describe(
     looks: int, samples: Sequence[Sample], lines: Mapping[str, Sequence[Line]], problems: Sequence[str]
 ) -> dict[str, object]:
@@ -128,7 +134,7 @@ def describe(
         "look": looks,
         "title": title(states),
         "tally": tally(states),
-        "problems": problem_list(tuple(problems)),
+        "problems": problem_list(_elsewhere(problems, samples)),
         "streams": {
             (figures := sample.figures).name: {
                 "texts": view(sample),

@@ -42,4 +42,4 @@ def test_the_description_says_what_would_happen(loads: Loads) -> None:
 
 def test_who_can_watch_the_preview_is_said(loads: Loads) -> None:
     text = LIVEKIT + "http: {preview: true}\nstreams:\n" + stream()
-    assert "on http://127.0.0.1:9464; everyone who reaches it can watch (http.preview)." in describe(loads(text))
+    assert "9464; everyone who reaches it can watch (http.preview)." in describe(loads(text))

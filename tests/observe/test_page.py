@@ -60,10 +60,15 @@ def test_few_streams_are_open_and_many_are_a_list(number: int) -> None:
 def test_what_is_wrong_comes_first_in_the_title_and_the_tally() -> None:
     assert title([State.LIVE, State.LIVE, State.FAILED]) == "1 failed, 2 live"
     assert title([]) == "no streams"
-    said = page(sample(), sample(State.WAITING, name="roof"), problems=("roof: port 5004 is taken",))
+    said = page(sample(), sample(State.WAITING, name="roof"))
     assert "<title>1 waiting, 1 live · ingestd</title>" in said
     assert "1 waiting 1 live" in text(said)
-    assert "<li>roof: port 5004 is taken</li>" in said
+
+
+def test_of_what_is_not_ready_that_is_said_which_no_section_says() -> None:
+    said = page(sample(), problems=("front-door: the room is away", "stream roof: its port is taken"))
+    assert "<li>stream roof: its port is taken</li>" in said
+    assert "the room is away" not in said
 
 
 def test_advice_is_told_apart_by_tool_and_one_cure_of_each_family_is_the_first() -> None:

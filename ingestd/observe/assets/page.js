@@ -56,6 +56,7 @@ function update(known, said) {
 }
 
 function showOnly() {
+  if (!document.querySelector(`[data-count="${only}"]`)) only = ""; // none is in that state any more
   for (const button of document.querySelectorAll("[data-count]"))
     button.setAttribute("aria-pressed", String(button.dataset.count === only));
   for (const {section} of streams.values()) section.hidden = only !== "" && section.dataset.look !== only;

@@ -7,6 +7,7 @@ import re
 import socket
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from unittest.mock import ANY
 
 import aiohttp
@@ -15,7 +16,7 @@ import structlog
 
 from ingestd.config import Address
 from ingestd.errors import AddressError
-from ingestd.observe import live_updates, logs
+from ingestd.observe import http, live_updates, logs, preview
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.http import HttpServer
 from ingestd.observe.http_connections import MAX_LONG_CONNECTIONS
@@ -197,6 +198,34 @@ async def test_there_is_no_preview_unless_it_is_allowed(get: aiohttp.ClientSessi
     async with get.get("/preview/front-door") as answer:
         assert answer.status == 404
         assert "http.preview is false" in await answer.text()
+
+
+class Access:
+    url = "wss://livekit.example.com"
+    refusal = None
+
+    def token(self, room: str) -> str:
+        return f"a token for {room}"
+
+
+async def test_a_preview_that_is_allowed_is_a_page_of_each_stream(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(preview, "CLIENT", tmp_path)  # something that is there
+    registry = make_registry(daemon.figures, "1")
+    server = HttpServer(Address("http", "127.0.0.1", 0), daemon, registry, "1", Access())
+    async with aiohttp.ClientSession(str(await server.start())) as get:
+        async with get.get("/preview/front-door") as answer:
+            assert "connect-src 'self' wss://livekit" in answer.headers["Content-Security-Policy"]
+            assert 'data-token="a token for lobby"' in await answer.text()
+        async with get.get("/preview/none") as answer:
+            assert answer.status == 404
+        async with get.get("/") as answer:
+            assert 'href="/preview/front-door"' in await answer.text()
+        monkeypatch.setattr(http, "ASSETS", tmp_path)
+        async with get.get("/livekit-client.umd.js") as answer:
+            assert answer.status == 404, "where it was not fetched"
+    await server.stop()
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/healthz", "/readyz", "/api/streams", "/none"])

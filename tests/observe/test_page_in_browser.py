@@ -74,7 +74,8 @@ async def test_a_stream_shows_its_plots_of_the_last_ten_minutes_and_goes_on() ->
                 await expect(marks).to_have_attribute("d", re.compile("M"))
                 await expect(line).not_to_have_attribute("d", drawn, timeout=PATIENCE_MS)
                 await assert_fits(page)
-                await screenshot(page, f"status-page-{width}{'-dark' if dark else ''}")
+                if width == 1600:
+                    await screenshot(page, "status-page")
 
 
 async def test_every_state_in_its_own_words_and_without_a_barrier() -> None:
@@ -96,7 +97,7 @@ async def test_every_state_in_its_own_words_and_without_a_barrier() -> None:
                 await assert_fits(page)
                 await assert_accessible(page)
                 await open_all(page, False)
-                await screenshot(page, f"states-{width}{'-dark' if dark else ''}")
+                await screenshot(page, "states-narrow" if width == 400 else "states")
 
 
 async def test_advice_and_commands_are_those_for_the_tool_at_hand() -> None:

@@ -125,7 +125,7 @@ class Stream:
             self._last_fault = reader.fault or reason
             self._not_understood = reader.fault is not None
         elif reader.understood:
-            self._last_fault = None
+            self._last_fault, self._not_understood = None, False
         log = self._log.info if error is None else self._log.warning
         log("encoder gone", peer=connection.peer, reason=reason)
 
@@ -157,7 +157,7 @@ class Stream:
             expected_codec=self.config.codec or "",
             dials=self.config.source.connect is not None,
             unwatchable=encoder is not None and figures.unwatchable,
-            fault=encoder is None and self._last_fault is not None and self._not_understood,
+            fault=encoder is None and (self._source.problem is not None or self._not_understood),
             bytes_received=self._bytes_received,
             encoder_connections=self.admission.connections,
             problems=(*problems, *self._named(found)),

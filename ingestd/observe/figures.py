@@ -45,5 +45,5 @@ class StreamFigures:
     largest_bytes: Mapping[str, int]  # of the last seconds' pictures, by type
     viewers: int = 0  # participants of the room beside us
     unwatchable: bool = False  # viewers cannot decode what comes
-    fault: bool = False  # no encoder is connected, and what the last one sent was at fault
+    fault: bool = False  # no encoder is connected, and none can be, or what the last one sent was at fault
     problems: tuple[str, ...] = ()  # what is wrong, in words, also while it is up

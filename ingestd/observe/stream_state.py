@@ -71,14 +71,14 @@ def state_of(figures: StreamFigures, recent: Recent) -> tuple[State, str]:
 
 
 def _without_encoder(figures: StreamFigures, problem: str) -> tuple[State, str]:
-    if figures.fault or (problem and not problem.startswith("the last connection")):
+    if figures.fault:
         return State.FAILED, problem
-    why = problem.partition(": ")[2]
-    left = f"; the last one has left{f': {why}' if why else ''}"
+    where = (
+        f"dialling the encoder at {figures.source}" if figures.dials else f"no encoder at {figures.source}"
+    )
     came = figures.encoder_connections.get("accepted", 0)
-    if figures.dials:
-        return State.WAITING, f"dialling the encoder at {figures.source}{left if came else ''}"
-    return State.WAITING, f"no encoder at {figures.source}{left if came else ' yet'}"
+    why = problem or ("the last one has left" if came else "none has come yet")
+    return State.WAITING, f"{where}; {why}"
 
 
 def _not_up(recent: Recent, problem: str) -> tuple[State, str]:

@@ -6,7 +6,7 @@ from playwright.async_api import Page, expect
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.observe.preview import CLIENT
 from tests.conftest import RunDaemon
-from tests.support.browser import assert_accessible, chromium, opened, screenshot
+from tests.support.browser import assert_accessible, chromium, opened
 from tests.support.daemon import Daemon, stream
 from tests.support.encoded import encode
 from tests.support.push import Encoder, over_and_over
@@ -61,5 +61,4 @@ async def test_the_preview_plays_the_pictures(
             said = page.locator("#said")
             await expect(said).to_contain_text("320×180", timeout=PATIENCE_MS)
             await expect(page.locator("#preview")).to_have_attribute("data-state", "playing")
-            await screenshot(page, f"preview-{codec}")
             await assert_accessible(page)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import secrets
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any
@@ -11,7 +10,7 @@ import structlog
 
 from ingestd import __version__, descriptors
 from ingestd.backoff import Backoff
-from ingestd.config import Config, LiveKitConfig, StreamConfig
+from ingestd.config import Config, StreamConfig
 from ingestd.errors import AddressError, ConfigError
 from ingestd.observe import logs
 from ingestd.observe.figures import StreamFigures
@@ -22,7 +21,7 @@ from ingestd.publish.room_connection import RoomConnection
 from ingestd.publish.room_join import RoomAddress
 from ingestd.publish.sdk import native_log
 from ingestd.publish.signal_relay import SignalRelay
-from ingestd.publish.token import mint_viewer
+from ingestd.publish.viewer_access import ViewerAccess
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks, outcome
 from ingestd.wiring import build_stream
@@ -73,7 +72,7 @@ class App:
             self,
             make_registry(self.figures, __version__),
             __version__,
-            _Watching(config.livekit) if config.http.preview else None,
+            ViewerAccess(config.livekit) if config.http.preview else None,
         )
 
     async def run(self) -> int:
@@ -179,8 +178,7 @@ class App:
         logs.configure(config.log.level, config.log.format)
         native_log.forward(config.log.level == "debug")
         if config.http != old.http:
-            now = f"{old.http.listen}, preview: {str(old.http.preview).lower()}"
-            logger.warning("http changes at the next restart", now=now)
+            logger.warning("http.listen changes at the next restart", now=str(old.http.listen))
         if config.livekit.h265 != old.livekit.h265:
             logger.warning("livekit.h265 changes at the next restart", now=old.livekit.h265)
         unchanged = set(config.streams).intersection(old.streams) if config.livekit == old.livekit else ()
@@ -259,27 +257,6 @@ class App:
         logger.critical("internal error; stopping", task=name, exc_info=error)
         self._failed = True
         self._stopping.set()
-
-
-class _Watching:
-    """How a browser may watch: what the preview is told of the LiveKit server."""
-
-    def __init__(self, livekit: LiveKitConfig) -> None:
-        self.url = livekit.url
-        self._livekit = livekit
-
-    @property
-    def refusal(self) -> str | None:
-        """Why no viewer can be let in; None when one can."""
-        if self._livekit.api_secret.get_secret_value():
-            return None
-        return "livekit.token lets in one publisher and no viewer: the preview needs api_key and api_secret"
-
-    def token(self, room: str) -> str:
-        """Return a token for one viewer."""
-        identity = f"ingestd-preview-{secrets.token_hex(4)}"  # a second one would put the first out
-        secret = self._livekit.api_secret.get_secret_value()
-        return mint_viewer(key=self._livekit.api_key, secret=secret, room=room, identity=identity)
 
 
 async def _all(stops: Mapping[str, Coroutine[Any, Any, None]]) -> None:

@@ -7,8 +7,6 @@ from livekit import api
 
 # The server renews the token of a participant who is connected; this one is for joining only.
 LIFETIME = timedelta(hours=1)
-# Of a viewer: long enough to join and to reconnect, too short to be passed on.
-PREVIEW_LIFETIME = timedelta(minutes=5)
 
 
 def mint(
@@ -32,23 +30,6 @@ def mint(
         can_publish_data=False,
         hidden=hidden,
     )
-    return _signed(key, secret, identity, lifetime, grants)
-
-
-def mint_viewer(*, key: str, secret: str, room: str, identity: str) -> str:
-    """Return a token of minutes that lets ``identity`` watch in ``room``, unseen, and nothing else."""
-    grants = api.VideoGrants(
-        room_join=True,
-        room=room,
-        can_publish=False,
-        can_subscribe=True,
-        can_publish_data=False,
-        hidden=True,
-    )
-    return _signed(key, secret, identity, PREVIEW_LIFETIME, grants)
-
-
-def _signed(key: str, secret: str, identity: str, lifetime: timedelta, grants: api.VideoGrants) -> str:
     token = api.AccessToken(key, secret).with_identity(identity).with_ttl(lifetime).with_grants(grants)
     with warnings.catch_warnings():
         # It would warn of a short secret at every token; the configuration's own warning has done so.

@@ -60,7 +60,7 @@ async def test_a_page_gets_the_history_of_each_stream_and_then_each_sample() -> 
     assert history["stream"] == "one"
     assert len(base64.b64decode(history["packed"])) == history["look"] * len(COLUMNS) * 4
     looks = [what["look"] for kind, what in page.said if kind == "sample"]
-    assert looks == list(range(looks[0], looks[0] + len(looks))), "none is left out"
+    assert looks == sorted(set(looks)), "each is newer than the one before"
 
 
 async def test_one_that_does_not_read_is_dropped_and_holds_no_one_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long coverage soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-feedback bench-replays bench-b-frames fuzz lint format lock
+.PHONY: help setup demo test test-long coverage screenshots soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-feedback bench-replays bench-b-frames fuzz lint format lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
@@ -17,6 +17,7 @@ setup: ## make .venv from the lock files
 
 demo: ## a live encoder, ingestd, a real LiveKit server and a viewer; CODEC=h264 SECONDS=30 (0: until Ctrl-C)
 	@scripts/setup demo
+	@scripts/fetch-livekit-client || echo "the demo goes on; its preview page will say so, too"
 	@exec .venv/bin/ingestd demo --codec '$(CODEC)' --seconds '$(SECONDS)'
 
 test: ## every test but the long ones; ARGS="-k listener" picks some
@@ -27,6 +28,11 @@ test-long: ## the tests that take minutes
 
 coverage: ## how much of each package the tests run, beside its floor
 	@WORKERS='$(WORKERS)' scripts/coverage
+
+screenshots: ## the pictures in docs/img, by the browser tests
+	@scripts/setup dev
+	@scripts/browser
+	@INGESTD_SCREENSHOTS=docs/img .venv/bin/python -m pytest -q -k "shows_its_plots or own_words or tool_at_hand" tests/observe/test_page_in_browser.py
 
 soak: ## encoders, links, server and viewers that fail at random; MINUTES=5, and SEED=N to repeat a run
 	@scripts/setup dev
@@ -64,12 +70,12 @@ bench-feedback: ## a link that dips, with an encoder that obeys and without feed
 bench-replays: ## what viewers in Chromium see of joins and departures; root; ARGS="--replay always --link 4"
 	@scripts/setup dev
 	@scripts/fetch-livekit-client
-	@.venv/bin/python -m bench.replays .cache/livekit-client.umd.js $(ARGS)
+	@.venv/bin/python -m bench.replays ingestd/observe/assets/livekit-client.umd.js $(ARGS)
 
 bench-b-frames: ## what viewers in Chromium see of streams with B-frames; ARGS="--b-frames auto"
 	@scripts/setup dev
 	@scripts/fetch-livekit-client
-	@.venv/bin/python -m bench.b_frames .cache/livekit-client.umd.js $(ARGS)
+	@.venv/bin/python -m bench.b_frames ingestd/observe/assets/livekit-client.umd.js $(ARGS)
 
 fuzz: ## every parser and the demuxer with made-up bytes; MINUTES=5
 	@scripts/fuzz '$(MINUTES)'

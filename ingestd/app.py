@@ -23,6 +23,7 @@ from ingestd.publish.room_connection import RoomConnection
 from ingestd.publish.room_join import RoomAddress
 from ingestd.publish.sdk import native_log
 from ingestd.publish.signal_relay import SignalRelay
+from ingestd.publish.viewer_access import ViewerAccess
 from ingestd.service.movement import Motion
 from ingestd.service.notifier import Notifier
 from ingestd.service.passed_sockets import PassedSockets
@@ -90,6 +91,7 @@ class App:
             self,
             make_registry(self.figures, __version__, self._hooks),
             __version__,
+            ViewerAccess(config.livekit) if config.http.preview else None,
         )
 
     async def run(self) -> int:

@@ -423,6 +423,9 @@ class TrackPipeline:
             frame_delay=self._delay,
             send_delay_s=self._track.send_delay_s,
             remarks=tuple(self._reporter.remarks),
+            largest_bytes=dict(zip(("key", "delta"), delivery.rates.largest_bytes(now), strict=True)),
+            viewers=self._room.audience.size,
+            unwatchable=self._reporter.unwatchable,
         )
 
     # From access units to the track that can take them.

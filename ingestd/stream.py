@@ -7,7 +7,7 @@ from typing import Protocol
 
 import structlog
 
-from ingestd.config import StreamConfig
+from ingestd.config import Address, StreamConfig
 from ingestd.control.messages import hello
 from ingestd.control.webhook import Webhook
 from ingestd.encoder_reader import EncoderReader
@@ -35,6 +35,8 @@ PLAYING_LOOK_INTERVAL_S = 1.0
 
 class Source(Protocol):
     """Where encoders come from: a listener or a dialer."""
+
+    address: Address
 
     @property
     def problem(self) -> str | None:
@@ -87,6 +89,7 @@ class Stream:
         self._last_fault: str | None = None  # that ended a connection; until an encoder is understood
         self._hooks = hooks or Hooks()
         self._watch = self._hooks.watch(config.name, config.room, self._reading)
+        self._not_understood = False  # that fault was one of what it sent
         admission.attach(self)
 
     async def start(self) -> None:
@@ -153,8 +156,9 @@ class Stream:
             self._release_room()
         if reader.fault is not None or error is not None:
             self._last_fault = reader.fault or reason
+            self._not_understood = reader.fault is not None
         elif reader.understood:
-            self._last_fault = None
+            self._last_fault, self._not_understood = None, False
         log = self._log.info if error is None else self._log.warning
         log("encoder gone", peer=connection.peer, reason=reason)
 
@@ -194,6 +198,11 @@ class Stream:
             up=encoder is not None and figures.up,
             encoder=encoder.peer if encoder else "",
             encoder_name=encoder.name if encoder else "",
+            source=str(self._source.address),
+            expected_codec=self.config.codec or "",
+            dials=self.config.source.connect is not None,
+            unwatchable=encoder is not None and figures.unwatchable,
+            fault=encoder is None and (self._source.problem is not None or self._not_understood),
             bytes_received=self._bytes_received,
             encoder_connections=self.admission.connections,
             problems=(*problems, *self._named(found)),

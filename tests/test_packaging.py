@@ -153,6 +153,7 @@ def test_make_test_fails_where_one_of_its_passes_does_or_neither_finds_a_test(
         tmp_path / "scripts/test": (ROOT / "scripts/test").read_text(),
         tmp_path / "scripts/setup": "",
         tmp_path / "scripts/system-packages": "",
+        tmp_path / "scripts/browser": "",
         python: '#!/bin/bash\nprintf "%s\\n" "$*" >>said\n'
         f'case $* in *"not alone"*-k\\ x) exit {together} ;; *"alone and"*-k\\ x) exit {alone} ;; esac\n',
     }
@@ -301,6 +302,8 @@ def test_the_wheel_holds_ingestd_and_nothing_else(tmp_path: Path) -> None:
         "ingestd.dist-info",
     }
     assert "ingestd/py.typed" in files
+    pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "ingestd/observe/assets").iterdir()}
+    assert pages <= set(files), "LiveKit's client, too, where it was fetched"
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in files)
 
 

@@ -374,6 +374,7 @@ async def test_what_viewers_cannot_decode_is_a_problem_until_it_changes(stream: 
     assert stream.problems == []
     encoder.send(H264.container)
     assert stream.figures().problems == ()
+    assert not stream.figures().fault
     encoder.leave()
 
 
@@ -386,6 +387,8 @@ async def test_the_fault_that_ended_a_connection_is_a_problem_until_an_encoder_i
         stray.leave()
     (problem,) = stream.figures().problems
     assert problem.startswith("cam: the last connection ended with a fault: http: this is an HTTP message")
+    assert stream.figures().fault
+    assert stream.figures().source.startswith("tcp://127.0.0.1:")
     assert "ffmpeg: -f h264 tcp://HOST:PORT" in problem
     assert stream.problems == []
     gone = next(line for line in lines if line["event"] == "encoder gone")

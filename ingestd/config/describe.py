@@ -17,7 +17,8 @@ def describe(config: Config) -> str:
     lines = [
         f"{number} {_plural('stream', number)} to {without_credentials(livekit.url)} over {rooms} room "
         f"{_plural('connection', rooms)}, with {_credentials(livekit)}.",
-        f"Status page, metrics and health on {config.http.listen}.",
+        f"Status page, metrics and health on {config.http.listen}"
+        f"{'; everyone who reaches it can watch (http.preview)' if config.http.preview else ''}.",
         f"Up to {descriptors.needed(rooms, number)} file descriptors, a room taking most of them.",
         "",
     ]

@@ -409,6 +409,7 @@ class HttpConfig(Section):
     """Status page, metrics and health."""
 
     listen: Annotated[Address, BeforeValidator(_http_listen)] = Address("http", "127.0.0.1", 9464)
+    preview: bool = False  # /preview/NAME lets everyone who reaches the page watch the stream
 
 
 class LogConfig(Section):

@@ -49,6 +49,11 @@ class Audience:
         """A participant was there before us."""
         self._told_at[identity] = -inf
 
+    @property
+    def size(self) -> int:
+        """How many participants the room has beside us, as far as was told."""
+        return len(self._told_at)
+
     def newcomer(self, now: float) -> bool:
         """Whether one who has come may be the one who asks."""
         return now - self.came_at < ARRIVAL_S

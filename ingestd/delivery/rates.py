@@ -19,7 +19,7 @@ class Rates:
     """Averages over the last seconds; ``now`` is seconds on any rising clock."""
 
     def __init__(self) -> None:
-        self._arrivals: deque[tuple[float, int]] = deque()  # in seconds, and bytes
+        self._arrivals: deque[tuple[float, int, bool]] = deque()  # in seconds, bytes, whether a keyframe
         self._bytes = 0
         self._last_keyframe_at: float | None = None
         self.keyframe_interval_s: float | None = None  # seconds between the last two
@@ -30,7 +30,7 @@ class Rates:
 
     def receive(self, size_bytes: int, keyframe: bool, now: float) -> None:
         """A picture of ``size_bytes`` arrived."""
-        self._arrivals.append((now, size_bytes))
+        self._arrivals.append((now, size_bytes, keyframe))
         self._bytes += size_bytes
         self._forget(now)
         if keyframe:
@@ -47,6 +47,12 @@ class Rates:
         """Bits per second."""
         self._forget(now)
         return self._bytes * 8 / WINDOW_S
+
+    def largest_bytes(self, now: float) -> tuple[int, int]:
+        """Bytes of the largest keyframe and of the largest other picture of the window; 0 without one."""
+        self._forget(now)
+        keyframe = max((size for _, size, key in self._arrivals if key), default=0)
+        return keyframe, max((size for _, size, key in self._arrivals if not key), default=0)
 
     def needed_bitrate_bps(self, now: float) -> float:
         """Bits per second since the window's first picture: for a new stream."""

@@ -41,6 +41,7 @@ livekit:
   api_secret: "{secret}"
 http:
   listen: 127.0.0.1:0               # status page and metrics; 0: any free port
+  preview: true                     # and the picture, in a browser
 log:
   format: json
 streams:
@@ -213,7 +214,10 @@ class Scenario:
             raise IngestdError(f"ingestd is not ready after {READY_TIMEOUT_S:g} s") from None
         self._screen.step(f"ingestd: ready; its log: {daemon.log}")
         page = said["status page"]
-        self._screen.detail(f"status page  {page['url']}\nmetrics      {page['metrics']}")
+        self._screen.detail(
+            f"status page  {page['url']}\nmetrics      {page['metrics']}\n"
+            f"preview      {page['url']}preview/test-picture"
+        )
         return said["waiting for the encoder"]["address"]
 
     def _encoder_said(self, line: str) -> None:

@@ -9,6 +9,7 @@ the log, the status page, the probe and the API add it where a person reads it.
     viewer_diagnoses.py   its part on what viewers cannot decode or see badly
     room_diagnoses.py     the table of LiveKit's rooms and of the track in one: likewise
     explain.py            error or issue -> the whole text: seen, expected, what to change
+    encoder_commands.py   address and codec -> commands that send a test picture, for ffmpeg and GStreamer
     compatibility.py      headers of a stream -> the issues that viewers over WebRTC have with it
     rate_watch.py         the rates that a stream states or may have, against what comes
     reporter.py           what the log and the status page say of a stream, each thing once

@@ -2,7 +2,7 @@
 
 from typing import Protocol, TypeVar
 
-from ingestd.diagnose.diagnosis import Diagnosis, find
+from ingestd.diagnose.diagnosis import TOOLS, Diagnosis, find
 from ingestd.diagnose.room_diagnoses import ROOM_DIAGNOSES
 from ingestd.diagnose.stream_diagnoses import STREAM_DIAGNOSES
 from ingestd.errors import StreamError
@@ -49,6 +49,21 @@ def fields(finding: Finding) -> dict[str, str]:
 def explain(finding: Finding) -> str:
     """Return what was seen and the advice, as one line."""
     return "; ".join((finding.seen, *advice(finding)))
+
+
+def by_tool(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """Take apart what `explain` returned: what is for every tool, and what to change, as (tool, cure)."""
+    general: list[str] = []
+    cures: list[tuple[str, str]] = []
+    for part in text.split("; "):
+        tool, colon, cure = part.partition(": ")
+        if colon and tool in TOOLS:
+            cures.append((tool, cure))
+        elif cures:  # a semicolon within a cure
+            cures[-1] = (cures[-1][0], f"{cures[-1][1]}; {part}")
+        else:
+            general.append(part)
+    return "; ".join(general), cures
 
 
 def _diagnosis(finding: Finding) -> Diagnosis:

@@ -69,6 +69,14 @@ class StreamReporter:
     @property
     def problems(self) -> list[str]:
         """What is wrong with the stream as it is now, each with what to change."""
+        return [explain(issue) for issue in self._found()]
+
+    @property
+    def unwatchable(self) -> bool:
+        """Whether viewers see nothing of the stream as it is now."""
+        return any(issue.hides for issue in self._found())
+
+    def _found(self) -> list[Issue]:
         found = list(self._issues)
         if self._b_frames is not None:
             found.append(self._b_frames)
@@ -84,7 +92,7 @@ class StreamReporter:
             found.append(_PACE_GUESSED)
         watch = self.rate_watch
         found += [issue for issue in (watch.wrong_rate, watch.over_max_bitrate, watch.ignores_rate) if issue]
-        return [explain(issue) for issue in found]
+        return found
 
     @property
     def remarks(self) -> list[str]:

@@ -2,9 +2,16 @@
 
 figures    one reading of one stream: a new counter begins here and in pipeline.py
 metrics    Prometheus: a table from metric name to figure
-http       the server of /, /metrics, /healthz, /readyz, /api/streams
+stream_state  figures → waiting, starting, live, degraded, frozen or failed, and why
+sampler    one look a second at every stream
+history    the samples of the last ten minutes, for the plots
+http       the server of /, /preview, /metrics, /healthz, /readyz, /api/streams, /api/events
 http_connections  how many clients there may be, and for how long
-page       the status page
+live_updates  the samples as server-sent events
+page       the status page, made of assets/page.html, page.css and page.js
+stream_view  what it says of a stream, as texts
+preview    the page that plays a track, made of assets/preview.html, preview.css and preview.js
+recent_lines  the last log lines of each stream, for the page
 histogram  what figures count delays with
 logs       log lines as console or JSON, redacted and limited
 loss_log   log lines of dropped pictures

@@ -16,6 +16,9 @@ class StreamFigures:
     track: str
     encoder: str = ""  # the encoder's address, "" when none is connected
     encoder_name: str = ""  # in its certificate, "" without one
+    source: str = ""  # where encoders connect, or what is dialled: "tcp://127.0.0.1:5004"
+    dials: bool = False  # the encoder is dialled
+    expected_codec: str = ""  # by the configuration; "": any
     codec: str  # "" until recognised
     size: str  # "1920x1080", "" until known
     profile: str
@@ -42,5 +45,9 @@ class StreamFigures:
     backlog: float  # seconds the oldest picture that waits has waited
     frame_delay: Histogram = field(repr=False)  # last byte read → submitted to WebRTC
     send_delay_s: float | None  # how long packets wait in WebRTC before they leave, now
+    largest_bytes: Mapping[str, int]  # of the last seconds' pictures, by type
+    viewers: int = 0  # participants of the room beside us
+    unwatchable: bool = False  # viewers cannot decode what comes
+    fault: bool = False  # no encoder is connected, and none can be, or what the last one sent was at fault
     problems: tuple[str, ...] = ()  # what is wrong, in words, also while it is up
     remarks: tuple[str, ...] = ()  # what some viewers lack, in words, though nothing is wrong

@@ -1,10 +1,10 @@
-"""The HTTP server: status page, /metrics, health, the streams as JSON. It is read-only."""
+"""The HTTP server: status page and preview, /metrics, health, the streams as JSON. It is read-only."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import math
-import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import fields
 from typing import Any, Protocol
@@ -21,14 +21,23 @@ from ingestd.errors import AddressError
 from ingestd.log_limiter import LogLimiter
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
-from ingestd.observe.http_connections import HttpConnections
-from ingestd.observe.page import render
+from ingestd.observe.http_connections import MAX_LONG_CONNECTIONS, HttpConnections
+from ingestd.observe.live_updates import LiveUpdates
+from ingestd.observe.page import ASSETS, describe, render
+from ingestd.observe.preview import CLIENT, LiveKitAccess, PreviewPage
+from ingestd.observe.recent_lines import RECENT_LINES, Line
+from ingestd.observe.sampler import Sample, Sampler
 
 logger = structlog.get_logger("ingestd.observe")
 
 # What clients that still read a response get when we stop; the process promises to end within five seconds.
 SHUTDOWN_TIMEOUT_S = 1.0
 MALFORMED_REQUEST_LOG_INTERVAL_S = 10.0
+# Everything a page is made of comes from here; /preview may speak to the LiveKit server, too.
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 class Observed(Protocol):
@@ -44,15 +53,26 @@ class Observed(Protocol):
 
 
 class HttpServer:
-    """Serves what ``observed`` says and what ``registry`` collects on ``listen``."""
+    """Serves what ``observed`` says and what ``registry`` collects on ``listen``.
+
+    ``preview``: how a browser may watch, as `LiveKitAccess` says; None: there is no preview.
+    """
 
     def __init__(
-        self, listen: Address, observed: Observed, registry: CollectorRegistry, version: str
+        self,
+        listen: Address,
+        observed: Observed,
+        registry: CollectorRegistry,
+        version: str,
+        preview: LiveKitAccess | None = None,
     ) -> None:
         self._listen = listen
         self._observed = observed
         self._registry = registry
         self._version = version
+        self._preview = PreviewPage(preview) if preview is not None else None
+        self.sampler = Sampler(observed.figures)
+        self._updates = LiveUpdates(self.sampler, self._describe)
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
         self._connections: HttpConnections | None = None
@@ -63,12 +83,18 @@ class HttpServer:
         Raises AddressError where the address cannot be listened on.
         """
         _hide_server_software()
-        app = web.Application(middlewares=[_with_security_headers])
+        app = web.Application(middlewares=[_in_plain_words])
+        app.on_response_prepare.append(_add_security_headers)
         app.router.add_get("/", self._page)
+        for name in ("page.css", "page.js", "preview.css", "preview.js"):
+            app.router.add_get(f"/{name}", _asset)
+        app.router.add_get(f"/{CLIENT.name}", _asset)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/api/streams", self._streams)
+        app.router.add_get("/api/events", self._events)
+        app.router.add_get("/preview/{stream}", self._watch)
         # An access log would bury the lines that matter under those of scrapes.
         runner = web.AppRunner(
             app,
@@ -91,6 +117,7 @@ class HttpServer:
                 "allowed: HOST:PORT of this machine that no other process listens on"
             ) from None
         self._runner, self._connections = runner, connections
+        self._updates.start()
         return Address("http", host, self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
@@ -100,21 +127,48 @@ class HttpServer:
             return
         assert self._server is not None
         assert self._connections is not None
+        self._updates.stop()
+        self._connections.end_long()
         self._server.close()
         await runner.cleanup()
         self._connections.close()
 
-    async def _page(self, _request: web.Request) -> web.Response:
-        # Style and script are part of the page; the browser runs only what bears this nonce.
-        nonce = secrets.token_urlsafe(16)
-        text = render(list(self._observed.figures()), self._observed.problems(), self._version, nonce)
-        policy = (
-            f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; "
-            "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    async def _page(self, request: web.Request) -> web.Response:
+        samples = self.sampler.now(asyncio.get_running_loop().time())
+        text = render(
+            samples,
+            _lines(samples),
+            self._observed.problems(),
+            self._version,
+            host=request.host,
+            preview=self._preview is not None,
         )
-        return web.Response(
-            text=text, content_type="text/html", charset="utf-8", headers={"Content-Security-Policy": policy}
-        )
+        return _html(text, PAGE_POLICY)
+
+    async def _watch(self, request: web.Request) -> web.Response:
+        if self._preview is None:
+            return web.Response(status=404, text="There is no preview: http.preview is false.\n")
+        name = request.match_info["stream"]
+        figures = next((figures for figures in self._observed.figures() if figures.name == name), None)
+        if figures is None:
+            raise web.HTTPNotFound
+        return _html(self._preview.render(figures), self._preview.policy)
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        assert self._connections is not None
+        if request.transport is None or not self._connections.keep(request.transport):
+            text = f"{MAX_LONG_CONNECTIONS} pages are open already.\n"
+            return web.Response(status=503, text=text, headers={"Retry-After": "10"})
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError, TimeoutError, asyncio.CancelledError):
+            await self._updates.serve(response)
+        self._connections.abort(request.transport)
+        return response
+
+    def _describe(self) -> object:
+        samples = list(self.sampler.samples.values())
+        return describe(self.sampler.looks, samples, _lines(samples), self._observed.problems())
 
     async def _metrics(self, request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
@@ -132,7 +186,8 @@ class HttpServer:
         return web.Response(text="ready\n")
 
     async def _streams(self, _request: web.Request) -> web.Response:
-        body = [_as_dict(figures) for figures in self._observed.figures()]
+        samples = self.sampler.now(asyncio.get_running_loop().time())
+        body = [_as_dict(sample) for sample in samples]
         return web.Response(text=json.dumps(body, allow_nan=False), content_type="application/json")
 
 
@@ -165,8 +220,27 @@ class _ServerLog(logging.LoggerAdapter[logging.Logger]):
             log.warning("malformed HTTP request refused", status=exc_info.code, why=type(exc_info).__name__)
 
 
-def _as_dict(figures: StreamFigures) -> dict[str, Any]:
-    return {field.name: _plain(getattr(figures, field.name)) for field in fields(figures)}
+def _html(text: str, policy: str) -> web.Response:
+    headers = {"Content-Security-Policy": policy}
+    return web.Response(text=text, content_type="text/html", charset="utf-8", headers=headers)
+
+
+async def _asset(request: web.Request) -> web.Response:
+    file = ASSETS / request.path.removeprefix("/")
+    kinds = {".css": "text/css", ".js": "text/javascript"}
+    try:
+        return web.Response(body=file.read_bytes(), content_type=kinds[file.suffix], charset="utf-8")
+    except OSError:
+        raise web.HTTPNotFound from None
+
+
+def _lines(samples: Iterable[Sample]) -> dict[str, list[Line]]:
+    return {(one := sample.figures).name: RECENT_LINES.of(one.name, one.room) for sample in samples}
+
+
+def _as_dict(sample: Sample) -> dict[str, Any]:
+    figures = {each.name: _plain(getattr(sample.figures, each.name)) for each in fields(sample.figures)}
+    return {"name": figures.pop("name"), "state": sample.state, "state_reason": sample.reason, **figures}
 
 
 def _plain(value: Any) -> Any:
@@ -182,20 +256,23 @@ def _plain(value: Any) -> Any:
 
 
 @web.middleware
-async def _with_security_headers(
+async def _in_plain_words(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
+    """Say what is not found, or not allowed, without aiohttp's page."""
     try:
-        response = await handler(request)
+        return await handler(request)
     except web.HTTPException as error:
-        # Not found, method not allowed: plain words, and the same headers.
         response = web.Response(status=error.status, text=f"{error.status} {error.reason}\n")
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
+        return response
+
+
+async def _add_security_headers(_request: web.Request, response: web.StreamResponse) -> None:
     response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Frame-Options"] = "DENY"
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-store"
     response.force_close()  # see HttpConnections: the time is for one request
-    return response

@@ -13,6 +13,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from ingestd.log_limiter import LeftOut, LineLimiter
+from ingestd.observe.recent_lines import RECENT_LINES
 from ingestd.redact import printable, redact
 
 _LEVELS = {
@@ -81,7 +82,7 @@ def configure(level: str = "info", format: str = "auto", stream: TextIO | None =
         )
     )
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [handler, RECENT_LINES]
     root.setLevel(_LEVELS[level])
     for name in _CHATTY:
         logging.getLogger(name).setLevel(

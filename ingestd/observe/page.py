@@ -1,171 +1,188 @@
-"""The status page: one HTML text without outside assets, which fetches itself again each second."""
+"""The status page as HTML: the templates in assets/page.html, filled with what the streams are doing.
 
+Also without scripts it says all but the plots. Every text from outside is escaped.
+"""
+
+import re
+import time
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from html import escape
+from pathlib import Path
 from string import Template
 
-from ingestd.media.access_unit import CODEC_NAMES
-from ingestd.observe.figures import StreamFigures
+from ingestd.diagnose.encoder_commands import encoder_commands
+from ingestd.diagnose.explain import by_tool
+from ingestd.observe.recent_lines import Line
+from ingestd.observe.sampler import Sample
+from ingestd.observe.stream_state import State
+from ingestd.observe.stream_view import view
 
-_PAGE = Template("""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
-<link rel="icon" href="data:,">
-<style nonce="$nonce">$style</style>
-<noscript><meta http-equiv="refresh" content="2"></noscript>
-</head>
-<body>
-<header><h1>ingestd</h1><span class="quiet">$version</span></header>
-<p id="lost" class="problems" hidden>ingestd does not answer; what you see is old.</p>
-<main id="live">
-$summary
-<div class="wide"><table>
-<thead><tr><th>Stream</th><th>State</th><th>Picture</th><th class="n">Pictures/s</th>
-<th class="n">Bitrate</th><th class="n">Delay</th><th class="n">Sent</th><th>Dropped</th></tr></thead>
-<tbody>
-$rows
-</tbody>
-</table></div>
-</main>
-<footer class="quiet">Delay: last byte read to WebRTC, median; then their wait in WebRTC.
-<a href="/api/streams">/api/streams</a> <a href="/metrics">/metrics</a> <a href="/readyz">/readyz</a>
-<a href="/healthz">/healthz</a></footer>
-<script nonce="$nonce">$script</script>
-</body>
-</html>
-""")
-
-_ROW = Template("""<tr>
-<th scope="row">$name<small>track $track<br>room $room</small></th>
-<td><span class="state $state">$state</span><small>$encoder</small>$problems$remarks</td>
-<td>$picture<small>$detail</small></td>
-<td class="n">$frame_rate<small>$keyframes</small></td>
-<td class="n">$bitrate<small>$target</small><small>$feedback</small></td>
-<td class="n">$delay<small>$send_delay</small><small>$backlog</small></td>
-<td class="n">$sent<small>$held</small></td>
-<td>$dropped<small>$reasons</small><small>$frozen</small></td>
-</tr>""")
-
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1c2024; --quiet: #69707a; --line: #e1e4e8; --ground: #f7f8f9;
-  --card: #fff; --up: #18794e; --upground: #ddf3e4; --down: #b42318; --downground: #fdecea; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --quiet: #939aa3; --line: #2c3136;
-  --ground: #131517; --card: #1b1e21; --up: #5bd197; --upground: #12301f;
-  --down: #ff8a7a; --downground: #3a1a17; } }
-body { margin: 0 auto; max-width: 76rem; padding: 1.5rem; background: var(--ground); color: var(--ink);
-  font: 15px/1.45 system-ui, sans-serif; }
-header { display: flex; align-items: baseline; gap: .6rem; }
-h1 { font-size: 1.3rem; margin: 0; }
-.quiet, small { color: var(--quiet); }
-small { display: block; font-weight: 400; font-size: .8rem; }
-.wide { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: .65rem .8rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
-thead th { font-size: .75rem; color: var(--quiet); font-weight: 600; border-bottom: 1px solid var(--line);
-  white-space: nowrap; }
-tbody tr + tr > * { border-top: 1px solid var(--line); }
-.n { text-align: right; white-space: nowrap; }
-.state { display: inline-block; padding: 0 .55rem; border-radius: 1rem; font-weight: 600; font-size: .85rem; }
-.up { color: var(--up); background: var(--upground); }
-.down { color: var(--down); background: var(--downground); }
-.problems { margin: .4rem 0 0; padding: 0; list-style: none; color: var(--down);
-  font-size: .85rem; max-width: 24rem; }
-footer { margin-top: 1rem; font-size: .8rem; }
-a { color: inherit; }
-"""
-
-# The page is made in one place only, here: the script asks for it again and takes over what changed.
-# It is parsed as a separate document, in which nothing runs.
-_SCRIPT = """
-const lost = document.getElementById("lost");
-async function refresh() {
-  try {
-    const answer = await fetch("/", {cache: "no-store", signal: AbortSignal.timeout(5000)});
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    document.getElementById("live").replaceWith(fresh.getElementById("live"));
-    document.title = fresh.title;
-    lost.hidden = true;
-  } catch { lost.hidden = false; }
-  setTimeout(refresh, 1000);
-}
-setTimeout(refresh, 1000);
-"""
+ASSETS = Path(__file__).with_name("assets")
+# All open where there are few; of more than these the page is a list, and each opens on demand.
+MAX_OPEN_STREAMS = 4
+# Where a cure belongs; what is not here belongs to ffmpeg and its libraries.
+_GSTREAMER = re.compile(r"GStreamer|enc\b")
+# A host that a browser has in its address bar; anything else is not put into a command to copy.
+_HOST = re.compile(r"[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]")
 
 
-def render(streams: Sequence[StreamFigures], problems: Sequence[str], version: str, nonce: str) -> str:
-    """The page as HTML; whatever comes from outside is escaped."""
-    up = sum(figures.up for figures in streams)
-    return _PAGE.substitute(
-        title=f"{up}/{len(streams)} up · ingestd",
-        version=escape(version),
-        nonce=escape(nonce),
-        style=_STYLE,
-        script=_SCRIPT,
-        summary=f"<p>{up} of {len(streams)} streams up.</p>{_list(problems)}",
-        rows="\n".join(map(_row, streams)),
-    )
+def _templates() -> dict[str, Template]:
+    """The page, by "", and the parts of it that stand in <template> elements, by their id."""
+    text = (ASSETS / "page.html").read_text()
+    parts = dict(re.findall(r'<template id="([\w-]+)">\n(.*?)\n</template>\n', text, re.DOTALL))
+    parts[""] = re.sub(r"<template .*?</template>\n", "", text, flags=re.DOTALL)
+    return {name: Template(part) for name, part in parts.items()}
 
 
-def _row(figures: StreamFigures) -> str:
-    dropped = {reason: count for reason, count in figures.frames_dropped.items() if count}
-    delay_s = figures.frame_delay.quantile_s(0.5)
-    cells = {
-        "name": figures.name,
-        "track": figures.track,
-        "room": figures.room,
-        "state": "up" if figures.up else "down",
-        "encoder": f"{figures.encoder or 'no encoder'} {figures.encoder_name}".strip(),
-        "picture": f"{CODEC_NAMES.get(figures.codec, figures.codec)} {figures.size}".strip() or "–",
-        "detail": figures.profile,
-        "frame_rate": f"{figures.frame_rate:.1f}",
-        "keyframes": ""
-        if figures.keyframe_interval is None
-        else f"keyframe each {figures.keyframe_interval:.1f} s",
-        "bitrate": _bitrate(figures.bitrate_bps),
-        "target": "" if figures.target_bitrate_bps is None else f"of {_bitrate(figures.target_bitrate_bps)}",
-        "feedback": _feedback(figures.feedback_messages),
-        "delay": "–" if delay_s is None else f"{delay_s * 1000:.1f} ms",
-        "send_delay": ""
-        if figures.send_delay_s is None
-        else f"then {figures.send_delay_s * 1000:.1f} ms in WebRTC",
-        "backlog": f"{figures.backlog * 1000:.0f} ms waiting" if figures.backlog else "",
-        "sent": f"{figures.frames_sent:,}",
-        "held": ", ".join(
-            f"{count:,} {what}"
-            for count, what in ((figures.frames_held, "held"), (figures.frames_lost, "lost"))
-            if count
+_TEMPLATES = _templates()
+
+
+def render(
+    samples: Sequence[Sample],
+    lines: Mapping[str, Sequence[Line]],
+    problems: Sequence[str],
+    version: str,
+    *,
+    host: str = "",
+    preview: bool = False,
+) -> str:
+    """Return the page. ``lines``: the last of each stream's log; ``host``: by which the browser calls us."""
+    opened = len(samples) <= MAX_OPEN_STREAMS
+    return _fill(
+        "",
+        version=version,
+        title=title([sample.state for sample in samples]),
+        tally=Raw(tally([sample.state for sample in samples])),
+        problems=Raw(problem_list(_elsewhere(problems, samples))),
+        streams=Raw(
+            "\n".join(
+                _stream(sample, lines[sample.figures.name], host, opened, preview) for sample in samples
+            )
+            or _fill("no-streams")
         ),
-        "frozen": f"{figures.frozen:.1f} s frozen" if figures.frozen >= 0.05 else "",
-        "dropped": f"{sum(dropped.values()):,}",
-        "reasons": _reasons(dropped),
-    }
-    return _ROW.substitute(
-        {key: escape(text) for key, text in cells.items()},
-        problems=_list(figures.problems),
-        remarks="".join(f"<small>{escape(remark)}</small>" for remark in figures.remarks),
     )
 
 
-def _list(problems: Sequence[str]) -> str:
-    items = "".join(f"<li>{escape(problem)}</li>" for problem in problems)
-    return f'<ul class="problems">{items}</ul>' if items else ""
+def title(states: Sequence[State]) -> str:
+    """What the browser's tab says: what is wrong comes first."""
+    counts = {state: states.count(state) for state in State if state in states}
+    return ", ".join(f"{count} {state}" for state, count in counts.items()) or "no streams"
 
 
-def _reasons(dropped: Mapping[str, int]) -> str:
-    most_first = sorted(dropped.items(), key=lambda item: -item[1])
-    return ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in most_first)
+def tally(states: Sequence[State]) -> str:
+    """How many streams are in which state, as HTML."""
+    counts = {state: states.count(state) for state in State if state in states}
+    return "".join(_fill("count", state=state.value, count=str(count)) for state, count in counts.items())
 
 
-def _feedback(messages: Mapping[str, Mapping[str, int]]) -> str:
-    sent = sum(results["sent"] for results in messages.values())
-    lost = sum(sum(results.values()) for results in messages.values()) - sent
-    return f"feedback: {sent:,} sent, {lost:,} lost" if sent or lost else ""
+@lru_cache(256)
+def problem_list(problems: tuple[str, ...]) -> str:
+    """What keeps the daemon from being ready, as HTML."""
+    return "".join(_fill("problem", text=text) for text in problems)
 
 
-def _bitrate(bits_per_second: float) -> str:
-    if bits_per_second >= 1e6:
-        return f"{bits_per_second / 1e6:.2f} Mbit/s"
-    return f"{bits_per_second / 1e3:.0f} kbit/s"
+@lru_cache(256)
+def verdicts(name: str, problems: tuple[str, ...]) -> str:
+    """What is wrong with a stream and what to change, for every tool, as HTML."""
+    found = []
+    for problem in problems:
+        text, cures = by_tool(problem.removeprefix(f"{name}: "))
+        families = [("gstreamer" if _GSTREAMER.search(tool) else "ffmpeg") for tool, _ in cures]
+        items = "".join(
+            _fill(
+                "cure",
+                tool=tool,
+                family=family,
+                rank="first" if family not in families[:place] else "other",
+                cure=Raw(_code(cure)),
+            )
+            for place, ((tool, cure), family) in enumerate(zip(cures, families, strict=True))
+        )
+        more = _fill("cures", cures=Raw(items)) if items else ""
+        found.append(_fill("verdict", text=Raw(_code(text)), cures=Raw(more)))
+    return "".join(found)
+
+
+@lru_cache(256)
+def events(lines: tuple[Line, ...]) -> str:
+    """The last log lines of a stream as HTML."""
+    return "".join(
+        _fill(
+            "event",
+            time=time.strftime("%H:%M:%S", time.localtime(line.at)),
+            day=time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(line.at)),
+            level=line.level,
+            text=line.text,
+        )
+        for line in lines
+    ) or _fill("no-events")
+
+
+def _elsewhere(problems: Sequence[str], samples: Sequence[Sample]) -> tuple[str, ...]:
+    """What is not said in the section of a stream: of streams that could not be started."""
+    shown = tuple(f"{sample.figures.name}: " for sample in samples)
+    return tuple(problem for problem in problems if not problem.startswith(shown))
+
+
+def describe(
+    looks: int, samples: Sequence[Sample], lines: Mapping[str, Sequence[Line]], problems: Sequence[str]
+) -> dict[str, object]:
+    """Return what an open page is told at look number ``looks``, as an object for JSON; see page.js."""
+    states = [sample.state for sample in samples]
+    return {
+        "look": looks,
+        "title": title(states),
+        "tally": tally(states),
+        "problems": problem_list(_elsewhere(problems, samples)),
+        "streams": {
+            (figures := sample.figures).name: {
+                "texts": view(sample),
+                "html": {
+                    "verdicts": verdicts(figures.name, figures.problems),
+                    "events": events(tuple(lines[figures.name])),
+                },
+                "values": [None if value != value else float(f"{value:.6g}") for value in sample.values],
+            }
+            for sample in samples
+        },
+    }
+
+
+def _stream(sample: Sample, lines: Sequence[Line], host: str, opened: bool, preview: bool) -> str:
+    figures = sample.figures
+    here = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
+    commands = encoder_commands(
+        figures.source,
+        dials=figures.dials,
+        codec=figures.codec or figures.expected_codec,
+        here=here.strip("[]") if _HOST.fullmatch(here) else "HOST",
+    )
+    return _fill(
+        "stream",
+        **view(sample),
+        name=figures.name,
+        open="open" if opened else "",
+        verdicts=Raw(verdicts(figures.name, figures.problems)),
+        events=Raw(events(tuple(lines))),
+        ffmpeg=commands["ffmpeg"],
+        gstreamer=commands["GStreamer"],
+        preview=Raw(_fill("preview", name=figures.name) if preview else ""),
+    )
+
+
+class Raw(str):
+    """HTML that is made here, not to be escaped."""
+
+    __slots__ = ()
+
+
+def _fill(template: str, **texts: str) -> str:
+    return _TEMPLATES[template].substitute(
+        {name: text if isinstance(text, Raw) else escape(text) for name, text in texts.items()}
+    )
+
+
+def _code(text: str) -> str:
+    """Escape ``text``; what stands in backquotes is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))

@@ -10,6 +10,7 @@
 - `send_stats`: WebRTC's own count of pictures. `encoder_watch` finds in it what was lost, and a stall,
   `send_delay` how long packets wait in WebRTC, `link_health` whether the receiver loses packets.
 - `server_queries`: what is asked of the server beside joining and publishing.
+- `viewer_access`: lets the browser of the preview into a room, to subscribe only.
 - `room_check`: joins every room once, for `ingestd check --connect`.
 - `sdk/`: every touch of the SDK's private parts.
 

@@ -57,3 +57,8 @@ def test_the_guards_of_a_source_are_said(loads: Loads, tmp_path: Path) -> None:
     assert "private networks, with one of several tokens; a second" in said
     assert "redials it, by TLS, with a certificate for camera of a CA the system trusts; " in said
     assert "a-secret-token-of-many" not in said
+
+
+def test_who_can_watch_the_preview_is_said(loads: Loads) -> None:
+    text = LIVEKIT + "http: {preview: true}\nstreams:\n" + stream()
+    assert "9464; everyone who reaches it can watch (http.preview)." in describe(loads(text))

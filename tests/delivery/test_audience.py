@@ -60,3 +60,10 @@ def test_one_who_leaves_and_comes_again_counts_once() -> None:
     audience.came("bob", 10.5)
     assert audience.others(10.5 + ARRIVAL_S) == 1
     assert SETTLED_S < ARRIVAL_S
+
+
+def test_its_size_is_the_number_of_those_who_are_there() -> None:
+    audience = watched_by("ann", "bob")
+    audience.left("ann", 1.0)
+    audience.came("eve", 2.0)
+    assert audience.size == 2

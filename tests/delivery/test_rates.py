@@ -52,3 +52,12 @@ def test_one_keyframe_has_no_distance() -> None:
     rates = Rates()
     rates.receive(1, True, 0.0)
     assert rates.keyframe_interval_s is None
+
+
+def test_the_largest_keyframe_and_the_largest_other_picture_of_the_window() -> None:
+    rates = Rates()
+    assert rates.largest_bytes(0.0) == (0, 0)
+    for number, size_bytes in enumerate((9000, 500, 800, 600)):
+        rates.receive(size_bytes, number == 0, number / 10)
+    assert rates.largest_bytes(0.4) == (9000, 800)
+    assert rates.largest_bytes(2.05) == (0, 800), "the keyframe came longer ago"

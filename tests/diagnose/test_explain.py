@@ -1,5 +1,5 @@
 from ingestd.diagnose.compatibility import B_FRAMES
-from ingestd.diagnose.explain import advice, explain, explain_room, explained, fields
+from ingestd.diagnose.explain import advice, by_tool, explain, explain_room, explained, fields
 from ingestd.errors import BitstreamError
 
 
@@ -58,3 +58,15 @@ def test_a_room_is_explained_by_what_was_seen_or_else_by_what_the_reason_means()
     )
     assert explain_room("clock", case="behind").startswith("this machine's clock is behind")
     assert explain_room("duplicate_identity", "seen") == "seen: give one of them another identity"
+
+
+def test_advice_is_taken_apart_by_tool() -> None:
+    text, cures = by_tool(explain(B_FRAMES))
+    assert text.startswith(B_FRAMES.seen)
+    assert text.endswith("encode without them"), "what is for every tool stays in the sentence"
+    assert dict(cures)["ffmpeg"] == "-bf 0"
+    assert by_tool("no advice: none") == ("no advice: none", [])
+    assert by_tool("seen; ffmpeg: do this; or that; x264: a") == (
+        "seen",
+        [("ffmpeg", "do this; or that"), ("x264", "a")],
+    )

@@ -80,11 +80,13 @@ def test_a_keyframe_without_parameter_sets_is_reported_once_and_is_a_problem_unt
             reporter.picture(AccessUnit(b"", keyframe=True, info=None, lacks_parameter_sets=True))
             (problem,) = reporter.problems
             assert problem.startswith("no parameter sets came: keyframes are dropped")
+            assert reporter.unwatchable
         reporter.picture(AccessUnit(b"", keyframe=True, info=None))
     (line,) = lines
     assert line["event"] == "keyframe dropped: it has no parameter sets"
     assert (line["reason"], line["expected"].partition(" (")[0]) == ("no_parameter_sets", "SPS and PPS")
     assert reporter.problems == []
+    assert not reporter.unwatchable
 
 
 def test_input_paced_by_a_guess_is_a_problem_and_a_file_that_says_its_rate_is_none() -> None:

@@ -48,5 +48,6 @@ def figures(**changes: Any) -> StreamFigures:
         backlog=0.0,
         frame_delay=delay,
         send_delay_s=0.0024,
+        largest_bytes={"key": 20_000, "delta": 4_000},
     )
     return replace(well, **changes)

@@ -7,6 +7,8 @@ import re
 import socket
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field, fields
+from pathlib import Path
+from unittest.mock import ANY
 
 import aiohttp
 import pytest
@@ -14,12 +16,13 @@ import structlog
 
 from ingestd.config import Address
 from ingestd.errors import AddressError
-from ingestd.observe import logs
+from ingestd.observe import http, live_updates, logs, preview
 from ingestd.observe.figures import StreamFigures
-from ingestd.observe.histogram import Histogram
 from ingestd.observe.http import HttpServer
+from ingestd.observe.http_connections import MAX_LONG_CONNECTIONS
 from ingestd.observe.metrics import make_registry
 from tests.observe.support import figures
+from tests.support.wait import PATIENCE_S, eventually
 
 
 @dataclass
@@ -96,7 +99,9 @@ async def test_streams_as_json_have_the_names_of_the_figures(
         assert answer.content_type == "application/json"
         (stream,) = await answer.json()
 
-    assert list(stream) == [each.name for each in fields(StreamFigures)]
+    names = [each.name for each in fields(StreamFigures)]
+    assert list(stream) == ["name", "state", "state_reason", *names[1:]]
+    assert (stream["state"], stream["state_reason"]) == ("starting", ANY)
     assert stream["frames_dropped"] == {"backlog": 8, "before_keyframe": 0}
     assert stream["frame_delay"] == {"count": 4, "p50": pytest.approx(0.0055), "p99": 0.1}
     assert stream["feedback_messages"]["rate"] == {"sent": 2, "dropped": 0, "failed": 5}
@@ -104,67 +109,123 @@ async def test_streams_as_json_have_the_names_of_the_figures(
     assert stream["problems"] == ["no keyframe"]
 
 
-async def test_the_page_tells_of_each_stream(get: aiohttp.ClientSession, daemon: Daemon) -> None:
-    daemon.streams = [
-        figures(),
-        figures(
-            name="roof", up=False, encoder="", codec="", size="", profile="", keyframe_interval=None,
-            feedback_messages={}, frame_delay=Histogram([1]), problems=("waiting for an encoder",),
-        ),
-    ]  # fmt: skip
+async def test_the_page_tells_of_each_stream_also_of_one_that_came_just_now(
+    get: aiohttp.ClientSession, daemon: Daemon
+) -> None:
+    daemon.streams = [figures(), figures(name="roof", up=False, encoder="", source="tcp://0.0.0.0:5005")]
 
     async with get.get("/") as answer:
         assert answer.content_type == "text/html"
         page = await answer.text()
 
-    assert "1 of 2 streams up." in page
-    first, second = page.split('<th scope="row">')[1:]
-    for words in (
-        "front-door",
-        "up",
-        "H.264 1280x720",
-        "30.0",
-        "1.50 Mbit/s",
-        "5.5 ms",
-        "then 2.4 ms in WebRTC",
-        "79",
-        "backlog 8",
-        "feedback: 5 sent, 6 lost",
-    ):
-        assert words in first
-    assert "feedback" not in second
-    assert "before" not in first, "a reason that never happened is not shown"
-    for words in ("roof", "down", "no encoder", "–", "<li>waiting for an encoder</li>"):
-        assert words in second
+    first, second = page.split("<section")[1:]
+    assert 'data-stream="front-door"' in first
+    assert 'data-state="starting"' in first, "no look at it yet"
+    assert 'data-stream="roof"' in second
+    assert 'data-state="waiting"' in second
+    assert "no encoder at tcp://0.0.0.0:5005" in second
 
 
-async def test_no_name_becomes_markup(get: aiohttp.ClientSession, daemon: Daemon) -> None:
-    evil = "<script>alert(1)</script>\"'&"
-    texts = ("name", "room", "track", "encoder", "codec", "size", "profile")
-    daemon.streams = [figures(problems=(evil,), frames_dropped={evil: 1}, **dict.fromkeys(texts, evil))]
-    daemon.reasons = [evil]
-
+async def test_the_page_is_made_of_our_files_only(get: aiohttp.ClientSession) -> None:
     async with get.get("/") as answer:
+        policy = answer.headers["Content-Security-Policy"]
         page = await answer.text()
-
-    assert len(re.findall("<script", page, re.IGNORECASE)) == 1, "our own"
-    # Seven texts, a problem each of stream and daemon; a reason.
-    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#x27;&amp;") == 10
-
-
-async def test_the_page_runs_only_its_own_script(get: aiohttp.ClientSession) -> None:
-    policies = set()
-    for _ in range(2):
-        async with get.get("/") as answer:
-            policy = answer.headers["Content-Security-Policy"]
-            page = await answer.text()
-        nonces = set(re.findall(r'nonce="([^"]+)"', page))
-        assert len(nonces) == 1
-        assert f"script-src 'nonce-{nonces.pop()}'" in policy
-        assert policy.startswith("default-src 'none'")
-        policies.add(policy)
-    assert len(policies) == 2, "a nonce is used once"
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    assert not re.findall(r" style=| on\w+=|<style|javascript:", page)
+    files = re.findall(r'(?:src|href)="(/[\w.-]+\.(?:css|js))"', page)
+    assert files == ["/page.css", "/page.js"]
     assert not re.findall(r'(?:src|href)="(?!/|data:,)', page), "nothing comes from elsewhere"
+    for file in files:
+        async with get.get(file) as answer:
+            assert answer.status == 200
+            assert "http" not in re.sub(r"http://www.w3.org/2000/svg", "", await answer.text())
+
+
+async def test_events_begin_with_the_history_and_go_on_with_samples(get: aiohttp.ClientSession) -> None:
+    async with get.get("/api/events") as answer:
+        assert answer.content_type == "text/event-stream"
+        kinds: list[str] = []
+        while kinds.count("sample") < 2:
+            line = (await asyncio.wait_for(answer.content.readline(), PATIENCE_S)).decode()
+            if line.startswith("event: "):
+                kinds.append(line.removeprefix("event: ").strip())
+    assert kinds == ["history", "sample", "sample"]
+
+
+async def test_pages_beyond_the_limit_are_told_so_and_keep_no_scrape_out(
+    get: aiohttp.ClientSession,
+) -> None:
+    pages = [await get.get("/api/events") for _ in range(MAX_LONG_CONNECTIONS)]
+    async with get.get("/api/events") as answer:
+        assert answer.status == 503
+        assert "8 pages are open already" in await answer.text()
+    async with get.get("/metrics") as answer:
+        assert answer.status == 200
+    pages.pop().close()
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            async with get.get("/api/events") as answer:
+                if answer.status == 200:
+                    break
+            await asyncio.sleep(0.05)
+    for page in pages:
+        page.close()
+
+
+async def test_a_page_that_reads_nothing_is_let_go_and_does_not_hold_up_the_end(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_updates, "SLOW_CLIENT_S", 0.2)
+    daemon.streams = [figures(name=f"cam-{number}", problems=("x" * 100_000,)) for number in range(64)]
+    server = HttpServer(Address("http", "127.0.0.1", 0), daemon, make_registry(daemon.figures, "1"), "1")
+    bound = await server.start()
+    pages = [socket.socket() for _ in range(2)]
+    for page in pages:
+        page.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        page.connect(("127.0.0.1", bound.port))
+        page.sendall(b"GET /api/events HTTP/1.1\r\nHost: x\r\n\r\n")
+    await eventually(lambda: pages[0].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), "be reset")
+    monkeypatch.setattr(live_updates, "SLOW_CLIENT_S", 60)
+    with socket.create_connection(("127.0.0.1", bound.port)) as third:
+        third.sendall(b"GET /api/events HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.wait_for(server.stop(), PATIENCE_S)
+    for page in pages:
+        page.close()
+
+
+async def test_there_is_no_preview_unless_it_is_allowed(get: aiohttp.ClientSession) -> None:
+    async with get.get("/preview/front-door") as answer:
+        assert answer.status == 404
+        assert "http.preview is false" in await answer.text()
+
+
+class Access:
+    url = "wss://livekit.example.com"
+    refusal = None
+
+    def token(self, room: str) -> str:
+        return f"a token for {room}"
+
+
+async def test_a_preview_that_is_allowed_is_a_page_of_each_stream(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(preview, "CLIENT", tmp_path)  # something that is there
+    registry = make_registry(daemon.figures, "1")
+    server = HttpServer(Address("http", "127.0.0.1", 0), daemon, registry, "1", Access())
+    async with aiohttp.ClientSession(str(await server.start())) as get:
+        async with get.get("/preview/front-door") as answer:
+            assert "connect-src 'self' wss://livekit" in answer.headers["Content-Security-Policy"]
+            assert 'data-token="a token for lobby"' in await answer.text()
+        async with get.get("/preview/none") as answer:
+            assert answer.status == 404
+        async with get.get("/") as answer:
+            assert 'href="/preview/front-door"' in await answer.text()
+        monkeypatch.setattr(http, "ASSETS", tmp_path)
+        async with get.get("/livekit-client.umd.js") as answer:
+            assert answer.status == 404, "where it was not fetched"
+    await server.stop()
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics", "/healthz", "/readyz", "/api/streams", "/none"])

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from ingestd.observe.http_connections import HttpConnections
+from ingestd.observe.http_connections import MAX_LONG_CONNECTIONS, HttpConnections
 from tests.support.wait import eventually
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -18,6 +18,14 @@ LARGE = b"x" * (16 << 20)  # more than any socket buffer takes
 @contextlib.asynccontextmanager
 async def serving(max_connection_s: float = 60.0, max_connections: int = 1000) -> AsyncIterator[int]:
     async def answer(request: web.BaseRequest) -> web.Response:
+        if request.path == "/long":
+            assert request.transport is not None
+            kept = connections.keep(request.transport)
+            if kept:
+                await asyncio.Event().wait()
+            refusal = web.Response(status=503)
+            refusal.force_close()
+            return refusal
         return web.Response(body=LARGE if request.path == "/large" else b"ok")
 
     handlers = web.Server(answer)
@@ -116,3 +124,22 @@ async def test_the_oldest_gives_way() -> None:
         assert not ended(third)
         for client in (first, second, third):
             client.close()
+
+
+async def test_one_that_may_last_is_neither_ended_nor_in_the_way_of_others() -> None:
+    async with serving(max_connection_s=0.3, max_connections=2) as port:
+        page = dial(port, REQUEST.replace(b"/ ", b"/long ", 1))
+        short = dial(port)
+        await eventually(lambda: ended(short), "be cut off")
+        for _ in range(5):
+            assert await answered(port)
+        assert not ended(page)
+        page.close()
+
+
+async def test_of_those_that_may_last_there_are_only_so_many() -> None:
+    async with serving() as port:
+        pages = [dial(port, REQUEST.replace(b"/ ", b"/long ", 1)) for _ in range(MAX_LONG_CONNECTIONS + 1)]
+        await eventually(lambda: sum(map(ended, pages)) == 1, "refuse one")
+        for page in pages:
+            page.close()

@@ -1,0 +1,134 @@
+"""State of a stream in one word, and why in plain words: waiting, starting, live, degraded, frozen, failed.
+
+Pure: the figures of a stream and what its counters did of late in, a state out. The status page,
+/api/streams and `ingestd top` say the same.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ingestd.observe.figures import StreamFigures
+
+# Longer than it takes to join a room and publish, also on a busy machine: what is not up by then needs help.
+STARTING_S = 10.0
+# A picture that stands for less is a hiccup, and counted as a loss.
+FROZEN_S = 3.0
+# Of a stream that sends pictures seldom, so many usual intervals between two of them may pass.
+FROZEN_INTERVALS = 4.0
+# What was lost is told for so long.
+RECENT_S = 10.0
+# So long a wait in WebRTC or before it is seen by viewers: the link is slower than the stream.
+LATE_S = 0.2
+# The reasons of losses in words; the others are said as they are.
+_WHY_LOST = {
+    "congested": "the link is slower than the stream",
+    "backlog": "they came in a burst, or the room was away, for longer than max_backlog",
+    "after_loss": "no keyframe has come since one was lost",
+    "queue_full": "more waited than may be held",
+    "rejected": "the LiveKit SDK refused them",
+    "in WebRTC": "WebRTC was too busy, or the link too slow",
+}
+
+
+class State(StrEnum):
+    """What a stream is doing; the order is that of the page's filters, what needs a person first."""
+
+    FAILED = "failed"  # it will not get better by itself: something must be changed
+    FROZEN = "frozen"  # viewers look at a picture that does not move
+    DEGRADED = "degraded"  # viewers see it, though not as it should be
+    STARTING = "starting"  # an encoder is connected, and viewers see nothing yet
+    WAITING = "waiting"  # no encoder is connected
+    LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recent:
+    """What the counters of a stream did of late; ages in seconds, None where it has not been."""
+
+    encoder_s: float = 0.0  # since the encoder connected
+    up_ago_s: float | None = None  # since the stream was up with this encoder
+    received_ago_s: float | None = None  # since a picture came from this encoder
+    sent_ago_s: float | None = None  # since a picture left WebRTC while this encoder was connected
+    interval_s: float = 0.0  # usual time between two pictures; 0 where not known
+    received_pictures: int = 0  # within RECENT_S, as all below
+    lost_pictures: int = 0  # dropped or lost in WebRTC, and missed by viewers
+    lost_why: str = ""  # the reason of most of them
+    refused_pictures: int = 0  # of a codec that is not published
+
+
+def state_of(figures: StreamFigures, recent: Recent) -> tuple[State, str]:
+    """Return the state of a stream, and why, as a sentence without capital and full stop."""
+    problem = _first_problem(figures)
+    if not figures.encoder:
+        return _without_encoder(figures, problem)
+    if figures.unwatchable or recent.refused_pictures:
+        return State.FAILED, f"viewers see nothing: {problem or 'they cannot decode what the encoder sends'}"
+    if not figures.up:
+        return _not_up(recent, problem)
+    if recent.received_ago_s is None:
+        return State.STARTING, "the encoder is connected and has not sent a picture yet"
+    return _up(figures, recent, problem)
+
+
+def _without_encoder(figures: StreamFigures, problem: str) -> tuple[State, str]:
+    if figures.fault:
+        return State.FAILED, problem
+    where = (
+        f"dialling the encoder at {figures.source}" if figures.dials else f"no encoder at {figures.source}"
+    )
+    came = figures.encoder_connections.get("accepted", 0)
+    why = problem or ("the last one has left" if came else "none has come yet")
+    return State.WAITING, f"{where}; {why}"
+
+
+def _not_up(recent: Recent, problem: str) -> tuple[State, str]:
+    if recent.up_ago_s is not None and recent.up_ago_s < STARTING_S:
+        return State.FROZEN, problem or "the track is not published any more"
+    if recent.encoder_s < STARTING_S:
+        if recent.received_ago_s is None:
+            return State.STARTING, "the encoder is connected and has not sent a picture yet"
+        return State.STARTING, problem or "the first picture is on its way to the room"
+    if recent.received_ago_s is None:
+        return State.FAILED, problem or f"no picture within {recent.encoder_s:.0f} s of the connection"
+    return State.FAILED, problem or "the track is not published"
+
+
+def _up(figures: StreamFigures, recent: Recent, problem: str) -> tuple[State, str]:
+    assert recent.received_ago_s is not None
+    patience_s = max(FROZEN_S, FROZEN_INTERVALS * recent.interval_s)
+    if recent.received_ago_s > patience_s:
+        return (
+            State.FROZEN,
+            f"the encoder is connected and has sent no picture for {recent.received_ago_s:.0f} s",
+        )
+    sent_ago_s = recent.encoder_s if recent.sent_ago_s is None else recent.sent_ago_s
+    if sent_ago_s > patience_s + recent.received_ago_s:
+        if recent.sent_ago_s is None and recent.encoder_s < STARTING_S:
+            return State.STARTING, "the first picture is on its way to viewers"
+        why = problem or _lost(recent) or "WebRTC sends none of the pictures"
+        return State.FROZEN, f"no picture has left for viewers for {sent_ago_s:.0f} s: {why}"
+    late_s = max(figures.send_delay_s or 0.0, figures.backlog)
+    if recent.lost_pictures:
+        return State.DEGRADED, _lost(recent)
+    if late_s > LATE_S:
+        return State.DEGRADED, f"pictures wait {late_s * 1000:.0f} ms: the link is slower than the stream"
+    if problem:
+        return State.DEGRADED, problem
+    return State.LIVE, "every picture is on its way to viewers"
+
+
+def _lost(recent: Recent) -> str:
+    if not recent.lost_pictures:
+        return ""
+    # Replays and pictures of before the window may make it more than were received.
+    of = max(recent.received_pictures, recent.lost_pictures)
+    why = _WHY_LOST.get(recent.lost_why, recent.lost_why.replace("_", " "))
+    missed = f"viewers missed {recent.lost_pictures} of {of} pictures in the last {RECENT_S:.0f} s"
+    return f"{missed}: {why}" if why else missed
+
+
+def _first_problem(figures: StreamFigures) -> str:
+    """What is wrong, without the advice: that stands below."""
+    if not figures.problems:
+        return ""
+    return figures.problems[0].removeprefix(f"{figures.name}: ").partition("; ")[0]

@@ -1,0 +1,64 @@
+"""The status page and the preview of a real daemon, in Chromium: an encoder comes, hangs and goes."""
+
+import pytest
+from playwright.async_api import Page, expect
+
+from ingestd.devserver.livekit_server import LiveKitServer
+from ingestd.observe.preview import CLIENT
+from tests.conftest import RunDaemon
+from tests.support.browser import assert_accessible, chromium, opened
+from tests.support.daemon import Daemon, stream
+from tests.support.encoded import encode
+from tests.support.push import Encoder, over_and_over
+from tests.support.wait import PATIENCE_S
+
+PATIENCE_MS = PATIENCE_S * 1000
+# Of those that Chromium decodes everywhere; H.265 needs a hardware decoder.
+CODECS = ["h264", *(pytest.param(codec, marks=pytest.mark.long) for codec in ("vp8", "vp9", "av1"))]
+
+
+def url(daemon: Daemon, path: str = "") -> str:
+    return f"http://127.0.0.1:{daemon.http_port}/{path}"
+
+
+async def becomes(page: Page, state: str) -> None:
+    await expect(page.locator("[data-state]")).to_have_attribute("data-state", state, timeout=PATIENCE_MS)
+
+
+@pytest.mark.alone  # where pictures are lost a stream is not live
+async def test_the_page_follows_an_encoder_that_comes_hangs_and_goes(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    video = encode("h264", frames=60, gop=30, size=(320, 180))
+    with run_daemon(stream("cam", room)) as daemon:
+        async with chromium() as browser, opened(browser, url(daemon)) as page:
+            await becomes(page, "waiting")
+            await expect(page.locator("pre").first).to_contain_text(f"tcp://127.0.0.1:{daemon.port()}")
+            with Encoder(daemon.port(), video, writing=over_and_over):
+                await becomes(page, "live")
+                await expect(page.locator(".facts")).to_contain_text("H.264")
+            await becomes(page, "waiting")
+            with Encoder(daemon.port(), video) as encoder:
+                await becomes(page, "live")
+                await becomes(page, "frozen")
+                assert encoder.finished
+            await expect(page.locator(".log")).to_contain_text("encoder connected")
+
+
+@pytest.mark.parametrize("codec", CODECS)
+async def test_the_preview_plays_the_pictures(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
+) -> None:
+    if not CLIENT.exists():
+        pytest.skip(
+            "LiveKit's JavaScript client is not here: scripts/fetch-livekit-client fetches it, by npm"
+        )
+    video = encode(codec, frames=60, gop=30, size=(320, 180))
+    daemon = run_daemon(stream("cam", room))
+    daemon.config["http"]["preview"] = True
+    with daemon, Encoder(daemon.port(), video, writing=over_and_over):
+        async with chromium() as browser, opened(browser, url(daemon, "preview/cam")) as page:
+            said = page.locator("#said")
+            await expect(said).to_contain_text("320×180", timeout=PATIENCE_MS)
+            await expect(page.locator("#preview")).to_have_attribute("data-state", "playing")
+            await assert_accessible(page)

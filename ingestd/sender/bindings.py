@@ -1,7 +1,7 @@
 """GStreamer's Python bindings (PyGObject): imported, or found in the system's Python.
 
-Distributions build PyGObject for their own Python, and a virtual environment does not see it. The sender needs
-no other package, so `ingestd-gst` then runs again under the system's Python.
+Distributions build PyGObject for their own Python, and a virtual environment does not see it. The sender
+needs no other package, so `ingestd-gst` then runs again under the system's Python.
 """
 
 import os

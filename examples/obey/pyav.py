@@ -20,14 +20,9 @@ assert isinstance(encoder, VideoCodecContext)
 encoder.width, encoder.height, encoder.pix_fmt = WIDTH, HEIGHT, "yuv420p"
 encoder.time_base, encoder.framerate, encoder.gop_size = Fraction(1, FPS), Fraction(FPS), 10 * FPS
 encoder.bit_rate, encoder.max_b_frames = MAXIMUM_BPS, 0
-encoder.options = {
-    **{"preset": "veryfast", "tune": "zerolatency", "profile": "baseline", "sc_threshold": "0"},
-    **{
-        "forced-idr": "1",
-        "maxrate": str(MAXIMUM_BPS),
-        "bufsize": str(MAXIMUM_BPS // 2),
-    },  # or no rate changes
-}
+encoder.options = {"preset": "veryfast", "tune": "zerolatency", "profile": "baseline", "sc_threshold": "0"}
+encoder.options |= {"forced-idr": "1"}  # and without a buffer x264 takes no other bitrate later
+encoder.options |= {"maxrate": str(MAXIMUM_BPS), "bufsize": str(MAXIMUM_BPS // 2)}
 
 
 def obey() -> None:

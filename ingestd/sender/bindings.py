@@ -28,7 +28,7 @@ _TRIAL = (
     "import sys, gi; gi.require_version('Gst', '1.0'); from gi.repository import Gst; "
     f"sys.exit(sys.version_info < {OLDEST})"
 )
-_COMMAND = "import sys; sys.path.append(sys.argv.pop(1)); from ingestd.sender.cli import entry; entry()"
+_COMMAND = "import sys; sys.path.append(sys.argv.pop(1)); from ingestd.sender.process import entry; entry()"
 
 
 def load() -> Any:
@@ -42,6 +42,15 @@ def load() -> Any:
         raise SenderError(MISSING) from error
     Gst.init(None)
     return Gst
+
+
+def are_here() -> bool:
+    """Whether this Python has them."""
+    try:
+        load()
+    except SenderError:
+        return False
+    return True
 
 
 def run_again_in_system_python(arguments: list[str]) -> NoReturn:

@@ -1,20 +1,17 @@
-"""Command `ingestd-gst`: arguments, signals; exit code 0 done, 1 failed while running, 2 bad arguments."""
+"""Command line of `ingestd-gst`; exit code 0 done, 1 failed while running, 2 bad arguments."""
 
 import argparse
 import asyncio
 import logging
-import os
 import re
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from ingestd import __version__
-from ingestd.errors import ConfigError, IngestdError, SenderError
+from ingestd.errors import ConfigError, IngestdError
 from ingestd.redact import hide, printable, redact
-from ingestd.sender import bindings
 from ingestd.sender.connection import Tls
 from ingestd.sender.pipeline import Pipeline
 from ingestd.sender.sender import Sender
@@ -33,36 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(options)
     except ConfigError as error:
-        return _complain(error, BAD_ARGUMENTS)
+        return complain(error, BAD_ARGUMENTS)
     except IngestdError as error:
-        return _complain(error, FAILED)
-
-
-def entry() -> NoReturn:
-    """Run the command as a process, and exit."""
-    arguments = sys.argv[1:]
-    signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(DONE))  # until the loop listens
-    code = FAILED
-    try:
-        if not {"--help", "-h", "--version"} & set(arguments):
-            try:
-                bindings.load()
-            except SenderError:
-                bindings.run_again_in_system_python(arguments)
-        code = main()
-        sys.stdout.flush()
-    except SystemExit as leaving:  # of argparse
-        code = leaving.code if isinstance(leaving.code, int) else FAILED
-        sys.stdout.flush()
-    except IngestdError as error:
-        code = _complain(error, FAILED)
-    except KeyboardInterrupt:
-        code = DONE
-    except BrokenPipeError:
-        code = 128 + signal.SIGPIPE
-    sys.stderr.flush()
-    # Neither a driver that does not close nor a name server that does not answer keeps us.
-    os._exit(code)
+        return complain(error, FAILED)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -72,9 +42,6 @@ def _run(options: argparse.Namespace) -> int:
         return DONE
     if options.to is None:
         raise ConfigError("--to ADDRESS is missing: where ingestd listens, e.g. --to tcp://127.0.0.1:5004")
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
-    )
     sender = Sender(
         fragment,
         to=options.to,
@@ -82,6 +49,9 @@ def _run(options: argparse.Namespace) -> int:
         tls=Tls(options.tls_ca, options.tls_cert, options.tls_key, options.tls_server_name),
         bitrate_bps=bitrate_bps,
         name=options.name,
+    )
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
     )
     loop = asyncio.new_event_loop()  # not closed: it would wait for threads that look up names
     loop.run_until_complete(_until_told_to_stop(sender))
@@ -132,7 +102,8 @@ def _token(options: argparse.Namespace) -> str | None:
     return token
 
 
-def _complain(error: IngestdError, code: int) -> int:
+def complain(error: IngestdError, code: int) -> int:
+    """Say what is wrong; return ``code``."""
     print(f"ingestd-gst: {printable(redact(str(error)))}", file=sys.stderr)
     return code
 

@@ -90,6 +90,7 @@ class Pipeline:
             )
         self._sink = self.gst.get_by_name("ingestd")
         self._failure: str | None = None
+        self._starting_again = False
 
     def __str__(self) -> str:
         """The pipeline, and what was set in it, as comments of a shell."""
@@ -183,6 +184,9 @@ class Pipeline:
 
     def _start_again(self) -> None:
         """Start the encoder again between two pictures: its next is a keyframe, its settings those of now."""
+        if self._starting_again:
+            return
+        self._starting_again = True
         Gst = self._gst
         sink = self._element.get_static_pad("sink")
         feed = sink.get_peer()
@@ -192,6 +196,7 @@ class Pipeline:
             self._element.set_state(Gst.State.READY)
             feed.link(sink)
             self._element.sync_state_with_parent()
+            self._starting_again = False
             return Gst.PadProbeReturn.REMOVE
 
         feed.add_probe(Gst.PadProbeType.IDLE, between_pictures)

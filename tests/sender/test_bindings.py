@@ -43,7 +43,7 @@ def test_the_system_python_gets_the_arguments_and_finds_ingestd(
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": os.getcwd()})
     *_, home, option, value = said.read_text().splitlines()
-    assert (Path(home) / "ingestd" / "sender" / "cli.py").exists()
+    assert (Path(home) / "ingestd" / "sender" / "process.py").exists()
     assert (option, value) == ("--to", "two words")
 
 

@@ -113,6 +113,7 @@ def test_over_tls_it_trusts_whom_it_was_told_to(tmp_path: Path) -> None:
             assert len(receiver.keyframes()) == 2
 
 
+@pytest.mark.long
 def test_a_link_that_backs_up_costs_pictures_and_makes_nothing_later() -> None:
     with (
         Receiver() as receiver,

@@ -52,6 +52,7 @@ class Sender:
         self._arrived = asyncio.Event()
         self._playing = False
         self._heard = False
+        self._bitrate_bps = self.pipeline.maximum_bps  # as the log has it
 
     async def run(self) -> None:
         """Push until the pipeline has no more, for ever with a live one; raise SenderError where it fails.
@@ -192,14 +193,10 @@ class Sender:
         elif kind == "rate" and (wanted_bps := bitrate_bps(message)) is not None:
             # In a thread: an encoder may be busy with a picture, which waits for this loop to take another.
             set_bps = await asyncio.to_thread(self.pipeline.set_bitrate, wanted_bps)
-            if set_bps is None:
-                self._log.debug("%s wanted, which the encoder cannot do", format_bitrate(wanted_bps))
-            else:
-                self._log.info(
-                    "bitrate %s, of %s that the link carries",
-                    format_bitrate(set_bps),
-                    format_bitrate(wanted_bps),
-                )
+            if set_bps is not None and set_bps != self._bitrate_bps:
+                self._bitrate_bps = set_bps
+                carried = format_bitrate(round(wanted_bps, -3))
+                self._log.info("bitrate %s; the link carries %s", format_bitrate(set_bps), carried)
 
 
 def _tell(loop: asyncio.AbstractEventLoop, what: Any, *arguments: Any) -> None:

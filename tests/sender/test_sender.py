@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ingestd.sender import bindings
 from tests.sender.command import PICTURE, Running
 from tests.sender.receiver import Receiver
-from tests.support.wait import wait_until
+from tests.support.wait import PATIENCE_S, wait_until
 
 # With a keyframe every 10 s, so that one between comes of a request.
 ENCODERS = {
@@ -166,3 +167,35 @@ def test_nonsense_on_the_back_channel_changes_nothing() -> None:
         receiver.wait_for_pictures(20)
         assert len(receiver.keyframes()) == 2
         assert receiver.connections == 1
+
+
+LIBRARY_USE = """
+import asyncio, sys
+sys.path.append(sys.argv[1])
+from ingestd.sender import Sender
+
+async def main():
+    sender = Sender("videotestsrc name=picture num-buffers=30 ! vp8enc", to=sys.argv[2], name="library")
+    sender.pipeline.gst.get_by_name("picture").set_property("is-live", True)
+    await sender.run()
+    print(sender.pictures_sent)
+    failing = Sender("videotestsrc ! identity error-after=3 ! vp8enc", to=sys.argv[2])
+    try:
+        await failing.run()
+    except Exception as error:
+        print(type(error).__name__)
+
+asyncio.run(main())
+"""
+
+
+def test_an_application_uses_the_class() -> None:
+    root = Path(__file__).parents[2]
+    with Receiver() as receiver:
+        done = subprocess.run(
+            [bindings.SYSTEM_PYTHON, "-c", LIBRARY_USE, root, receiver.address],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+        )
+        assert (done.stdout.split(), done.returncode) == (["30", "SenderError"], 0), done

@@ -50,11 +50,14 @@ _VPX = (
     Setting("auto-alt-ref", "false", _NO_WAIT),
     Setting("end-usage", "cbr", _STEADY),
 )
-_NVENC = (
+_NVENC = (  # three of them have another name where CUDA mode is the default, GStreamer 1.22 and 1.24
     Setting("zerolatency", "true", _NO_WAIT),
+    Setting("zero-reorder-delay", "true", _NO_WAIT),
     Setting("rc-lookahead", "0", _NO_WAIT),
     Setting("bframes", "0", _NO_B_FRAMES),
+    Setting("b-frames", "0", _NO_B_FRAMES),
     Setting("rc-mode", "cbr", _STEADY),
+    Setting("rate-control", "cbr", _STEADY),
     Setting("repeat-sequence-header", "true", _HEADERS),
 )
 _VA = (

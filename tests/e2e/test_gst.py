@@ -44,11 +44,11 @@ def test_a_viewer_who_joins_gets_a_keyframe_of_the_encoder_and_who_was_there_see
             *("--to", f"tcp://127.0.0.1:{daemon.port()}"),
             *("--pipeline", f"{PICTURE} ! {ENCODERS[encoder]}", "--bitrate", "1Mbps"),
         ),
-        Viewer(livekit, room, decodes_h265=decodes_h265) as there,
+        Viewer(livekit, room, "there", decodes_h265=decodes_h265) as there,
     ):
         there.wait_for_pictures(60, timeout=PATIENCE_S)
         keyframes, replays, seen = received_keyframes(daemon), replayed(daemon), len(there.pictures())
-        with Viewer(livekit, room, decodes_h265=decodes_h265) as comer:
+        with Viewer(livekit, room, "comer", decodes_h265=decodes_h265) as comer:
             first = comer.wait_for_first_picture(timeout=PATIENCE_S)
             took_s = first.at - comer.tracks()[0].at
             comer.wait_for_pictures(30, timeout=PATIENCE_S)

@@ -6,7 +6,8 @@
     ├── StreamError       the encoder at the other end of one stream
     │   └── BitstreamError    what it sent cannot be understood
     │       └── ExcessError       more of something in a picture than any real one has
-    └── RoomError         the LiveKit server, the network to it, or our rights there
+    ├── RoomError         the LiveKit server, the network to it, or our rights there
+    └── SenderError       the pipeline of `ingestd-gst`: exit code 1
 
 A broken invariant is an ``AssertionError`` and is caught only at the edge of a stream.
 """
@@ -62,3 +63,7 @@ class RoomError(IngestdError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class SenderError(IngestdError):
+    """A GStreamer pipeline that does not start or go on, or GStreamer itself, which is missing."""

@@ -1,0 +1,65 @@
+"""Pipelines as GStreamer makes them, seen by `ingestd-gst --print` and on the socket."""
+
+import pytest
+
+from tests.sender.command import PICTURE, error_of, run
+
+
+def printed(pipeline: str, *arguments: str) -> list[str]:
+    done = run("--print", "--pipeline", pipeline, *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def test_what_is_set_for_the_user_is_said_with_its_reason() -> None:
+    pipeline, *said = printed(f"{PICTURE} ! x264enc bframes=3 bitrate=900")
+    assert pipeline.startswith(f"{PICTURE} ! x264enc bframes=3 bitrate=900 ! h264parse config-interval=-1 ! ")
+    assert said == [
+        "# x264enc: tune=zerolatency: no picture waits in the encoder",
+        "# x264enc: bframes=0: WebRTC shows pictures in the order in which they are sent",
+        "# x264enc: 900kbps at most, less while the link carries less",
+        "# x264enc: a queue before it; of a live source it leaves pictures out while encoder or link do not "
+        "keep up",
+    ]
+
+
+def test_what_the_user_has_set_already_is_not_mentioned() -> None:
+    _, *said = printed(f"{PICTURE} ! vp8enc deadline=1 end-usage=cbr")
+    assert [line for line in said if "deadline" in line or "end-usage" in line] == []
+
+
+def test_a_bitrate_on_the_command_line_replaces_that_of_the_pipeline() -> None:
+    said = printed(f"{PICTURE} ! x264enc bitrate=900", "--bitrate", "1.5Mbps")
+    assert "# x264enc: 1.5Mbps at most, less while the link carries less" in said
+
+
+def test_of_several_encoders_the_one_of_that_name_is_told() -> None:
+    two = (
+        f"{PICTURE} ! tee name=t ! queue ! x264enc bitrate=5000 ! fakesink  t. ! queue ! x264enc bitrate=700"
+    )
+    assert "several video encoders (x264enc, x264enc)" in error_of("--print", "--pipeline", two)
+    assert "# x264enc: 700kbps at most, less while the link carries less" in printed(f"{two} name=encoder")
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "said"),
+    [
+        ("videotestsrc ! x264enc ! fakesink", "has no open end: leave its sink out"),
+        ("x264enc", "has no source"),
+        ("videotestsrc", "has no video encoder that could be asked"),
+        ("videotestsrc ! x264enc ! mp4mux", "does not end with H264"),
+        ("videotestsrc ! theoraenc", "theoraenc makes video/x-theora"),
+        ("videotestsrc ! nosuchenc", 'no element "nosuchenc"'),
+        ("videotestsrc ! x264enc bitrat=1", 'no property "bitrat" in element "x264enc"'),
+        ("videotestsrc ! ! x264enc", "is not understood"),
+        ("", "is not understood"),
+    ],
+)
+def test_a_pipeline_that_cannot_work_exits_with_2_and_says_what_to_change(pipeline: str, said: str) -> None:
+    assert said in error_of("--print", "--pipeline", pipeline)
+
+
+def test_what_viewers_cannot_decode_is_not_sent() -> None:
+    only_444 = "videotestsrc is-live=true ! video/x-raw,format=Y444 ! x264enc"
+    said = error_of("--to", "tcp://127.0.0.1:9", "--pipeline", only_444, code=1)
+    assert "put `videoconvert` before the encoder" in said

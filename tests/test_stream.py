@@ -94,6 +94,11 @@ class Encoder:
         self.transport.abort()
 
 
+async def gone(stream: Stream) -> None:
+    """Wait until an encoder that has left is gone: what it sent is read first, in turns."""
+    await eventually(lambda: stream.figures().encoder == "", "let the encoder go")
+
+
 @pytest.fixture
 async def tasks() -> AsyncIterator[Tasks]:
     failures: list[str] = []
@@ -216,6 +221,7 @@ async def test_refused_h265_after_h264_takes_the_track_out_of_the_room(stream: S
     assert stream.figures().up
     await eventually(lambda: len(old.taken) > 3, "hand over")
     encoder.leave()
+    await gone(stream)
     sent = stream.figures().frames_sent
     for _ in range(2):
         encoder = Encoder(stream)
@@ -223,6 +229,7 @@ async def test_refused_h265_after_h264_takes_the_track_out_of_the_room(stream: S
         assert not stream.figures().up
         assert stream.figures().problems == ("cam: H.265 cannot be published: it is off: send H.264",)
         encoder.leave()
+        await gone(stream)
     await eventually(lambda: old.closed, "close the old track")
     await eventually(lambda: stream.figures().frames_dropped["unsupported"] == 16, "drop all of both")
     assert stream.figures().stream_errors["h265_not_published"] == 2
@@ -542,7 +549,7 @@ async def test_the_room_is_needed_always_or_while_an_encoder_sends_pictures(
     assert bool(room.needed_by) is always
     room.problem = "room 'lobby' is not joined"
     encoder = Encoder(stream)
-    encoder.send(b"\0")
+    encoder.send(b"\0\0\0\1\x09\x10")  # an access unit delimiter
     assert bool(room.needed_by) is always
     assert bool(stream.problems) is always, "what has sent no picture needs no room"
     encoder.send(H264.container)

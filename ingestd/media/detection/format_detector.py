@@ -41,9 +41,6 @@ SHORT_LENGTHS_BYTES = (2, 1)
 # Enough for the first NAL unit behind the longest header.
 PLAIN_HEAD_BYTES = 4096
 
-# Enough for the first NAL unit behind the longest header.
-PLAIN_HEAD_BYTES = 4096
-
 _START_CODE = re.compile(rb"\0\0\0?\x01")
 _BEGINS_WITH_START_CODE = re.compile(rb"\0{2,}+\x01")
 

@@ -176,7 +176,7 @@ from ingestd.sender import Sender
 
 async def main():
     sender = Sender("videotestsrc name=picture num-buffers=30 ! vp8enc", to=sys.argv[2], name="library")
-    sender.pipeline.gst.get_by_name("picture").set_property("is-live", True)
+    sender.pipeline.gst.get_by_name("picture").set_property("horizontal-speed", 5)
     await sender.run()
     print(sender.pictures_sent)
     failing = Sender("videotestsrc ! identity error-after=3 ! vp8enc", to=sys.argv[2])

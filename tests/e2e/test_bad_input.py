@@ -215,7 +215,7 @@ def test_b_frames_are_left_out_and_every_other_picture_is_seen_in_order(
             for number, hash in zip(kept, hashes, strict=True)
         ]
         assert_pictures_match(viewer.pictures(), expected, left_out=viewer.left_out)
-        assert "of 30 pictures/s remain" in said["seen"]
+        assert "pictures/s remain" in said["seen"]
         metrics = daemon.metrics()
         assert metrics.by("ingestd_frames_dropped_total", "reason")["b_frame"] == 91 - len(kept)
         assert metrics.total("ingestd_frames_submitted_total") == len(kept)

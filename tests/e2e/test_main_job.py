@@ -102,7 +102,6 @@ def test_it_does_not_matter_how_the_bytes_are_cut_into_writes(
         assert daemon.metrics().total("ingestd_frames_submitted_total") == 80
 
 
-@pytest.mark.parametrize("codec", ["h264", "h265", "vp8"])
 def behind_headers(video: EncodedStream) -> Iterator[Write]:
     """As programs that mirror a phone do: a timestamp and the size before each access unit."""
     for number, unit in enumerate(video.access_units):
@@ -136,6 +135,7 @@ def test_pictures_in_the_framing_of_something_else_are_seen_as_they_were_coded(
         assert daemon.metrics().total("ingestd_stream_errors_total") == 0
 
 
+@pytest.mark.parametrize("codec", ["h264", "h265", "vp8"])
 def test_an_encoder_that_reconnects_goes_on_in_the_same_track(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
 ) -> None:

@@ -5,7 +5,11 @@ load_in_child  the same beside the loop, for a reload
 secret_files  what api_secret_file and its kind name
 document     YAML to values and the line of each
 environment  INGESTD_… and LIVEKIT_… variables over these
-schema       every key with type, default and limit: a new key begins here
+schema       every key with type and default: a new key begins here
+values       types of keys: names, secrets, URLs, addresses, choices
+quantities   types of keys: rates, durations, sizes, counts, and their limits
+conflicts    streams that get in each other's way
+warnings     what is allowed, and has no effect or is risky
 credentials  key and secret, or a token; where they are missing or contradict each other
 access_token  a token in place of key and secret: what it grants, until when
 address      tcp://, tls://, unix:// and networks
@@ -28,7 +32,6 @@ from ingestd.config.schema import (
     Config,
     FeedbackConfig,
     HookConfig,
-    HookEvent,
     HttpConfig,
     LiveKitConfig,
     LogConfig,
@@ -36,6 +39,7 @@ from ingestd.config.schema import (
     SourceConfig,
     StreamConfig,
 )
+from ingestd.config.values import HookEvent
 
 __all__ = [
     "PRIVATE_NETWORKS",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ingestd.config.document import Document, Located
 from ingestd.config.document import Path as KeyPath
-from ingestd.config.schema import usable_secret
+from ingestd.config.values import usable_secret
 
 # No key, token or password is longer.
 _MAX_SECRET_FILE_BYTES = 1 << 16

@@ -380,7 +380,7 @@ async def test_what_viewers_cannot_decode_is_a_problem_until_it_changes(stream: 
     assert "ffmpeg: add `-pix_fmt yuv420p -profile:v high`" in problem
     assert stream.problems == []
     encoder.send(H264.container)
-    assert stream.figures().problems == ()
+    await eventually(lambda: stream.figures().problems == (), "read what has come")
     assert not stream.figures().fault
     encoder.leave()
 

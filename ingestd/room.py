@@ -76,7 +76,7 @@ class Room(Protocol):
 
     @property
     def notice(self) -> str | None:
-        """What is to be done lest it cannot be joined again, in words; None where nothing is."""
+        """What to do lest it cannot be joined again, in words; None where nothing is needed."""
         ...
 
     @property

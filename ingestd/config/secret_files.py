@@ -1,4 +1,4 @@
-"""Secrets in files of their own: what a key that ends in _file names, read in place of the key itself."""
+"""Secrets in files: what a key that ends in _file names, read in place of the key itself."""
 
 from collections.abc import Mapping
 from pathlib import Path

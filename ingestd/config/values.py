@@ -139,7 +139,7 @@ def _live(value: object) -> bool | None:
 
 
 def _socket_mode(value: object) -> int:
-    # YAML reads 0660 as an octal number, and 660 as a decimal one, which nobody means.
+    # YAML reads 0660 as an octal number, and 660 as a decimal one, which is not meant.
     if isinstance(value, str) and re.fullmatch(r"0?[0-7]{3}", value):
         return int(value, 8)
     if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 0o777:

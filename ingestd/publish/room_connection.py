@@ -120,7 +120,7 @@ class RoomConnection:
 
     @property
     def notice(self) -> str | None:
-        """What is to be done about the token that is given, in words; None where nothing is."""
+        """What to do about the token that is given, in words; None where nothing is needed."""
         return self._address.given.notice() if self._address.given is not None else None
 
     async def joined_once(self) -> None:

@@ -61,7 +61,8 @@ def test_the_time_grows_with_the_number_of_streams_not_with_its_square(loads: Lo
         return time.process_time() - began
 
     seconds(10)  # imports
-    assert seconds(2000) < 20 * seconds(200)
+    # The least of three: in the others the garbage of other tests was collected.
+    assert min(seconds(2000) for _ in range(3)) < 20 * min(seconds(200) for _ in range(3))
 
 
 def test_streams_may_share_a_connection_and_any_free_port(loads: Loads) -> None:

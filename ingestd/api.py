@@ -17,13 +17,14 @@ from ingestd.errors import StreamError
 from ingestd.media.access_unit import Codec
 from ingestd.media.formats.framed import FramedReader
 from ingestd.observe.figures import StreamFigures
-from ingestd.pipeline import Track
+from ingestd.pipeline import EncoderCallbacks
 from ingestd.publish.room_connection import RoomConnection
 from ingestd.publish.room_join import RoomAddress
 from ingestd.publish.sdk import h265
 from ingestd.publish.signal_relay import SignalRelay
 from ingestd.publish.track import TrackOptions
 from ingestd.publish.track_keeper import TrackKeeper, TrackListener
+from ingestd.room import Track
 from ingestd.tasks import Tasks, outcome
 from ingestd.wiring import build_pipeline
 
@@ -107,7 +108,7 @@ class Publication:
             self._tasks,
             self._log,
             # It is not known what was lost; from the next keyframe on all is well.
-            on_defect=lambda: self._pipeline.picture_lost(),
+            EncoderCallbacks(defect=lambda: self._pipeline.picture_lost()),
             make_track=self._make_track,
         )
         self._pipeline.open()

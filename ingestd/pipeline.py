@@ -1,14 +1,13 @@
-"""From access units to the track in a room, and from WebRTC's feedback back to the encoder."""
+"""The way from access units to the track in a room: publishes, submits, reports and counts."""
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from ingestd.control.backchannel import BackChannel
 from ingestd.control.rate_target import RateTarget
 from ingestd.delivery.accounting import Drop
-from ingestd.delivery.audience import Audience
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.keyframe_wait import KeyframeWait
 from ingestd.delivery.picture import Submission
@@ -16,132 +15,39 @@ from ingestd.delivery.states import NOT_ENCODING
 from ingestd.diagnose.compatibility import B_FRAMES
 from ingestd.diagnose.reporter import StreamReporter
 from ingestd.errors import StreamError
+from ingestd.feedback import EncoderFeedback
 from ingestd.media.access_unit import AccessUnit, Codec, FrameMetadata, StreamInfo
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
 from ingestd.publish.track import TrackOptions
-from ingestd.publish.track_keeper import Feedback, TrackListener
+from ingestd.publish.track_keeper import TrackListener
+from ingestd.room import Room, Track
 from ingestd.tasks import Tasks
 from ingestd.timer import Timer
 
-# WebRTC says what it wants while it encodes, which it does within a few milliseconds of a submission. Asking
-# costs as much as a submission: it is done at once only while the first picture waits for the answer, else
-# behind the pictures, or this long after the last of them.
-PROBING_FEEDBACK_DELAY_S = 0.005
-FEEDBACK_INTERVAL_S = 0.05
-# Feedback is taken as long as pictures are submitted; they may stop for what waits in WebRTC to leave.
-PICTURES_FLOW_S = 3.0
 DELAY_BOUNDS_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
-ANSWER_BOUNDS_S = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1)
 # Drop reasons that only a keyframe clears.
 CURED_BY_KEYFRAME = {Drop.BEFORE_KEYFRAME, Drop.AFTER_LOSS, Drop.CONGESTED, Drop.QUEUE_FULL}
 
 
-class Track(Protocol):
-    """What pictures are submitted to; `TrackKeeper` but in tests."""
+@dataclass(frozen=True, slots=True)
+class EncoderCallbacks:
+    """What the pipeline tells of itself to the side of the encoder.
 
-    @property
-    def open(self) -> bool:
-        """Whether pictures submitted now can reach the room."""
-        ...
+    ``defect`` is told of an exception while pictures are submitted or feedback is taken, which is a defect of
+    ours and is logged; ``full`` when `TrackPipeline.full` changes; ``no_keyframe`` when only another
+    connection of the encoder brings a keyframe.
+    """
 
-    @property
-    def problem(self) -> str | None:
-        """Why it is not published, in words; None when it is."""
-        ...
-
-    @property
-    def frames_sent(self) -> int:
-        """How many left, by WebRTC's count."""
-        ...
-
-    @property
-    def target_bitrate_bps(self) -> float | None:
-        """What WebRTC believes the link carries of this track, in bit/s."""
-        ...
-
-    @property
-    def misses_packets(self) -> bool:
-        """Whether the server has missed packets of late."""
-        ...
-
-    @property
-    def send_delay_s(self) -> float | None:
-        """How long packets wait in WebRTC before they leave; None while nothing is known."""
-        ...
-
-    def describe(self, info: StreamInfo) -> None:
-        """Publish for what ``info`` describes."""
-        ...
-
-    def submit(
-        self,
-        data: bytes,
-        info: StreamInfo,
-        *,
-        keyframe: bool,
-        timestamp_us: int,
-        metadata: FrameMetadata,
-    ) -> bool:
-        """Give one access unit to WebRTC; False if it was rejected."""
-        ...
-
-    def take_feedback(self) -> Feedback:
-        """Return, and forget, what WebRTC has asked for."""
-        ...
-
-    async def close(self) -> None:
-        """Take it out of the room."""
-        ...
-
-
-class Room(Protocol):
-    """Where tracks are published; `RoomConnection` but in tests."""
-
-    @property
-    def problem(self) -> str | None:
-        """Why it is not joined, in words; None when it is."""
-        ...
-
-    @property
-    def notice(self) -> str | None:
-        """What is to be done lest it cannot be joined again, in words; None where nothing is."""
-        ...
-
-    @property
-    def connections(self) -> Mapping[str, int]:
-        """How many attempts to join there were, by result."""
-        ...
-
-    @property
-    def audience(self) -> Audience:
-        """Who may watch there."""
-        ...
-
-    def need(self, who: object) -> None:
-        """Be in the room while ``who`` needs it."""
-        ...
-
-    def release(self, who: object) -> None:
-        """Leave it, unless another needs it; ``who`` need not have needed it."""
-        ...
-
-    def add(self, track: Any) -> None:
-        """Publish ``track``, which is of the kind that ``make_track`` makes, whenever the room is joined."""
-        ...
-
-    def remove(self, track: Any) -> None:
-        """Forget ``track``."""
-        ...
+    defect: Callable[[], None]
+    full: Callable[[bool], None] = lambda _full: None
+    no_keyframe: Callable[[], None] = lambda: None
 
 
 class TrackPipeline:
-    """Joins delivery, track and back-channel of one stream; who finds its access units calls `receive`.
+    """Joins delivery, track and feedback of one stream; who finds its access units calls `receive`.
 
-    ``make_track`` makes a track that tells the pipeline what becomes of it. ``log`` is a structlog logger
-    that names the stream. ``on_full`` is told when `full` changes, ``on_no_keyframe`` when only another
-    connection of the encoder brings a keyframe, and ``on_defect`` of an exception while
-    pictures are submitted or feedback is taken, which is a defect of ours and is logged.
+    ``make_track`` makes a track that tells the pipeline what becomes of it.
     """
 
     def __init__(
@@ -154,12 +60,9 @@ class TrackPipeline:
         rate_target: RateTarget,
         reporter: StreamReporter,
         tasks: Tasks,
-        log: Any,
+        callbacks: EncoderCallbacks,
         *,
-        on_defect: Callable[[], None],
-        on_full: Callable[[bool], None] = lambda _full: None,
-        on_no_keyframe: Callable[[], None] = lambda: None,
-        b_frames: Literal["auto", "warn", "reject"] = "auto",
+        reject_b_frames: bool = False,
     ) -> None:
         self.errors: Counter[str] = Counter()  # by reason
         self._options = options
@@ -168,27 +71,21 @@ class TrackPipeline:
         self._make_track = make_track
         self._track = make_track(self)
         self._back_channel = back_channel
-        self._rate_target = rate_target
+        self._feedback = EncoderFeedback(
+            self._track, lambda: room.audience, delivery, back_channel, rate_target, self._guard, self.pump
+        )
         self._reporter = reporter
         self._tasks = tasks
-        self._log = log
-        self._on_defect = on_defect
-        self._on_full = on_full
-        self._on_no_keyframe = on_no_keyframe
+        self._callbacks = callbacks
         self._keyframe_wait = KeyframeWait()
-        self._b_frames = b_frames
+        self._reject_b_frames = reject_b_frames
         self._said_full = False  # to the encoder on the line
         self._frames_lost = 0
         self._sent_before = 0  # by the tracks before this one
         self._info: StreamInfo | None = None  # of what the encoder on the line sends
         self._codec: Codec | None = None  # of what was received last, from any encoder
-        self._keyframe_requests = 0
         self._delay = Histogram(DELAY_BOUNDS_S)
-        self._keyframe_answer = Histogram(ANSWER_BOUNDS_S)
         self._submit_timer = Timer(self.pump)
-        self._feedback_timer = Timer(self._feedback_due)
-        self._keyframe_timer = Timer(self._keyframe_due)
-        self._feedback_taken_at = 0.0
 
     def open(self) -> None:
         """Publish whenever there is a room and the stream is known."""
@@ -199,8 +96,7 @@ class TrackPipeline:
         self._room.remove(self._track)
         await self._track.close()
         self._submit_timer.clear()
-        self._feedback_timer.clear()
-        self._keyframe_timer.clear()
+        self._feedback.close()
         self._delivery.stop()
 
     @property
@@ -223,7 +119,7 @@ class TrackPipeline:
         self._keyframe_wait.new_encoder()
         self._delivery.new_encoder()
         self._delivery.rates.new_encoder()
-        self._back_channel.new_encoder()
+        self._feedback.new_encoder()
 
     def picture_lost(self) -> None:
         """A picture of the same encoder could not be received: what refers to it is dropped."""
@@ -235,7 +131,7 @@ class TrackPipeline:
         Then `pump`. Returns why it was dropped at once, None if it was not. Raises StreamError for a B-frame
         where these are rejected.
         """
-        if access_unit.reordered and self._b_frames == "reject":
+        if access_unit.reordered and self._reject_b_frames:
             raise StreamError(B_FRAMES.reason, f"{B_FRAMES.seen} (refused because of b_frames: reject)")
         info = access_unit.info
         if info is not None and info != self._info:
@@ -249,17 +145,17 @@ class TrackPipeline:
             return Drop.UNSUPPORTED
         dropped = self._delivery.receive(access_unit, now, arrived_us)
         if access_unit.keyframe:
-            self._keyframe_came()
+            self._feedback.keyframe_came()
         if access_unit.reordered:
             self._report_b_frame(dropped)
         waits = dropped in CURED_BY_KEYFRAME
         self._reporter.waits_for_keyframe(waits, now, asked=self._back_channel.open)
         if (waits and not self._delivery.draining) or dropped is Drop.NO_PARAMETER_SETS:
-            self._ask_encoder(now, arrived_us)
+            self._feedback.ask_for_keyframe(now, arrived_us)
         next_keyframe_s = self._delivery.rates.next_keyframe_s(now)
         cut = dropped is Drop.CONGESTED  # not for want of a keyframe
         if self._track.open and self._keyframe_wait.received(waits and not cut, now, next_keyframe_s):
-            self._on_no_keyframe()
+            self._callbacks.no_keyframe()
         self._reporter.pace(self._delivery.pace)
         self._watch_response(now)
         self._watch_rates(now)
@@ -274,12 +170,6 @@ class TrackPipeline:
             self._reporter.b_frame_left_out(b_frames.left_out, b_frames.pictures, rate_fps)
         elif dropped is None:
             self._reporter.b_frame(referred_to=b_frames.beyond_cure)
-
-    def _keyframe_came(self) -> None:
-        self._back_channel.keyframe_came()
-        answer_s = self._delivery.encoder_response.answer_s
-        if answer_s is not None:
-            self._keyframe_answer.observe(answer_s)
 
     def _watch_response(self, now: float) -> None:
         response = self._delivery.encoder_response
@@ -315,7 +205,7 @@ class TrackPipeline:
     def track_closed(self) -> None:
         """The track is gone."""
         self._delivery.closed()
-        self._rate_target.new_track()
+        self._feedback.track_closed()
 
     def track_lost(self, count: int) -> None:
         """WebRTC took ``count`` pictures and has not encoded them."""
@@ -328,17 +218,9 @@ class TrackPipeline:
         """Packets wait ``delay_s`` in WebRTC before they leave."""
         now = time.monotonic()
         self._delivery.send_delay(delay_s, available_bps, now, link_good=link_good)
-        self._rate_target.delayed(delay_s)
-        if now - self._feedback_taken_at < PICTURES_FLOW_S:
-            self._follow_link(now, time.time_ns() // 1000)
+        self._feedback.send_delay(delay_s, now)
         self._reporter.congested(self._delivery.congested, delay_s, self._track.target_bitrate_bps)
         self.pump()
-
-    def _follow_link(self, now: float, at_us: int) -> None:
-        self._tell_encoder(now, at_us)
-        if self._rate_target.dip_over(now):
-            # Packets were lost at its beginning. A viewer who lacks one for good asks only after 3 s.
-            self._ask_encoder(now, at_us)
 
     def needed_bitrate_bps(self) -> float:
         """Bits per second that the stream sends now."""
@@ -346,7 +228,7 @@ class TrackPipeline:
 
     def track_asked_for_keyframe(self) -> None:
         """A keyframe is asked for while nothing is submitted."""
-        self._keyframe_requested(time.monotonic(), time.time_ns() // 1000)
+        self._feedback.keyframe_requested(time.monotonic(), time.time_ns() // 1000)
         self.pump()
 
     def track_failed(self, reason: str) -> None:
@@ -411,8 +293,8 @@ class TrackPipeline:
             frozen=delivery.accounting.frozen_s,
             stream_errors=self.errors,
             room_connections=self._room.connections,
-            keyframe_requests=self._keyframe_requests,
-            keyframe_answer=self._keyframe_answer,
+            keyframe_requests=self._feedback.keyframe_requests,
+            keyframe_answer=self._feedback.keyframe_answer,
             keyframe_requests_unanswered=delivery.encoder_response.unanswered,
             feedback_messages=self._back_channel.messages,
             keyframe_interval=delivery.rates.keyframe_interval_s,
@@ -459,7 +341,7 @@ class TrackPipeline:
         self._room.remove(self._track)
         self._tasks.start(f"withdraw {self._options.stream}", self._track.close())
         self._sent_before += self._track.frames_sent
-        self._track = self._make_track(self)
+        self._track = self._feedback.track = self._make_track(self)
         self._room.add(self._track)
 
     # From pictures to WebRTC.
@@ -469,7 +351,7 @@ class TrackPipeline:
         self._guard(self._submit_due)
         if (full := self.full) != self._said_full:
             self._said_full = full
-            self._on_full(full)
+            self._callbacks.full(full)
 
     def _guard(self, work: Callable[[], None]) -> None:
         try:
@@ -477,23 +359,19 @@ class TrackPipeline:
         except Exception:
             # Else no timer would ever come back here.
             self.errors["internal"] += 1
-            self._log.exception("internal error between pictures and WebRTC")
-            self._on_defect()
+            self._reporter.defect()
+            self._callbacks.defect()
 
     def _submit_due(self) -> None:
         self._submit_timer.clear()
         submitted = False
         while (submission := self._delivery.take(time.monotonic())) is not None:
             if self._delivery.probing:
-                self._take_feedback()
+                self._feedback.take()
             self._submit(submission)
             submitted = True
         if submitted:
-            if time.monotonic() - self._feedback_taken_at > FEEDBACK_INTERVAL_S:
-                self._take_feedback()  # behind the pictures: they need not wait for it
-            self._feedback_timer.set(
-                PROBING_FEEDBACK_DELAY_S if self._delivery.probing else FEEDBACK_INTERVAL_S
-            )
+            self._feedback.submitted()
         if (due_at := self._delivery.due_at()) is not None:
             self._submit_timer.set(due_at - time.monotonic())
 
@@ -516,57 +394,6 @@ class TrackPipeline:
             now = time.monotonic()
             self._delivery.submitted(submission, accepted, now)
         if submission.replayed:
-            self._rate_target.replayed(len(access_unit.data), now)
+            self._feedback.replayed(len(access_unit.data), now)
         else:
             self._delay.observe(now - picture.arrived_at)
-
-    # From WebRTC to the encoder.
-
-    def _feedback_due(self) -> None:
-        self._guard(self._take_feedback)
-        self.pump()
-
-    def _take_feedback(self) -> None:
-        feedback = self._track.take_feedback()
-        now, at_us = time.monotonic(), time.time_ns() // 1000
-        self._feedback_taken_at = now
-        if feedback.bitrate_bps is not None:
-            self._delivery.set_target(feedback.bitrate_bps)
-            self._rate_target.allotted(feedback.bitrate_bps, now)
-        if feedback and self._delivery.probing:
-            # Only a running encoder gives feedback, and its first is for the keyframe it was just given.
-            self._delivery.running(now)
-        elif feedback.keyframe:
-            self._keyframe_requested(now, at_us)
-        self._tell_encoder(now, at_us)
-
-    def _keyframe_requested(self, now: float, at_us: int) -> None:
-        self._keyframe_requests += 1
-        if self._delivery.encoder_response.just_answered(now):
-            return
-        self._ask_encoder(now, at_us)
-        due_at = self._back_channel.due_at
-        self._delivery.keyframe_requested(
-            now,
-            self._room.audience,
-            packets_lost=self._track.misses_packets,
-            asked_in_s=due_at - now if due_at is not None else 0.0,
-        )
-
-    def _ask_encoder(self, now: float, at_us: int) -> None:
-        """Have the encoder send a keyframe."""
-        if self._back_channel.keyframe(now, at_us):
-            self._delivery.encoder_response.asked(now)
-        if (due_at := self._back_channel.due_at) is not None:
-            self._keyframe_timer.set(due_at - now)
-
-    def _keyframe_due(self) -> None:
-        self._guard(lambda: self._tell_encoder(time.monotonic(), time.time_ns() // 1000))
-
-    def _tell_encoder(self, now: float, at_us: int) -> None:
-        """Pass on to the encoder what is due."""
-        if self._back_channel.pass_on(now, at_us):
-            self._delivery.encoder_response.asked(now)
-        target_bps = self._rate_target.bps(now)
-        if target_bps is not None:
-            self._back_channel.rate(target_bps, now, at_us)

@@ -19,7 +19,8 @@ from ingestd.media.codecs.parameter_sets import ParameterSets
 from ingestd.media.demuxer import Demuxer
 from ingestd.media.formats.step import MAX_ITEMS_PER_STEP
 from ingestd.observe.figures import StreamFigures
-from ingestd.pipeline import Room, TrackPipeline
+from ingestd.pipeline import TrackPipeline
+from ingestd.room import Room
 from ingestd.service.movement import Motion
 from ingestd.source.admission import Admission
 from ingestd.source.connection import IDLE_TIMEOUT, EncoderConnection

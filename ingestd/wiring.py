@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 
@@ -18,9 +18,10 @@ from ingestd.errors import BitstreamError
 from ingestd.hooks.hooks import Hooks
 from ingestd.loop_share import LoopShare
 from ingestd.media.detection.format_detector import detect
-from ingestd.pipeline import Room, Track, TrackPipeline
+from ingestd.pipeline import EncoderCallbacks, TrackPipeline
 from ingestd.publish.track import TrackOptions
 from ingestd.publish.track_keeper import TrackKeeper, TrackListener
+from ingestd.room import Room, Track
 from ingestd.service.passed_sockets import PassedSockets
 from ingestd.source.admission import Admission
 from ingestd.source.connection_limits import ConnectionCount
@@ -105,12 +106,14 @@ def build_stream(
         sinks,
         tasks,
         logger.bind(stream=config.name),
-        on_defect=partial(admission.hang_up, "internal error"),
-        on_full=admission.throttle,
-        on_no_keyframe=partial(admission.hang_up, CLOSED_FOR_KEYFRAME)
-        if config.source.reconnect_for_keyframe
-        else lambda: None,
-        b_frames=config.b_frames,
+        EncoderCallbacks(
+            defect=partial(admission.hang_up, "internal error"),
+            full=admission.throttle,
+            no_keyframe=partial(admission.hang_up, CLOSED_FOR_KEYFRAME)
+            if config.source.reconnect_for_keyframe
+            else lambda: None,
+        ),
+        reject_b_frames=config.b_frames == "reject",
         min_bitrate_bps=config.feedback.min_bitrate,
         make_track=make_track,
         make_reporter=make_reporter,
@@ -152,11 +155,9 @@ def build_pipeline(
     sinks: list[Sink],
     tasks: Tasks,
     log: Any,
+    callbacks: EncoderCallbacks,
     *,
-    on_defect: Callable[[], None],
-    on_full: Callable[[bool], None] = lambda _full: None,
-    on_no_keyframe: Callable[[], None] = lambda: None,
-    b_frames: Literal["auto", "warn", "reject"] = "auto",
+    reject_b_frames: bool = False,
     min_bitrate_bps: int = MIN_BITRATE_BPS,
     make_track: MakeTrack = TrackKeeper,
     make_reporter: MakeReporter = StreamReporter,
@@ -171,9 +172,6 @@ def build_pipeline(
         RateTarget(min_bitrate_bps, options.max_bitrate_bps),
         make_reporter(log),
         tasks,
-        log,
-        on_defect=on_defect,
-        on_full=on_full,
-        on_no_keyframe=on_no_keyframe,
-        b_frames=b_frames,
+        callbacks,
+        reject_b_frames=reject_b_frames,
     )

@@ -5,13 +5,14 @@ import os
 import re
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ingestd.devserver.livekit_server import LiveKitServer
+from ingestd.tasks import Tasks
 from tests.support.daemon import Daemon
 
 # Viewers show each picture when it is decoded. Otherwise they wait for the time at which it is due, and of
@@ -44,9 +45,19 @@ def own_livekit() -> Iterator[LiveKitServer]:
 
 @pytest.fixture
 def room(request: pytest.FixtureRequest) -> str:
-    """A room nobody else is in."""
+    """A room that no other test is in."""
     test = re.sub(r"\W+", "-", request.node.name)[:60]
     return f"{test}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+async def tasks() -> AsyncIterator[Tasks]:
+    """Tasks of which none may fail."""
+    failures: list[str] = []
+    tasks = Tasks(lambda name, error: failures.append(f"{name}: {error!r}"))
+    yield tasks
+    await tasks.close()
+    assert failures == []
 
 
 def pytest_sessionfinish(exitstatus: int) -> None:

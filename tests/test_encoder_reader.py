@@ -17,6 +17,7 @@ from ingestd.encoder_reader import EncoderReader
 from ingestd.loop_share import LoopShare
 from ingestd.media.demuxer import Demuxer
 from ingestd.media.formats.step import MAX_ITEMS_PER_STEP
+from ingestd.pipeline import EncoderCallbacks
 from ingestd.publish.track import TrackOptions
 from ingestd.source.connection import EncoderConnection
 from ingestd.tasks import Tasks
@@ -157,7 +158,7 @@ class Reading:
             [],
             Tasks(lambda name, error: pytest.fail(f"{name}: {error!r}")),
             structlog.get_logger(),
-            on_defect=lambda: pytest.fail("a defect"),
+            EncoderCallbacks(defect=lambda: pytest.fail("a defect")),
             make_track=Track,
         )
         self.reader = EncoderReader(

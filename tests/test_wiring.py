@@ -23,15 +23,6 @@ Build = Callable[..., Stream]
 
 
 @pytest.fixture
-async def tasks() -> AsyncIterator[Tasks]:
-    failures: list[str] = []
-    tasks = Tasks(lambda name, error: failures.append(f"{name}: {error!r}"))
-    yield tasks
-    await tasks.close()
-    assert failures == []
-
-
-@pytest.fixture
 def room() -> Room:
     return Room()
 

@@ -1,20 +1,24 @@
 """The configuration: the only reader of its file and of the environment; all else is handed a `Config`.
 
-load         file and environment to a Config, or all mistakes at once; warnings
+load           file and environment to a Config, or all mistakes at once; warnings
 load_in_child  the same beside the loop, for a reload
-secret_files  what api_secret_file and its kind name
-document     YAML to values and the line of each
-environment  INGESTD_… and LIVEKIT_… variables over these
-schema       every key with type, default and limit: a new key begins here
-credentials  key and secret, or a token; where they are missing or contradict each other
-access_token  a token in place of key and secret: what it grants, until when
-address      tcp://, tls://, unix:// and networks
-tls_files    certificates and keys to TLS contexts
-tokens       tokens of encoders
-key_tree     all keys, derived from schema; hints for unknown ones
-describe     a Config in words (ingestd check)
-changes      what differs between two, and when a running ingestd obeys it
-publication  the keys of `ingestd.Publication`
+secret_files   what api_secret_file and its kind name
+document       YAML to values and the line of each
+environment    INGESTD_… and LIVEKIT_… variables over these
+schema         every key with type and default: a new key begins here
+values         types of keys: names, secrets, URLs, addresses, choices
+quantities     types of keys: rates, durations, sizes, counts, and their limits
+conflicts      streams that get in each other's way
+warnings       what is allowed, and has no effect or is risky
+credentials    key and secret, or a token; where they are missing or contradict each other
+access_token   a token in place of key and secret: what it grants, until when
+address        tcp://, tls://, unix:// and networks
+tls_files      certificates and keys to TLS contexts
+tokens         tokens of encoders
+key_tree       all keys, derived from schema; hints for unknown ones
+describe       a Config in words (ingestd check)
+changes        what differs between two, and when a running ingestd obeys it
+publication    the keys of `ingestd.Publication`
 """
 
 from ingestd.config.access_token import AccessToken, TokenSource
@@ -28,7 +32,6 @@ from ingestd.config.schema import (
     Config,
     FeedbackConfig,
     HookConfig,
-    HookEvent,
     HttpConfig,
     LiveKitConfig,
     LogConfig,
@@ -36,6 +39,7 @@ from ingestd.config.schema import (
     SourceConfig,
     StreamConfig,
 )
+from ingestd.config.values import HookEvent
 
 __all__ = [
     "PRIVATE_NETWORKS",

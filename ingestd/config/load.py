@@ -1,6 +1,5 @@
 """Loads a file and the environment into a Config, or raises one error that lists all mistakes."""
 
-import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -8,8 +7,8 @@ from typing import Any, TypeVar
 from pydantic import SecretStr, ValidationError
 
 from ingestd.config import credentials, tls_files, tokens
-from ingestd.config.address import WILDCARDS, Address
-from ingestd.config.document import Document, Located, Origin, parse
+from ingestd.config.conflicts import check_conflicts
+from ingestd.config.document import Document, Located, parse
 from ingestd.config.document import Path as KeyPath
 from ingestd.config.environment import apply
 from ingestd.config.key_tree import HOOK, PINNED, ROOT, SECTIONS, STREAM, Keys, unknown
@@ -20,20 +19,18 @@ from ingestd.config.schema import (
     LimitsConfig,
     LiveKitConfig,
     LogConfig,
-    ParticipantConfig,
-    SecretFile,
     Section,
     SourceConfig,
     StreamConfig,
 )
 from ingestd.config.secret_files import SecretFiles
+from ingestd.config.values import SecretFile
+from ingestd.config.warnings import Warnings
 from ingestd.errors import ConfigError
 from ingestd.redact import shown
 
 # A thousand streams fit into a fraction of it; a device or a video given by mistake does not.
 _MAX_FILE_BYTES = 1 << 20
-# What RFC 7518, 3.2, asks of a key for HS256, with which tokens are signed.
-_SAFE_SECRET_BYTES = 32
 
 _NEEDED = {
     "name": "every stream has one, e.g. front-door",
@@ -59,7 +56,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     for key in root.value:
         if key not in ROOT and key not in PINNED:
             document.problem((key,), unknown(key, ROOT))
-    warnings = _Warnings(document)
+    warnings = Warnings(document)
     warnings.take_pinned(document.root)
 
     raw = {name: _section(document, name, warnings) for name in SECTIONS}
@@ -73,7 +70,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     limits = _validate(document, LimitsConfig, raw["limits"], ("limits",), SECTIONS["limits"])
     streams = _streams(document, raw["defaults"], warnings, secrets)
     hooks = _hooks(document, secrets, warnings)
-    _check_together(document, streams, http)
+    check_conflicts(document, streams, http)
     if livekit is not None and livekit.token_source is not None:
         credentials.check_token(document, livekit.token_source, streams)
     if problems := document.problems:
@@ -112,7 +109,7 @@ def _read(path: Path) -> str:
         ) from None
 
 
-def _section(document: Document, name: str, warnings: "_Warnings") -> Located:
+def _section(document: Document, name: str, warnings: Warnings) -> Located:
     section: Located | None = document.root.value.get(name)
     if section is None or section.value is None:
         section = Located({}, document.origin((name,)))
@@ -126,7 +123,7 @@ def _section(document: Document, name: str, warnings: "_Warnings") -> Located:
     return section
 
 
-def _hooks(document: Document, secrets: SecretFiles, warnings: "_Warnings") -> tuple[HookConfig, ...]:
+def _hooks(document: Document, secrets: SecretFiles, warnings: Warnings) -> tuple[HookConfig, ...]:
     written = document.root.value.get("hooks")
     if written is None or written.value is None:
         return ()
@@ -160,7 +157,7 @@ def _read_webhook_secret(stream: Located, secrets: SecretFiles) -> None:
 
 
 def _streams(
-    document: Document, defaults: Located, warnings: "_Warnings", secrets: SecretFiles
+    document: Document, defaults: Located, warnings: Warnings, secrets: SecretFiles
 ) -> dict[int, StreamConfig]:
     """Return the valid ones by index. A mistake under ``defaults`` is noted once, where it is written."""
     _read_webhook_secret(defaults, secrets)
@@ -211,7 +208,7 @@ def _with_whole_paths(stream: Located, secrets: SecretFiles) -> Located:
     return Located({**stream.value, "source": source}, stream.origin)
 
 
-def _read_files(document: Document, source: SourceConfig, here: KeyPath, warnings: "_Warnings") -> None:
+def _read_files(document: Document, source: SourceConfig, here: KeyPath, warnings: Warnings) -> None:
     """Note what is wrong with the files of ``source``, as opening it would find."""
     if source.token_path is not None:
         try:
@@ -287,149 +284,3 @@ def _explain(error: Any, keys: Keys) -> str:
     if kind == "model_type":
         return f"{shown(seen)} is not usable; a mapping is needed, with the keys {', '.join(inside[loc[-1]])}"
     return str(error["msg"])
-
-
-def _check_together(document: Document, streams: Mapping[int, StreamConfig], http: HttpConfig | None) -> None:
-    """Note what is wrong with streams beside each other, in time that grows with their number."""
-    same: dict[StreamConfig, int] = {}
-    names: dict[str, int] = {}
-    tracks: dict[tuple[str, str, str], int] = {}
-    participants: dict[tuple[str, str], tuple[ParticipantConfig, int]] = {}
-    listening = _Listening()
-    for index, stream in streams.items():
-        path: KeyPath = ("streams", index)
-        if (number := same.setdefault(stream, index)) != index:
-            document.problem(path, f"is the same as streams[{number}]; allowed: each stream once")
-            continue  # which says it all
-        if listen := stream.source.listen:
-            here: KeyPath = (*path, "source", "listen")
-            if http and listen.overlaps(http.listen):
-                document.problem(here, f"{listen} is taken by http.listen; allowed: another address")
-            if (other := listening.add(listen, index)) is not None:
-                text = f"is also listened on by {_called(streams, other)}; allowed: another address"
-                document.problem(here, f"{listen} {text}")
-        if (number := names.setdefault(stream.name, index)) != index:
-            text = f"{stream.name!r} is also the name of streams[{number}]; allowed: another name"
-            document.problem((*path, "name"), text)
-        if (number := tracks.setdefault((stream.room, stream.identity, stream.track), index)) != index:
-            text = f"{stream.track!r} in room {stream.room} as {stream.identity} is also published by "
-            text += f"{_called(streams, number)}; allowed: another track, identity or room"
-            document.problem((*path, "track"), text)
-        if (said := stream.participant) != ParticipantConfig():
-            before, number = participants.setdefault((stream.room, stream.identity), (said, index))
-            if before != said:
-                text = f"{_called(streams, number)} shares the participant {stream.identity} in room "
-                text += f"{stream.room} and says something else of it; allowed: the same, or in one of them"
-                document.problem((*path, "participant"), text)
-
-
-def _called(streams: Mapping[int, StreamConfig], index: int) -> str:
-    return f"streams[{index}] ({streams[index].name})"
-
-
-class _Listening:
-    """The addresses that are listened on so far, and by which stream."""
-
-    def __init__(self) -> None:
-        self._by_place: dict[tuple[int, str], dict[str, tuple[Address, int]]] = {}
-
-    def add(self, listen: Address, index: int) -> int | None:
-        """Add the address of the stream ``index``; return which stream's it overlaps, None if none's."""
-        others = self._by_place.setdefault((listen.port, listen.path), {})
-        # Only a wildcard is compared with all that have its port: the others may be thousands.
-        hosts = others.keys() if listen.host in WILDCARDS else (listen.host, *WILDCARDS)
-        near = [others[host] for host in hosts if host in others]
-        taken = next((number for address, number in near if listen.overlaps(address)), None)
-        others.setdefault(listen.host, (listen, index))
-        return taken
-
-
-class _Warnings:
-    """Collects warnings: what is allowed, but has no effect or is risky."""
-
-    def __init__(self, document: Document) -> None:
-        self._document = document
-        self.lines: list[str] = []
-
-    def _warn(self, origin: Origin, text: str) -> None:
-        self.lines.append(f"{origin}: {text}")
-
-    def warn(self, path: KeyPath, text: str) -> None:
-        """Warn of what is written at ``path``."""
-        self._warn(self._document.origin(path), text)
-
-    def take_pinned(self, section: Located) -> None:
-        """Remove the keys that are pinned off; one that asks for them is warned of."""
-        for key in PINNED.keys() & section.value.keys():
-            origin = section.value[key].origin
-            value = section.value.pop(key).plain()
-            if value in (True, "true"):
-                self._warn(origin, f"true is ignored: {PINNED[key]}")
-            elif value not in (False, "false", None):
-                self._document.problem_at(origin, f"{shown(value)} is not known; allowed: false")
-
-    def look_at_secret(self, livekit: LiveKitConfig) -> None:
-        """Warn of a secret that can be guessed."""
-        if len(livekit.api_secret.get_secret_value().encode()) < _SAFE_SECRET_BYTES:
-            self._warn(
-                self._document.origin(("livekit", "api_secret")),
-                f"is shorter than {_SAFE_SECRET_BYTES} bytes: it can be guessed, and opens every room; give "
-                "the server and ingestd a longer one, unless it is a server for tests",
-            )
-
-    def look_at_certificate(self, cert: str, path: KeyPath) -> None:
-        """Warn of one that has expired, or soon will. Raises TlsFileError."""
-        if (text := tls_files.expiry(cert)) is not None:
-            self._warn(self._document.origin(path), text)
-
-    def look_at(self, stream: StreamConfig, own_source: object, path: KeyPath) -> None:
-        """Warn of an open door, and of keys of the source that its kind does not use."""
-        source = stream.source
-        own = own_source if isinstance(own_source, dict) else {}
-        here = (*path, "source")
-        # Under defaults such a key is meant for the streams that do use it.
-        self._look_at_tls(source, own, here)
-        if source.token_path is None and any(
-            len(token.get_secret_value()) < tokens.SAFE_TOKEN_CHARACTERS for token in source.token
-        ):
-            self._warn(
-                self._document.origin((*here, "token")),
-                f"is shorter than {tokens.SAFE_TOKEN_CHARACTERS} characters: it can be guessed; take one of "
-                "`openssl rand -hex 16`",
-            )
-        if source.listen is None or (source.listen.scheme == "unix" and not source.proxy_protocol):
-            if own.get("allow") is not None:
-                self._warn(
-                    self._document.origin((*here, "allow")),
-                    "is ignored: only a listener on TCP or TLS checks addresses",
-                )
-        elif any(_whole_internet(network) for network in source.allow):
-            text = "anyone who can reach this port may publish into the room"
-            self._warn(self._document.origin((*here, "allow")), text)
-        if source.listen is None and source.proxy_protocol:
-            self._warn(
-                self._document.origin((*here, "proxy_protocol")),
-                "is ignored: it is for what dials ingestd, and here ingestd dials",
-            )
-        if source.listen is None and own.get("second_encoder") is not None:
-            self._warn(
-                self._document.origin((*here, "second_encoder")),
-                "is ignored: a dialled source has one encoder",
-            )
-
-    def _look_at_tls(self, source: SourceConfig, own: dict[str, Any], here: KeyPath) -> None:
-        written = own.get("tls")
-        if source.address.scheme != "tls":
-            used: tuple[str, ...] = ()
-            why = "is ignored: the address is not tls://"
-        elif source.listen is not None:
-            used, why = ("cert", "key", "client_ca"), "is ignored: it is for source.connect"
-        else:
-            used, why = ("cert", "key", "ca", "server_name"), "is ignored: it is for source.listen"
-        for key in written if isinstance(written, dict) else ():
-            if key not in used:
-                self._warn(self._document.origin((*here, "tls", key)), why)
-
-
-def _whole_internet(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
-    return network.prefixlen == 0

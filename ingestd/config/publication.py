@@ -2,16 +2,9 @@
 
 from pydantic import ValidationError
 
-from ingestd.config.schema import (
-    BacklogSeconds,
-    Bitrate,
-    Framerate,
-    ReplayPolicy,
-    Secret,
-    Section,
-    ServerUrl,
-    Text,
-)
+from ingestd.config.quantities import BacklogSeconds, Bitrate, Framerate
+from ingestd.config.schema import Section
+from ingestd.config.values import ReplayPolicy, Secret, ServerUrl, Text
 from ingestd.errors import ConfigError
 
 

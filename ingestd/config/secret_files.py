@@ -1,11 +1,11 @@
-"""Secrets in files of their own: what a key that ends in _file names, read in place of the key itself."""
+"""Secrets in files: what a key that ends in _file names, read in place of the key itself."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 from ingestd.config.document import Document, Located
 from ingestd.config.document import Path as KeyPath
-from ingestd.config.schema import usable_secret
+from ingestd.config.values import usable_secret
 
 # No key, token or password is longer.
 _MAX_SECRET_FILE_BYTES = 1 << 16

@@ -1,4 +1,4 @@
-"""B-frames that no other picture refers to are left out, where what remains is then in the order of showing.
+"""Removal of B-frames that no other picture refers to, where what remains is then in the order of showing.
 
 WebRTC shows pictures in the order in which they are sent, which is that of decoding, and browsers stop at the
 first that is out of order. A picture is left out only if it is to be shown before one that was sent earlier:
@@ -32,9 +32,8 @@ class BFrames:
         self._orders: deque[int] = deque(maxlen=MAX_REORDERED_PICTURES)  # of the last pictures of the GOP
         self._keyframe_order = 0
         self._step: int | None = None  # between two pictures in the order of showing
-        self._latest = self._latest_before = (
-            0.0  # the most of `later_pictures` in this GOP, in the one before
-        )
+        # The most of `later_pictures` in this GOP, in the one before.
+        self._latest = self._latest_before = 0.0
 
     @property
     def beyond_cure(self) -> bool:

@@ -237,6 +237,10 @@ class StreamReporter:
     def _warn_once(self, issue: Issue, event: str) -> None:
         self._say_once(issue, self._log.warning, event)
 
+    def defect(self) -> None:
+        """Say that an exception is handled now which is a defect of ours."""
+        self._log.exception("internal error between pictures and WebRTC")
+
     def _say_once(self, issue: Issue, log: Callable[..., object], event: str) -> None:
         if (kind := f"{issue.reason}.{issue.case}") not in self._said:
             self._said.add(kind)

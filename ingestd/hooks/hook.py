@@ -1,4 +1,4 @@
-"""Poster of one hook: events in their order, each until it was taken or is too old; waited for by nobody."""
+"""Poster of one hook: events in their order, each until it was taken or is too old; nothing waits for it."""
 
 import asyncio
 import contextlib

@@ -16,7 +16,7 @@ from ingestd.observe.sampler import Sampler
 
 # What a browser takes within this time is written; a laptop that was closed holds memory no longer.
 SLOW_CLIENT_S = 10.0
-# After a lost connection the browser tries again so soon, in ms.
+# The browser waits this long before it connects again.
 RETRY_MS = 2000
 
 

@@ -13,7 +13,7 @@ from ingestd.observe.stream_state import RECENT_S, Recent, State, state_of
 
 # Pictures that no viewer misses: none saw the stream yet, it was stopped, or they are left out on purpose.
 _NOT_MISSED = {"before_keyframe", "no_parameter_sets", "no_room", "stopped", "b_frame"}
-# The usual interval of a stream that sends a picture now and then is told from so many looks.
+# The usual interval of a stream that sends a picture now and then is measured over this many looks.
 _INTERVAL_WINDOW_LOOKS = 60
 # As many looks as there are in RECENT_S, though none comes at its exact time.
 _LATELY_S = RECENT_S - SAMPLE_INTERVAL_S / 2

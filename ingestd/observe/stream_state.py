@@ -13,11 +13,11 @@ from ingestd.observe.figures import StreamFigures
 STARTING_S = 10.0
 # A picture that stands for less is a hiccup, and counted as a loss.
 FROZEN_S = 3.0
-# Of a stream that sends pictures seldom, so many usual intervals between two of them may pass.
+# A stream that sends pictures seldom may pause for this many of its usual intervals.
 FROZEN_INTERVALS = 4.0
-# What was lost is told for so long.
+# Losses are told for this long.
 RECENT_S = 10.0
-# So long a wait in WebRTC or before it is seen by viewers: the link is slower than the stream.
+# Viewers notice a wait of this length, in WebRTC or before it: the link is slower than the stream.
 LATE_S = 0.2
 # The reasons of losses in words; the others are said as they are.
 _WHY_LOST = {

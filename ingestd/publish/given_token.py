@@ -64,7 +64,7 @@ class GivenToken:
         return True
 
     def notice(self) -> str | None:
-        """What is to be done about it, soon or now, in words; None while nothing is."""
+        """What to do about it, soon or now, in words; None while nothing is needed."""
         try:
             token = self.read()
         except RoomError as error:

@@ -7,16 +7,13 @@ A state of `states.ROOM` says whether the participant is in the room.
 
 import asyncio
 import contextlib
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from functools import wraps
 from typing import Any
 
 import structlog
 from livekit import rtc
-from livekit.rtc.room import EventTypes
 
 from ingestd.backoff import Backoff
 from ingestd.config import ParticipantConfig
@@ -26,12 +23,14 @@ from ingestd.errors import RoomError
 from ingestd.publish.estimate_bounds import EstimateBounds, bounds_for
 from ingestd.publish.estimate_probing import EstimateProbing
 from ingestd.publish.join_turns import next_turn
+from ingestd.publish.membership import Membership
 from ingestd.publish.rejoin_policy import REJOIN_POLICY, RejoinPolicy
 from ingestd.publish.room_errors import lost
 from ingestd.publish.room_join import RoomAddress, connect
 from ingestd.publish.server_queries import identity_taken_by, update_participant
 from ingestd.publish.signal_relay import Route, SignalRelay
 from ingestd.publish.states import ROOM, RoomEvent, RoomState
+from ingestd.publish.token_expiry import warn_of_expiry
 from ingestd.publish.track_keeper import TrackKeeper
 from ingestd.redact import without_credentials
 from ingestd.state_table import after
@@ -41,54 +40,12 @@ logger = structlog.get_logger("ingestd.publish")
 
 # After the last encoder has gone: one that restarts is back within seconds, and its viewers are still there.
 LINGER_S = 10.0
-# Between two looks at whether the token that is given will expire soon, or another has been written.
-TOKEN_LOOK_INTERVAL_S = 10.0
-_HOW_FAR = re.compile(r", (in )?\d+ \w+( ago)?")
 # Leaving is polite, not needed; a server that is gone must not hold up our exit.
 LEAVE_TIMEOUT_S = 2.0
-
-
 # Why a stay ends that nothing has gone wrong with.
 UNNEEDED = "unneeded"
 
 Connect = Callable[[rtc.Room, RoomAddress, Route | None], Coroutine[Any, Any, None]]
-
-
-class _Membership:
-    """One stay in a room: hears what the SDK tells of it until it ends."""
-
-    def __init__(self, room: rtc.Room, log: Any) -> None:
-        self.room = room
-        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()  # with the reason
-        self.withdrawn_tracks = 0
-        self._log = log
-        self._handlers: list[tuple[EventTypes, Callable[..., None]]] = []
-        self.listen("disconnected", self._disconnected)
-
-    def listen(self, event: EventTypes, handler: Callable[..., None]) -> None:
-        """Have ``handler`` called at the SDK's ``event`` until the end; what it raises ends the stay."""
-
-        @wraps(handler)  # the SDK gives it as many arguments as its signature has
-        def guarded(*arguments: Any) -> None:
-            try:
-                handler(*arguments)
-            except Exception:
-                # The SDK would drop it, and our state would no longer be that of the room.
-                self._log.exception("internal error in the room; joining again", sdk_event=event)
-                self.end("internal")
-
-        self.room.on(event, guarded)
-        self._handlers.append((event, guarded))
-
-    def end(self, reason: str) -> None:
-        """End the stay; what the SDK tells from now on is not listened to."""
-        while self._handlers:
-            self.room.off(*self._handlers.pop())
-        if not self.ended.done():
-            self.ended.set_result(reason)
-
-    def _disconnected(self, reason: Any) -> None:
-        self.end(rtc.DisconnectReason.Name(reason).lower())
 
 
 class RoomConnection:
@@ -117,7 +74,7 @@ class RoomConnection:
         self._tracks: list[TrackKeeper] = []
         self._probing = EstimateProbing(self._needed_bps, self._probe)
         self._route = relay.route(address.url, self._estimate_bounds) if relay is not None else None
-        self._membership: _Membership | None = None  # while joining and joined
+        self._membership: Membership | None = None  # while joining and joined
         self._task: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._ever_joined = asyncio.Event()
@@ -163,21 +120,8 @@ class RoomConnection:
 
     @property
     def notice(self) -> str | None:
-        """What is to be done about the token that is given, in words; None where nothing is."""
+        """What to do about the token that is given, in words; None where nothing is needed."""
         return self._address.given.notice() if self._address.given is not None else None
-
-    async def _watch_token(self) -> None:
-        """Say once of each token that it is about to expire, or cannot be used."""
-        said = None
-        while True:
-            notice = self.notice
-            if notice is not None and (key := _HOW_FAR.sub("", notice)) != said:
-                said = key
-                if self._address.given is not None and self._address.given.usable:
-                    self._log.warning("access token expires soon", problem=notice)
-                else:
-                    self._log.error("access token not usable", problem=notice)
-            await asyncio.sleep(TOKEN_LOOK_INTERVAL_S)
 
     async def joined_once(self) -> None:
         """Return when the room has been joined, even if it has been lost since."""
@@ -199,7 +143,8 @@ class RoomConnection:
         """Publish ``track`` here whenever there is a room."""
         self._tracks.append(track)
         if self._watching is None and self._address.given is not None:
-            self._watching = self._tasks.start(f"token for {self._address!r}", self._watch_token())
+            watching = warn_of_expiry(lambda: self._address.given, self._log)
+            self._watching = self._tasks.start(f"token for {self._address!r}", watching)
         if self._membership is not None and self.state is not RoomState.JOINING:
             track.room_joined(
                 self._membership.room, self._rejoin, self._server_protocol, self._probing.estimated
@@ -272,7 +217,7 @@ class RoomConnection:
     async def _stay(self, backoff: Backoff) -> None:
         """Join the room and stay in it while it is needed. Raises RoomError, which says why it ended."""
         end_turn = await next_turn()
-        membership = self._membership = _Membership(rtc.Room(), self._log)
+        membership = self._membership = Membership(rtc.Room(), self._log)
         self._move(RoomEvent.JOIN)
         address = self._address
         if address.given is not None and self._route is not None:
@@ -326,7 +271,7 @@ class RoomConnection:
     def _server_protocol(self) -> int | None:
         return self._route.server_protocol if self._route is not None else None
 
-    def _joined(self, membership: _Membership) -> None:
+    def _joined(self, membership: Membership) -> None:
         self._move(RoomEvent.JOINED)
         self.connections["joined"] += 1
         self._log.info("room joined", url=without_credentials(self._address.url))
@@ -347,7 +292,7 @@ class RoomConnection:
         for track in self._tracks:
             track.room_joined(membership.room, self._rejoin, self._server_protocol, self._probing.estimated)
 
-    def _left(self, membership: _Membership) -> None:
+    def _left(self, membership: Membership) -> None:
         self._move(RoomEvent.LEFT)
         membership.end("left")
         self._membership = None
@@ -357,7 +302,7 @@ class RoomConnection:
 
     # What the SDK tells of who is there.
 
-    def _look_around(self, membership: _Membership) -> None:
+    def _look_around(self, membership: Membership) -> None:
         room = membership.room
         self.audience = Audience()
         # The count that comes with the join may be an old one.
@@ -413,7 +358,7 @@ class RoomConnection:
         """Have the server say of us what the configuration says."""
         self._tasks.start(f"introduce {self._address!r}", self._update_participant(self._here))
 
-    async def _update_participant(self, here: _Membership) -> None:
+    async def _update_participant(self, here: Membership) -> None:
         a, said, had = self._address, self._address.participant, here.room.local_participant.attributes
         updated = await update_participant(
             said, had, url=a.url, key=a.api_key, secret=a.api_secret, room=a.room, identity=a.identity
@@ -458,7 +403,7 @@ class RoomConnection:
             here.end("renewed")
 
     @property
-    def _here(self) -> _Membership:
+    def _here(self) -> Membership:
         assert self._membership is not None, "what the SDK tells is listened to in the room only"
         return self._membership
 

@@ -201,7 +201,7 @@ class Pipeline:
 
         feed.add_probe(Gst.PadProbeType.IDLE, between_pictures)
 
-    # --- how it is made ---------------------------------------------------------------------------------
+    # How it is made.
 
     def _parse(self, text: str, ghost_pads: bool) -> Any:
         Gst = self._gst

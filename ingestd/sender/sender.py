@@ -12,7 +12,7 @@ from ingestd.sender.messages import Lines, bitrate_bps
 from ingestd.sender.pipeline import EncodedPicture, Pipeline
 from ingestd.units import format_bitrate
 
-FIRST_RETRY_S, LONGEST_RETRY_S = 0.2, 5.0
+FIRST_RETRY_DELAY_S, MAX_RETRY_DELAY_S = 0.2, 5.0
 # A connection that lasted this long was a good one: the next try comes soon.
 GOOD_CONNECTION_S = 5.0
 # ingestd says something within this, where it was told to.
@@ -84,7 +84,7 @@ class Sender:
 
     async def _stay_connected(self) -> NoReturn:
         loop = asyncio.get_running_loop()
-        backoff = Backoff(FIRST_RETRY_S, LONGEST_RETRY_S)
+        backoff = Backoff(FIRST_RETRY_DELAY_S, MAX_RETRY_DELAY_S)
         reason = ""
         while True:
             began = loop.time()
@@ -121,7 +121,7 @@ class Sender:
                 writer.transport.abort()
         return reason
 
-    # --- pictures ---------------------------------------------------------------------------------------
+    # Pictures.
 
     async def _send(self, writer: asyncio.StreamWriter) -> NoReturn:
         writer.write(self._first_line)
@@ -163,7 +163,7 @@ class Sender:
                 return picture
             await self._arrived.wait()
 
-    # --- messages ---------------------------------------------------------------------------------------
+    # Messages.
 
     async def _obey(self, reader: asyncio.StreamReader) -> NoReturn:
         lines = Lines()

@@ -11,7 +11,7 @@ logger = structlog.get_logger("ingestd.service")
 
 
 class Notifier:
-    """Sends states to ``address``, the value of NOTIFY_SOCKET; None: nobody listens."""
+    """Sends states to ``address``, the value of NOTIFY_SOCKET; None: no service manager listens."""
 
     def __init__(self, address: str | None) -> None:
         self._address = address
@@ -34,7 +34,7 @@ class Notifier:
 
     @property
     def active(self) -> bool:
-        """Whether anybody listens."""
+        """Whether a service manager listens."""
         return self._socket is not None
 
     def send(self, **states: str | int) -> None:

@@ -13,7 +13,7 @@ from ingestd.service.notifier import Notifier
 logger = structlog.get_logger("ingestd.service")
 
 STATUS_INTERVAL_S = 2.0
-# While it starts, each time for so long: names may have to be looked up for many streams.
+# Each message asks for this much more time to start: names may have to be looked up for many streams.
 START_EXTENSION_S = 30.0
 STUCK = "pictures are due and do not move, which is a defect of ingestd: a restart brings them back"
 

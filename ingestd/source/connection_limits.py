@@ -20,8 +20,8 @@ class ConnectionCount:
 class ConnectionRate:
     """Lets ``per_s`` connections of each address through in a second, and as many at once."""
 
-    # Of an address that has not come for a second nothing need be known. Addresses may be made up by whoever
-    # owns a network of IPv6: what is kept of them must be bounded.
+    # Of an address that has not come for a second nothing need be known. The owner of a
+    # network of IPv6 can make addresses up: what is kept of them must be bounded.
     _MAX_ADDRESSES = 10_000
 
     def __init__(self, per_s: float, clock: Callable[[], float] = time.monotonic) -> None:

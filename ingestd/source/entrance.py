@@ -41,7 +41,7 @@ class Entrance:
         self._check: Callable[[str], None] | None = check
 
     def begin(self) -> bytes:
-        """The socket is open: return what is to be sent first."""
+        """The socket is open: return what to send first."""
         if self._tls is None:
             return b""
         self._tls.begin()
@@ -62,14 +62,14 @@ class Entrance:
         return rest
 
     def encrypt(self, line: bytes) -> bytes:
-        """Return what is to be sent so that the encoder reads ``line``."""
+        """Return what to send so that the encoder reads ``line``."""
         if self._tls is None:
             return line
         self._tls.send(line)
         return self._tls.to_send()
 
     def to_send(self) -> bytes:
-        """Return what the encoder is to be sent beside messages."""
+        """Return what to send to the encoder beside messages."""
         return b"" if self._tls is None else self._tls.to_send()
 
     @property

@@ -29,6 +29,13 @@ def begins_as_proxy_header(data: bytes) -> bool:
     return data.startswith((V1_BEGINS, V2_SIGNATURE[: max(len(V1_BEGINS), len(data))]))
 
 
+def unexpected() -> EntryError:
+    """Return what to say of a connection that begins with a PROXY header where none is read."""
+    return EntryError(
+        "proxy_header", "it begins with a PROXY header; set source.proxy_protocol: true to have it read"
+    )
+
+
 class ProxyHeader:
     """Reads the header off a connection; ``host`` and ``port`` are then the encoder's behind the balancer.
 

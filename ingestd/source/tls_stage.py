@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ingestd.redact import printable
+from ingestd.source import proxy_header
 from ingestd.source.entry import EntryError
-from ingestd.source.proxy_header import begins_as_proxy_header
 from ingestd.source.token_gate import BEGINS as TOKEN_BEGINS
 
 # RFC 8446, 5.1: plaintext of one record.
@@ -95,11 +95,8 @@ class TlsStage:
         if not self._we_listen:
             cure = "it answers without TLS; write tcp:// in source.connect, or have the encoder speak TLS"
             raise EntryError("tls", cure)
-        if begins_as_proxy_header(first):
-            raise EntryError(
-                "proxy_header",
-                "it begins with a PROXY header; set source.proxy_protocol: true to have it read",
-            )
+        if proxy_header.begins_as_proxy_header(first):
+            raise proxy_header.unexpected()
         what = "its token in the clear" if first.startswith(TOKEN_BEGINS) else "plain bytes"
         cure = "have it dial tls://, or write tcp:// in source.listen"
         raise EntryError("tls", f"it sends {what} to a port that speaks TLS; {cure}")

@@ -8,8 +8,8 @@ from typing import Any
 
 from ingestd.config import tokens
 from ingestd.redact import hide
+from ingestd.source import proxy_header
 from ingestd.source.entry import EntryError
-from ingestd.source.proxy_header import begins_as_proxy_header
 from ingestd.source.watched_files import WatchedFiles
 
 BEGINS = b"INGEST "
@@ -123,10 +123,8 @@ class TokenLine:
 
 
 def _no_token(seen: bytes) -> EntryError:
-    if begins_as_proxy_header(seen):
-        return EntryError(
-            "proxy_header", "it begins with a PROXY header; set source.proxy_protocol: true to have it read"
-        )
+    if proxy_header.begins_as_proxy_header(seen):
+        return proxy_header.unexpected()
     if seen.startswith(b"\x16\x03"):
         return EntryError("tls", "it speaks TLS, and this port does not; write tls:// in source.listen")
     return EntryError("token", f"it shows no token, which this stream wants (source.token); {_CURE}")

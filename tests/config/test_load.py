@@ -1,7 +1,6 @@
 """A file and the environment to one configuration: defaults, secrets, all mistakes at once, warnings."""
 
 import contextlib
-import time
 from pathlib import Path
 
 import pytest
@@ -75,47 +74,6 @@ def test_defaults_go_under_every_stream_and_mappings_are_merged_key_by_key(loads
     )
     assert (b.room, b.source.idle_timeout) == ("attic", 3)
     assert b.max_bitrate is None, "null is the built-in default"
-
-
-def test_streams_that_share_a_participant_say_the_same_of_it(loads: Loads, complains: Complains) -> None:
-    def streams(*said: str) -> str:
-        lines = [
-            f"- {{name: s{n}, room: r, identity: i, source: {{listen: 'tcp://127.0.0.1:{n + 1}'}}{each}}}\n"
-            for n, each in enumerate(said)
-        ]
-        return LIVEKIT + "streams:\n" + "".join(lines)
-
-    named = ", participant: {name: Door, attributes: {b: x, a: y}}"
-    config = loads(streams("", named, named))
-    assert config.participants["r", "i"].name == "Door"
-    assert config.participants["r", "i"].attributes == (("a", "y"), ("b", "x"))
-    assert complains(streams("", named, ", participant: {name: Other}")) == [
-        "ingestd.yaml:7: streams[2].participant: streams[1] (s1) shares the participant i in room r and says "
-        "something else of it; allowed: the same, or in one of them"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("said", "complaint"),
-    [
-        ("attributes: {lens: 1}", "attributes: a mapping of keys to texts is needed; put numbers, true"),
-        ("attributes: [lens]", "attributes: a mapping of keys to texts is needed"),
-        ("metadata: {floor: 1}", "metadata: a mapping is not text; put it in quotes"),
-        (f"metadata: {'x' * 64_001}", "metadata: has 64,001 bytes; allowed: 64,000, as servers take"),
-        ("nmae: Door", "nmae: is not known; did you mean name?"),
-    ],
-)
-def test_what_cannot_be_said_of_a_participant(complains: Complains, said: str, complaint: str) -> None:
-    (line,) = complains(
-        LIVEKIT + "streams:\n" + stream("source: {listen: 'tcp://127.0.0.1:1'}", f"participant: {{{said}}}")
-    )
-    assert f"participant.{complaint}" in line
-
-
-def test_attributes_come_from_a_variable_too(loads: Loads) -> None:
-    variable = {"INGESTD_STREAMS__0__PARTICIPANT__ATTRIBUTES": "lens=wide, floor=1"}
-    config = loads(LIVEKIT + ONE_STREAM, **variable)
-    assert config.streams[0].participant.attributes == (("floor", "1"), ("lens", "wide"))
 
 
 def test_a_stream_that_dials_overrides_a_default_that_listens(loads: Loads) -> None:
@@ -248,32 +206,6 @@ streams:
     ]
 
 
-def test_streams_that_get_in_each_others_way(complains: Complains) -> None:
-    text = (
-        LIVEKIT
-        + "http: {listen: 127.0.0.1:80}\nstreams:\n"
-        + stream("source: {listen: 'tcp://0.0.0.0:80'}", name="web")
-        + stream(name="a", port=1)
-        + stream("track: a", "identity: a", name="b", port=1)
-        + stream(name="a", room="attic", port=2)
-    )
-    assert complains(text) == [
-        "ingestd.yaml:8: streams[0].source.listen: tcp://0.0.0.0:80 is taken by http.listen; "
-        "allowed: another address",
-        "ingestd.yaml:14: streams[2].track: 'a' in room lobby as a is also published by streams[1] (a); "
-        "allowed: another track, identity or room",
-        "ingestd.yaml:16: streams[2].source.listen: tcp://127.0.0.1:1 is also listened on by streams[1] "
-        "(a); allowed: another address",
-        "ingestd.yaml:17: streams[3].name: 'a' is also the name of streams[1]; allowed: another name",
-    ]
-
-
-def test_a_stream_that_is_there_twice_is_said_once(complains: Complains) -> None:
-    assert complains(LIVEKIT + "streams:\n" + stream() + stream()) == [
-        "ingestd.yaml:8: streams[1]: is the same as streams[0]; allowed: each stream once"
-    ]
-
-
 def test_no_password_of_an_encoder_is_repeated(complains: Complains) -> None:
     text = LIVEKIT + "streams:\n- {name: a, room: r, source: {connect: 'tcp://cam:hunter2@1.2.3.4:5'}}\n"
     (line,) = complains(text)
@@ -281,37 +213,11 @@ def test_no_password_of_an_encoder_is_repeated(complains: Complains) -> None:
     assert "streams[0].source.connect: 'tcp://[hidden]@1.2.3.4:5' has no host and port" in line
 
 
-def test_the_time_grows_with_the_number_of_streams_not_with_its_square(loads: Loads) -> None:
-    def seconds(count: int) -> float:
-        # All of one port, which is where addresses can overlap.
-        streams = "".join(
-            f"- {{name: s{i}, room: r{i}, source: {{listen: 'tcp://127.0.{i >> 8}.{i & 255}:1'}}}}\n"
-            for i in range(count)
-        )
-        began = time.process_time()
-        assert len(loads(LIVEKIT + "streams:\n" + streams).streams) == count
-        return time.process_time() - began
-
-    seconds(10)  # imports
-    # The least of three: in the others the garbage of other tests was collected.
-    assert min(seconds(2000) for _ in range(3)) < 20 * min(seconds(200) for _ in range(3))
-
-
 def test_a_section_that_is_none_is_shown_but_where_it_may_be_a_secret(complains: Complains) -> None:
     assert complains(LIVEKIT + "log: 5\n" + ONE_STREAM) == [
         "ingestd.yaml:4: log: 5 is not usable; a mapping is needed, with the keys level, format"
     ]
     assert not [line for line in complains(f"livekit: {SECRET}\n" + ONE_STREAM) if SECRET in line]
-
-
-def test_streams_may_share_a_connection_and_any_free_port(loads: Loads) -> None:
-    config = loads(
-        LIVEKIT
-        + "defaults: {identity: robot}\nstreams:\n"
-        + stream(name="left", port=0)
-        + stream(name="right", port=0)
-    )
-    assert {(s.room, s.identity) for s in config.streams} == {("lobby", "robot")}
 
 
 @pytest.mark.parametrize("streams", ["", "streams:\n", "streams: []\n"])
@@ -365,42 +271,6 @@ def test_a_missing_file_and_a_directory(tmp_path: Path) -> None:
 
 def test_a_file_may_begin_with_a_byte_order_mark(loads: Loads) -> None:
     assert loads(b"\xef\xbb\xbf" + (LIVEKIT + ONE_STREAM).encode()).streams
-
-
-def test_what_is_pinned_off_is_taken_when_false_and_warned_of_when_true(loads: Loads, tmp_path: Path) -> None:
-    config = loads(
-        LIVEKIT + "  dynacast: false\n  auto_subscribe: true\nstreams:\n" + stream("simulcast: true"),
-    )
-    assert [warning.replace(f"{tmp_path}/", "") for warning in config.warnings] == [
-        "ingestd.yaml:5: livekit.auto_subscribe: true is ignored: ingestd only publishes",
-        "ingestd.yaml:9: streams[0].simulcast: true is ignored: a pre-encoded stream has one layer, "
-        "and making others would mean decoding it",
-    ]
-
-
-def test_a_short_secret_is_warned_of_where_it_was_set(loads: Loads, tmp_path: Path) -> None:
-    short = "x" * 31
-    (of_the_file,) = loads(LIVEKIT.replace(SECRET, short) + ONE_STREAM).warnings
-    (of_the_environment,) = loads(LIVEKIT + ONE_STREAM, LIVEKIT_API_SECRET=short).warnings
-
-    assert of_the_file.startswith(f"{tmp_path}/ingestd.yaml:3: livekit.api_secret: is shorter than 32 bytes")
-    assert of_the_environment.startswith("environment: LIVEKIT_API_SECRET: is shorter than 32 bytes")
-    assert short not in of_the_file + of_the_environment
-    assert loads(LIVEKIT.replace(SECRET, short + "x") + ONE_STREAM).warnings == ()
-
-
-def test_an_open_door_and_keys_without_use_are_warned_of(loads: Loads) -> None:
-    text = LIVEKIT + "streams:\n"
-    open_door = loads(text + stream("source: {listen: 'tcp://0.0.0.0:5', allow: [0.0.0.0/0]}"))
-    unused = loads(
-        text + stream("source: {connect: 'tcp://h:5', allow: [10.0.0.0/8], second_encoder: replace}")
-    )
-
-    assert "anyone who can reach this port may publish" in open_door.warnings[0]
-    assert [warning.rpartition("source.")[2] for warning in unused.warnings] == [
-        "allow: is ignored: only a listener on TCP or TLS checks addresses",
-        "second_encoder: is ignored: a dialled source has one encoder",
-    ]
 
 
 HOOK = "hooks:\n  - url: https://user:word@example.com/hook\n    secret_file: hook-secret\n"

@@ -90,15 +90,6 @@ async def controller() -> AsyncIterator[Controller]:
     await runner.cleanup()
 
 
-@pytest.fixture
-async def tasks() -> AsyncIterator[Tasks]:
-    failures: list[str] = []
-    tasks = Tasks(lambda name, error: failures.append(f"{name}: {error!r}"))
-    yield tasks
-    await tasks.close()
-    assert failures == []
-
-
 async def test_a_message_is_posted_as_json_with_the_stream_added(
     controller: Controller, tasks: Tasks
 ) -> None:

@@ -31,15 +31,6 @@ class Camera:
 
 
 @pytest.fixture
-async def tasks() -> AsyncIterator[Tasks]:
-    failures: list[str] = []
-    tasks = Tasks(lambda name, error: failures.append(f"{name}: {error!r}"))
-    yield tasks
-    await tasks.close()
-    assert failures == []
-
-
-@pytest.fixture
 async def receivers() -> AsyncIterator[list[Receiver]]:
     receivers = [Receiver(), Receiver()]
     for receiver in receivers:

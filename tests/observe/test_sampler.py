@@ -10,7 +10,7 @@ from tests.observe.staged import Stage, StagedStream
 
 
 def after(stream: StagedStream, seconds: int) -> list[Sample]:
-    """The samples of so many seconds."""
+    """The samples of that many seconds."""
     stage = Stage(stream)
     sampler = Sampler(stage.figures)
     found = []

@@ -208,7 +208,7 @@ async def test_a_track_that_publishing_anew_does_not_help_has_the_room_joined_an
 
         await fall_silent(1)
         await fall_silent(2)
-        await eventually(lambda: connection.connections["joined"] == 2, "join anew")
+        await eventually(lambda: connection.connections["joined"] == 2, "join again")
         assert connection.connections == {"joined": 2, "reconnected": 0, "lost": 1}
 
         other.describe(info())
@@ -216,7 +216,7 @@ async def test_a_track_that_publishing_anew_does_not_help_has_the_room_joined_an
         await hand_over_until(other, video(), lambda: other.running)
         await fall_silent(3)
         await fall_silent(4)
-        await eventually(lambda: publication.open, "publish the silent one anew")
+        await eventually(lambda: publication.open, "publish the silent one again")
         assert connection.connections["joined"] == 2
         for each in (publication, other):
             connection.remove(each)
@@ -265,7 +265,7 @@ async def test_a_server_that_is_not_there_is_counted_and_its_cure_named(room: st
         nobody = RoomAddress(f"ws://127.0.0.1:{free_port()}", "key", "s" * 40, room, "cam")
         connection = RoomConnection(nobody, tasks)
         connection.start()
-        await eventually(lambda: connection.connections["unreachable"] >= 1, "notice that nobody is there")
+        await eventually(lambda: connection.connections["unreachable"] >= 1, "notice that no server is there")
         assert connection.problem is not None
         assert "nothing listens there: check the URL (livekit.url)" in connection.problem
         await connection.close()
@@ -473,7 +473,7 @@ async def test_a_room_that_many_tracks_were_taken_out_of_is_joined_anew_to_free_
         await tracks_become(livekit, room, {"cam": ["video/vp8"]})
         assert encoder_threads() == before + 3, "the SDK forgets them now: the limit can go"
         publication.describe(info("vp9"))
-        await eventually(lambda: connection.connections["renewed"], "join anew")
+        await eventually(lambda: connection.connections["renewed"], "join again")
         await eventually(lambda: publication.open, "publish")
         await tracks_become(livekit, room, {"cam": ["video/vp9"]})
         assert encoder_threads() == before + 1

@@ -51,7 +51,7 @@ async def opened(
     await page.goto(url)
     yield page
     await context.close()
-    assert said == [], "the browser's console is to be empty"
+    assert said == [], "the browser's console has errors"
 
 
 async def assert_accessible(page: Page) -> None:

@@ -23,7 +23,7 @@ def make_ca(directory: Path, name: str = "ca") -> Certificate:
 
 
 def sign(ca: Certificate, name: str, *, days: int = 100, file_name: str | None = None) -> Certificate:
-    """What `ca` signs for the name `name` and 127.0.0.1, for so many days; -1: until yesterday."""
+    """What `ca` signs for the name `name` and 127.0.0.1, for that many days; -1: until yesterday."""
     stem = ca.cert.parent / (file_name or name)
     made = Certificate(stem.with_suffix(".pem"), stem.with_suffix(".key"))
     request, extensions = stem.with_suffix(".csr"), stem.with_suffix(".ext")

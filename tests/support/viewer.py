@@ -145,12 +145,6 @@ class Viewer:
         with self._changed:
             return [track for track in self._tracks if name in (None, track.name)]
 
-    @property
-    def times_joined(self) -> int:
-        """How often it has joined the room: more than once when the server was gone."""
-        with self._changed:
-            return self._joined
-
     def left_out(self, sid: str | None = None) -> int:
         """How many pictures WebRTC has received and not decoded, by its own account; on all tracks or one."""
         now = time.monotonic()

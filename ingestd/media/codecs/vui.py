@@ -1,4 +1,4 @@
-"""Video usability information: how the samples of H.264 and H.265 are to be shown.
+"""Video usability information: how to show the samples of H.264 and H.265.
 
 vui_parameters() begins alike in both, E.1.1 of H.264 and E.2.1 of H.265.
 """

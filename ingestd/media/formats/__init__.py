@@ -3,6 +3,7 @@
 annexb, length_prefixed  H.264 and H.265: NAL units behind start codes, or behind their lengths
 nal_unit_reader          what those two share
 access_unit_assembler    NAL units → access units, for both and for framed
+pending_access_unit      one of these that is not whole yet
 packets                  headers with a size, which are taken off before any of these reads
 ivf                      VP8, VP9, AV1: frames behind IVF headers
 obu_stream, av1_annexb   AV1: OBUs with sizes; the length-delimited format

@@ -1,8 +1,6 @@
 """NAL units → access units (H.264 7.4.1.2.3, H.265 7.4.2.4.4), whatever carries the NAL units."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from ingestd.errors import BitstreamError, ExcessError
 from ingestd.media.access_unit import (
@@ -11,7 +9,6 @@ from ingestd.media.access_unit import (
     AccessUnit,
     Codec,
     Format,
-    FrameMetadata,
     StreamInfo,
 )
 from ingestd.media.bits.receive_buffer import ReceiveBuffer
@@ -24,7 +21,6 @@ from ingestd.media.codecs.h26x import (
     START_CODE,
     STAYS,
     UNSPECIFIED,
-    Role,
     Slice,
     Syntax,
 )
@@ -33,12 +29,11 @@ from ingestd.media.codecs.h265 import H265Syntax
 from ingestd.media.codecs.parameter_sets import (
     MAX_PARAMETER_SET_BYTES,
     Kind,
-    ParameterSet,
     ParameterSets,
     SequenceSet,
-    insert_missing,
 )
 from ingestd.media.codecs.sei import MAX_SEI_BYTES
+from ingestd.media.formats.pending_access_unit import Nal, PendingAccessUnit
 from ingestd.media.formats.step import BYTES_PER_ITEM
 
 # Bounds the Python objects per picture where MAX_ACCESS_UNIT_BYTES does not: 8K has 130,560 macroblocks, and
@@ -51,56 +46,6 @@ DELIMITER_PROOF_PICTURES = 8
 MAX_PARAMETER_SETS = 32 + 256
 
 SYNTAX: dict[Codec, Callable[[ParameterSets], Syntax]] = {Codec.H264: H264Syntax, Codec.H265: H265Syntax}
-
-
-class Nal(NamedTuple):
-    """A NAL unit where it lies in the stream; positions count bytes from its start."""
-
-    start: int
-    end: int  # behind the last byte that is not zero
-    next_start: int  # where the start code or length behind it begins
-    role: Role
-
-
-@dataclass(slots=True)
-class PendingAccessUnit:
-    """What has come of an access unit, and what its slices say of it."""
-
-    nals: list[Nal] = field(default_factory=list)
-    in_band: list[tuple[int, Kind, int]] = field(default_factory=list)  # each set's index in `nals`, kind, id
-    repeated: list[int] = field(default_factory=list)  # the indices of those that were known, unchanged
-    changed: bool = False  # a VPS or SPS has come that was known and different
-    parameter_sets: int = 0  # in band, those that cannot be read among them
-    metadata: FrameMetadata | None = None  # what the last SEI with metadata says
-    first_slice: int | None = None  # its index in `nals`; None until one has begun
-    slices: int = 0  # that have begun
-    random_access: bool = False
-    at_origin: bool = False
-    lacks_sets: bool = False  # a slice refers to a parameter set that is unknown
-    needed: dict[int, ParameterSet] = field(default_factory=dict)  # that its slices refer to, by identity
-    info: StreamInfo | None = None
-    reordered: bool = False
-    picture_order: int | None = None
-    discardable: bool = True  # by all its slices
-    skipped: bool = False
-    recovery_point: bool = False
-    corrects: bool = False  # it has come out before, and was not whole
-
-    @property
-    def keyframe(self) -> bool:
-        """The slices so far are those of a keyframe."""
-        return self.random_access and self.at_origin
-
-    def extend(self, more: "PendingAccessUnit") -> None:
-        """Add what came behind a slice of this access unit, and holds no slice itself."""
-        # Without `in_band`: only sets before the first slice are of use to it.
-        self.nals += [
-            nal
-            for index, nal in enumerate(more.nals)
-            if nal.role is not DELIMITER and index not in more.repeated
-        ]
-        if more.metadata is not None:
-            self.metadata = more.metadata
 
 
 class AccessUnitAssembler:
@@ -283,25 +228,10 @@ class AccessUnitAssembler:
             pending.first_slice = len(pending.nals)
         pending.slices += 1
         if slice is not None:
-            self._note(slice, pending)
+            pending.note(slice)
+            if slice.info_from is not None:
+                pending.info = self._describe(slice.info_from, slice.layers)
         return completed
-
-    def _note(self, slice: Slice, pending: PendingAccessUnit) -> None:
-        """Note what the slice says of its access unit."""
-        pending.random_access |= slice.random_access
-        pending.at_origin |= slice.at_origin
-        pending.reordered |= slice.reordered
-        pending.picture_order = slice.picture_order
-        pending.discardable &= slice.discardable
-        pending.skipped |= slice.skipped
-        pending.recovery_point |= slice.recovery_point
-        if slice.needs is None:
-            pending.lacks_sets = True
-        else:
-            for set_ in slice.needs:
-                pending.needed[id(set_)] = set_
-        if slice.info_from is not None:
-            pending.info = self._describe(slice.info_from, slice.layers)
 
     def _describe(self, sequence_set: SequenceSet, layers: int) -> StreamInfo | None:
         if sequence_set is not self._described or layers != self._layers:
@@ -443,11 +373,7 @@ class AccessUnitAssembler:
 
     def _with_missing_sets(self, keyframe: PendingAccessUnit) -> list[Nal | bytes] | None:
         """Return the NAL units of ``keyframe`` and the sets that it lacks; None: it is too small for them."""
-        parts: list[Nal | bytes] = [*keyframe.nals]
-        delimiters = 0
-        while keyframe.nals[delimiters].role is DELIMITER:
-            delimiters += 1
-        insert_missing(parts, keyframe.in_band, [*keyframe.needed.values()], delimiters)
+        parts = keyframe.with_missing_sets()
         added = sum(len(part) for part in parts if isinstance(part, bytes))
         if added > MAX_ADDED_PER_BYTE * self.last_size:
             self.fault(

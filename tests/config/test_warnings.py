@@ -1,0 +1,41 @@
+"""What a configuration is warned of, and where it was written."""
+
+from pathlib import Path
+
+from tests.config.support import LIVEKIT, ONE_STREAM, SECRET, Loads, stream
+
+
+def test_what_is_pinned_off_is_taken_when_false_and_warned_of_when_true(loads: Loads, tmp_path: Path) -> None:
+    config = loads(
+        LIVEKIT + "  dynacast: false\n  auto_subscribe: true\nstreams:\n" + stream("simulcast: true"),
+    )
+    assert [warning.replace(f"{tmp_path}/", "") for warning in config.warnings] == [
+        "ingestd.yaml:5: livekit.auto_subscribe: true is ignored: ingestd only publishes",
+        "ingestd.yaml:9: streams[0].simulcast: true is ignored: a pre-encoded stream has one layer, "
+        "and making others would mean decoding it",
+    ]
+
+
+def test_a_short_secret_is_warned_of_where_it_was_set(loads: Loads, tmp_path: Path) -> None:
+    short = "x" * 31
+    (of_the_file,) = loads(LIVEKIT.replace(SECRET, short) + ONE_STREAM).warnings
+    (of_the_environment,) = loads(LIVEKIT + ONE_STREAM, LIVEKIT_API_SECRET=short).warnings
+
+    assert of_the_file.startswith(f"{tmp_path}/ingestd.yaml:3: livekit.api_secret: is shorter than 32 bytes")
+    assert of_the_environment.startswith("environment: LIVEKIT_API_SECRET: is shorter than 32 bytes")
+    assert short not in of_the_file + of_the_environment
+    assert loads(LIVEKIT.replace(SECRET, short + "x") + ONE_STREAM).warnings == ()
+
+
+def test_an_open_door_and_keys_without_use_are_warned_of(loads: Loads) -> None:
+    text = LIVEKIT + "streams:\n"
+    open_door = loads(text + stream("source: {listen: 'tcp://0.0.0.0:5', allow: [0.0.0.0/0]}"))
+    unused = loads(
+        text + stream("source: {connect: 'tcp://h:5', allow: [10.0.0.0/8], second_encoder: replace}")
+    )
+
+    assert "anyone who can reach this port may publish" in open_door.warnings[0]
+    assert [warning.rpartition("source.")[2] for warning in unused.warnings] == [
+        "allow: is ignored: only a listener on TCP or TLS checks addresses",
+        "second_encoder: is ignored: a dialled source has one encoder",
+    ]

@@ -1,0 +1,109 @@
+"""From what WebRTC asks for to what the encoder hears."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.pipeline import DELTA, KEYFRAME, VIDEO, Played
+from tests.support.wait import eventually
+
+
+@pytest.fixture
+async def played() -> AsyncIterator[Played]:
+    played = Played()
+    yield played
+    await played.close()
+
+
+async def test_a_keyframe_request_of_webrtc_is_passed_on_though_no_picture_comes(played: Played) -> None:
+    played.submit(KEYFRAME)
+    played.room.track.publish()
+    await eventually(lambda: played.room.track.taken == [KEYFRAME], "submit it")
+    played.room.track.ask(keyframe=True, bitrate_bps=1_200_000)
+    await eventually(lambda: len(played.sink.messages) == 2, "ask the encoder")
+    assert [message["type"] for message in played.sink.messages] == ["keyframe", "rate"]
+    assert played.pipeline.figures("lobby").keyframe_requests == 1
+
+
+async def test_a_keyframe_that_is_asked_for_in_silence_is_wanted_of_the_encoder(played: Played) -> None:
+    played.submit_all(VIDEO)
+    await eventually(lambda: played.room.track.at_rest, "submit all")
+    played.pipeline.track_asked_for_keyframe()
+    assert played.sink.messages[-1]["type"] == "keyframe"
+    assert played.pipeline.figures("lobby").keyframe_requests == 1
+
+
+async def test_requests_in_silence_that_come_too_soon_make_one_more_message_when_it_is_time(
+    played: Played,
+) -> None:
+    played.submit_all(VIDEO)
+    await eventually(lambda: played.room.track.at_rest, "submit all")
+    for _ in range(3):
+        played.pipeline.track_asked_for_keyframe()
+    assert [message["type"] for message in played.sink.messages] == ["keyframe"]
+    await eventually(lambda: len(played.sink.messages) == 2, "ask once more")
+    assert played.pipeline.figures("lobby").keyframe_requests == 3
+
+
+async def test_an_answer_is_measured_and_a_request_that_it_overtakes_is_left_alone(played: Played) -> None:
+    played.submit_all(VIDEO)
+    await eventually(lambda: played.room.track.at_rest, "submit all")
+    played.pipeline.track_asked_for_keyframe()
+    played.submit(KEYFRAME)
+    figures = played.pipeline.figures("lobby")
+    assert (figures.keyframe_answer.count, figures.keyframe_requests_unanswered) == (1, 0)
+    played.pipeline.track_asked_for_keyframe()  # made before the keyframe was seen
+    await eventually(lambda: played.room.track.at_rest, "be done")
+    assert [message["type"] for message in played.sink.messages] == ["keyframe"]
+    assert played.pipeline.figures("lobby").frames_replayed == 0
+
+
+async def test_what_is_asked_for_follows_the_queue_behind_us_and_not_the_estimate_alone(
+    played: Played,
+) -> None:
+    played.submit(KEYFRAME)
+    played.room.track.publish()
+    played.room.track.ask(bitrate_bps=1_000_000)
+    await eventually(lambda: played.sink.messages, "tell the encoder")
+    played.pipeline.track_send_delay(1.0, 1_000_000, True)
+    played.pipeline.track_send_delay(0.0, 1_000_000, True)
+    told = [message["bitrate_bps"] for message in played.sink.messages]
+    assert told == [1_000_000, 333_333, 1_000_000]
+
+
+async def test_where_no_picture_comes_no_bitrate_is_told(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestd.feedback.PICTURES_FLOW_S", 0.0)
+    played.submit(KEYFRAME)
+    played.room.track.publish()
+    played.room.track.ask(bitrate_bps=1_000_000)
+    await eventually(lambda: played.sink.messages, "tell the encoder")
+    played.pipeline.track_send_delay(1.0, 1_000_000, True)
+    assert len(played.sink.messages) == 1
+
+
+async def test_after_a_dip_of_the_link_the_encoder_is_asked_for_a_keyframe(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestd.control.rate_target.GUESS_S", 0.0)
+    monkeypatch.setattr("ingestd.control.rate_target.FALL_WINDOW_S", 0.0)
+    played.submit(KEYFRAME)
+    played.room.track.publish()
+    for bitrate_bps in (1_000_000, 300_000):
+        played.room.track.ask(bitrate_bps=bitrate_bps)
+        await eventually(lambda: played.room.track.at_rest, "take it in")
+        played.submit(DELTA)
+    await eventually(lambda: played.room.track.at_rest, "take it in")
+    assert "keyframe" not in [message["type"] for message in played.sink.messages]
+    played.pipeline.track_send_delay(0.0, 300_000, True)
+    assert played.sink.messages[-1]["type"] == "keyframe"
+
+
+async def test_a_defect_while_feedback_is_taken_behind_the_pictures_is_said(played: Played) -> None:
+    played.submit(KEYFRAME)
+    played.room.track.publish()
+    await eventually(lambda: played.room.track.taken == [KEYFRAME], "submit it")
+    played.room.track.feedback_broken = True
+    await eventually(lambda: played.defects == 1, "say so")
+    assert played.pipeline.errors["internal"] == 1

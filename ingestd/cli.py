@@ -146,14 +146,17 @@ def _hiding_secrets(config: "Config") -> "Config":
     return config
 
 
-def _refuse_expired_token(config: "Config") -> None:
-    """Raise ConfigError where the token has expired."""
+def _refuse_invalid_token(config: "Config", *, may_be_early: bool) -> None:
+    """Raise ConfigError where the token has expired, or is not valid yet unless it ``may_be_early``."""
     import contextlib
     import time
 
     source, now = config.livekit.token_source, time.time()
     with contextlib.suppress(ValueError):  # it has been read before
-        if source is not None and (token := source.read()).expired(now):
+        if source is None:
+            return
+        token = source.read()
+        if token.expired(now) or not (may_be_early or token.valid(now)):
             raise ConfigError(f"{source} {token.validity(now)}; {source.cure}")
 
 
@@ -162,7 +165,7 @@ def _run(options: argparse.Namespace) -> int:
 
     config = _load(options.config)
     if config.livekit.token is not None:
-        _refuse_expired_token(config)  # one in a file may be replaced at any time
+        _refuse_invalid_token(config, may_be_early=True)  # one in a file may be replaced at any time
     logs.configure(config.log.level, config.log.format)
     sys.unraisablehook = logs.log_unraisable
 
@@ -220,13 +223,10 @@ def _check(options: argparse.Namespace) -> int:
         changes = describe_changes(compare(_load(options.against), config))
         said += ["", f"A reload that replaces {options.against} changes:", changes]
     print(*said, sep="\n", flush=True)
-    _refuse_expired_token(config)
+    _refuse_invalid_token(config, may_be_early=False)
     if expired := tls_files.expired(config):
         # `run` goes on: a daemon that does not start takes the other streams away, too.
-        raise ConfigError(
-            "\
-".join(expired)
-        )
+        raise ConfigError("\n".join(expired))
     return _visit_rooms(config) if options.connect else DONE
 
 

@@ -72,6 +72,10 @@ class AccessToken:
         """Whether no room can be joined with it any more."""
         return self.expires_at is not None and self.expires_at <= now
 
+    def valid(self, now: float) -> bool:
+        """Whether a room can be joined with it."""
+        return not self.expired(now) and (self.valid_from is None or self.valid_from <= now)
+
     def expires_soon(self, now: float) -> bool:
         """Whether it expires within `EXPIRES_SOON_S`, or has expired."""
         return self.expires_at is not None and self.expires_at <= now + EXPIRES_SOON_S

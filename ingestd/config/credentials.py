@@ -27,7 +27,8 @@ def resolve(document: Document, livekit: Located, secrets: SecretFiles) -> None:
         others = " and ".join(
             document.origin(("livekit", key)).key.removeprefix("livekit.") for key in set_[1:]
         )
-        text = f"{others} is set as well; allowed: a token, a token_file, or key and secret"
+        are = "is" if len(set_) == 2 else "are"
+        text = f"{others} {are} set as well; allowed: a token, a token_file, or key and secret"
         document.problem(("livekit", set_[0]), text)
     if isinstance(name := livekit.get("token_file"), str) and name:
         origin = document.origin(("livekit", "token_file"))

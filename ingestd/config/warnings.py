@@ -1,5 +1,6 @@
 """Warnings about a configuration: what is allowed, and has no effect or is risky."""
 
+import grp
 import ipaddress
 from typing import Any
 
@@ -76,6 +77,14 @@ class Warnings:
         elif any(_whole_internet(network) for network in source.allow):
             text = "anyone who can reach this port may publish into the room"
             self._warn(self._document.origin((*here, "allow")), text)
+        if source.listen is None or source.listen.scheme != "unix":
+            for key in ("socket_mode", "socket_group"):
+                if own.get(key) is not None:
+                    text = "is ignored: only a unix socket that is listened on has one"
+                    self._warn(self._document.origin((*here, key)), text)
+        elif source.socket_group is not None and not _is_group(source.socket_group):
+            text = f"this machine has no group {source.socket_group}: without it the stream does not start"
+            self._warn(self._document.origin((*here, "socket_group")), text)
         if source.listen is None and source.proxy_protocol:
             self._warn(
                 self._document.origin((*here, "proxy_protocol")),
@@ -99,6 +108,14 @@ class Warnings:
         for key in written if isinstance(written, dict) else ():
             if key not in used:
                 self._warn(self._document.origin((*here, "tls", key)), why)
+
+
+def _is_group(name: str) -> bool:
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
 
 
 def _whole_internet(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:

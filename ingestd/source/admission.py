@@ -169,7 +169,9 @@ class Admission:
             # Accepted before the socket was closed, told only now.
             connection.close(self._closed)
         elif not connection.peer:
-            self._refuse(connection, "failed", "it reset the connection before we had accepted it")
+            # It reset the connection before we had accepted it, as some load balancers end their checks.
+            self._say_probe(connection)
+            connection.close("reset before it was accepted")
         elif descriptors.left() < 0:
             self._refuse(connection, "no_descriptors", NO_DESCRIPTORS)
         elif not (self._config.proxy_protocol or self._config.allows(connection.host)):
@@ -331,6 +333,9 @@ class Admission:
 
     def _end_silent(self, connection: EncoderConnection) -> None:
         del self._silent[connection]
+        self._say_probe(connection)
+
+    def _say_probe(self, connection: EncoderConnection) -> None:
         self.connections["probe"] += 1
         suppressed = self._probe_limiter.due(connection.host)
         if suppressed is not None:

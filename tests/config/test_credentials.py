@@ -79,7 +79,7 @@ def test_what_is_said_of_the_participant_is_in_the_token(complains: Complains) -
 def test_a_token_beside_key_and_secret_is_too_much(complains: Complains, loads: Loads) -> None:
     both = f"livekit: {{token: {token()}, api_key: k, api_secret: {SECRET}}}\n" + ONE_STREAM
     (line,) = complains(both)
-    assert "livekit.token: api_key and api_secret is set as well; allowed: a token, a token_file" in line
+    assert "livekit.token: api_key and api_secret are set as well; allowed: a token, a token_file" in line
     assert len(complains("livekit: {url: 'ws://h'}\n" + ONE_STREAM)) == 2
     assert loads(both.replace("k,", "devkey,"), INGESTD_LIVEKIT__TOKEN=token()).livekit.api_key == ""
 
@@ -95,7 +95,7 @@ def test_a_token_and_a_pair_in_the_environment_are_too_much(complains: Complains
     pair = {"LIVEKIT_API_KEY": "k", "LIVEKIT_API_SECRET": SECRET}
     (line,) = complains(ONE_STREAM, LIVEKIT_TOKEN=token(), **pair)
     assert line.startswith(
-        "environment: LIVEKIT_TOKEN: LIVEKIT_API_KEY and LIVEKIT_API_SECRET is set as well"
+        "environment: LIVEKIT_TOKEN: LIVEKIT_API_KEY and LIVEKIT_API_SECRET are set as well"
     )
     (line,) = complains(f"livekit: {{token: {token()}}}\n" + ONE_STREAM, LIVEKIT_API_KEY="k")
     assert "livekit.token: LIVEKIT_API_KEY is set as well" in line

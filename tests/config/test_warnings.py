@@ -39,3 +39,16 @@ def test_an_open_door_and_keys_without_use_are_warned_of(loads: Loads) -> None:
         "allow: is ignored: only a listener on TCP or TLS checks addresses",
         "second_encoder: is ignored: a dialled source has one encoder",
     ]
+
+
+def test_a_mode_and_a_group_are_for_unix_sockets_and_the_group_has_to_be_there(loads: Loads) -> None:
+    tcp = "source: {listen: 'tcp://h:1', socket_mode: '0600', socket_group: root}"
+    said = loads(LIVEKIT + "streams:\n" + stream(tcp)).warnings
+    assert [line.rpartition("source.")[2] for line in said] == [
+        "socket_mode: is ignored: only a unix socket that is listened on has one",
+        "socket_group: is ignored: only a unix socket that is listened on has one",
+    ]
+    unix = "source: {{listen: 'unix:///run/cam', socket_group: {}}}"
+    assert loads(LIVEKIT + "streams:\n" + stream(unix.format("root"))).warnings == ()
+    [line] = loads(LIVEKIT + "streams:\n" + stream(unix.format("nosuchgroup"))).warnings
+    assert "source.socket_group: this machine has no group nosuchgroup" in line

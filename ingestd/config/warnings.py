@@ -79,7 +79,7 @@ class Warnings:
             self._warn(self._document.origin((*here, "allow")), text)
         if source.listen is None or source.listen.scheme != "unix":
             for key in ("socket_mode", "socket_group"):
-                if own.get(key) is not None:
+                if getattr(source, key) != SourceConfig.model_fields[key].default and key in own:
                     text = "is ignored: only a unix socket that is listened on has one"
                     self._warn(self._document.origin((*here, key)), text)
         elif source.socket_group is not None and not _is_group(source.socket_group):

@@ -18,7 +18,7 @@ def on_the_page() -> dict[str, set[str]]:
 
 
 def in_the_code() -> dict[str, set[str]]:
-    """Without those that are worded elsewhere, and without quotes around names, which the page cannot have."""
+    """Without those that are worded elsewhere, and without quotes around names, which a row cannot have."""
     return {event.replace("`", ""): levels for event, levels in log_events().items() if event != "…"}
 
 

@@ -31,7 +31,7 @@ def log_events() -> Mapping[str, set[str]]:
 
 
 class _Module:
-    """The log calls of one module; a name in one is looked up in the function around it, then in the module."""
+    """The log calls of one module; a name in one is looked up in its function, then in the module."""
 
     def __init__(self, path: Path) -> None:
         self._tree = ast.parse(path.read_text())
@@ -47,7 +47,7 @@ class _Module:
                         yield from self._of_call(call, assigned)
 
     def _of_call(self, call: ast.Call, assigned: Mapping[str, list[ast.expr]]) -> Iterator[tuple[str, str]]:
-        # `log.info(event)`, `log(event)`, `say(…, log.info, event)`, or `_warn_once(…, event)` of the reporter.
+        # `log.info(event)`, `log(event)`, `say(…, log.info, event)`, `_warn_once(…, event)`.
         line = [call.func, *call.args]
         if isinstance(call.func, ast.Attribute) and call.func.attr == "_warn_once":
             line = [ast.parse("log.warning", mode="eval").body, call.args[-1]]

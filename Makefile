@@ -36,7 +36,7 @@ screenshots: ## the pictures in docs/img, by the browser tests
 
 docs: ## the documentation as a site, in build/docs; a broken link fails
 	@scripts/setup dev
-	@.venv/bin/python -m sphinx --builder html --conf-dir docs --fail-on-warning --keep-going --quiet . build/docs
+	@.venv/bin/python -m sphinx --builder html --conf-dir docs --fail-on-warning --keep-going --fresh-env --write-all --quiet . build/docs
 	@echo "open build/docs/docs/index.html"
 
 soak: ## encoders, links, server and viewers that fail at random; MINUTES=5, and SEED=N to repeat a run

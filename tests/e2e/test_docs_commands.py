@@ -10,8 +10,14 @@ import pytest
 from tests.e2e.test_commands_to_copy import probed, shell
 from tests.support.ports import free_port
 
-PAGE = (Path(__file__).parents[2] / "docs/encoder-commands.md").read_text()
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(page: str) -> list[str]:
+    return re.findall(r"^```sh\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
+
+
+BLOCKS = blocks("docs/encoder-commands.md")
 RUN = [block for block in BLOCKS if not block.startswith("# not run: ")]
 CAMERA = "-rtsp_transport tcp -i rtsp://CAMERA/stream"
 FFMPEG = (
@@ -29,6 +35,15 @@ def test_blocks_of_each_kind_are_found() -> None:
     assert len(RUN) >= 8
     assert len(BLOCKS) > len(RUN)
     assert sum(CAMERA in block for block in RUN) == 1
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/first-stream.md"])
+def test_what_other_pages_show_is_one_of_these(page: str) -> None:
+    shown = [
+        command.strip() for block in blocks(page) for command in block.split("\n\n") if "5004" in command
+    ]
+    assert shown
+    assert {command for command in shown if f"{command}\n" not in RUN} == set()
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=name)

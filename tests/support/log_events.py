@@ -3,6 +3,7 @@
 import ast
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +21,7 @@ LOGGERS = {"log", "logger", "_log"}
 OTHER_PROGRAMS = ("sender", "demo", "devserver")  # `ingestd-gst` logs for itself
 
 
+@cache
 def log_events() -> Mapping[str, set[str]]:
     """Return the levels of each event; `…` stands for what differs from line to line."""
     found: dict[str, set[str]] = defaultdict(set)

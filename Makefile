@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long coverage screenshots soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-feedback bench-replays bench-b-frames fuzz lint format lock
+.PHONY: help setup demo test test-long coverage screenshots docs soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-feedback bench-replays bench-b-frames fuzz lint format lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
@@ -33,6 +33,11 @@ screenshots: ## the pictures in docs/img, by the browser tests
 	@scripts/setup dev
 	@scripts/browser
 	@INGESTD_SCREENSHOTS=docs/img .venv/bin/python -m pytest -q -k "shows_its_plots or own_words or tool_at_hand" tests/observe/test_page_in_browser.py
+
+docs: ## the documentation as a site, in build/docs; a broken link fails
+	@scripts/setup dev
+	@.venv/bin/python -m sphinx --builder html --conf-dir docs --fail-on-warning --keep-going --fresh-env --write-all --quiet . build/docs
+	@echo "open build/docs/docs/index.html"
 
 soak: ## encoders, links, server and viewers that fail at random; MINUTES=5, and SEED=N to repeat a run
 	@scripts/setup dev

@@ -13,20 +13,23 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _HIDDEN = "[hidden]"
 # Shorter than this a "secret" is a word that ordinary lines hold too.
 MIN_SECRET_CHARACTERS = 6
+# Shorter than this it may be a part of such a word, as that of a server for tests is: "secret".
+LONG_SECRET_CHARACTERS = 12
 
-_secrets: set[str] = set()
+_secrets: set[re.Pattern[str]] = set()
 
 
 def hide(secret: str) -> None:
     """Have `redact` replace ``secret`` from now on, in this process."""
     if len(secret) >= MIN_SECRET_CHARACTERS:
-        _secrets.add(secret)
+        word = re.escape(secret)
+        _secrets.add(re.compile(word if len(secret) >= LONG_SECRET_CHARACTERS else rf"(?<!\w){word}(?!\w)"))
 
 
 def redact(text: str) -> str:
     """``text`` without hidden secrets, tokens, and the tokens and passwords in URLs."""
     for secret in _secrets:
-        text = text.replace(secret, _HIDDEN)
+        text = secret.sub(_HIDDEN, text)
     text = _IN_URL.sub(rf"\1{_HIDDEN}", _JWT.sub(_HIDDEN, text))
     return _USER_IN_URL.sub(_HIDDEN, text)
 

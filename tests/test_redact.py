@@ -16,7 +16,9 @@ def test_a_secret_is_hidden_wherever_it_stands() -> None:
 
 def test_a_short_secret_is_not_searched_for_in_every_word() -> None:
     hide("dev")
+    hide("hush-it")
     assert redact("device") == "device"
+    assert redact("api_hush-it_file: hush-it") == "api_hush-it_file: [hidden]"
 
 
 @pytest.mark.parametrize(

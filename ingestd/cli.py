@@ -109,6 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     probing.add_argument("--json", action="store_true", help="print one JSON object")
     probing.set_defaults(command=_probe)
 
+    schema = commands.add_parser("schema", help="print the JSON schema of the configuration, for editors")
+    schema.set_defaults(command=_schema)
+
     demo = commands.add_parser("demo", help="run encoder, ingestd, LiveKit server and viewer on this machine")
     demo.add_argument("--codec", default="h264", choices=("h264", "h265", "vp8", "vp9", "av1"))
     demo.add_argument("--seconds", type=float, default=30.0, help="how long; 0: until Ctrl-C")
@@ -254,6 +257,15 @@ def _probe(options: argparse.Namespace) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     probe(options.target, options.seconds, json=options.json)
+    return DONE
+
+
+def _schema(_options: argparse.Namespace) -> int:
+    import json
+
+    from ingestd.config import json_schema
+
+    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
     return DONE
 
 

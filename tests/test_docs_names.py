@@ -114,7 +114,7 @@ def unknown_keys(text: str) -> set[str]:
     unknown = set()
     for block in re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         content = yaml.safe_load(block)
-        if "scrape_configs" in content:
+        if content is None or "scrape_configs" in content:
             continue
         for key in keys_in(content):
             section, _, below = key.partition(".")

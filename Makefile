@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long coverage screenshots soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-feedback bench-replays bench-b-frames fuzz lint format references lock
+.PHONY: help setup demo test test-long coverage screenshots soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-feedback bench-replays bench-b-frames fuzz lint format references share lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
@@ -95,6 +95,10 @@ references: ## write what is made from the code: JSON schema, tables of keys, st
 	@.venv/bin/python -m tests.support.key_tables
 	@.venv/bin/python -m tests.support.states_page
 	@.venv/bin/python -m ingestd.diagnose >.cache/diagnoses.md && mv .cache/diagnoses.md docs/diagnoses.md
+
+share: ## man pages, shell completion and JSON schema for packagers, into build/share
+	@scripts/setup dev
+	@scripts/share build/share
 
 lock: ## write requirements/*.lock from pyproject.toml; UPGRADE=1 takes the newest versions
 	@scripts/lock

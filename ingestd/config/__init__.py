@@ -27,7 +27,7 @@ from ingestd.config.describe import describe
 from ingestd.config.json_schema import Key, json_schema, reference
 from ingestd.config.key_docs import plain
 from ingestd.config.key_tree import all_keys
-from ingestd.config.load import load
+from ingestd.config.load import load, load_http
 from ingestd.config.publication import PublicationConfig, publication
 from ingestd.config.schema import (
     Config,
@@ -69,6 +69,7 @@ __all__ = [
     "in_force",
     "json_schema",
     "load",
+    "load_http",
     "plain",
     "publication",
     "reference",

@@ -230,6 +230,6 @@ KEY_DOCS: Mapping[str, str] = {
 
 
 def plain(markdown: str) -> str:
-    """``markdown`` without links, and without the words in parentheses that were nothing but a link."""
-    text = re.sub(r" \(\[(?:how|measured|what it is)\]\([^)]*\)\)", "", markdown)
+    """``markdown`` without links; those that stand alone in parentheses are left out."""
+    text = re.sub(r" \(\[[^\]]*\]\([^)]*\)\)", "", markdown)
     return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)

@@ -7,7 +7,7 @@ from ingestd.manual.command_line import Argument, Command
 
 
 def _bash(program: Command) -> str:
-    function = _function(program)
+    function = "_" + program.name.replace("-", "_")
     names = "|".join(command.name for command in program.commands)
     values, words = [], []
     for command in (program, *program.commands):
@@ -52,7 +52,7 @@ def _bash_value(option: Argument) -> str:
 
 
 def _zsh(program: Command) -> str:
-    function = _function(program)
+    function = f"_{program.name}"  # as the file, or the first completion that loads it offers nothing
     body = f"    _arguments {_zsh_arguments(program)}\n"
     if program.commands:
         commands = " ".join(_zsh_quote(f"{each.name}:{each.text}") for each in program.commands)
@@ -123,10 +123,6 @@ def _fish_argument(argument: Argument) -> str:
     )
     value = "" if not argument.value else " -r -F" if argument.is_file else f" -x{choices}"
     return flags + value + text
-
-
-def _function(program: Command) -> str:
-    return "_" + program.name.replace("-", "_")
 
 
 _SCRIPTS: Mapping[str, Callable[[Command], str]] = {"bash": _bash, "zsh": _zsh, "fish": _fish}

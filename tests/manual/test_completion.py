@@ -90,7 +90,9 @@ def test_fish_completes(line: str, offered: list[str], tmp_path: Path) -> None:
 @needs("zsh")
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_zsh_reads_it(program: str, tmp_path: Path) -> None:
-    (tmp_path / f"_{program}").write_text(script("zsh", read(parser_of(program))))
+    text = script("zsh", read(parser_of(program)))
+    assert f"\n_{program}() {{" in text, "named as the file: the first completion loads it, and calls it"
+    (tmp_path / f"_{program}").write_text(text)
     load = "fpath=($PWD $fpath); autoload -Uz compinit; compinit -u -D"
     assert run("zsh", f"{load}; echo $_comps[{program}]; zsh -n _{program}", tmp_path) == f"_{program}\n"
 

@@ -1,5 +1,6 @@
 """A real terminal: drawn on in place, and given back as it was, however it ends."""
 
+import os
 import signal
 
 import pytest
@@ -44,6 +45,7 @@ def test_it_stands_aside_on_ctrl_z() -> None:
         terminal.shows("LOST: ")
         terminal.process.send_signal(signal.SIGTSTP)
         terminal.shows(LEFT)
+        os.waitid(os.P_PID, terminal.process.pid, os.WSTOPPED)  # or it would stop after it was told to go on
         terminal.process.send_signal(signal.SIGCONT)
         terminal.shows("\x1b[?1049h")
         terminal.type("q")

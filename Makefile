@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long coverage screenshots docs soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-feedback bench-replays bench-b-frames fuzz lint format lock
+.PHONY: help setup demo test test-long coverage screenshots docs soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-feedback bench-replays bench-b-frames fuzz lint format references share lock
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
@@ -93,6 +93,17 @@ format: ## put the code in ruff's format and order
 	@scripts/setup dev
 	@.venv/bin/python -m ruff check --quiet --fix-only .
 	@.venv/bin/python -m ruff format .
+
+references: ## write what is made from the code: JSON schema, tables of keys, states, diagnoses
+	@scripts/setup dev
+	@.venv/bin/ingestd schema >.cache/schema.json && mv .cache/schema.json config/ingestd.schema.json
+	@.venv/bin/python -m tests.support.key_tables
+	@.venv/bin/python -m tests.support.states_page
+	@.venv/bin/python -m ingestd.diagnose >.cache/diagnoses.md && mv .cache/diagnoses.md docs/diagnoses.md
+
+share: ## man pages, shell completion and JSON schema for packagers, into build/share
+	@scripts/setup dev
+	@scripts/share build/share
 
 lock: ## write requirements/*.lock from pyproject.toml; UPGRADE=1 takes the newest versions
 	@scripts/lock

@@ -1,4 +1,4 @@
-"""The command line: run, check, probe, demo; exit code 0 done, 1 failed, 2 bad configuration."""
+"""The command line: run, check, probe, top and others; exit code 0 done, 1 failed, 2 bad configuration."""
 
 import argparse
 import errno
@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -108,6 +109,31 @@ def _parser() -> argparse.ArgumentParser:
     )
     probing.add_argument("--json", action="store_true", help="print one JSON object")
     probing.set_defaults(command=_probe)
+
+    top = commands.add_parser("top", help="show the figures of a running daemon, live in the terminal")
+    where = top.add_mutually_exclusive_group()
+    where.add_argument(
+        "--url", metavar="http://HOST:PORT", help="where it answers (default: http.listen's, 127.0.0.1:9464)"
+    )
+    where.add_argument("--config", type=Path, metavar="PATH", help="take http.listen from this YAML file")
+    top.add_argument(
+        "--json",
+        action="store_true",
+        help="print a JSON object at each look, one line each; not to a terminal: one",
+    )
+    top.set_defaults(command=_top)
+
+    schema = commands.add_parser("schema", help="print the JSON schema of the configuration, for editors")
+    schema.set_defaults(command=_schema)
+
+    completion = commands.add_parser("completion", help="print what completes the commands in a shell")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
+    completion.add_argument("program", nargs="?", default="ingestd", choices=("ingestd", "ingestd-gst"))
+    completion.set_defaults(command=_completion)
+
+    man = commands.add_parser("man", help="print a man page: ingestd man | man -l -")
+    man.add_argument("page", nargs="?", default="ingestd", choices=("ingestd", "ingestd-gst", "ingestd.yaml"))
+    man.set_defaults(command=_man)
 
     demo = commands.add_parser("demo", help="run encoder, ingestd, LiveKit server and viewer on this machine")
     demo.add_argument("--codec", default="h264", choices=("h264", "h265", "vp8", "vp9", "av1"))
@@ -255,6 +281,59 @@ def _probe(options: argparse.Namespace) -> int:
         sys.stdout.reconfigure(errors="replace")
     probe(options.target, options.seconds, json=options.json)
     return DONE
+
+
+def _top(options: argparse.Namespace) -> int:
+    from ingestd.config import load_http
+    from ingestd.terminal import top
+
+    url = options.url
+    if url is None:
+        listen = load_http(options.config, os.environ).listen
+        if listen.port == 0:
+            raise ConfigError(
+                "http.listen has port 0, any free one: give --url with the port that the log names"
+            )
+        # What listens on every address answers on loopback.
+        here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)
+        url = str(replace(listen, host=here))
+    top(url, as_json=options.json)
+    return DONE
+
+
+def _schema(_options: argparse.Namespace) -> int:
+    import json
+
+    from ingestd.config import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+    return DONE
+
+
+def _completion(options: argparse.Namespace) -> int:
+    from ingestd import manual
+
+    print(manual.script(options.shell, manual.read(parser_of(options.program))), end="")
+    return DONE
+
+
+def _man(options: argparse.Namespace) -> int:
+    from ingestd import manual
+    from ingestd.config import reference
+
+    if options.page == "ingestd.yaml":
+        page = manual.configuration_page(reference(), __version__)
+    else:
+        page = manual.program_page(manual.read(parser_of(options.page)), __version__)
+    print(page, end="")
+    return DONE
+
+
+def parser_of(program: str) -> argparse.ArgumentParser:
+    """What ``ingestd`` or ``ingestd-gst`` takes."""
+    from ingestd.sender import cli as sender
+
+    return sender.parser() if program == "ingestd-gst" else _parser()
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -107,7 +107,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code("--help") == 0
     said = capsys.readouterr().out
-    for command in ("run", "check", "probe", "demo"):
+    for command in ("run", "check", "probe", "top", "schema", "completion", "man", "demo"):
         assert f"\n    {command}" in said
 
 

@@ -114,7 +114,7 @@ def unknown_keys(text: str) -> set[str]:
     unknown = set()
     for block in re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         content = yaml.safe_load(block)
-        if "scrape_configs" in content:
+        if content is None or "scrape_configs" in content:
             continue
         for key in keys_in(content):
             section, _, below = key.partition(".")
@@ -209,7 +209,7 @@ def commands(capsys: pytest.CaptureFixture[str]) -> dict[str, set[str]]:
             main([*command, "--help"])
         return capsys.readouterr().out
 
-    names = re.findall(r"^    (\w+) ", help_of(), re.MULTILINE)
+    names = re.findall(r"^    (\w+)(?: .*)?$", help_of(), re.MULTILINE)
     return {name: set(re.findall(r"(?<!\w)--[a-z-]+", help_of(name))) for name in names}
 
 
@@ -217,7 +217,7 @@ def commands(capsys: pytest.CaptureFixture[str]) -> dict[str, set[str]]:
 def test_every_command_named_is_one_and_has_the_options_named(
     text: str, commands: dict[str, set[str]]
 ) -> None:
-    assert {"run", "check", "probe", "demo"} <= commands.keys()
+    assert {"run", "check", "probe", "top", "schema", "completion", "man", "demo"} <= commands.keys()
     calls = {
         call
         for piece in code(text)

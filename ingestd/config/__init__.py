@@ -15,6 +15,9 @@ access_token   a token in place of key and secret: what it grants, until when
 address        tcp://, tls://, unix:// and networks
 tls_files      certificates and keys to TLS contexts
 tokens         tokens of encoders
+key_docs       what each key does, in words: reference, schema and man page say it
+written        how each value may be written
+json_schema    the JSON schema of the file, of these two and schema
 key_tree       all keys, derived from schema; hints for unknown ones
 describe       a Config in words (ingestd check)
 changes        what differs between two, and when a running ingestd obeys it
@@ -25,8 +28,10 @@ from ingestd.config.access_token import AccessToken, TokenSource
 from ingestd.config.address import PRIVATE_NETWORKS, Address, Network
 from ingestd.config.changes import Changes, Effect, compare, describe_changes, in_force
 from ingestd.config.describe import describe
+from ingestd.config.json_schema import Key, json_schema, reference
+from ingestd.config.key_docs import plain
 from ingestd.config.key_tree import all_keys
-from ingestd.config.load import load
+from ingestd.config.load import load, load_http
 from ingestd.config.publication import PublicationConfig, publication
 from ingestd.config.schema import (
     Config,
@@ -52,6 +57,7 @@ __all__ = [
     "HookConfig",
     "HookEvent",
     "HttpConfig",
+    "Key",
     "LiveKitConfig",
     "LogConfig",
     "Network",
@@ -65,6 +71,10 @@ __all__ = [
     "describe",
     "describe_changes",
     "in_force",
+    "json_schema",
     "load",
+    "load_http",
+    "plain",
     "publication",
+    "reference",
 ]

@@ -92,6 +92,20 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     )
 
 
+def load_http(path: Path | None, environ: Mapping[str, str]) -> HttpConfig:
+    """Read the section ``http`` alone, as one does who may not read the secrets; None: no file.
+
+    Raises ConfigError, as `load` does.
+    """
+    document = Document("environment") if path is None else parse(_read(path), str(path))
+    apply(document, {name: value for name, value in environ.items() if name.startswith("INGESTD_HTTP__")})
+    raw = _section(document, "http", Warnings(document))
+    http = _validate(document, HttpConfig, raw, ("http",), SECTIONS["http"])
+    if http is None or document.problems:
+        raise ConfigError("\n".join(document.problems))
+    return http
+
+
 def _read(path: Path) -> str:
     try:
         with path.open("rb") as file:

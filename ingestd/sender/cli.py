@@ -26,7 +26,7 @@ TEST_PICTURE_BPS = 2_500_000
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         return _run(options)
     except ConfigError as error:
@@ -108,7 +108,8 @@ def complain(error: IngestdError, code: int) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What the command takes."""
     parser = argparse.ArgumentParser(
         prog="ingestd-gst",
         description="Push the pictures of a GStreamer pipeline to ingestd, and have its encoder obey what "

@@ -18,6 +18,7 @@ from ingestd.config import (
     all_keys,
     describe,
     load,
+    load_http,
 )
 from ingestd.errors import ConfigError
 from tests.config.support import LIVEKIT, ONE_STREAM, SECRET, Complains, Loads, stream
@@ -333,3 +334,13 @@ def test_hooks_are_added_and_changed_by_the_environment(loads: Loads) -> None:
 def test_a_bad_hook(complains: Complains, text: str, complaint: str) -> None:
     [line] = complains(text + LIVEKIT + ONE_STREAM)
     assert line == f"ingestd.yaml:1: {complaint}"
+
+
+def test_the_section_http_alone_is_read_without_the_secrets(tmp_path: Path) -> None:
+    file = tmp_path / "ingestd.yaml"
+    file.write_text("livekit: {api_secret_file: /not/for/me}\nhttp: {listen: '[::1]:9000'}\n")
+    assert str(load_http(file, {"LIVEKIT_URL": "nonsense"}).listen) == "http://[::1]:9000"
+    assert str(load_http(file, {"INGESTD_HTTP__LISTEN": "h:1"}).listen) == "http://h:1"
+    assert str(load_http(None, {}).listen) == "http://127.0.0.1:9464"
+    with pytest.raises(ConfigError, match="environment: INGESTD_HTTP__LISTEN: 'h' has no host and port"):
+        load_http(None, {"INGESTD_HTTP__LISTEN": "h"})

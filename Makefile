@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long coverage screenshots docs soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-feedback bench-replays bench-b-frames fuzz lint format references share lock
+.PHONY: help setup demo test test-long coverage screenshots docs soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-feedback bench-replays bench-b-frames fuzz lint format references share lock sbom audit
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
@@ -107,3 +107,9 @@ share: ## man pages, shell completion and JSON schema for packagers, into build/
 
 lock: ## write requirements/*.lock from pyproject.toml; UPGRADE=1 takes the newest versions
 	@scripts/lock
+
+sbom: ## dist/ingestd.cdx.json: the Python packages of the image, in CycloneDX
+	@scripts/sbom
+
+audit: ## known vulnerabilities of the locked packages; needs an index that serves advisories
+	@scripts/audit

@@ -73,13 +73,14 @@ class EncoderReader:
 
     def _take_turn(self, data: memoryview | bytes) -> None:
         """Read ``data``, and what the demuxer is behind with; what is left waits for the next turn."""
-        ends_at = time.thread_time() + MAX_TURN_S
+        began_s = time.thread_time()
         rest_s = self._read_step(data)
-        while self._demuxer.behind and not (self._over or rest_s or time.thread_time() > ends_at):
+        while self._demuxer.behind and not (self._over or rest_s or time.thread_time() - began_s > MAX_TURN_S):
             rest_s = self._read_step(b"")
         self._await_picture_end()
         self._await_detection()
         if not self._over and (rest_s or self._demuxer.behind):
+            self._account.took_turn(time.monotonic(), time.thread_time() - began_s)
             self._connection.hold(True)
             self._next_turn.set(rest_s)
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 import time
+import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -301,3 +303,23 @@ async def test_bytes_that_cost_too_much_for_too_long_end_the_connection(
     assert reading.connection.closed is not None
     assert reading.connection.closed.startswith("too_costly: reading it costs far more time")
     assert reading.pipeline.errors["too_costly"] == 1
+
+
+async def test_a_picture_that_ended_the_connection_is_let_go_at_once() -> None:
+    reading = Reading()
+    reading.feed(VIDEO.access_units[0])
+    part = b"\xa5" * (16 * 1024)
+    gc.disable()
+    tracemalloc.start()
+    try:
+        most_bytes = 0
+        while reading.connection.closed is None:
+            reading.feed(part)
+            most_bytes = max(most_bytes, tracemalloc.get_traced_memory()[0])
+        left_bytes = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert reading.connection.closed.startswith("too_large")
+    assert most_bytes > 8 << 20
+    assert left_bytes < 1 << 20

@@ -73,13 +73,15 @@ class EncoderReader:
 
     def _take_turn(self, data: memoryview | bytes) -> None:
         """Read ``data``, and what the demuxer is behind with; what is left waits for the next turn."""
-        ends_at = time.thread_time() + MAX_TURN_S
+        began_at = time.thread_time()
+        ends_at = began_at + MAX_TURN_S
         rest_s = self._read_step(data)
         while self._demuxer.behind and not (self._over or rest_s or time.thread_time() > ends_at):
             rest_s = self._read_step(b"")
         self._await_picture_end()
         self._await_detection()
         if not self._over and (rest_s or self._demuxer.behind):
+            self._account.took_turn(time.monotonic(), time.thread_time() - began_at)
             self._connection.hold(True)
             self._next_turn.set(rest_s)
 
@@ -194,6 +196,8 @@ class EncoderReader:
 
     def _stop(self) -> None:
         self._over = True
+        # Timers and reader refer to each other: else the rest of a picture waits for the garbage collector.
+        self._demuxer.close()
         self._next_turn.clear()
         self._picture_end.clear()
         self._detection_end.clear()

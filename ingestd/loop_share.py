@@ -1,9 +1,10 @@
 """Share of the event loop among streams: one that costs far more than a plain one is slowed, then closed.
 
 All streams of a process are read on one event loop. A plain stream costs little time, in proportion to its
-bytes; bytes made, or broken, to be slow to read cost a hundred times as much. A stream that goes beyond what
-a plain one may cost is heavy: from then on it is read in turns, and all heavy streams together get half of
-the loop.
+bytes; bytes made, or broken, to be slow to read cost a hundred times as much. What a read has left to take
+apart is taken apart in turns, of one stream at a time: behind each turn the loop is for as long that of
+pictures that are due and sockets that have something. A stream that goes beyond what a plain one may cost is
+heavy: its turns are booked one behind the other, and all heavy streams together get half of the loop.
 """
 
 # What the bytes of a plain stream cost: three times what those of 8 Mbit/s in pictures of 4 kB take.
@@ -32,20 +33,18 @@ class LoopShare:
 
     def __init__(self) -> None:
         self._next_turn_at = 0.0  # of those not booked yet
-        self.free_at = 0.0  # when the loop is free again for a heavy stream
+        self.free_at = 0.0  # when the loop is free again for a stream that is behind
 
     def account(self) -> "LoopAccount":
         """Return the account of one more stream; it outlives the stream's connections."""
         return LoopAccount(self)
 
     def next_turn(self, now: float, used_s: float) -> float:
-        """Book the turn behind one of ``used_s`` seconds that ends ``now``; return when it begins.
+        """Book the turn of a heavy stream behind one of ``used_s`` seconds that ends ``now``.
 
-        The time until then is that of other heavy streams as much as of plain ones.
+        Returns when it begins. The time until then is that of other heavy streams as much as of plain ones.
         """
-        turn_s = used_s / HEAVY_RATIO
-        self.free_at = now - used_s + turn_s
-        self._next_turn_at = max(self._next_turn_at, now - used_s) + turn_s
+        self._next_turn_at = max(self._next_turn_at, now - used_s) + used_s / HEAVY_RATIO
         return self._next_turn_at
 
 
@@ -97,9 +96,13 @@ class LoopAccount:
         self._turn_used_s = 0.0
         return self._turn_at - now
 
+    def took_turn(self, now: float, used_s: float) -> None:
+        """Take note that a turn of ``used_s`` has left something to read: the loop is others' for as long."""
+        self._share.free_at = now + used_s / HEAVY_RATIO - used_s
+
     def wait_s(self, now: float) -> float:
-        """Return how much longer a turn that is due has to wait: where the loop is late, several are."""
-        return max(self._share.free_at - now, 0.0) if self._heavy else 0.0
+        """Return how much longer a turn that is due has to wait, as it is another's, of whatever stream."""
+        return max(self._share.free_at - now, 0.0)
 
     def _judge(self, now: float) -> None:
         """Look back on a while: whether the stream kept up with its encoder."""

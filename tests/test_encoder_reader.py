@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 import time
+import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -147,9 +149,9 @@ VIDEO = encode("h264", frames=4, gop=4, size=(160, 120))
 class Reading:
     """A reader and what is around it."""
 
-    def __init__(self) -> None:
+    def __init__(self, share: LoopShare | None = None) -> None:
         self.connection = Connection()
-        self.account = LoopShare().account()
+        self.account = (share or LoopShare()).account()
         self.room = Room()
         self.pipeline = build_pipeline(
             TrackOptions("cam", "cam", 8_000_000, 60.0, frame_metadata=True),
@@ -262,6 +264,26 @@ async def test_others_get_their_turns_while_dense_bytes_are_read() -> None:
     await eventually(lambda: not reading.connection.held[-1], "let more come")
 
 
+async def test_streams_that_are_behind_take_one_turn_in_each_round_of_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop_share, "HEAVY_RATIO", 0.02)  # 0.1 s are between two turns
+    share = LoopShare()
+    readings = [Reading(share) for _ in range(4)]
+    for reading in readings:
+        reading.feed(TINY)
+    waiting = {reading: reading.received for reading in readings}
+    async with asyncio.timeout(PATIENCE_S):
+        while waiting:
+            await asyncio.sleep(0)
+            moved = [reading for reading, was in waiting.items() if reading.received > was]
+            assert len(moved) <= 1
+            for reading in moved:
+                del waiting[reading]
+    for reading in readings:
+        reading.reader.end(silent=False)
+
+
 async def test_what_is_left_to_read_is_read_when_the_connection_has_ended() -> None:
     reading = Reading()
     reading.feed(TINY)
@@ -282,3 +304,23 @@ async def test_bytes_that_cost_too_much_for_too_long_end_the_connection(
     assert reading.connection.closed is not None
     assert reading.connection.closed.startswith("too_costly: reading it costs far more time")
     assert reading.pipeline.errors["too_costly"] == 1
+
+
+async def test_a_picture_that_ended_the_connection_is_let_go_at_once() -> None:
+    reading = Reading()
+    reading.feed(VIDEO.access_units[0])
+    part = b"\xa5" * (16 * 1024)
+    gc.disable()
+    tracemalloc.start()
+    try:
+        most_bytes = 0
+        while reading.connection.closed is None:
+            reading.feed(part)
+            most_bytes = max(most_bytes, tracemalloc.get_traced_memory()[0])
+        left_bytes = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    assert reading.connection.closed.startswith("too_large")
+    assert most_bytes > 8 << 20
+    assert left_bytes < 1 << 20

@@ -56,9 +56,18 @@ def test_a_loop_that_is_late_does_not_run_the_turns_that_are_due_in_one_go() -> 
         account.charge(now, 1.0, 0)
     now += 1.9
     assert accounts[0].wait_s(now) == 0.0
-    accounts[0].charge(now, STEP_S, STEP_BYTES)
+    accounts[0].took_turn(now, STEP_S)
     assert [account.wait_s(now) for account in accounts] == [pytest.approx(STEP_S)] * 8
-    assert share.account().wait_s(now) == 0.0
+    assert accounts[1].wait_s(now + STEP_S) == pytest.approx(0.0)
+
+
+def test_streams_that_nothing_was_noticed_of_take_their_turns_one_at_a_time_too() -> None:
+    share, now = LoopShare(), 100.0
+    accounts = [share.account() for _ in range(8)]
+    for account in accounts:
+        assert account.charge(now, STEP_S, STEP_BYTES) == 0.0
+    accounts[0].took_turn(now, STEP_S)
+    assert [account.wait_s(now) for account in accounts] == [pytest.approx(STEP_S)] * 8
 
 
 def plain_second(

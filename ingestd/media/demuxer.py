@@ -183,6 +183,12 @@ class Demuxer:
             self.faults.append(error)  # there is no later call that could raise it
             return units
 
+    def close(self) -> None:
+        """Let go of what was kept, megabytes perhaps; nothing more may be fed."""
+        self._reader = self._unpacker = self._fatal = None
+        self._kept.clear()
+        self.behind = False
+
     def decide(self, now: float) -> list[AccessUnit]:
         """Make do with what has come until ``now``: who trickles noise would be waited for without end."""
         if self.undecided_since is None:

@@ -5,7 +5,7 @@
     python -m tests.attack --at-once 1 --seconds 4 NAME # by one attacker only
     python -m tests.attack --verbose NAME               # with the end of the daemon's log
     python -m tests.attack --list                       # their names
-    python -m tests.attack --figures FILE NAME          # keeps the rows in FILE (JSON), beside those it has
+    python -m tests.attack --figures FILE NAME          # keeps the rows in FILE (JSON) instead of in the page
     python -m tests.attack --table                      # writes docs/security.md, attacks nothing
 
 An attack takes about 15 s. What the columns mean: docs/security.md.
@@ -47,7 +47,8 @@ def main() -> None:
         return
     if not arguments.table:
         _attack(arguments)
-    figures.write(PAGE, figures.load(BEFORE), figures.load(AFTER))
+    if arguments.figures == AFTER:
+        figures.write(PAGE, figures.load(BEFORE), figures.load(AFTER))
 
 
 def _attack(arguments: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ from tests.attack.catalogue import ATTACKS
 from tests.attack.target import Target
 
 # Attackers have machines of their own.
-NICE = 10
+NICE = 19
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from tests.attack import storms
 from tests.attack.pushes import Pushing, Run
 from tests.media.vectors_h26x import annexb, length_prefixed
 
-Guard = Literal["tls", "token"]
+Guard = Literal["tls", "token", "proxy"]
 
 # The soft limit of most systems.
 USUAL_DESCRIPTORS = 1024
@@ -34,6 +34,7 @@ class Attack:
 
 def _attacks() -> list[Attack]:
     get = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+    events = b"GET /api/events HTTP/1.1\r\nHost: x\r\n\r\n"
     half = b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Slow: "
     header = b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * (1 << 20)
 
@@ -116,6 +117,14 @@ def _attacks() -> list[Attack]:
             guard="tls",
         ),
         Attack("token-guesser", storm(storms.guessing()), "a token guesser", guard="token", keeps_out=True),
+        Attack(
+            "proxy-half",
+            storm(storms.silent(40, reopening=True, first=b"PROXY TCP4 127.0.0.1 ")),
+            "PROXY: 40 half headers that reopen",
+            guard="proxy",
+            keeps_out=True,
+        ),
+        Attack("proxy-garbage", storm(storms.proxy_garbage()), "PROXY: headers that lie", guard="proxy"),
         # Beside a good stream's encoder, or in its room
         Attack(
             "good-port-reset",
@@ -193,6 +202,7 @@ def _attacks() -> list[Attack]:
         ),
         Attack("h264-keys-500", Pushing(h26x.keyframes_500_a_second), "H.264: 500 keyframes a second"),
         Attack("h264-10-mb", Pushing(partial(h26x.big_pictures, annexb)), "H.264: pictures of 10 MB"),
+        Attack("h264-7-mb", Pushing(partial(h26x.pictures_of_7_mb, annexb)), "H.264: pictures of 7 MB"),
         Attack("h264-bytewise", Pushing(h26x.one_byte_at_a_time), "H.264: one byte per write"),
         Attack("h265-file", Pushing(partial(h26x.file_at_full_speed, "h265")), "H.265: a file without `-re`"),
         Attack("h265-idr", Pushing(h26x.h265_tiny_slices), "H.265: IDR slices of 8 bytes"),
@@ -227,6 +237,19 @@ def _attacks() -> list[Attack]:
             "lp-10-mb",
             Pushing(partial(h26x.big_pictures, length_prefixed)),
             "Length-prefixed: pictures of 10 MB",
+        ),
+        Attack(
+            "packets-idr",
+            Pushing(partial(h26x.tiny_idr_slices, h26x.packets)),
+            "Packets: IDR slices of 4 bytes",
+        ),
+        Attack(
+            "packets-tiny",
+            Pushing(partial(h26x.tiny_nal_units, h26x.packets)),
+            "Packets: NAL units of one byte",
+        ),
+        Attack(
+            "packets-7-mb", Pushing(partial(h26x.pictures_of_7_mb, h26x.packets)), "Packets: pictures of 7 MB"
         ),
         Attack("ivf-obus", Pushing(frames.ivf_of_obus), "IVF, AV1: 16 MB of empty OBUs"),
         Attack(
@@ -348,6 +371,13 @@ def _attacks() -> list[Attack]:
             storm(storms.scrapes(("/metrics", "/", "/api/streams"), 8)),
             "HTTP: eight clients that scrape without a pause",
             alone=True,
+        ),
+        Attack(
+            "http-events",
+            storm(storms.http(events, storms.MANY_CONNECTIONS)),
+            "HTTP: 1,100 live pages that are not read, with 1,024 descriptors",
+            alone=True,
+            max_descriptors=USUAL_DESCRIPTORS,
         ),
         Attack("http-header", storm(storms.http(header, 100)), "HTTP: headers of 1 MB", alone=True),
     ]

@@ -2,6 +2,7 @@
 
 import functools
 import random
+import struct
 from collections.abc import Callable, Iterable
 
 from tests.attack.pushes import Payload
@@ -56,6 +57,11 @@ def h265_begun() -> bytes:
 def repeated(head: bytes, nals: Iterable[bytes], frame: Frame = annexb) -> Payload:
     """These NAL units again and again."""
     return Payload(head, frame(*nals))
+
+
+def packets(*nals: bytes) -> bytes:
+    """Each NAL unit in a packet, as of home-made protocols: a size, then the start code."""
+    return b"".join(struct.pack(">I", 4 + len(nal)) + b"\0\0\0\1" + nal for nal in nals)
 
 
 def short_start(*nals: bytes) -> bytes:
@@ -217,6 +223,11 @@ def keyframes_500_a_second() -> Payload:
 def big_pictures(frame: Frame) -> Payload:
     """Pictures of 10 MB at full speed."""
     return repeated(begun(frame), [idr(n, b"\xa5" * BIG_PICTURE_BYTES) for n in range(2)], frame)
+
+
+def pictures_of_7_mb(frame: Frame) -> Payload:
+    """Pictures that are as large as they may be, nearly, at full speed."""
+    return repeated(begun(frame), [idr(n, b"\xa5" * (7 << 20)) for n in range(2)], frame)
 
 
 def zero_lengths() -> Payload:

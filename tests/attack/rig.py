@@ -261,6 +261,8 @@ def _guarded(guard: Guard | None, directory: Path) -> tuple[dict[str, Any], byte
     if guard == "token":
         token = secrets.token_hex(16)
         return {"token": token}, f"INGEST {token}\n".encode(), None
+    if guard == "proxy":
+        return {"proxy_protocol": True}, b"PROXY TCP4 127.0.0.1 127.0.0.1 1024 1025\r\n", None
     if guard == "tls":
         ca = make_ca(directory)
         ours = sign(ca, "localhost", file_name="server")

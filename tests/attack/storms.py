@@ -72,6 +72,19 @@ def handshakes() -> Run:
     return run
 
 
+def proxy_garbage() -> Run:
+    """Sends PROXY headers of version 2 that announce 64 kB, and noise in them, as fast as it can."""
+    header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff"
+
+    def run(target: Target) -> None:
+        clock, dice = Clock(target.seconds), target.dice()
+        while clock:
+            with contextlib.suppress(OSError), connect(target.port) as connection:
+                connection.send(header + dice.randbytes(16_384))
+
+    return run
+
+
 def guessing() -> Run:
     """Shows one token after the other, and does not wait for the answer."""
 

@@ -520,3 +520,12 @@ def test_a_codec_change_now_and_then_is_followed_for_ever() -> None:
     for number in range(20):
         units += demuxer.feed(annexb(*H264_PART, *H265_PART), now=100.0 * number)
     assert len(units + demuxer.eof()) == 20 * 5
+
+
+def test_nothing_waits_in_one_that_is_closed() -> None:
+    demuxer = Demuxer(max_items=1)
+    demuxer.feed(annexb(*[SEI] * 10, END_OF_STREAM))
+    assert demuxer.behind
+    demuxer.close()
+    assert not demuxer.behind
+    assert demuxer.quiet_at is None

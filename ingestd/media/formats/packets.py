@@ -99,7 +99,8 @@ class Unpacker:
                 break
             if end > arrived:
                 break
-            payloads.append(bytes(buffer[begins:end]))
+            with memoryview(buffer) as view:  # a packet may have megabytes: one copy
+                payloads.append(bytes(view[begins:end]))
             position = end
         del buffer[:position]
         return b"".join(payloads)

@@ -22,6 +22,8 @@ STALL_PICTURES = 5
 # WebRTC believes the link carries less than this part of what it is given: then it has left out a picture and
 # holds back all that follow up to a keyframe. Only a keyframe that is not encoded either is a sign then.
 HOLDS_BACK_TARGET_RATIO = 0.7
+# Then a keyframe that is not encoded after this time was left out, too.
+KEYFRAME_ENCODED_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class EncoderReport:
 
     lost: int  # pictures that are now known to be lost
     stalled: bool
+    keyframe_left_out: bool = False  # the last one, as the link is too slow by WebRTC's estimate
 
 
 class EncoderWatch:
@@ -69,7 +72,8 @@ class EncoderWatch:
         if stats.frames_encoded != self._encoded:  # a new transport counts from 0 again
             self._encoded, self.unencoded = stats.frames_encoded, 0
             self.running = self.running or stats.frames_encoded > 0
-        return EncoderReport(self._count_lost(stats) if self.running else 0, self._has_stalled(stats, now))
+        lost = self._count_lost(stats) if self.running else 0
+        return EncoderReport(lost, self._has_stalled(stats, now), self._keyframe_left_out(stats, now))
 
     def _count_lost(self, stats: SendStats) -> int:
         # What is missing at the first reading is no loss: it was submitted to find out when WebRTC encodes.
@@ -93,11 +97,16 @@ class EncoderWatch:
         since_s = now - self._unencoded_since
         if self.unencoded <= STALL_PICTURES or since_s <= ENCODER_STALL_S:
             return False
-        submitted_bps = self._unencoded_bytes * 8 / since_s
+        return not self._holds_back(stats, now) or self._keyframe_waits(ENCODER_STALL_S, now)
+
+    def _keyframe_left_out(self, stats: SendStats, now: float) -> bool:
+        return self._keyframe_waits(KEYFRAME_ENCODED_S, now) and self._holds_back(stats, now)
+
+    def _keyframe_waits(self, longer_than_s: float, now: float) -> bool:
+        at = self._unencoded_keyframe_at
+        return self.unencoded > 0 and at is not None and now - at > longer_than_s
+
+    def _holds_back(self, stats: SendStats, now: float) -> bool:
+        submitted_bps = self._unencoded_bytes * 8 / (now - self._unencoded_since)
         target_bps = stats.target_bitrate_bps
-        if target_bps is not None and target_bps < HOLDS_BACK_TARGET_RATIO * submitted_bps:
-            return (
-                self._unencoded_keyframe_at is not None
-                and now - self._unencoded_keyframe_at > ENCODER_STALL_S
-            )
-        return True
+        return target_bps is not None and target_bps < HOLDS_BACK_TARGET_RATIO * submitted_bps

@@ -1,46 +1,67 @@
-"""Decides when WebRTC is to probe for more, as the streams of a connection have outgrown its estimate.
+"""Decides when WebRTC is to probe for more, as its estimate is less than the streams of a connection need.
 
-By itself the estimate grows by 8 % a second, and until it suffices pictures wait. Where the link has become
-slower, and not the streams faster, nothing is probed: it would fill what is left of it (docs/webrtc.md).
+By itself the estimate grows by 8 % a second, and until it suffices pictures wait, or are left out. A probe
+finds twice of it at once where the link carries that, and costs one that does not little (docs/webrtc.md).
 """
 
-import time
-from collections.abc import Callable
-
 from ingestd.backoff import Backoff
+from ingestd.publish.estimate_bounds import MAX_RATIO
 
-# More than a stream varies by itself.
-GROWN_RATIO = 1.25
-# A probe that finds what is needed has done so by then. One that does not has told what the link carries: it
-# is not filled with probes again and again.
-FIRST_INTERVAL_S = 1.0
-MAX_INTERVAL_S = 60.0
+# A probe is for this many times the estimate. More would fill a link that is still too slow.
+STEP_RATIO = 2.0
+# What a probe has found, if it has found anything, and what the estimate has lost, if it has just fallen.
+GROWN_RATIO = 1.1
+# Between two probes: WebRTC has evaluated one by then. Those that find nothing become rarer.
+FIRST_INTERVAL_S = 0.5
+MAX_INTERVAL_S = 2.0
+# WebRTC begins with probes of its own, which our maximum would be in the way of.
+SETTLES_S = 2.0
+# The estimate falls before a receiver reports why.
+FALL_S = 1.0
+# What was needed within this time may be again: an encoder that obeys sends less, until it is told more.
+MEMORY_S = 60.0
+# The last probe is WebRTC's maximum from then on. Keyframes need room in it: it is raised where it is less.
+LEAST_MAX_RATIO = 2.5
 
 
 class EstimateProbing:
-    """Has ``probe`` called where the streams, which need ``needed_bps()``, have outgrown the estimate."""
+    """For one stay in a room. Rates are bit/s; ``now`` is seconds on the monotonic clock."""
 
-    def __init__(
-        self,
-        needed_bps: Callable[[], float],
-        probe: Callable[[], None],
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._needed_bps = needed_bps
-        self._probe = probe
-        self._clock = clock
+    def __init__(self) -> None:
         self._backoff = Backoff(FIRST_INTERVAL_S, MAX_INTERVAL_S)
         self._next_at = 0.0
-        self._sufficed_bps: float | None = None  # what was needed when the estimate last was enough
+        self._quiet_until: float | None = None  # None: nothing has been estimated yet
+        self._probed_at = self._probed_from_bps = 0.0  # the last probe, and the estimate then
+        self._seen_bps = 0.0  # the last estimate
+        self._most_bps = self._most_at = 0.0  # needed within MEMORY_S
+        self._max_bps: float | None = None  # what was last probed for
 
-    def estimated(self, available_bps: float) -> None:
-        """WebRTC believes that the link carries ``available_bps``, and the link is good."""
-        needed_bps, now = self._needed_bps(), self._clock()
-        if available_bps >= needed_bps:
+    def probe_bps(
+        self, needed_bps: float, available_bps: float, send_delay_s: float, now: float
+    ) -> float | None:
+        """Return what WebRTC is to probe for now, None: nothing.
+
+        The streams need ``needed_bps``, WebRTC believes that the link carries ``available_bps``, for which
+        packets wait ``send_delay_s``, and nothing says that the link is full.
+        """
+        if self._quiet_until is None:
+            self._quiet_until = now + SETTLES_S
+        if needed_bps >= self._most_bps or now - self._most_at > MEMORY_S:
+            self._most_bps, self._most_at = needed_bps, now
+        if available_bps * GROWN_RATIO < self._seen_bps:
+            self._quiet_until = max(self._quiet_until, now + FALL_S)
+        self._seen_bps = available_bps
+        if available_bps >= self._most_bps * (1 + send_delay_s):  # what waits is to leave within a second
+            if self._max_bps is None or self._max_bps >= LEAST_MAX_RATIO * self._most_bps:
+                return None
+            self._max_bps = MAX_RATIO * self._most_bps
+            return self._max_bps
+        if available_bps > GROWN_RATIO * self._probed_from_bps:
             self._backoff.reset()
-        if available_bps >= needed_bps or self._sufficed_bps is None:
-            self._sufficed_bps = needed_bps
-        elif needed_bps > GROWN_RATIO * self._sufficed_bps and now >= self._next_at:
-            self._next_at = now + self._backoff.next_s()
-            self._probe()
+            self._next_at = min(self._next_at, self._probed_at + FIRST_INTERVAL_S)
+        if now < max(self._next_at, self._quiet_until):
+            return None
+        self._next_at = now + self._backoff.next_s()
+        self._probed_at, self._probed_from_bps = now, available_bps
+        self._max_bps = STEP_RATIO * available_bps
+        return self._max_bps

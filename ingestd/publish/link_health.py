@@ -2,6 +2,8 @@
 
 from ingestd.publish.send_stats import SendStats
 
+# Where nothing was sent for so long, nothing of ours is on its way, and no report will come.
+IDLE_S = 0.4
 # A round trip that takes this much longer than the shortest has waited in a queue on its way.
 MAX_QUEUED_S = 0.05
 
@@ -11,10 +13,16 @@ class LinkHealth:
 
     def __init__(self) -> None:
         self.good = False  # nothing is lost, and nothing waits in a queue on its way
+        self.idle = False  # nothing is sent, so that nothing is reported
+        self._packets_sent = 0
+        self._sent_at = 0.0
         self._shortest_round_trip_s = float("inf")
 
     def read(self, stats: SendStats) -> None:
         """Take in a reading of the statistics."""
+        if stats.packets_sent != self._packets_sent:
+            self._packets_sent, self._sent_at = stats.packets_sent, stats.at
+        self.idle = stats.at - self._sent_at > IDLE_S
         round_trip_s = stats.round_trip_s
         if round_trip_s is None:
             self.good = False

@@ -72,7 +72,7 @@ class RoomConnection:
         self._lingering: asyncio.TimerHandle | None = None
         self._log = logger.bind(room=address.room, identity=address.identity)
         self._tracks: list[TrackKeeper] = []
-        self._probing = EstimateProbing(self._needed_bps, self._probe)
+        self._probing = EstimateProbing()
         self._route = relay.route(address.url, self._estimate_bounds) if relay is not None else None
         self._membership: Membership | None = None  # while joining and joined
         self._task: asyncio.Task[None] | None = None
@@ -146,9 +146,7 @@ class RoomConnection:
             watching = warn_of_expiry(lambda: self._address.given, self._log)
             self._watching = self._tasks.start(f"token for {self._address!r}", watching)
         if self._membership is not None and self.state is not RoomState.JOINING:
-            track.room_joined(
-                self._membership.room, self._rejoin, self._server_protocol, self._probing.estimated
-            )
+            track.room_joined(self._membership.room, self._rejoin, self._server_protocol, self._estimated)
             if self.state is not RoomState.JOINED:
                 track.room_interrupted()
 
@@ -263,9 +261,11 @@ class RoomConnection:
     def _needed_bps(self) -> float:
         return sum(now_bps for now_bps, _ in (track.bitrates_bps for track in self._tracks if track.running))
 
-    def _probe(self) -> None:
-        if self._route is not None:
-            self._tasks.start(f"probe for {self._address!r}", self._route.probe())
+    def _estimated(self, available_bps: float, send_delay_s: float) -> None:
+        """WebRTC believes that the link carries ``available_bps``, and nothing says that it is full."""
+        probe_bps = self._probing.probe_bps(self._needed_bps(), available_bps, send_delay_s, time.monotonic())
+        if self._route is not None and probe_bps is not None:
+            self._tasks.start(f"probe for {self._address!r}", self._route.probe(round(probe_bps)))
 
     @property
     def _server_protocol(self) -> int | None:
@@ -274,6 +274,7 @@ class RoomConnection:
     def _joined(self, membership: Membership) -> None:
         self._move(RoomEvent.JOINED)
         self.connections["joined"] += 1
+        self._probing = EstimateProbing()
         self._log.info("room joined", url=without_credentials(self._address.url))
         if self._route is not None and (not self._route.reached or self._route.failure is not None):
             self._log.warning(
@@ -290,7 +291,7 @@ class RoomConnection:
         membership.listen("track_unmuted", self._muted)
         membership.listen("local_track_unpublished", self._track_withdrawn)
         for track in self._tracks:
-            track.room_joined(membership.room, self._rejoin, self._server_protocol, self._probing.estimated)
+            track.room_joined(membership.room, self._rejoin, self._server_protocol, self._estimated)
 
     def _left(self, membership: Membership) -> None:
         self._move(RoomEvent.LEFT)

@@ -2,11 +2,13 @@
 
 The SDK has no option for it: it makes WebRTC begin at 1 Mbit/s at most, and a stream of 8 Mbit/s is then
 late by more than a second for ten seconds. WebRTC obeys the server's answer, so the relay writes the bounds
-there (see `estimate_bounds`). Everything else passes unchanged: paths, queries, headers, HTTP answers, pings,
+there (see `estimate_bounds`). Offers that it has asked for itself, to change them, it answers as the server
+has answered the same one. Everything else passes unchanged: paths, queries, headers, HTTP answers, pings,
 close codes. Media does not come through here.
 """
 
 import asyncio
+import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +25,8 @@ from ingestd.publish.estimate_bounds import EstimateBounds, corrected, with_boun
 DIAL_TIMEOUT_S = 4.5
 # Any rise of the maximum has WebRTC probe up to it.
 RAISE_RATIO = 1.01
+# An offer comes within milliseconds.
+OFFER_TIMEOUT_S = 1.0
 # What a server says of a room with thousands of participants; more is no signalling.
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 # A token holds metadata and attributes of the participant, of 64 kB each, which base64 makes a third longer.
@@ -33,6 +37,9 @@ _NOT_PASSED_ON = frozenset(
     | {"proxy-authorization", "proxy-connection", "sec-websocket-key", "sec-websocket-version"}
     | {"sec-websocket-extensions", "accept-encoding"}
 )
+
+# Of an offer that says nothing new only the version differs (RFC 4566 5.2).
+_ORIGIN = re.compile(r"(?m)^o=.*$")
 
 Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
 Bounds = Callable[[], EstimateBounds | None]
@@ -50,24 +57,65 @@ class Route:
         self.server_protocol: int | None = None  # version, once a server has said it
         self.refreshed_token: str | None = None  # the last that a server has sent
         self.begun: EstimateBounds | None = None  # what WebRTC's estimate has begun with since the last join
-        self.ceiling_bps: int | None = None  # above `begun`, once that is
+        self.ceiling_bps: int | None = None  # the maximum in place of that of `begun`, after a probe
+        self.offered: rtc.SessionDescription | None = None  # the SDK's last, but version and id
+        self.answer: rtc.SessionDescription | None = None  # the server's to that
         self.participant: web.WebSocketResponse | None = None  # the SDK's signalling, while it is connected
         self._relay = relay
+        self._answered = asyncio.Event()
+        self._probing = asyncio.Lock()
 
-    async def probe(self) -> None:
-        """Have WebRTC find out at once what the link carries; nothing that is sent is interrupted.
+    async def probe(self, bps: int) -> None:
+        """Have WebRTC find out at once whether the link carries ``bps``; nothing that is sent is interrupted.
 
-        It probes where its maximum is raised. That is in an answer, after an offer, which the SDK makes where
-        the server says that it needs sections of media: here none more than there are.
+        It probes where its maximum is raised, so that is first a little less. It is in an answer, after an
+        offer, which the SDK makes where the server says that it needs sections of media: here none more than
+        there are.
         """
-        bounds = self.bounds()
-        if self.begun is None or self.participant is None or bounds is None:
+        if self._probing.locked():
             return
-        highest_bps = max(self.begun.max_bps, self.ceiling_bps or 0)
-        self.ceiling_bps = max(round(RAISE_RATIO * highest_bps), bounds.max_bps)
-        wanted = rtc.SignalResponse(media_sections_requirement=rtc.MediaSectionsRequirement())
-        with suppress(ConnectionError):
-            await self.participant.send_bytes(wanted.SerializeToString())
+        async with self._probing:
+            for ceiling_bps in (round(bps / RAISE_RATIO), bps):
+                if self.answer is None or self.participant is None:
+                    return
+                self.ceiling_bps = ceiling_bps
+                self._answered.clear()
+                wanted = rtc.SignalResponse(media_sections_requirement=rtc.MediaSectionsRequirement())
+                with suppress(ConnectionError, TimeoutError):
+                    await self.participant.send_bytes(wanted.SerializeToString())
+                    async with asyncio.timeout(OFFER_TIMEOUT_S):
+                        await self._answered.wait()
+
+    def answer_to(self, request: bytes) -> bytes | None:
+        """Return the answer to what the SDK says, if it offers what it did before; None: the server's to say.
+
+        The server has nothing to say to it, and on a slow link offer and answer, of 16 kB each, would take a
+        part of a second.
+        """
+        try:
+            message = rtc.SignalRequest.FromString(request)
+        except DecodeError:
+            return None  # the server's to complain of
+        if message.WhichOneof("message") != "offer":
+            return None
+        response = rtc.SignalResponse(answer=self.answer)
+        response.answer.id, message.offer.id = message.offer.id, 0
+        message.offer.sdp = _ORIGIN.sub("", message.offer.sdp)
+        if message.offer != self.offered or self.answer is None:
+            self.offered, self.answer = message.offer, None
+            return None
+        return self.bounded(response)
+
+    def bounded(self, response: rtc.SignalResponse) -> bytes:
+        """Return an answer to a publisher, with the bounds in it, if there are any."""
+        if (bounds := self.bounds()) is not None:
+            bounds = corrected(self.begun, bounds)
+            self.begun = self.begun or bounds
+            if self.ceiling_bps is not None:
+                bounds = self.begun
+            response.answer.sdp = with_bounds(response.answer.sdp, bounds, self.ceiling_bps)
+        self._answered.set()
+        return response.SerializeToString()
 
     async def open(self) -> str:
         """Return the URL to join by. Raises OSError where no port can be listened on."""
@@ -179,7 +227,7 @@ async def _web_socket(
         await participant.prepare(request)
         route.participant = participant
         async with asyncio.TaskGroup() as both:
-            both.create_task(_pass_on(participant, server))
+            both.create_task(_pass_on(participant, server, answer=route.answer_to))
             both.create_task(_pass_on(server, participant, lambda data: _read_and_bounded(data, route)))
     finally:
         if route.participant is participant:
@@ -189,14 +237,22 @@ async def _web_socket(
 
 
 async def _pass_on(
-    source: Socket, sink: Socket, rewrite: Callable[[bytes], bytes] = lambda data: data
+    source: Socket,
+    sink: Socket,
+    rewrite: Callable[[bytes], bytes] = lambda data: data,
+    answer: Callable[[bytes], bytes | None] = lambda _data: None,
 ) -> None:
-    """Pass on what ``source`` says until it closes, and then close ``sink`` with its code."""
+    """Pass on what ``source`` says until it closes, and then close ``sink`` with its code.
+
+    What ``answer`` has an answer to is not passed on.
+    """
     code, reason = aiohttp.WSCloseCode.INTERNAL_ERROR.value, b""
     with suppress(ConnectionError):
         while True:
             message = await source.receive()
             match message.type:
+                case WSMsgType.BINARY if (answered := answer(message.data)) is not None:
+                    await source.send_bytes(answered)
                 case WSMsgType.BINARY:
                     await sink.send_bytes(rewrite(message.data))
                 case WSMsgType.TEXT:
@@ -223,16 +279,14 @@ def _read_and_bounded(data: bytes, route: Route) -> bytes:
     match message.WhichOneof("message"):
         case "join":
             route.server_protocol, route.begun = message.join.server_info.protocol, None
-            route.ceiling_bps = None
+            route.ceiling_bps = route.offered = route.answer = None
         case "reconnect":
             route.server_protocol = message.reconnect.server_info.protocol
+            route.offered = route.answer = None  # what was answered may have been another server's
         case "refresh_token":
             route.refreshed_token = message.refresh_token
-        case "answer" if (bounds := route.bounds()) is not None:
-            bounds = corrected(route.begun, bounds)
-            route.begun = route.begun or bounds
-            if route.ceiling_bps is not None:
-                bounds, route.ceiling_bps = route.begun, max(route.ceiling_bps, bounds.max_bps)
-            message.answer.sdp = with_bounds(message.answer.sdp, bounds, route.ceiling_bps)
-            return message.SerializeToString()
+        case "answer":
+            route.answer = rtc.SessionDescription()
+            route.answer.CopyFrom(message.answer)
+            return route.bounded(message)
     return data

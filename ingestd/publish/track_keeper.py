@@ -54,6 +54,8 @@ ARRIVAL_S = 3.0
 ARRIVAL_POLL_S = 0.1
 # WebRTC passes a request on with the next picture; without one for this long, the statistics are looked at.
 SILENCE_S = 0.5
+# WebRTC tells pictures apart by milliseconds.
+LEAST_STEP_US = 1000
 # The server misses packets, if it has within this time.
 LOSSY_S = 2.0
 # Between two tries to publish.
@@ -125,7 +127,7 @@ def _stay(_reason: str) -> None:
     """Where the room cannot be joined again."""
 
 
-def _leave_it(_available_bps: float) -> None:
+def _leave_it(_available_bps: float, _send_delay_s: float) -> None:
     """Where WebRTC's estimate grows by itself only."""
 
 
@@ -149,7 +151,7 @@ class TrackKeeper:
         self._log = logger.bind(stream=options.stream, track=options.name)
         self._room: rtc.Room | None = None
         self._rejoin: Callable[[str], None] = _stay
-        self._outgrown: Callable[[float], None] = _leave_it
+        self._estimated: Callable[[float, float], None] = _leave_it
         self._server_protocol: int | None = None
         self._said_no_metadata = False
         self._info: StreamInfo | None = None
@@ -163,6 +165,8 @@ class TrackKeeper:
         self._send_delay = SendDelay()
         self._link = LinkHealth()
         self._submitted_at = 0.0
+        self._timestamp_us = 0  # of the last picture
+        self._keyframe: rtc.EncodedVideoFrame | None = None  # the last one
         self._viewer_came_at = 0.0
         self._look_now = asyncio.Event()
         self._missed_packets_at = 0.0
@@ -208,16 +212,16 @@ class TrackKeeper:
         room: rtc.Room,
         rejoin: Callable[[str], None] = _stay,
         server_protocol: int | None = None,
-        outgrown: Callable[[float], None] = _leave_it,
+        estimated: Callable[[float, float], None] = _leave_it,
     ) -> None:
         """There is a room to publish in, on a server of this protocol version, None if it is not known.
 
-        ``rejoin`` is told why to join it again (`RoomConnection`), ``outgrown`` what WebRTC believes that the
-        link carries, in bit/s, where pictures wait for it and the link is good.
+        ``rejoin`` is told why to join it again (`RoomConnection`), ``estimated`` what WebRTC believes that
+        the link carries, in bit/s, and how long packets wait for it, where nothing says that it is full.
         """
         self._move_on(TrackEvent.ROOM_JOINED)
         self._room, self._rejoin, self._server_protocol = room, rejoin, server_protocol
-        self._outgrown = outgrown
+        self._estimated = estimated
         if self._info is not None:
             self._start_over(TrackEvent.DESCRIBED)
 
@@ -294,9 +298,23 @@ class TrackKeeper:
                 user_data=metadata.user_data,
             ),
         )
-        self._submitted_at = time.monotonic()
+        if keyframe:
+            self._keyframe = frame
+        self._submitted_at, self._timestamp_us = time.monotonic(), timestamp_us
         self._watch.submitted(len(data), keyframe, self._submitted_at)
         return self._source.capture_frame(frame)
+
+    def _submit_keyframe_again(self) -> None:
+        """WebRTC has left out the last keyframe.
+
+        While packets are unacknowledged it leaves out every second picture. Where keyframes are an even
+        number of pictures apart that may be all of them; nothing is sent then, and so it remains.
+        """
+        if self._source is not None and self._keyframe is not None:
+            self._timestamp_us += LEAST_STEP_US
+            frame = replace(self._keyframe, timestamp_us=self._timestamp_us)
+            self._watch.submitted(len(frame.data), True, time.monotonic())
+            self._source.capture_frame(frame)
 
     def take_feedback(self) -> Feedback:
         """Return, and forget, what WebRTC has asked for."""
@@ -452,8 +470,10 @@ class TrackKeeper:
                 self._link.read(stats)
                 if self.send_delay_s is not None:
                     self._listener.track_send_delay(self.send_delay_s, stats.available_bps, self._link.good)
-                if self._link.good and stats.available_bps is not None:
-                    self._outgrown(stats.available_bps)
+                if (self._link.good or self._link.idle) and stats.available_bps is not None:
+                    self._estimated(stats.available_bps, self.send_delay_s or 0.0)
+            if self.running and report.keyframe_left_out:
+                self._submit_keyframe_again()
             if report.lost:
                 self._listener.track_lost(report.lost)
             if report.stalled:

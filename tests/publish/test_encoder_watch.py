@@ -5,6 +5,7 @@ import pytest
 from ingestd.publish.encoder_watch import (
     ENCODER_STALL_S,
     HOLDS_BACK_TARGET_RATIO,
+    KEYFRAME_ENCODED_S,
     MAX_RECENT_PICTURES,
     READINGS,
     STALL_PICTURES,
@@ -166,3 +167,18 @@ def test_on_a_link_too_slow_only_a_keyframe_tells_since_webrtc_holds_back_what_f
     assert not stalled(watch, 0, now + ENCODER_STALL_S - 0.01, SLOW_BPS)
     assert stalled(watch, 0, now + ENCODER_STALL_S + 0.01, SLOW_BPS)
     assert stalled(watch, 0, now, None)
+
+
+def test_a_keyframe_that_is_left_out_is_told_soon_and_until_one_is_encoded() -> None:
+    watch = EncoderWatch(0)
+    now = submit(watch, 0.0, 15, keyframe=True)
+    assert watch.read(stats(0, now, SLOW_BPS), now).keyframe_left_out
+    assert not watch.read(stats(0, now, FAST_BPS), now).keyframe_left_out
+    watch.submitted(PICTURE_BYTES, True, now)
+    assert not watch.read(stats(1, now, SLOW_BPS), now).keyframe_left_out
+    submit(watch, now, 15)  # these are held back, up to the next
+    assert not watch.read(stats(1, now + 0.5, SLOW_BPS), now + 0.5).keyframe_left_out
+    watch.submitted(PICTURE_BYTES, True, now + 0.5)
+    soon = now + 0.5 + KEYFRAME_ENCODED_S
+    assert not watch.read(stats(1, soon - 0.01, SLOW_BPS), soon - 0.01).keyframe_left_out
+    assert watch.read(stats(1, soon + 0.01, SLOW_BPS), soon + 0.01).keyframe_left_out

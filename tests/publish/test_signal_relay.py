@@ -141,7 +141,7 @@ async def test_a_probe_finds_what_the_link_carries_and_interrupts_nothing(
     published = await publish(joined, replace(OPTIONS, max_bitrate_bps=1_000_000_000), info())
     assert await first_target(published) < 10e6
     encoded = (await read(published.track)).frames_encoded
-    await route.probe()
+    await route.probe(30_000_000)
     for _ in range(50):
         await submit(published, 0.1)
         stats = await read(published.track)
@@ -169,7 +169,7 @@ async def test_a_token_with_all_that_a_participant_may_say_passes(
 
 async def test_there_is_nothing_to_probe_before_a_room_is_joined(relay: SignalRelay) -> None:
     route = relay.route("ws://127.0.0.1:1", lambda: BOUNDS)
-    await route.probe()
+    await route.probe(1_000_000)
     assert route.ceiling_bps is None
 
 
@@ -349,3 +349,32 @@ async def test_the_start_is_that_of_the_first_answer_after_a_join(relay: SignalR
         f"start-bitrate={start}000;x-google-max-bitrate={most}000"
         for start, most in ((1, 10), (1, 20), (3, 30))
     ]
+
+
+async def test_an_offer_that_says_nothing_new_is_answered_here(relay: SignalRelay) -> None:
+    offers: list[str] = []
+
+    async def answer(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            offers.append(signalling.SignalRequest.FromString(message.data).offer.sdp)
+            said = signalling.SessionDescription(sdp=ANSWER, type="answer", id=len(offers))
+            await socket.send_bytes(signalling.SignalResponse(answer=said).SerializeToString())
+        return socket
+
+    def offer(version: int, media: str) -> bytes:
+        sdp = f"v=0\r\no=- 1 {version} IN IP4 127.0.0.1\r\n{media}"
+        described = signalling.SessionDescription(sdp=sdp, type="offer", id=version)
+        return signalling.SignalRequest(offer=described).SerializeToString()
+
+    async with serving(answer) as server, aiohttp.ClientSession() as sdk:
+        route = relay.route(f"ws://{server}", lambda: BOUNDS)
+        async with sdk.ws_connect(f"{await route.open()}/rtc") as socket:
+            answers = []
+            for version, media in ((1, "m=video"), (2, "m=video"), (3, "m=audio"), (4, "m=video")):
+                await socket.send_bytes(offer(version, media))
+                answers.append(signalling.SignalResponse.FromString(await socket.receive_bytes()).answer)
+    assert [sdp.partition("m=")[2] for sdp in offers] == ["video", "audio", "video"]
+    assert [answer.id for answer in answers] == [1, 2, 2, 3]
+    assert len({answer.sdp for answer in answers}) == 1

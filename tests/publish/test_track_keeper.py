@@ -187,6 +187,43 @@ async def test_requests_in_silence_and_packets_missed_are_read_from_the_statisti
     keeper.room_lost()
 
 
+async def test_a_keyframe_that_webrtc_leaves_out_on_a_slow_link_is_submitted_again(
+    monkeypatch: pytest.MonkeyPatch, tasks: Tasks, stream: Stream
+) -> None:
+    encoded = 1
+    submitted: list[rtc.EncodedVideoFrame] = []
+
+    async def next_reading(*_: object) -> SendStats:
+        await asyncio.sleep(0.02)
+        return SendStats("video/VP8", encoded, encoded, encoded, 0.0, 1000.0, 3e6, time.monotonic())
+
+    async def publish_it(*_: object) -> Any:
+        return SimpleNamespace(
+            codec=info().codec,
+            source=SimpleNamespace(take_feedback=lambda: None, capture_frame=submitted.append),
+            track=None,
+            publication=SimpleNamespace(sid="TR_1"),
+        )
+
+    monkeypatch.setattr(
+        "ingestd.publish.track_keeper.Statistics", lambda *_: SimpleNamespace(next=next_reading)
+    )
+    keeper = TrackKeeper(OPTIONS, stream, tasks, publish=publish_it)
+    keeper.describe(info())
+    keeper.room_joined(rtc.Room())
+    await eventually(lambda: keeper.open, "open")
+    encoded = 2
+    await eventually(lambda: keeper.running, "encode")
+    data, metadata = video().access_units[0], FrameMetadata(frame_id=7)
+    keeper.submit(data, info(), keyframe=True, timestamp_us=1_000_000, metadata=metadata)
+    keeper.submit(b"delta", info(), keyframe=False, timestamp_us=1_033_000, metadata=FrameMetadata())
+    await eventually(lambda: len(submitted) > 2, "submit it again")
+    encoded = 3
+    assert (submitted[2].data, submitted[2].metadata) == (data, submitted[0].metadata)
+    assert submitted[1].timestamp_us < submitted[2].timestamp_us < 1_066_000
+    keeper.room_lost()
+
+
 async def test_another_size_keeps_the_track_and_another_codec_replaces_it(
     livekit: LiveKitServer, room: str, joined: rtc.Room, publication: TrackKeeper, stream: Stream
 ) -> None:

@@ -3,7 +3,8 @@
 In a byte stream such a header becomes the tail of the NAL unit before it, and reaches the decoders of viewers
 as that. It shows by what stands before the first start code of a connection: where that is a header,
 something like it, the same or counted on, stands before each of the next pictures, too. Where the stream was
-joined in the middle of a NAL unit, or something else was sent once, nothing does.
+joined in the middle of a NAL unit, or something else was sent once, nothing does. A header that varies from
+picture to picture as noise does, such as a size in decimal digits, is not found.
 """
 
 from collections import Counter
@@ -12,54 +13,73 @@ from typing import Literal
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec
 from ingestd.media.codecs.h26x import START_CODE_PREFIX
-from ingestd.media.codecs.nal_evidence import first_nal_unit
+from ingestd.media.codecs.nal_evidence import EXAMINE, Evidence
 
 MAX_HEADER_BYTES = 64
 # Chance makes two tails of a byte alike once in a hundred times, and this often in a row never.
 ALIKE_IN_A_ROW = 3
 MAX_NAL_UNITS = 512  # of the pictures that tell
 MIN_SLICE_BYTES = 6  # what is shorter between two start codes is a part of a header
+# Pictures of a still scene have a few bytes and may all end alike; the end of a slice this long is as chance
+# has it.
+MIN_TELLING_SLICE_BYTES = 128
 
 
 def refuse_unknown_headers(data: bytes, codec: Codec, *, last: bool) -> bool | None:
     """Return False where no header stands before each access unit, None if more must come to tell.
 
-    Raises BitstreamError ``unknown_header`` where one does, or where nothing can tell and nothing more will
-    come, which is what `last` says.
+    `last` says that nothing more will come. Raises BitstreamError ``unknown_header`` where one does. In doubt
+    there is none.
     """
-    begin = first_nal_unit(data, codec)
+    begin = data.find(START_CODE_PREFIX)
     size = begin - (begin > 0 and data[begin - 1] == 0)
     if not 0 < size <= MAX_HEADER_BYTES:
         return False
-    header, pictures = data[:size], 0
+    header, pictures, telling = data[:size], 0, False
     slice_at = 0  # of the last one; a header comes behind it
     likest, most = b"", 0.0  # of what stands behind that
+    ends_picture = False  # what ends at this start code: other NAL units belong to the next picture
     for _ in range(MAX_NAL_UNITS):
         if begin < 0:
             break
         end = begin - (begin > 0 and data[begin - 1] == 0)  # start codes have four bytes mostly
         before = data[end - size : end]
-        if pictures and end - size > slice_at + MIN_SLICE_BYTES and any(header + before):
+        if pictures and ends_picture and end - size > slice_at + MIN_SLICE_BYTES and any(header + before):
             likeness = _likeness(header, before)
             if likeness and likeness >= most:  # of several, that next to the picture
                 likest, most = before, likeness
+                telling |= end - size > slice_at + MIN_TELLING_SLICE_BYTES
         behind = begin + len(START_CODE_PREFIX)
         begin_next = data.find(START_CODE_PREFIX, behind)
-        nal = data[behind : min(behind + MIN_SLICE_BYTES, begin_next if begin_next >= 0 else len(data))]
+        nal = data[behind : begin_next if begin_next >= 0 else len(data)].rstrip(b"\0")
         if _begins_picture(codec, nal):
             if pictures and not most:
                 return False
             header, pictures = likest or header, pictures + 1
             if pictures > ALIKE_IN_A_ROW:
-                raise _refusal(header)
+                break
         if _is_slice(codec, nal):
-            slice_at, likest, most = begin, b"", 0.0
+            slice_at, likest, most, ends_picture = begin, b"", 0.0, True
+        elif nal and EXAMINE[codec](nal, whole=begin_next >= 0) > Evidence.NEUTRAL:
+            ends_picture = False
         begin = begin_next
-    if not last:
-        return None
-    if not any(header):
+    else:
+        last = True
+    if pictures > ALIKE_IN_A_ROW or last:
+        if pictures > 1 and telling:
+            raise _refusal(header)
         return False
-    raise _refusal(header)
+    return None
+
+
+def pictures_begun(data: bytes, codec: Codec, most: int) -> int:
+    """Return how many pictures, up to ``most``, begin in a byte stream."""
+    pictures, begin = 0, data.find(START_CODE_PREFIX)
+    while begin >= 0 and pictures < most:
+        behind = begin + len(START_CODE_PREFIX)
+        pictures += _begins_picture(codec, data[behind : behind + MIN_SLICE_BYTES])
+        begin = data.find(START_CODE_PREFIX, behind)
+    return pictures
 
 
 def _is_slice(codec: Codec, nal: bytes) -> bool:

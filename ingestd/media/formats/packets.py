@@ -158,7 +158,8 @@ def _steps(data: bytes, layout: PacketLayout, *, final: bool, last: bool) -> int
         begins = position + layout.header_bytes
         size = layout.packet_bytes(data, position)
         end = position + size
-        if not layout.header_bytes < size <= MAX_ACCESS_UNIT_BYTES:
+        least_bytes = layout.header_bytes + (MIN_NAL_UNIT_BYTES if layout.nal_units else 1)
+        if not least_bytes <= size <= MAX_ACCESS_UNIT_BYTES:
             return None
         if layout.nal_units and not _NAL_UNIT.match(data, begins):
             return None if len(data) - begins >= MIN_NAL_UNIT_BYTES else steps

@@ -76,6 +76,12 @@ def detect(data: bytes, *, final: bool = False, packed: bool = False) -> Detecte
     if record is None:
         return None
     if isinstance(record, DecoderConfiguration):
+        if not packed and data[:1] == b"\0":  # a size stands before the record
+            in_packets = _sample_in_packet(data[record.end :], record, final)
+            if in_packets is None:
+                return None
+            if in_packets:
+                return PacketLayout(0, LENGTH_BYTES, 0, LENGTH_BYTES, "big", 0, nal_units=False)
         return _behind_record(record, data[record.end :], final)
     obus = looks_like_obu_stream(data, last=last)
     if obus:
@@ -140,6 +146,22 @@ def _record(data: bytes, last: bool) -> DecoderConfiguration | Literal[False] | 
     if int.from_bytes(data[:LENGTH_BYTES], "big") != record.end:
         return False
     return record._replace(end=LENGTH_BYTES + record.end)
+
+
+def _sample_in_packet(rest: bytes, record: DecoderConfiguration, final: bool) -> bool | None:
+    """Whether a size stands before the sample behind a record, too; None while that does not tell."""
+    if record.codec is Codec.AV1:
+        return False
+    nal_at = LENGTH_BYTES + record.length_bytes
+    if len(rest) < nal_at + HEAD_BYTES and not final:
+        return None
+    size, sample = int.from_bytes(rest[:LENGTH_BYTES], "big"), rest[LENGTH_BYTES:]
+    nal, nal_bytes = rest[nal_at : nal_at + HEAD_BYTES], int.from_bytes(sample[: record.length_bytes], "big")
+    if not nal:
+        return False
+    begins = 0 < nal_bytes <= size - record.length_bytes
+    begins &= EXAMINE[record.codec](nal[:nal_bytes], whole=False) > Evidence.NO
+    return begins or _START_CODE.match(sample) is not None
 
 
 def _behind_record(record: DecoderConfiguration, rest: bytes, final: bool) -> Detected | None:

@@ -114,8 +114,8 @@ def find_packets(data: bytes, *, final: bool, last: bool) -> PacketLayout | Lite
     undecided = False
     for layout in _candidates(data):
         steps = _steps(data, layout, final=final, last=last)
-        # The likelier layouts come first: others must lead further, and small sizes lead anywhere. A start code
-        # in what would be the header makes it unlikely, too, unless that is the size, of 256 to 511.
+        # The likelier layouts come first: others must lead further, and small sizes lead anywhere. A start
+        # code in what would be the header makes it unlikely, too, unless that is the size, of 256 to 511.
         header = data[layout.begin : layout.begin + layout.header_bytes]
         starts_at = header.find(START_CODE_PREFIX)
         likely = layout.size_bytes == 4 and not undecided and starts_at in (-1, layout.size_at)

@@ -204,3 +204,17 @@ def test_samples_in_packets_behind_their_record_are_understood(codec: Codec, ann
     units = read_in_every_chunking(Demuxer, data)
     assert len(units) == len(nals)
     assert [unit.data.endswith(nal) for unit, nal in zip(units, nals, strict=True)] == [True] * len(nals)
+
+
+@pytest.mark.parametrize("in_packets", [False, True])
+def test_a_record_may_be_repeated_before_keyframes(in_packets: bool) -> None:
+    records = avcc([sps()], [pps()]), hvcc(h265_vps(), h265_sps(), h265_pps())
+    gops = (
+        [slice(idr=n == 0, frame_num=n, poc_lsb=2 * n, payload=payload(n)) for n in range(3)],
+        [h265_slice(1 if n else 19, poc_lsb=n, payload=payload(n)) for n in range(3)],
+    )
+    for record, nals in zip(records, gops, strict=True):
+        parts = [record, *map(length_prefixed, nals)] * 3
+        data = b"".join(struct.pack(">I", len(part)) * in_packets + part for part in parts)
+        units = read_in_every_chunking(Demuxer, data)
+        assert [unit.data.endswith(nal) for unit, nal in zip(units, nals * 3, strict=True)] == [True] * 9

@@ -66,13 +66,15 @@ def refuse_unknown_headers(data: bytes, codec: Codec, *, last: bool) -> bool | N
 
 
 def pictures_begun(data: bytes, codec: Codec, most: int) -> int:
-    """Return how many pictures, up to ``most``, begin in a byte stream."""
+    """Return how many pictures begin in a byte stream, up to ``most``: that, too, for many NAL units."""
     pictures, begin = 0, data.find(START_CODE_PREFIX)
-    while begin >= 0 and pictures < most:
+    for _ in range(MAX_NAL_UNITS):
+        if begin < 0 or pictures == most:
+            return pictures
         behind = begin + len(START_CODE_PREFIX)
         pictures += _begins_picture(codec, data[behind : behind + MIN_SLICE_BYTES])
         begin = data.find(START_CODE_PREFIX, behind)
-    return pictures
+    return most
 
 
 def _is_slice(codec: Codec, nal: bytes) -> bool:

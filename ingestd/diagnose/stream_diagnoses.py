@@ -86,7 +86,7 @@ _NAL_UNITS: Diagnoses = {
     ),
     "leading_garbage": Diagnosis(
         means="bytes before the first start code are left out: the stream was joined in the middle of a NAL "
-        "unit"
+        "unit, or something else stands before it"
     ),
     "unknown_header": Diagnosis(
         means="a header of another protocol stands before each access unit, and does not say its size",

@@ -20,7 +20,7 @@ from ingestd.media.detection.foreign_formats import (
     refuse_packets,
     refuse_start_codes,
 )
-from ingestd.media.detection.unknown_headers import refuse_unknown_headers
+from ingestd.media.detection.unknown_headers import pictures_begun, refuse_unknown_headers
 from ingestd.media.formats.av1_annexb import looks_like_av1_annexb
 from ingestd.media.formats.ivf import SIGNATURE as IVF_SIGNATURE
 from ingestd.media.formats.ivf import looks_like_headerless_ivf
@@ -38,7 +38,10 @@ PLAUSIBLE_NAL_UNITS = 3
 # Lengths of other sizes than four bytes need the proof of a parameter set: so small ones lead anywhere.
 SHORT_LENGTHS_BYTES = (2, 1)
 
-# Enough for the first NAL unit behind the longest header.
+# Where packets are, their sizes have led from one to the next when so many pictures have begun.
+PACKETS_TELL_PICTURES = 4
+# A size of 256 to 511 looks like a start code: where no NAL unit is behind it, wait for the next such size.
+TWO_SMALL_PACKETS_BYTES = 640
 PLAIN_HEAD_BYTES = 4096
 
 _START_CODE = re.compile(rb"\0\0\0?\x01")
@@ -73,6 +76,12 @@ def detect(data: bytes, *, final: bool = False, packed: bool = False) -> Detecte
     if record is None:
         return None
     if isinstance(record, DecoderConfiguration):
+        if not packed and data[:1] == b"\0":  # a size stands before the record
+            in_packets = _sample_in_packet(data[record.end :], record, final)
+            if in_packets is None:
+                return None
+            if in_packets:
+                return PacketLayout(0, LENGTH_BYTES, 0, LENGTH_BYTES, "big", 0, nal_units=False)
         return _behind_record(record, data[record.end :], final)
     obus = looks_like_obu_stream(data, last=last)
     if obus:
@@ -88,20 +97,26 @@ def detect(data: bytes, *, final: bool = False, packed: bool = False) -> Detecte
     for length_bytes in SHORT_LENGTHS_BYTES:
         if codec := _length_prefixed(data, final, length_bytes):
             return Detected(Format.LENGTH_PREFIXED, codec, length_bytes=length_bytes)
-    # A start code and a NAL unit, and no header before that.
-    first = first_nal_unit(data[:PLAIN_HEAD_BYTES], *EXAMINE)
-    plain = packed or first == 0 or (first == 1 and data[0] == 0)
-    packets = False if plain else find_packets(data, final=final, last=last)
+    # Only what stands before the first start code can be a header.
+    plain = packed or at_start
+    packets: PacketLayout | Literal[False] | None = False
+    if not packed and not (at_start and _begins_with_nal_unit(data)):
+        packets = find_packets(data, final=final, last=last)
     if packets and (packets.nal_units or not looks_like_headerless_ivf(data)):
         return packets
+    if at_start and packets is None and len(data) >= TWO_SMALL_PACKETS_BYTES:
+        packets = False
     refuse_start_codes(data)
     # Inside MPEG-TS there are start codes too: wait for enough of it to be known by its packets.
     if not at_start and len(data) < TS_DETECTABLE_BYTES and not last:
         return None
     codec = _byte_stream_codec(data, at_start, last)
     if codec is not None:
-        headers = None if packets is None else plain or refuse_unknown_headers(data, codec, last=last)
-        return None if headers is None else Detected(Format.ANNEXB, codec)
+        if packets is None and pictures_begun(data, codec, PACKETS_TELL_PICTURES) < PACKETS_TELL_PICTURES:
+            return None
+        if not plain and refuse_unknown_headers(data, codec, last=last) is None:
+            return None
+        return Detected(Format.ANNEXB, codec)
     # What is behind a start code may look like an AV1 sequence header, and frames of 65536 bytes, whose
     # size looks like a start code, are rare: let the rest of what arrives tell.
     if at_start and not last:
@@ -115,6 +130,11 @@ def begins_with_start_code(data: bytes | bytearray) -> bool:
     return _BEGINS_WITH_START_CODE.match(data) is not None
 
 
+def _begins_with_nal_unit(data: bytes) -> bool:
+    """Whether what is behind the first start code may be a NAL unit."""
+    return first_nal_unit(data[:PLAIN_HEAD_BYTES], *EXAMINE) == data.find(START_CODE_PREFIX)
+
+
 def _record(data: bytes, last: bool) -> DecoderConfiguration | Literal[False] | None:
     """Return the decoder configuration record at the beginning, which a length may stand before."""
     record = read_decoder_configuration(data, last=last)
@@ -126,6 +146,22 @@ def _record(data: bytes, last: bool) -> DecoderConfiguration | Literal[False] | 
     if int.from_bytes(data[:LENGTH_BYTES], "big") != record.end:
         return False
     return record._replace(end=LENGTH_BYTES + record.end)
+
+
+def _sample_in_packet(rest: bytes, record: DecoderConfiguration, final: bool) -> bool | None:
+    """Whether a size stands before the sample behind a record, too; None while that does not tell."""
+    if record.codec is Codec.AV1:
+        return False
+    nal_at = LENGTH_BYTES + record.length_bytes
+    if len(rest) < nal_at + HEAD_BYTES and not final:
+        return None
+    size, sample = int.from_bytes(rest[:LENGTH_BYTES], "big"), rest[LENGTH_BYTES:]
+    nal, nal_bytes = rest[nal_at : nal_at + HEAD_BYTES], int.from_bytes(sample[: record.length_bytes], "big")
+    if not nal:
+        return False
+    begins = 0 < nal_bytes <= size - record.length_bytes
+    begins &= EXAMINE[record.codec](nal[:nal_bytes], whole=False) > Evidence.NO
+    return begins or _START_CODE.match(sample) is not None
 
 
 def _behind_record(record: DecoderConfiguration, rest: bytes, final: bool) -> Detected | None:

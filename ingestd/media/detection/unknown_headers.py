@@ -3,7 +3,8 @@
 In a byte stream such a header becomes the tail of the NAL unit before it, and reaches the decoders of viewers
 as that. It shows by what stands before the first start code of a connection: where that is a header,
 something like it, the same or counted on, stands before each of the next pictures, too. Where the stream was
-joined in the middle of a NAL unit, or something else was sent once, nothing does.
+joined in the middle of a NAL unit, or something else was sent once, nothing does. A header that varies from
+picture to picture as noise does, such as a size in decimal digits, is not found.
 """
 
 from collections import Counter
@@ -12,54 +13,68 @@ from typing import Literal
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec
 from ingestd.media.codecs.h26x import START_CODE_PREFIX
-from ingestd.media.codecs.nal_evidence import first_nal_unit
 
 MAX_HEADER_BYTES = 64
 # Chance makes two tails of a byte alike once in a hundred times, and this often in a row never.
 ALIKE_IN_A_ROW = 3
 MAX_NAL_UNITS = 512  # of the pictures that tell
-MIN_SLICE_BYTES = 6  # what is shorter between two start codes is a part of a header
+MIN_SLICE_BYTES = 6  # what is shorter between two start codes is none
+# Pictures of a still scene have a few bytes and may all end alike; the end of a slice this long is as chance
+# has it.
+MIN_TELLING_SLICE_BYTES = 128
 
 
 def refuse_unknown_headers(data: bytes, codec: Codec, *, last: bool) -> bool | None:
     """Return False where no header stands before each access unit, None if more must come to tell.
 
-    Raises BitstreamError ``unknown_header`` where one does, or where nothing can tell and nothing more will
-    come, which is what `last` says.
+    `last` says that nothing more will come. Raises BitstreamError ``unknown_header`` where one does. In doubt
+    there is none.
     """
-    begin = first_nal_unit(data, codec)
+    begin = data.find(START_CODE_PREFIX)
     size = begin - (begin > 0 and data[begin - 1] == 0)
     if not 0 < size <= MAX_HEADER_BYTES:
         return False
-    header, pictures = data[:size], 0
-    slice_at = 0  # of the last one; a header comes behind it
-    likest, most = b"", 0.0  # of what stands behind that
+    header, pictures, telling = data[:size], 0, False
+    slice_at = -1  # of the NAL unit before, if it is a slice; a header comes behind the last of a picture
+    behind_slice = b""
     for _ in range(MAX_NAL_UNITS):
         if begin < 0:
             break
-        end = begin - (begin > 0 and data[begin - 1] == 0)  # start codes have four bytes mostly
-        before = data[end - size : end]
-        if pictures and end - size > slice_at + MIN_SLICE_BYTES and any(header + before):
-            likeness = _likeness(header, before)
-            if likeness and likeness >= most:  # of several, that next to the picture
-                likest, most = before, likeness
-        behind = begin + len(START_CODE_PREFIX)
-        begin_next = data.find(START_CODE_PREFIX, behind)
-        nal = data[behind : min(behind + MIN_SLICE_BYTES, begin_next if begin_next >= 0 else len(data))]
+        end = begin - (data[begin - 1] == 0)  # start codes have four bytes mostly
+        if slice_at >= 0:
+            long_enough = end - size > slice_at + MIN_SLICE_BYTES
+            behind_slice = data[end - size : end] if long_enough else b""
+            telling |= end - size > slice_at + MIN_TELLING_SLICE_BYTES
+        nal = data[begin + len(START_CODE_PREFIX) : begin + len(START_CODE_PREFIX) + MIN_SLICE_BYTES]
+        slice_at = begin if _is_slice(codec, nal) else -1
         if _begins_picture(codec, nal):
-            if pictures and not most:
-                return False
-            header, pictures = likest or header, pictures + 1
+            if pictures:
+                if not behind_slice or not _alike(header, behind_slice):
+                    return False
+                header = behind_slice
+            pictures += 1
             if pictures > ALIKE_IN_A_ROW:
-                raise _refusal(header)
-        if _is_slice(codec, nal):
-            slice_at, likest, most = begin, b"", 0.0
-        begin = begin_next
-    if not last:
-        return None
-    if not any(header):
+                break
+        begin = data.find(START_CODE_PREFIX, begin + len(START_CODE_PREFIX))
+    else:
+        last = True
+    if pictures > ALIKE_IN_A_ROW or last:
+        if pictures > 1 and telling:
+            raise _refusal(header)
         return False
-    raise _refusal(header)
+    return None
+
+
+def pictures_begun(data: bytes, codec: Codec, most: int) -> int:
+    """Return how many pictures begin in a byte stream, up to ``most``: that, too, for many NAL units."""
+    pictures, begin = 0, data.find(START_CODE_PREFIX)
+    for _ in range(MAX_NAL_UNITS):
+        if begin < 0 or pictures == most:
+            return pictures
+        behind = begin + len(START_CODE_PREFIX)
+        pictures += _begins_picture(codec, data[behind : behind + MIN_SLICE_BYTES])
+        begin = data.find(START_CODE_PREFIX, behind)
+    return most
 
 
 def _is_slice(codec: Codec, nal: bytes) -> bool:
@@ -77,17 +92,15 @@ def _begins_picture(codec: Codec, nal: bytes) -> bool:
     return _is_slice(codec, nal) and nal[1 if codec is Codec.H264 else 2] >= 0x80
 
 
-def _likeness(one: bytes, other: bytes) -> float:
-    """Return how many bytes of ``other`` are those of ``one``, or these counted on; 0 if too few are."""
+def _alike(one: bytes, other: bytes) -> bool:
+    """Whether enough bytes of ``other`` are those of ``one``, or these counted on."""
     size = len(one)
     steps = [(b - a) & 0xFF for a, b in zip(one, other, strict=True)]
-    (step, alike), *_ = Counter(steps).most_common(1)
     if size == 1:
-        return 1 - 0.5 * step if step <= 1 else 0
+        return steps[0] <= 1
+    (_, alike), *_ = Counter(steps).most_common(1)
     enough = alike >= max(2, size / 2) or (size == 2 and 0 in steps)
-    counts_on = _counts_on(one, other, "big") or _counts_on(one, other, "little")
-    # Where it may be either, it is the same sooner than counted on.
-    return max((alike - 0.5 * (step != 0)) * enough, (size - 1.5) * counts_on)
+    return enough or _counts_on(one, other, "big") or _counts_on(one, other, "little")
 
 
 def _counts_on(one: bytes, other: bytes, byteorder: Literal["big", "little"]) -> bool:

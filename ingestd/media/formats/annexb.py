@@ -86,8 +86,8 @@ class AnnexBReader(NalUnitReader):
         elif end > start:
             self._assembler.fault(
                 "leading_garbage",
-                f"{next_start - start} bytes came before the first start code and were left out: the stream "
-                "was joined in the middle of a NAL unit",
+                f"{next_start - start} bytes came before the first start code and were left out: the end of "
+                "a NAL unit, where the stream was joined in the middle of it, or something else",
             )
         self._assembler.check_size(start, next_start)
         self._begun = self._guessed = False

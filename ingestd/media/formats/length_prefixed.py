@@ -5,11 +5,15 @@ write. The parameter sets of such a stream stand in its avcC or hvcC record, whi
 length has (`codecs.decoder_configuration`); few senders put it on a socket.
 """
 
+from contextlib import suppress
+
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, AccessUnit, Codec, Format
 from ingestd.media.bits.receive_buffer import ReceiveBuffer
+from ingestd.media.codecs.decoder_configuration import MAX_RECORD_BYTES, read_decoder_configuration
 from ingestd.media.codecs.h26x import HEAD_BYTES
 from ingestd.media.codecs.parameter_sets import ParameterSets
+from ingestd.media.formats.access_unit_assembler import SYNTAX
 from ingestd.media.formats.nal_unit_reader import NalUnitReader
 from ingestd.media.picture_end.detector import PictureEndDetector
 from ingestd.media.picture_end.read_log import ReadLog
@@ -42,6 +46,7 @@ class LengthPrefixedReader(NalUnitReader):
             codec, Format.LENGTH_PREFIXED, parameter_sets, ReceiveBuffer(), picture_end, read_log
         )
         self.prefix_bytes = length_bytes
+        self._codec, self._parameter_sets = codec, parameter_sets
         self._empty = 0  # lengths of 0 since the last NAL unit
         self._nal_bytes = 0  # NALUnitLength; 0 while it is still to come
 
@@ -72,6 +77,15 @@ class LengthPrefixedReader(NalUnitReader):
             if self._buffer.end < begin:
                 return False
             length = int.from_bytes(self._buffer.read(self._start, begin), "big")
+            if length > MAX_ACCESS_UNIT_BYTES and self.prefix_bytes == LENGTH_BYTES:
+                head = self._buffer.read(self._start, min(self._buffer.end, self._start + MAX_RECORD_BYTES))
+                record = read_decoder_configuration(head, last=False)
+                if record is None:
+                    return False
+                if record:  # repeated, as muxers do before keyframes
+                    self._keep_parameter_sets(record.parameter_sets)
+                    self._start += record.end
+                    continue
             self._empty = 0 if length else self._empty + 1
             if length > MAX_ACCESS_UNIT_BYTES or self._empty > MAX_EMPTY_NAL_UNITS:
                 if (unit := self._assembler.complete()) is not None:
@@ -84,6 +98,12 @@ class LengthPrefixedReader(NalUnitReader):
             self._start = begin
             self._nal_bytes = length
         return True
+
+    def _keep_parameter_sets(self, nals: tuple[bytes, ...]) -> None:
+        syntax = SYNTAX[self._codec](self._parameter_sets)
+        for nal in nals:
+            with suppress(BitstreamError):  # what refers to it will say so
+                self._parameter_sets.store(syntax.parameter_set(nal))
 
     @property
     def _waiting_bytes(self) -> int:

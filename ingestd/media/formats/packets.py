@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, Codec
 from ingestd.media.codecs.decoder_configuration import AV1_MARKER_AND_VERSION, AV1_RECORD_BYTES
+from ingestd.media.codecs.h26x import START_CODE_PREFIX
 from ingestd.media.codecs.nal_evidence import first_nal_unit
 from ingestd.media.codecs.obu import KNOWN_OBU_TYPES, read_obu
 
@@ -114,8 +115,12 @@ def find_packets(data: bytes, *, final: bool, last: bool) -> PacketLayout | Lite
     undecided = False
     for layout in _candidates(data):
         steps = _steps(data, layout, final=final, last=last)
-        # The likelier layouts come first: others must lead further, and small sizes lead anywhere.
-        if steps is not None and steps >= (1 if layout.size_bytes == 4 and not undecided else ENOUGH_STEPS):
+        # The likelier layouts come first: others must lead further, and small sizes lead anywhere. A start
+        # code in what would be the header makes it unlikely, too, unless that is the size, of 256 to 511.
+        header = data[layout.begin : layout.begin + layout.header_bytes]
+        starts_at = header.find(START_CODE_PREFIX)
+        likely = layout.size_bytes == 4 and not undecided and starts_at in (-1, layout.size_at)
+        if steps is not None and steps >= (1 if likely else ENOUGH_STEPS):
             return layout
         undecided |= steps is not None and layout.nal_units
     return None if undecided and not last else False
@@ -159,7 +164,8 @@ def _steps(data: bytes, layout: PacketLayout, *, final: bool, last: bool) -> int
         begins = position + layout.header_bytes
         size = layout.packet_bytes(data, position)
         end = position + size
-        if not layout.header_bytes < size <= MAX_ACCESS_UNIT_BYTES:
+        least_bytes = layout.header_bytes + (MIN_NAL_UNIT_BYTES if layout.nal_units else 1)
+        if not least_bytes <= size <= MAX_ACCESS_UNIT_BYTES:
             return None
         if layout.nal_units and not _NAL_UNIT.match(data, begins):
             return None if len(data) - begins >= MIN_NAL_UNIT_BYTES else steps

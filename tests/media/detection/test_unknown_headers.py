@@ -15,7 +15,7 @@ from ingestd.media.access_unit import Codec
 from ingestd.media.demuxer import Demuxer
 from ingestd.media.detection.unknown_headers import refuse_unknown_headers
 from tests.media.encoders import encode, long_start_codes
-from tests.media.vectors_h26x import SHORT_START
+from tests.media.vectors_h26x import SHORT_START, START, annexb, pps, slice, sps
 
 PLAIN = {"preset": "ultrafast", "tune": "zerolatency"}
 STREAMS = {
@@ -29,18 +29,20 @@ UNITS = {
     for name, stream in STREAMS.items()
 }
 
+FEW_PICTURES = 6  # four tell, looked at when there are a third more bytes than the last time
+
 Header = Callable[[int], bytes]
-# What stands before each picture, by its number.
+# What stands before each picture, by its number; one whose first is nothing but zeros is a long start code.
 HEADERS: dict[str, Header] = {
     "a byte": lambda _: b"\xc8",
-    "a byte that counts": lambda n: bytes([n]),
-    "a counter": lambda n: struct.pack(">I", n),
-    "a counter, little-endian": lambda n: struct.pack("<I", n),
-    "a timestamp in us": lambda n: struct.pack(">Q", n * 33_333),
+    "a byte that counts": lambda n: bytes([n + 1]),
+    "a counter": lambda n: struct.pack(">I", n + 9),
+    "a counter, little-endian": lambda n: struct.pack("<I", n + 1),
+    "a timestamp in us": lambda n: struct.pack(">Q", 40_000_000 + n * 33_333),
     "a timestamp in ms": lambda n: struct.pack("<d", 1.7e9 + n * 0.033),
     "a clock of 90 kHz, little-endian": lambda n: struct.pack("<I", 0xFFFFF000 + n * 3_000 & 0xFFFFFFFF),
-    "a clock of 1 MHz in 5 bytes": lambda n: struct.pack(">Q", n * 33_333)[3:],
-    "a counter of 7 bytes": lambda n: n.to_bytes(7, "big"),
+    "a clock of 1 MHz in 5 bytes": lambda n: struct.pack(">Q", 40_000_000 + n * 33_333)[3:],
+    "a counter of 7 bytes": lambda n: (n + 2).to_bytes(7, "big"),
     "magic and a counter": lambda n: b"\xde\xad\xbe\xef" + struct.pack(">H", n),
     "text": lambda n: b"frame %06d\n" % n,
     "text, in hexadecimal": lambda n: b"%x;\r\n" % (0x3000 + n),
@@ -65,7 +67,7 @@ def assert_untouched_or_refused(name: str, header: Header, chunk_bytes: int = 14
         assert came == units
     else:
         assert came == [], "not a picture of a stream that is refused"
-        assert error.reason in ("unknown_header", "not_video", *FOREIGN_FORMATS)
+        assert error.reason in ("unknown_header", "not_video", "obu_without_size", *FOREIGN_FORMATS)
         assert explain(error) != str(error), "with what to change"
 
 
@@ -85,7 +87,8 @@ def test_a_header_without_a_size_is_refused_in_words(name: str, header: str) -> 
 def test_whatever_stands_before_each_picture_they_come_untouched_or_are_refused_in_words(
     name: str, junk: bytes, kind: str, chunk_bytes: int
 ) -> None:
-    assume(SHORT_START not in junk)  # that could be a NAL unit
+    assume(any(junk))  # or it is a long start code
+    assume(name != "av1" or junk[0] != 0x81)  # that is av1C
 
     def header(n: int) -> bytes:
         match kind:
@@ -99,6 +102,7 @@ def test_whatever_stands_before_each_picture_they_come_untouched_or_are_refused_
                 return bytes((junk[0] + n * len(junk) + i) % 256 for i in range(len(junk)))
         return junk
 
+    assume(not any(SHORT_START in header(n) for n in range(16)))  # that could be a NAL unit
     assert_untouched_or_refused(name, header, chunk_bytes)
 
 
@@ -111,7 +115,7 @@ def test_what_came_once_is_left_out_and_the_stream_goes_on(name: str) -> None:
         assert (came, error) == (UNITS[name], None), size
 
 
-@pytest.mark.parametrize("first", [0, 0x4F, 0xFD])
+@pytest.mark.parametrize("first", [1, 0x4F, 0xFD])
 def test_a_byte_that_counts_over_its_end_is_refused_too(first: int) -> None:
     assert_untouched_or_refused("h264, two slices", lambda n: bytes([(first + n) % 256]))
 
@@ -133,3 +137,67 @@ def test_it_waits_for_as_many_pictures_as_tell() -> None:
     with pytest.raises(BitstreamError, match="a header of 4 bytes"):
         refuse_unknown_headers(b"".join(data[:4]), Codec.H264, last=False)
     assert refuse_unknown_headers(b"".join([data[0], *UNITS["h264"][1:3]]), Codec.H264, last=False) is False
+
+
+# --- plain streams ---
+
+ODD = {
+    "an access unit delimiter without its byte": b"\0\0\0\1\x09",
+    "a doubled start code": START,
+    "a doubled short start code": SHORT_START,
+    "an SEI of one byte": START + b"\x06",
+    "type 0": START + b"\x60\x80",
+    "type 16": START + b"\x10\x80",
+    "type 24": START + b"\x78\x80",
+    "type 41": START + b"\x52\x01\x80",
+}
+
+
+def first_picture_after(units: list[bytes]) -> int | None:
+    """Return how many access units, each sent whole at 30/s, came in until a picture came out."""
+    demuxer = Demuxer()
+    for n, unit in enumerate(units):
+        if demuxer.feed(unit, n / 30) or demuxer.flush():
+            return n + 1
+    return None
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("name", ["h264", "h264, two slices", "h265"])
+def test_what_begins_with_a_start_code_is_plain_and_waits_for_nothing(name: str, odd: str) -> None:
+    units = [ODD[odd] + unit for unit in UNITS[name]]
+    came, error = outcome(b"".join(units))
+    assert error is None
+    assert len(came) == len(units)
+    assert (first_picture_after(units) or 99) <= 2
+    only_first = [units[0], *UNITS[name][1:]]
+    assert (first_picture_after(only_first) or 99) <= 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("left_bytes", [1, 3, 6, 20, 63, 200])
+@pytest.mark.parametrize("name", ["h264", "h264, two slices", "h265"])
+def test_a_stream_joined_in_the_middle_of_a_nal_unit_shows_after_a_few_pictures(
+    name: str, left_bytes: int, seed: int
+) -> None:
+    rest = random.Random(seed).randbytes(left_bytes - 1) + b"\x80"
+    rest = rest.replace(b"\0", b"\1")
+    units = UNITS[name]
+    assert (first_picture_after([rest + units[0], *units[1:]]) or 99) <= FEW_PICTURES
+    odd = [rest + START + b"\x09" + units[0], *(START + b"\x09" + unit for unit in units[1:])]
+    assert (first_picture_after(odd) or 99) <= FEW_PICTURES
+
+
+def test_a_stream_joined_where_every_picture_is_alike_is_plain() -> None:
+    """In a delimiter; in filler; in a still scene."""
+    delimited = b"\xf0" + b"".join(START + b"\x09\xf0" + unit for unit in UNITS["h264"])
+    filler = START + b"\x0c" + b"\xff" * 40 + b"\x80"
+    filled = b"\xff\xff\x80" + b"".join(unit + filler for unit in UNITS["h264"])
+    still = [slice(frame_num=n % 16, poc_lsb=2 * n % 16, payload=b"\x55" * 12) for n in range(8)]
+    skipped = still[0][-5:] + annexb(*still, sps(), pps(), slice(idr=True), *still)
+    for data in (delimited, filled, skipped):
+        assert outcome(data)[1] is None
+
+
+def test_in_doubt_the_stream_is_plain() -> None:
+    assert refuse_unknown_headers(b"\xab\xcd" + UNITS["h264"][0], Codec.H264, last=True) is False

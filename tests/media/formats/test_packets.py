@@ -12,9 +12,19 @@ from ingestd.media.demuxer import Demuxer
 from ingestd.media.detection.format_detector import DETECTION_LIMIT_BYTES
 from ingestd.media.formats.packets import PacketLayout, Unpacker, find_packets
 from ingestd.media.picture_end.detector import FIRST_PROOF_PICTURES
-from tests.media.vectors_h26x import annexb, h265_pps, h265_slice, h265_sps, h265_vps, pps, slice, sps
+from tests.media.vectors_h26x import (
+    annexb,
+    h265_pps,
+    h265_slice,
+    h265_sps,
+    h265_vps,
+    length_prefixed,
+    pps,
+    slice,
+    sps,
+)
 from tests.media.vectors_ivf import AV1_DELIMITER, AV1_DELTA, AV1_KEY, AV1_SEQUENCE_HEADER
-from tests.media.vectors_records import AV1C
+from tests.media.vectors_records import AV1C, avcc, hvcc
 from tests.support.chunking import chunkings, read_all, read_in_every_chunking
 
 
@@ -178,3 +188,33 @@ def test_the_unpacker_keeps_no_more_than_a_packet() -> None:
     assert unpacker.waiting_bytes == 0
     assert unpacker.take(b"\0\0\0\x09" + annexb(b"\x41")[:3]) == b""
     assert unpacker.waiting_bytes == 7
+
+
+@pytest.mark.parametrize("annexb_samples", [False, True])
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
+def test_samples_in_packets_behind_their_record_are_understood(codec: Codec, annexb_samples: bool) -> None:
+    nals = (
+        [slice(idr=n == 0, frame_num=n, poc_lsb=2 * n, payload=payload(n)) for n in range(6)]
+        if codec is Codec.H264
+        else [h265_slice(1 if n else 19, poc_lsb=n, payload=payload(n)) for n in range(6)]
+    )
+    record = avcc([sps()], [pps()]) if codec is Codec.H264 else hvcc(h265_vps(), h265_sps(), h265_pps())
+    samples = [annexb(nal) if annexb_samples else length_prefixed(nal) for nal in nals]
+    data = b"".join(struct.pack(">I", len(packet)) + packet for packet in (record, *samples))
+    units = read_in_every_chunking(Demuxer, data)
+    assert len(units) == len(nals)
+    assert [unit.data.endswith(nal) for unit, nal in zip(units, nals, strict=True)] == [True] * len(nals)
+
+
+@pytest.mark.parametrize("in_packets", [False, True])
+def test_a_record_may_be_repeated_before_keyframes(in_packets: bool) -> None:
+    records = avcc([sps()], [pps()]), hvcc(h265_vps(), h265_sps(), h265_pps())
+    gops = (
+        [slice(idr=n == 0, frame_num=n, poc_lsb=2 * n, payload=payload(n)) for n in range(3)],
+        [h265_slice(1 if n else 19, poc_lsb=n, payload=payload(n)) for n in range(3)],
+    )
+    for record, nals in zip(records, gops, strict=True):
+        parts = [record, *map(length_prefixed, nals)] * 3
+        data = b"".join(struct.pack(">I", len(part)) * in_packets + part for part in parts)
+        units = read_in_every_chunking(Demuxer, data)
+        assert [unit.data.endswith(nal) for unit, nal in zip(units, nals * 3, strict=True)] == [True] * 9

@@ -219,7 +219,9 @@ class TrackPipeline:
         now = time.monotonic()
         self._delivery.send_delay(delay_s, available_bps, now, link_good=link_good)
         self._feedback.send_delay(delay_s, now)
-        self._reporter.congested(self._delivery.congested, delay_s, self._track.target_bitrate_bps)
+        flows = self._delivery.rates.flows(now)
+        late = self._delivery.congested and flows
+        self._reporter.congested(late, delay_s, self._track.target_bitrate_bps, now)
         self.pump()
 
     def needed_bitrate_bps(self) -> float:
@@ -302,6 +304,7 @@ class TrackPipeline:
             bitrate_bps=delivery.rates.bitrate_bps(now),
             target_bitrate_bps=self._track.target_bitrate_bps,
             backlog=delivery.backlog_s(now),
+            paced=delivery.pace is not None,
             frame_delay=self._delay,
             send_delay_s=self._track.send_delay_s,
             remarks=tuple(self._reporter.remarks),

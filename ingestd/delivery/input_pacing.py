@@ -4,7 +4,8 @@ A token bucket: time adds credit, each picture costs a little less than the inte
 source. What headers and timestamps state does not count, as live sources state wrong rates as often as
 right ones; nor does time in which we read nothing, as every source is slow then. When we read again after a
 pause, a file fills every buffer at once; a live source has nothing piled up, and earns credit between its
-pictures.
+pictures. A live source that comes in bursts rests between them, while we read: a file rests so only where its
+disk or network stalls.
 
 From the moment at which the credit is used up every picture gets a due time, by the rate that is stated, and
 what is far ahead is not read yet, so that TCP slows the sender down.
@@ -30,11 +31,11 @@ MAX_PAUSE_CREDIT_S = 0.25
 LIVE_CREDIT_S = 0.25
 # A picture that is later than this delays the ones that follow; a replay was in between.
 LATE_S = 0.1
-# Of the memory for pictures this much is read ahead: an encoder that begins with a whole GOP has drained
-# before, and is seen to be live.
-READ_AHEAD_RATIO = 0.5
+# Of the memory for pictures this much is read ahead: an encoder that begins with a whole GOP, or sends 4 s of
+# 240 pictures/s at a time, has drained before, and is seen to be live.
+READ_AHEAD_RATIO = 0.85
 # Reading goes on when this part of it is left: little by little would cost more than it brings.
-RESUME_READING_RATIO = 0.9
+RESUME_READING_RATIO = 0.94
 
 
 class InputPacing:
@@ -48,6 +49,9 @@ class InputPacing:
         self.pace = ""  # where the due times come from, in words
         self._live = live
         self._credit_s = FIRST_CREDIT_S
+        # Earned since pacing began or reading was held up last, pauses in full; None up to the first pause
+        # after that, which may be a stall of a file's disk or network.
+        self._rest_s: float | None = None
         self._read_since_at: float | None = None  # the last picture, or the end of a time without reading
         self._last_due_at = 0.0
         self._behind_s = 0.0  # by which everything is later than its due time
@@ -90,6 +94,8 @@ class InputPacing:
         was_full = self._full
         used = queue_ratio / READ_AHEAD_RATIO
         self._full = self.paced and used > (RESUME_READING_RATIO if was_full else 1.0)
+        if self._full:
+            self._rest_s = None
         if was_full:
             self._read_since_at = now
         return self._full
@@ -98,13 +104,19 @@ class InputPacing:
         if self.paced:
             credit_s = self._credit_s + min(read_s, MAX_PAUSE_CREDIT_S) - FASTEST_INTERVAL_S
             self._credit_s = max(credit_s, -LIVE_CREDIT_S)
+            if self._rest_s is not None:
+                self._rest_s += read_s - FASTEST_INTERVAL_S
+                if self._rest_s >= LIVE_CREDIT_S:
+                    self._credit_s = max(read_s, LIVE_CREDIT_S)  # the next burst may be as long as this pause
+            elif read_s > MAX_PAUSE_CREDIT_S:
+                self._rest_s = 0.0
             self.paced = self._credit_s < LIVE_CREDIT_S
         else:
             self._credit_s = min(self._credit_s + read_s, MAX_CREDIT_S) - FASTEST_INTERVAL_S
             if self._credit_s < 0:
                 self.paced = True
                 self._behind_s = 0.0
-                self._credit_s = -LIVE_CREDIT_S
+                self._credit_s = self._rest_s = -LIVE_CREDIT_S
                 self._last_due_at = now
 
 

@@ -7,6 +7,8 @@ WINDOW_S = 2.0
 # What is assumed until enough has arrived to tell a rate from a burst.
 DEFAULT_FRAME_INTERVAL_S = 1 / 30
 MIN_SPAN_S = 0.25
+# A picture that comes later than this, after the one before, comes after a pause.
+FLOWING_PAUSE_S = 0.75
 # A stream with longer intervals than this is one of stills, and paced as if it had this one.
 MAX_FRAME_INTERVAL_S = 1.0
 # A keyframe that is later than this is not expected any more.
@@ -42,6 +44,10 @@ class Rates:
         """Pictures per second."""
         self._forget(now)
         return len(self._arrivals) / WINDOW_S
+
+    def flows(self, now: float) -> bool:
+        """Whether pictures come without pauses that anyone would notice."""
+        return bool(self._arrivals) and now - self._arrivals[-1][0] < FLOWING_PAUSE_S
 
     def bitrate_bps(self, now: float) -> float:
         """Bits per second."""

@@ -26,6 +26,9 @@ from ingestd.media.access_unit import AccessUnit, StreamInfo
 KEYFRAME_PATIENCE_S = 5.0
 # So many pictures tell which part of them B-frames are.
 B_FRAMES_PICTURES = 30
+# A wait in WebRTC is the link's where pictures flow for so long, and this is the part that waits there.
+SLOW_LINK_S = 2.0
+LONG_SEND_DELAY_S = 0.2
 
 _FASTER_THAN_REAL_TIME = Issue(
     "faster_than_real_time", "it sends faster than real time, as from a file, and has to wait", hides=False
@@ -49,6 +52,7 @@ class StreamReporter:
         self._limited = LogLimiter()
         self._paced = False
         self._congested = False
+        self._waits_since: float | None = None  # pictures flow, and wait too long in WebRTC
         self.new_encoder()
 
     def new_encoder(self) -> None:
@@ -213,9 +217,19 @@ class StreamReporter:
             target_bitrate_bps=target_bitrate_bps,
         )
 
-    def congested(self, congested: bool, send_delay_s: float, target_bitrate_bps: float | None) -> None:
-        """Take note whether pictures wait too long in WebRTC, ``send_delay_s`` at present."""
-        if congested and not self._congested:
+    def congested(
+        self, congested: bool, send_delay_s: float, target_bitrate_bps: float | None, now: float
+    ) -> None:
+        """Take note, ``now`` in seconds, whether pictures flow and wait too long in WebRTC.
+
+        They wait ``send_delay_s`` at present. After a silence WebRTC lets a picture wait on the best of
+        links: only a wait that lasts is told.
+        """
+        if not congested or (send_delay_s < LONG_SEND_DELAY_S and not self._congested):
+            self._waits_since = None
+        elif self._waits_since is None:
+            self._waits_since = now
+        if self._waits_since is not None and now - self._waits_since >= SLOW_LINK_S and not self._congested:
             event = "pictures wait too long in WebRTC: the link is slower than the stream"
         elif self._congested and not congested:
             event = "pictures wait in WebRTC no longer"

@@ -43,6 +43,7 @@ class StreamFigures:
     bitrate_bps: float
     target_bitrate_bps: float | None  # WebRTC's estimate of what the link carries
     backlog: float  # seconds the oldest picture that waits has waited
+    paced: bool = False  # the input is a file: what waits, waits for its own pace
     frame_delay: Histogram = field(repr=False)  # last byte read → submitted to WebRTC
     send_delay_s: float | None  # how long packets wait in WebRTC before they leave, now
     largest_bytes: Mapping[str, int]  # of the last seconds' pictures, by type

@@ -9,7 +9,7 @@ from typing import Self
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
 from ingestd.observe.history import COLUMNS, SAMPLE_INTERVAL_S, History
-from ingestd.observe.stream_state import RECENT_S, Recent, State, state_of
+from ingestd.observe.stream_state import LATE_S, RECENT_S, Recent, State, state_of
 
 # Pictures that no viewer misses: none saw the stream yet, it was stopped, or they are left out on purpose.
 _NOT_MISSED = {"before_keyframe", "no_parameter_sets", "no_room", "stopped", "b_frame"}
@@ -106,6 +106,7 @@ class _Watched:
         self._up_at: float | None = None
         self._received_at: float | None = None
         self._sent_at: float | None = None
+        self._slow_since: float | None = None  # pictures came at every look, and waited in WebRTC
         # By look, of the last seconds: pictures received from this encoder; pictures lost, by reason.
         self._looks: deque[tuple[float, int]] = deque(maxlen=_INTERVAL_WINDOW_LOOKS)
         self._losses: deque[tuple[float, Counter[str]]] = deque(maxlen=round(RECENT_S / SAMPLE_INTERVAL_S))
@@ -149,6 +150,7 @@ class _Watched:
             up_ago_s=_ago(self._up_at, now),
             received_ago_s=_ago(self._received_at, now),
             sent_ago_s=_ago(self._sent_at, now),
+            slow_s=0.0 if self._slow_since is None else now - self._slow_since,
             interval_s=self._interval_s,
         )
 
@@ -170,7 +172,7 @@ class _Watched:
         encoder = (figures.encoder, figures.encoder_connections.get("accepted", 0))
         if encoder != self._encoder:
             self._encoder, self._connected_at = encoder, now
-            self._up_at = self._received_at = self._sent_at = None
+            self._up_at = self._received_at = self._sent_at = self._slow_since = None
             self._looks.clear()
         if figures.up:
             self._up_at = now
@@ -178,6 +180,10 @@ class _Watched:
             self._received_at = now
         if counts.sent != before.sent:
             self._sent_at = now
+        if not received or (figures.send_delay_s or 0.0) <= LATE_S:
+            self._slow_since = None
+        elif self._slow_since is None:
+            self._slow_since = now
         self._looks.append((now, received))
         lost = 0
         if counts.lost != before.lost:

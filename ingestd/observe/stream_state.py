@@ -17,8 +17,11 @@ FROZEN_S = 3.0
 FROZEN_INTERVALS = 4.0
 # Losses are told for this long.
 RECENT_S = 10.0
-# Viewers notice a wait of this length, in WebRTC or before it: the link is slower than the stream.
+# Viewers notice a wait of this length, in WebRTC or before it.
 LATE_S = 0.2
+# WebRTC knows no link after a silence, and lets a picture wait: only a wait that lasts is the link's.
+SLOW_LINK_S = 2.0
+WELL = "every picture is on its way to viewers"
 # The reasons of losses in words; the others are said as they are.
 _WHY_LOST = {
     "congested": "the link is slower than the stream",
@@ -49,6 +52,7 @@ class Recent:
     up_ago_s: float | None = None  # since the stream was up with this encoder
     received_ago_s: float | None = None  # since a picture came from this encoder
     sent_ago_s: float | None = None  # since a picture left WebRTC while this encoder was connected
+    slow_s: float = 0.0  # for which pictures have come without a pause, and waited in WebRTC for over LATE_S
     interval_s: float = 0.0  # usual time between two pictures; 0 where not known
     received_pictures: int = 0  # within RECENT_S, as all below
     lost_pictures: int = 0  # dropped or lost in WebRTC, and missed by viewers
@@ -96,25 +100,26 @@ def _not_up(recent: Recent, problem: str) -> tuple[State, str]:
 def _up(figures: StreamFigures, recent: Recent, problem: str) -> tuple[State, str]:
     assert recent.received_ago_s is not None
     patience_s = max(FROZEN_S, FROZEN_INTERVALS * recent.interval_s)
-    if recent.received_ago_s > patience_s:
-        return (
-            State.FROZEN,
-            f"the encoder is connected and has sent no picture for {recent.received_ago_s:.0f} s",
-        )
     sent_ago_s = recent.encoder_s if recent.sent_ago_s is None else recent.sent_ago_s
     if sent_ago_s > patience_s + recent.received_ago_s:
         if recent.sent_ago_s is None and recent.encoder_s < STARTING_S:
             return State.STARTING, "the first picture is on its way to viewers"
         why = problem or _lost(recent) or "WebRTC sends none of the pictures"
         return State.FROZEN, f"no picture has left for viewers for {sent_ago_s:.0f} s: {why}"
-    late_s = max(figures.send_delay_s or 0.0, figures.backlog)
+    late_ms = (figures.send_delay_s or 0.0) * 1000
     if recent.lost_pictures:
         return State.DEGRADED, _lost(recent)
-    if late_s > LATE_S:
-        return State.DEGRADED, f"pictures wait {late_s * 1000:.0f} ms: the link is slower than the stream"
+    if recent.slow_s >= SLOW_LINK_S:
+        return State.DEGRADED, f"pictures wait {late_ms:.0f} ms in WebRTC: the link is slower than the stream"
+    if figures.backlog > LATE_S and not figures.paced:
+        waits = f"pictures wait {figures.backlog * 1000:.0f} ms before WebRTC gets them"
+        return State.DEGRADED, f"{waits}: they came in a burst, or the room was away"
     if problem:
         return State.DEGRADED, problem
-    return State.LIVE, "every picture is on its way to viewers"
+    if recent.received_ago_s > patience_s:
+        # As of a screen on which nothing moves; a dead encoder's connection ends.
+        return State.LIVE, f"the encoder has sent nothing for {recent.received_ago_s:.0f} s"
+    return State.LIVE, WELL
 
 
 def _lost(recent: Recent) -> str:

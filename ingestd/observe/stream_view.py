@@ -6,6 +6,7 @@ from ingestd.media.access_unit import CODEC_NAMES
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.history import COLUMNS
 from ingestd.observe.sampler import Sample
+from ingestd.observe.stream_state import WELL, State
 
 UNKNOWN = "–"
 
@@ -20,7 +21,7 @@ def view(sample: Sample) -> dict[str, str]:
     return {
         "state": sample.state.value,
         "reason": sample.reason,
-        "picture": _picture(figures),
+        "picture": ", ".join([_picture(figures), *_silence(sample)]),
         "frame_rate": f"{figures.frame_rate:.1f}" if figures.encoder else UNKNOWN,
         "bitrate": bitrate(figures.bitrate_bps) if figures.encoder else UNKNOWN,
         "target": UNKNOWN if figures.target_bitrate_bps is None else bitrate(figures.target_bitrate_bps),
@@ -66,6 +67,11 @@ def milliseconds(seconds: float | None) -> str:
     if seconds is None:
         return UNKNOWN
     return f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"
+
+
+def _silence(sample: Sample) -> list[str]:
+    """Of a live stream the page shows what it is, not the reason, which may say that nothing comes."""
+    return [sample.reason] if sample.state is State.LIVE and sample.reason != WELL else []
 
 
 def _picture(figures: StreamFigures) -> str:

@@ -169,9 +169,9 @@ def test_a_file_that_is_read_bit_by_bit_stays_one() -> None:
     for _ in range(200):
         real_time.receive(picture(declared_fps=10), now)
     for _ in range(100):
-        assert real_time.pacing.full(now, 0.6)
+        assert real_time.pacing.full(now, 0.9)
         now += 1.0
-        assert not real_time.pacing.full(now, 0.4)
+        assert not real_time.pacing.full(now, 0.6)
         for _ in range(10):
             real_time.receive(picture(declared_fps=10), now)
     assert real_time.paced
@@ -183,6 +183,51 @@ def test_a_file_from_far_away_stays_one_while_tcp_speeds_up() -> None:
         for _ in range(window):
             real_time.receive(picture(declared_fps=25), now)
         now, window = now + 0.2, 2 * window
+    assert real_time.paced
+
+
+@pytest.mark.parametrize("fps", [1, 15, 25, 30, 60, 120, 200, 240])
+@pytest.mark.parametrize("burst_s", [0.1, 0.5, 1, 1.5, 2, 2.2, 3, 4])
+def test_a_live_source_in_bursts_is_let_go_within_a_few_of_them(fps: int, burst_s: float) -> None:
+    for stated in STATED:
+        script = Transcript.running("K0")
+        per_burst = max(1, round(fps * burst_s))
+        for burst in range(8):
+            for n in range(burst * per_burst, (burst + 1) * per_burst):
+                unit = replace(stated(n / fps), keyframe=n % per_burst == 0)
+                script.delivery.receive(unit, script.now, 0)
+                script.drain(0)
+                assert not script.delivery.full(script.now)
+            script.drain(per_burst / fps)
+            if burst >= 4:
+                assert script.delivery.pace is None
+                assert script.delivery.held == 0
+
+
+@pytest.mark.parametrize("stall_s", [0.3, 1, 5, 30])
+def test_what_a_file_has_piled_up_stays_paced_when_its_sender_stalls(stall_s: float) -> None:
+    real_time, now = Input(), NOW
+
+    def fill() -> None:
+        for _ in range(900):
+            real_time.receive(picture(declared_fps=25), now)
+        assert real_time.pacing.full(now, 0.9)
+
+    fill()
+    for _ in range(10):
+        now += 5
+        assert not real_time.pacing.full(now, 0.6)
+        now += stall_s
+        fill()
+        assert real_time.paced
+
+
+def test_a_file_that_stalls_for_a_moment_before_it_was_ever_held_up_stays_one() -> None:
+    real_time, now = Input(), NOW
+    for pause_s in (0.5, 0, 0):
+        for _ in range(200):
+            real_time.receive(picture(declared_fps=25), now)
+        now += pause_s
     assert real_time.paced
 
 

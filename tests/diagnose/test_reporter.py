@@ -127,13 +127,25 @@ def test_pacing_is_logged_when_it_begins_and_ends() -> None:
 def test_pictures_that_wait_too_long_in_webrtc_are_told_once_and_their_end_too() -> None:
     with structlog.testing.capture_logs() as lines:
         reporter = StreamReporter(structlog.get_logger())
-        reporter.congested(False, 0.002, 8e6)
-        assert lines == []
-        for delay_s in (0.6, 1.2, 0.7):
-            reporter.congested(True, delay_s, 4e5)
+        reporter.congested(False, 0.002, 8e6, 0.0)
+        for second, delay_s in enumerate((0.6, 1.2)):
+            reporter.congested(True, delay_s, 4e5, float(second))
+        assert lines == [], "not yet: it may be a picture after a silence"
+        for second, delay_s in enumerate((0.6, 1.2, 0.7), start=2):
+            reporter.congested(True, delay_s, 4e5, float(second))
         assert [(line["log_level"], line["send_delay_s"]) for line in lines] == [("warning", 0.6)]
-        reporter.congested(False, 0.0021234, 8e6)
+        reporter.congested(False, 0.0021234, 8e6, 5.0)
     assert [(line["log_level"], line["send_delay_s"]) for line in lines[1:]] == [("info", 0.002)]
+
+
+def test_a_link_is_not_blamed_for_what_waits_elsewhere_or_after_a_silence() -> None:
+    with structlog.testing.capture_logs() as lines:
+        reporter = StreamReporter(structlog.get_logger())
+        for second in range(9):
+            reporter.congested(True, 0.0, 4e5, float(second))
+        for second in range(60):
+            reporter.congested(second % 15 == 0, 1.4, 4e5, float(second))
+        assert lines == []
 
 
 def test_which_part_b_frames_are_is_logged_once_there_are_pictures_enough() -> None:

@@ -27,7 +27,8 @@ CHROMA = (
 
 @dataclass
 class StagedStream:
-    """One stream; ``act``: live, slow, waiting, starting, degraded, b-frames, frozen or failed."""
+    """One stream; ``act``: live, slow, silent, waiting, starting, degraded, b-frames, frozen or
+    failed."""
 
     name: str
     act: str = "live"
@@ -48,9 +49,9 @@ class StagedStream:
         self.seconds += 1
         if self.doing == "starting":
             self.connections += 1  # a new encoder each second: none gets further
-        if self.doing == "frozen" and self.seconds == self.since:
-            self.received["delta"] += 1  # it hangs in the middle of a second
-        if self.doing in ("waiting", "starting", "frozen"):
+        if self.doing == "frozen":
+            self.received["delta"] += FPS  # and WebRTC sends none of them
+        if self.doing in ("waiting", "starting", "silent", "frozen"):
             return
         if self.doing == "slow":  # a picture every five seconds
             self.received["key"] += self.seconds % 5 == 0
@@ -76,7 +77,7 @@ class StagedStream:
 
     def figures(self) -> StreamFigures:
         doing, phase = self.doing, self.seconds + len(self.name) * 7
-        quiet = doing in ("waiting", "frozen", "starting")
+        quiet = doing in ("waiting", "frozen", "silent", "starting")
         changes: dict[str, Any] = {
             "encoder": "" if doing == "waiting" else "10.0.0.7:40112",
             "up": doing not in ("waiting", "starting"),

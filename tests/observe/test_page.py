@@ -8,7 +8,7 @@ import pytest
 from ingestd.observe.page import MAX_OPEN_STREAMS, describe, events, render, title, verdicts
 from ingestd.observe.recent_lines import Line
 from ingestd.observe.sampler import Sample
-from ingestd.observe.stream_state import State
+from ingestd.observe.stream_state import WELL, State
 from tests.observe.staged import B_FRAMES
 from tests.observe.support import figures
 
@@ -16,7 +16,13 @@ VALUES = (5, 30.0, 1.5e6, float("nan"), 20e3, 4e3, 0.0045, 0.0012, 0)
 
 
 def sample(state: State = State.LIVE, **changes: Any) -> Sample:
-    return Sample(figures(source="tcp://0.0.0.0:5004", **changes), state, "because", VALUES, 20e3)
+    return Sample(
+        figures(source="tcp://0.0.0.0:5004", **changes),
+        state,
+        "because" if state is not State.LIVE else WELL,
+        VALUES,
+        20e3,
+    )
 
 
 def page(*samples: Sample, problems: tuple[str, ...] = (), **options: Any) -> str:

@@ -90,7 +90,7 @@ async def test_every_state_in_its_own_words_and_without_a_barrier() -> None:
                 await open_all(page)
                 for words in (
                     "viewers missed",
-                    "the encoder is connected and has sent no picture for",
+                    "no picture has left for viewers for",
                     "viewers see nothing",
                 ):
                     await expect(page.locator(".reason", has_text=words)).to_be_visible()

@@ -2,6 +2,7 @@
 
 import math
 from array import array
+from dataclasses import replace
 
 from ingestd.observe.history import COLUMNS
 from ingestd.observe.sampler import Sample, Sampler
@@ -47,7 +48,7 @@ def test_keyframes_are_told_in_the_second_in_which_they_came() -> None:
     assert all(sample.keyframe_bytes > 0 for sample in after(StagedStream("cam"), 9)[1:])
 
 
-def test_an_encoder_that_hangs_freezes_the_stream_and_one_that_leaves_lets_it_wait() -> None:
+def test_webrtc_that_sends_nothing_freezes_the_stream_and_an_encoder_that_leaves_lets_it_wait() -> None:
     assert states(after(StagedStream("cam", "frozen", since=10), 20)) == [
         State.STARTING,
         State.LIVE,
@@ -57,14 +58,34 @@ def test_an_encoder_that_hangs_freezes_the_stream_and_one_that_leaves_lets_it_wa
     assert left == [State.STARTING, State.LIVE, State.WAITING]
 
 
-def test_an_encoder_that_hangs_is_frozen_for_as_long_as_it_hangs() -> None:
+def test_a_stream_is_frozen_for_as_long_as_webrtc_sends_nothing() -> None:
     samples = after(StagedStream("cam", "frozen", since=10), 200)
     assert {sample.state for sample in samples[20:]} == {State.FROZEN}
+
+
+def test_an_encoder_that_falls_silent_leaves_the_stream_live_and_the_reason_says_for_how_long() -> None:
+    samples = after(StagedStream("cam", "silent", since=10), 60)
+    assert {sample.state for sample in samples[5:]} == {State.LIVE}
+    assert samples[-1].reason == "the encoder has sent nothing for 51 s"
 
 
 def test_a_picture_every_five_seconds_is_no_hang() -> None:
     samples = after(StagedStream("cam", "slow", since=0), 100)
     assert {sample.state for sample in samples[30:]} == {State.LIVE}
+
+
+def test_one_picture_that_waits_in_webrtc_after_a_silence_is_no_slow_link() -> None:
+    stage = Stage(StagedStream("cam", "slow", since=0))
+    sampler = Sampler(lambda: [replace(one, send_delay_s=0.9) for one in stage.figures()])
+    for second in range(60):
+        sampler.look(float(second))
+        assert sampler.samples["cam"].state is not State.DEGRADED
+    stage.streams = [StagedStream("cam")]
+    for second in range(60, 70):
+        sampler.look(float(second))
+    assert (
+        sampler.samples["cam"].reason == "pictures wait 900 ms in WebRTC: the link is slower than the stream"
+    )
 
 
 def test_losses_degrade_it_for_ten_seconds() -> None:
@@ -96,7 +117,7 @@ def test_the_state_between_two_looks_is_that_of_the_reading() -> None:
     for second in range(20):
         sampler.look(float(second))
     assert sampler.now(19.5)[0].state is State.LIVE
-    assert sampler.now(40.0)[0].state is State.FROZEN
+    assert sampler.now(40.0)[0].reason == "the encoder has sent nothing for 21 s"
 
 
 def test_what_is_not_known_is_not_a_number() -> None:

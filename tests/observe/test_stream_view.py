@@ -1,12 +1,13 @@
 """The texts of a stream: units, what is not known, what never happened."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from ingestd.media.access_unit import CODEC_NAMES
 from ingestd.observe.sampler import Sample
-from ingestd.observe.stream_state import State
+from ingestd.observe.stream_state import WELL, State
 from ingestd.observe.stream_view import bitrate, milliseconds, size, view
 from tests.observe.support import figures
 
@@ -16,7 +17,7 @@ NAN = float("nan")
 def sample(
     values: tuple[float, ...] = (5, 30, 1.5e6, NAN, 20e3, 4e3, 0.0045, 0.0012, 0), **changes: Any
 ) -> Sample:
-    return Sample(figures(**changes), State.LIVE, "well", values, 20e3)
+    return Sample(figures(**changes), State.LIVE, WELL, values, 20e3)
 
 
 @pytest.mark.parametrize("codec", CODEC_NAMES)
@@ -50,3 +51,8 @@ def test_an_encoder_has_the_name_of_its_certificate_and_what_some_viewers_lack_i
     said = view(sample(encoder="10.0.0.7:4000", encoder_name="roof-camera", remarks=("it is AV1",)))
     assert (said["encoder"], said["remarks"]) == ("10.0.0.7:4000 roof-camera", "it is AV1")
     assert view(sample())["remarks"] == "none"
+
+
+def test_a_live_stream_that_is_silent_says_so_beside_what_it_is() -> None:
+    said = view(replace(sample(), reason="the encoder has sent nothing for 48 s"))
+    assert said["picture"].endswith(", the encoder has sent nothing for 48 s")

@@ -78,7 +78,7 @@ class Played:
         for data in video.access_units:
             self.submit(data, video.codec)
 
-    def until_full(self, limit: int = 1000) -> None:
+    def until_full(self, limit: int = 1200) -> None:
         for _ in range(limit):
             if self.pipeline.full:
                 return

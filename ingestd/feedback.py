@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from ingestd.control.backchannel import BackChannel
+from ingestd.control.messages import Result
 from ingestd.control.rate_target import RateTarget
 from ingestd.delivery.audience import Audience
 from ingestd.delivery.delivery import Delivery
@@ -18,6 +19,8 @@ PROBING_FEEDBACK_DELAY_S = 0.005
 FEEDBACK_INTERVAL_S = 0.05
 # Feedback is taken as long as pictures are submitted; they may stop for what waits in WebRTC to leave.
 PICTURES_FLOW_S = 3.0
+# An encoder whose last picture is older may be gone, and is not blamed for messages that nothing took.
+PRESENT_S = 1.0
 ANSWER_BOUNDS_S = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1)
 
 
@@ -132,18 +135,23 @@ class EncoderFeedback:
 
     def ask_for_keyframe(self, now: float, at_us: int) -> None:
         """Have the encoder send a keyframe; ``now`` in seconds, ``at_us`` the same in µs since 1970."""
-        if self._back_channel.keyframe(now, at_us):
-            self._delivery.encoder_response.asked(now)
+        self._asked(self._back_channel.keyframe(now, at_us), now)
         if (due_at := self._back_channel.due_at) is not None:
             self._keyframe_timer.set(due_at - now)
+
+    def _asked(self, told: Result | None, now: float) -> None:
+        """Take note of what became of a message that a keyframe is wanted; None: there was none."""
+        if told is Result.SENT:
+            self._delivery.encoder_response.asked(now)
+        elif told is not None and self._delivery.silent_s(now) < PRESENT_S:
+            self._delivery.encoder_response.not_delivered()
 
     def _keyframe_due(self) -> None:
         self._guard(lambda: self._tell_encoder(time.monotonic(), time.time_ns() // 1000))
 
     def _tell_encoder(self, now: float, at_us: int) -> None:
         """Pass on to the encoder what is due."""
-        if self._back_channel.pass_on(now, at_us):
-            self._delivery.encoder_response.asked(now)
+        self._asked(self._back_channel.pass_on(now, at_us), now)
         target_bps = self._rate_target.bps(now)
         if target_bps is not None:
             self._back_channel.rate(target_bps, now, at_us)

@@ -174,7 +174,7 @@ class TrackPipeline:
     def _watch_response(self, now: float) -> None:
         response = self._delivery.encoder_response
         response.look(now)
-        self._reporter.deaf(response.unanswered_in_a_row if response.deaf else 0)
+        self._reporter.deaf(response.unanswered_in_a_row if response.deaf else 0, reads=response.reads)
 
     def _watch_rates(self, now: float) -> None:
         watch, delivery = self._reporter.rate_watch, self._delivery

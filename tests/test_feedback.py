@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from ingestd.control.messages import Result
 from tests.support.pipeline import DELTA, KEYFRAME, VIDEO, Played
 from tests.support.wait import eventually
 
@@ -46,7 +47,8 @@ async def test_requests_in_silence_that_come_too_soon_make_one_more_message_when
 
 
 async def test_an_answer_is_measured_and_a_request_that_it_overtakes_is_left_alone(played: Played) -> None:
-    played.submit_all(VIDEO)
+    for picture in VIDEO.access_units[:4]:  # one GOP: no keyframe is due
+        played.submit(picture)
     await eventually(lambda: played.room.track.at_rest, "submit all")
     played.pipeline.track_asked_for_keyframe()
     played.submit(KEYFRAME)
@@ -56,6 +58,33 @@ async def test_an_answer_is_measured_and_a_request_that_it_overtakes_is_left_alo
     await eventually(lambda: played.room.track.at_rest, "be done")
     assert [message["type"] for message in played.sink.messages] == ["keyframe"]
     assert played.pipeline.figures("lobby").frames_replayed == 0
+
+
+async def test_an_encoder_that_takes_no_message_is_named(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestd.control.backchannel.KEYFRAME_MESSAGE_INTERVAL_S", 0.0)
+    monkeypatch.setattr(played.sink, "send", lambda _message, on_result: on_result(Result.DROPPED))
+    played.submit_all(VIDEO)
+    await eventually(lambda: played.room.track.at_rest, "submit all")
+    for _ in range(2):
+        played.pipeline.track_asked_for_keyframe()
+    played.submit(DELTA)
+    figures = played.pipeline.figures("lobby")
+    assert (figures.keyframe_requests_unanswered, figures.keyframe_answer.count) == (2, 0)
+    (problem,) = played.pipeline.stream_problems
+    assert "2 in a row; it does not read what it is sent" in problem
+
+
+async def test_where_no_encoder_is_there_none_is_blamed(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestd.feedback.PRESENT_S", 0.0)
+    monkeypatch.setattr(played.sink, "send", lambda _message, on_result: on_result(Result.DROPPED))
+    played.submit_all(VIDEO)
+    await eventually(lambda: played.room.track.at_rest, "submit all")
+    played.pipeline.track_asked_for_keyframe()
+    assert played.pipeline.figures("lobby").keyframe_requests_unanswered == 0
 
 
 async def test_what_is_asked_for_follows_the_queue_behind_us_and_not_the_estimate_alone(

@@ -197,6 +197,7 @@ def _streams(
             streams[index] = stream
             _read_files(document, stream.source, (*path, "source"), warnings)
             warnings.look_at(stream, own.get("source"), path)
+            warnings.look_at_feedback(stream.feedback, own.get("feedback"), path)
     return streams
 
 

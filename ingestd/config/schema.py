@@ -11,6 +11,7 @@ from ingestd.config.address import PRIVATE_NETWORKS, Address, contains
 from ingestd.delivery.gop import HELD_LIMITS
 from ingestd.delivery.replays import Replay
 from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, Codec, Format
+from ingestd.units import format_bitrate
 
 # Less than this looks like a slide show in any codec.
 MIN_BITRATE_BPS = 100_000
@@ -230,6 +231,17 @@ class StreamConfig(Section):
             carried = ", ".join(sorted(_CARRIED_BY[self.format]))
             raise ValueError(
                 f"format {self.format} cannot carry codec {self.codec}; allowed with it: {carried}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _bitrates_in_order(self) -> Self:
+        # A min_bitrate that is not written gives way.
+        least, most = self.feedback.min_bitrate, self.max_bitrate
+        if "min_bitrate" in self.feedback.model_fields_set and most is not None and least > most:
+            raise ValueError(
+                f"feedback.min_bitrate {format_bitrate(least)} is above max_bitrate {format_bitrate(most)}; "
+                "allowed: at most that"
             )
         return self
 

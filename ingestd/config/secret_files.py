@@ -39,7 +39,10 @@ class SecretFiles:
         """Return the secret in the file that ``name`` names; any text where there is a problem."""
         try:
             with self.place(name.value).open("rb") as file:
-                return usable_secret(file.read(_MAX_SECRET_FILE_BYTES).decode().rstrip("\r\n"))
+                secret = file.read(_MAX_SECRET_FILE_BYTES).decode().rstrip("\r\n")
+            if "\n" in secret:
+                raise ValueError("has several lines; a secret of one line is expected")
+            return usable_secret(secret)
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or "it is not UTF-8 text"
             self._document.problem_at(name.origin, f"{name.value!r} cannot be read: {why}")

@@ -8,7 +8,7 @@ from ingestd.config import tls_files, tokens
 from ingestd.config.document import Document, Located, Origin
 from ingestd.config.document import Path as KeyPath
 from ingestd.config.key_tree import PINNED
-from ingestd.config.schema import LiveKitConfig, SourceConfig, StreamConfig
+from ingestd.config.schema import FeedbackConfig, LiveKitConfig, SourceConfig, StreamConfig
 from ingestd.redact import shown
 
 # What RFC 7518, 3.2, asks of a key for HS256, with which tokens are signed.
@@ -94,6 +94,15 @@ class Warnings:
             self._warn(
                 self._document.origin((*here, "second_encoder")),
                 "is ignored: a dialled source has one encoder",
+            )
+
+    def look_at_feedback(self, feedback: FeedbackConfig, own_feedback: object, path: KeyPath) -> None:
+        """Warn of a secret that signs nothing; under defaults it is meant for streams with a webhook."""
+        own = own_feedback if isinstance(own_feedback, dict) else {}
+        if own.get("webhook_secret_file") is not None and feedback.webhook is None:
+            self.warn(
+                (*path, "feedback", "webhook_secret_file"),
+                "is ignored: it signs what feedback.webhook is sent, and there is none",
             )
 
     def _look_at_tls(self, source: SourceConfig, own: dict[str, Any], here: KeyPath) -> None:

@@ -71,21 +71,26 @@ class BackChannel:
         for _, rates in self._sinks:
             rates.new_encoder()
 
-    def keyframe(self, now: float, at_us: int) -> bool:
-        """Ask for a keyframe, now or soon; return whether it was asked for, and may have heard, now."""
+    def keyframe(self, now: float, at_us: int) -> Result | None:
+        """Ask for a keyframe, now or soon.
+
+        Return SENT where a message may have reached the encoder now, DROPPED where no sink took it, None
+        where it was not time for one.
+        """
         self._keyframe_waits = self.open
         return self.pass_on(now, at_us)
 
-    def pass_on(self, now: float, at_us: int) -> bool:
+    def pass_on(self, now: float, at_us: int) -> Result | None:
         """Ask for a keyframe that is still wanted and may be asked for by now; return like `keyframe`."""
         if not self._keyframe_waits or now < self._keyframe_told_at + KEYFRAME_MESSAGE_INTERVAL_S:
-            return False
+            return None
         self._keyframe_waits, self._keyframe_told_at = False, now
         results: list[Result] = []
         for sink, _ in self._sinks:
             sink.send(keyframe(at_us), partial(self._keyframe_told, results))
         # A webhook tells later.
-        return len(results) < len(self._sinks) or Result.SENT in results
+        heard = len(results) < len(self._sinks) or Result.SENT in results
+        return Result.SENT if heard else Result.DROPPED
 
     def keyframe_came(self) -> None:
         """The encoder has sent one: what was wanted before is there."""

@@ -137,6 +137,10 @@ class Delivery:
         """Whether no more should be read: what has been is far ahead of real time."""
         return self._intake.full(now)
 
+    def silent_s(self, now: float) -> float:
+        """Seconds since a picture was received."""
+        return now - self._received_at
+
     # Input.
 
     def receive(self, access_unit: AccessUnit, now: float, arrived_us: int) -> Drop | None:
@@ -260,7 +264,7 @@ class Delivery:
             self._replays.begin_again(now)
 
     def _silent(self, now: float) -> bool:
-        return now - self._received_at > SILENCE_S
+        return self.silent_s(now) > SILENCE_S
 
     def _spares_watchers(self, now: float) -> bool:
         return self._replays.spares_watchers and now - self._replays.running_since >= START_S

@@ -1,5 +1,6 @@
 """Response of the encoder to keyframe requests: how soon it answers, by keyframes that came out of turn."""
 
+from collections import deque
 from math import inf
 
 # An encoder that has not sent one after this time has let the request pass.
@@ -22,41 +23,52 @@ class EncoderResponse:
     """What became of the requests; every ``now`` is seconds on the monotonic clock."""
 
     def __init__(self) -> None:
-        self.unanswered = 0  # requests that no keyframe has followed within `ANSWER_LIMIT_S`, of all encoders
-        self.answer_s: float | None = (
-            None  # from the request to the last keyframe; None: there was no request
-        )
+        # Requests that no keyframe has followed within `ANSWER_LIMIT_S`, or that could not be delivered; of
+        # all encoders.
+        self.unanswered = 0
+        # From the request to the last keyframe; None: there was no request, or it would have come without.
+        self.answer_s: float | None = None
         self.new_encoder()
 
     def new_encoder(self) -> None:
         """Another encoder is on the line."""
         self.unanswered_in_a_row = 0  # since it has last answered
-        self._asked_at: float | None = None  # for a keyframe that has not come yet
+        self.reads = True  # it has taken the last request
+        self._asked_at: deque[float] = deque()  # for a keyframe that has not come yet
         self._took_s: float | None = None  # seconds from the last request to its answer; None: there was none
         self._answered_at = -inf
 
     def asked(self, now: float) -> None:
         """The encoder was told that a keyframe is wanted."""
         self.look(now)
-        if self._asked_at is None:
-            self._asked_at = now
+        self.reads = True
+        self._asked_at.append(now)
+
+    def not_delivered(self) -> None:
+        """The encoder, which sends, has not taken a request for a keyframe."""
+        self.reads = False
+        self._let_pass()
 
     def keyframe(self, now: float, *, in_turn: bool) -> None:
         """A keyframe has come; one ``in_turn`` would have come without a request."""
         self.look(now)
-        asked_at, self._asked_at = self._asked_at, None
-        self.answer_s = None if asked_at is None else now - asked_at
-        if self.answer_s is not None and not in_turn:
+        self.answer_s = now - self._asked_at[0] if self._asked_at and not in_turn else None
+        self._asked_at.clear()
+        if self.answer_s is not None:
             self._took_s = self.answer_s if self.answer_s <= MAX_ANSWER_S else None
             self._answered_at = now
             self.unanswered_in_a_row = 0
 
     def look(self, now: float) -> None:
-        """Give a request up that was not answered in time."""
-        if self._asked_at is not None and now - self._asked_at > ANSWER_LIMIT_S:
-            self._asked_at = self._took_s = None
-            self.unanswered += 1
-            self.unanswered_in_a_row += 1
+        """Give up the requests that were not answered in time."""
+        while self._asked_at and now - self._asked_at[0] > ANSWER_LIMIT_S:
+            self._asked_at.popleft()
+            self._let_pass()
+
+    def _let_pass(self) -> None:
+        self._took_s = None
+        self.unanswered += 1
+        self.unanswered_in_a_row += 1
 
     def just_answered(self, now: float) -> bool:
         """Whether a request that is noticed ``now`` is one that an answer is on its way to."""
@@ -72,4 +84,4 @@ class EncoderResponse:
         """Seconds within which an answer may be expected; 0 if none may."""
         if self._took_s is not None:
             return ALLOWANCE_RATIO * self._took_s + PICTURE_ALLOWANCE_S
-        return FIRST_PATIENCE_S if self._asked_at is not None and not self.unanswered_in_a_row else 0.0
+        return FIRST_PATIENCE_S if self._asked_at and not self.unanswered_in_a_row else 0.0

@@ -193,10 +193,14 @@ class StreamReporter:
             event = "waiting for a keyframe: every picture is dropped"
             self._say(issue.reason, self._log.warning, event, **fields(issue))
 
-    def deaf(self, requests: int) -> None:
-        """Take note that the encoder has let so many keyframe requests in a row pass; 0: it answers."""
+    def deaf(self, requests: int, *, reads: bool = True) -> None:
+        """Take note that the encoder has let so many keyframe requests in a row pass; 0: it answers.
+
+        ``reads``: whether it reads what it is sent, as far as is known.
+        """
+        why = "" if reads else "; it does not read what it is sent"
         self._deaf = (
-            replace(IGNORES_REQUESTS, seen=f"{IGNORES_REQUESTS.seen}: {requests} in a row")
+            replace(IGNORES_REQUESTS, seen=f"{IGNORES_REQUESTS.seen}: {requests} in a row{why}")
             if requests
             else None
         )

@@ -5,6 +5,7 @@
     bindings     GStreamer's Python bindings, here or in the system's Python
     test_picture a test picture, or a camera, as a fragment of a pipeline
     encoders     what is known of each encoder element: bitrate property, unit, settings for live pictures
+    fragment     a fragment of a pipeline as text: the encoders in it, the same for a shell
     pipeline     a fragment becomes a pipeline whose encoder can be told things
     sender       Sender: connects, again and again, and passes pictures on and messages back
     connection   addresses, TLS, sockets that hold little

@@ -37,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     fragment, bitrate_bps = _fragment(options)
-    if options.print:
-        print(Pipeline(fragment, bitrate_bps))
-        return DONE
     if options.to is None:
+        if options.print:
+            print(Pipeline(fragment, bitrate_bps))
+            return DONE
         raise ConfigError("--to ADDRESS is missing: where ingestd listens, e.g. --to tcp://127.0.0.1:5004")
     sender = Sender(
         fragment,
@@ -50,6 +50,9 @@ def _run(options: argparse.Namespace) -> int:
         bitrate_bps=bitrate_bps,
         name=options.name,
     )
+    if options.print:
+        print(sender.pipeline)
+        return DONE
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
     )
@@ -143,12 +146,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d{2,5})x(\d{2,5})", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT; write 1280x720")
-    width, height = int(match[1]), int(match[2])
+    match = re.fullmatch(r"(\d{1,9})x(\d{1,9})", text, re.ASCII)
+    width, height = (int(match[1]), int(match[2])) if match else (0, 0)
     if width % 2 or height % 2 or not (16 <= width <= 8192 and 16 <= height <= 8192):
-        raise argparse.ArgumentTypeError(f"{text!r}: allowed are even numbers from 16 to 8192")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not WIDTHxHEIGHT, as 1280x720 is; allowed are even numbers from 16 to 8192"
+        )
     return width, height
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +15,8 @@ CONNECT_TIMEOUT_S = 10.0
 UNSENT_BYTES = 64 * 1024
 # A peer that is gone without a word; TCP by itself waits for a quarter of an hour.
 UNACKNOWLEDGED_MS = 20_000
+# The daemon takes no longer one.
+MAX_TOKEN_BYTES = 256
 
 _ALLOWED = "tcp://HOST:PORT, tls://HOST:PORT or unix:///PATH"
 
@@ -59,8 +61,22 @@ class Tls:
     key: Path | None = None
     server_name: str | None = None  # in ingestd's certificate, where that is not the host of the address
 
+    def check(self, target: Target) -> None:
+        """Raise ConfigError naming what cannot be used, or has no use where ``target`` is not tls://."""
+        if target.scheme == "tls":
+            self.context()
+            return
+        for field in fields(self):
+            if getattr(self, field.name) is not None:
+                raise ConfigError(
+                    f"--tls-{field.name.replace('_', '-')}: {target} is not encrypted; write --to "
+                    "tls://HOST:PORT, or leave the option out"
+                )
+
     def context(self) -> ssl.SSLContext:
         """Read the files; raise ConfigError naming the one that cannot be used."""
+        if self.key is not None and self.cert is None:
+            raise ConfigError("--tls-key has no use without --tls-cert FILE, its certificate")
         try:
             context = ssl.create_default_context(cafile=self.ca)
         except OSError as error:  # ssl.SSLError is one
@@ -78,8 +94,16 @@ def first_line(token: str | None) -> bytes:
     """Return what ingestd wants to read first where the stream has a token; raise ConfigError."""
     if token is None:
         return b""
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise ConfigError("--token: allowed are printable ASCII characters without spaces, one or more")
+    if (
+        not 0 < len(token) <= MAX_TOKEN_BYTES
+        or not token.isascii()
+        or not token.isprintable()
+        or " " in token
+    ):
+        raise ConfigError(
+            f"--token: allowed are 1 to {MAX_TOKEN_BYTES} printable ASCII characters without spaces; "
+            f"here are {len(token)} characters"
+        )
     return f"INGEST {token}\n".encode()
 
 

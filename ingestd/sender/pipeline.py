@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingestd.errors import ConfigError, SenderError
-from ingestd.sender import bindings
-from ingestd.sender.encoders import ENCODERS
+from ingestd.sender import bindings, fragment
+from ingestd.sender.encoders import ENCODERS, Encoder
 from ingestd.units import format_bitrate
 
 # Raw pictures that wait for the encoder: what a hiccup of 0.1 s makes at 30 pictures/s.
@@ -55,12 +55,15 @@ class Pipeline:
     ``gst`` is the `Gst.Pipeline`, for applications that look for elements of theirs (``gst.get_by_name``).
     """
 
-    def __init__(self, fragment: str, bitrate_bps: int | None = None) -> None:
+    def __init__(self, text: str, bitrate_bps: int | None = None) -> None:
         self._gst = Gst = bindings.load()
         self.said: list[str] = []  # what was set, with its reason
-        self._fragment = fragment
+        self._text = fragment.ended(text.strip())
+        self._was_set: dict[str, str] = {}  # properties of the encoder
+        self._before_encoder = ""  # what was put there
+        self._check_bitrates()
         # Its unlinked sink pads stay as they are: behind a decodebin they are linked later.
-        source = self._parse(fragment, ghost_pads=False)
+        source = self._parse(self._text, ghost_pads=False)
         output = source.find_unlinked_pad(Gst.PadDirection.SRC)
         if output is None:
             raise ConfigError(
@@ -93,9 +96,16 @@ class Pipeline:
         self._starting_again = False
 
     def __str__(self) -> str:
-        """The pipeline, and what was set in it, as comments of a shell."""
-        text = f"{self._fragment.strip()} ! {TAILS[self.codec]} ! appsink"
-        return "\n".join([text, *(f"# {line}" for line in self.said)])
+        """The command that plays the pipeline, and what was set in it, as a shell takes them."""
+        text = self._text
+        alike = [encoder for encoder in fragment.encoders(text) if encoder.name == self.encoder_name]
+        named = [encoder for encoder in alike if encoder.properties.get("name") == ENCODER_NAME]
+        for encoder in (named or alike)[:1]:
+            was_set = "".join(f" {name}={value}" for name, value in self._was_set.items())
+            start, end = encoder.start, encoder.end
+            text = f"{text[:start]}{self._before_encoder}{text[start:end]}{was_set}{text[end:]}"
+        text = f"{text} ! {TAILS[self.codec]} ! fakesink"
+        return "\n".join([fragment.command(text), *(f"# {line}" for line in self.said)])
 
     def open(self, on_picture: Callable[[], None], on_end: Callable[[str | None], None]) -> None:
         """Open devices and files; raise SenderError where that fails.
@@ -214,6 +224,16 @@ class Pipeline:
             hint = f"; install {package}, or what your system has in its place" if package else ""
             raise ConfigError(f"the pipeline is not understood: {message}{hint}; in: {text}") from None
 
+    def _check_bitrates(self) -> None:
+        """Raise ConfigError where an encoder does not take its bitrate: GStreamer would take another."""
+        for named in fragment.encoders(self._text):
+            encoder = ENCODERS[named.name]
+            written = named.properties.get(encoder.bitrate, "")
+            element = self._gst.ElementFactory.make(named.name)
+            if element is not None and written.removeprefix("-").isdecimal():
+                what = f"{named.name} {encoder.bitrate}={written}"
+                _check_bitrate(what, element, encoder, int(written))
+
     def _find_encoder(self, source: Any) -> Any:
         elements: list[Any] = []
         source.iterate_recurse().foreach(elements.append)
@@ -227,9 +247,12 @@ class Pipeline:
                 f"the pipeline has several video encoders ({names}): give the one that ingestd is to "
                 f"receive the property name={ENCODER_NAME}"
             )
+        kinds = {kind for element in elements for kind in _klass(element)}
+        encoded = "; what is encoded already needs no ingestd-gst: end its pipeline with tcpclientsink"
         raise ConfigError(
-            "the pipeline has no video encoder that could be asked for keyframes. A stream that is encoded "
-            "already needs no ingestd-gst: end its pipeline with tcpclientsink"
+            "the pipeline has no video encoder that could be asked for keyframes: end it with one, as in "
+            f"`… ! videoconvert ! x264enc`; known are {', '.join(ENCODERS)}"
+            f"{encoded if kinds & {'Parser', 'Depayloader', 'Demuxer'} else ''}"
         )
 
     def _codec_of(self, element: Any) -> str:
@@ -250,11 +273,9 @@ class Pipeline:
         if self._encoder is None:
             return
         for setting in self._encoder.settings:
-            before = self._get(setting.property)
-            if before is _NONE_SUCH:
+            if self._get(setting.property) is _NONE_SUCH:
                 continue
-            self._set(setting.property, setting.value)
-            if self._get(setting.property) != before:
+            if self._begin(setting.property, setting.value):
                 name = setting.property.replace(":", " ")
                 self.said.append(f"{self.encoder_name}: {name}={setting.value}: {setting.why}")
 
@@ -264,7 +285,9 @@ class Pipeline:
         if encoder is None:
             return bitrate_bps
         if bitrate_bps is not None:
-            self._set(encoder.bitrate, str(max(1, bitrate_bps // encoder.unit_bps)))
+            units = max(1, bitrate_bps // encoder.unit_bps)
+            _check_bitrate(f"--bitrate for {self.encoder_name}", self._element, encoder, units)
+            self._begin(encoder.bitrate, str(units))
         units = self._get(encoder.bitrate)
         if not isinstance(units, int) or units <= 0:
             return None
@@ -284,6 +307,7 @@ class Pipeline:
                 "viewers later"
             )
             return
+        self._before_encoder = f"queue max-size-buffers={QUEUED_PICTURES} max-size-bytes=0 max-size-time=0 ! "
         queue = self._gst.ElementFactory.make("queue")
         for limit, value in (("buffers", QUEUED_PICTURES), ("bytes", 0), ("time", 0)):
             queue.set_property(f"max-size-{limit}", value)
@@ -295,6 +319,7 @@ class Pipeline:
             convertible = self._parse(
                 f"capsfilter caps=video/x-raw,format={self._encoder.input_format}", ghost_pads=True
             )
+            self._before_encoder += f"video/x-raw,format={self._encoder.input_format} ! "
             self._element.get_parent().add(convertible)
             queue.link(convertible)
             convertible.get_static_pad("src").link(sink)
@@ -319,6 +344,17 @@ class Pipeline:
             return value
         return value.get_value(field) if value is not None and value.has_field(field) else None
 
+    def _begin(self, name: str, value: str) -> bool:
+        """Set a property before the pipeline starts; return whether it had another value."""
+        before = self._get(name)
+        self._set(name, value)
+        if self._get(name) == before:
+            return False
+        name, _, field = name.partition(":")
+        # A structure as a whole: of two that are given the last counts.
+        self._was_set[name] = f'"{self._element.get_property(name).to_string()}"' if field else value
+        return True
+
     def _set(self, name: str, value: str) -> None:
         name, _, field = name.partition(":")
         if not field:
@@ -337,8 +373,23 @@ def _encodes_video(element: Any) -> bool:
     factory = element.get_factory()
     if factory is None:  # a bin
         return False
-    kind = (factory.get_metadata("klass") or "").split("/")
-    return factory.get_name() in ENCODERS or {"Encoder", "Video"} <= set(kind)
+    return factory.get_name() in ENCODERS or {"Encoder", "Video"} <= _klass(element)
+
+
+def _klass(element: Any) -> set[str]:
+    factory = element.get_factory()
+    return set((factory.get_metadata("klass") or "").split("/")) if factory is not None else set()
+
+
+def _check_bitrate(what: str, element: Any, encoder: Encoder, units: int) -> None:
+    """Raise ConfigError where ``element`` does not take so many ``units``, which ``what`` names."""
+    spec = element.find_property(encoder.bitrate)
+    if spec is not None and not spec.minimum <= units <= spec.maximum:
+        lowest, highest = (n * encoder.unit_bps for n in (max(1, spec.minimum), spec.maximum))
+        raise ConfigError(
+            f"{what}: {format_bitrate(max(0, units) * encoder.unit_bps)} is no bitrate for it; it takes "
+            f"{format_bitrate(lowest)} to {format_bitrate(highest)}"
+        )
 
 
 def _explained(message: Any) -> str:

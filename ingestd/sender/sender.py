@@ -43,8 +43,7 @@ class Sender:
         self._target = parse_target(to)
         self._first_line = first_line(token)
         self._tls = tls or Tls()
-        if self._target.scheme == "tls":
-            self._tls.context()
+        self._tls.check(self._target)
         self._log = logging.getLogger("ingestd.sender" + (f".{name}" if name else ""))
         self.pipeline = Pipeline(pipeline, bitrate_bps)
         self.pictures_sent = 0

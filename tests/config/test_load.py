@@ -146,6 +146,16 @@ def test_a_webhooks_secret_that_cannot_be_read_is_named(complains: Complains, tm
     ]
 
 
+def test_a_key_in_pem_is_no_secret(complains: Complains, tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("-----BEGIN PRIVATE KEY-----\nhidden\n-----END PRIVATE KEY-----\n")
+    assert complains(
+        LIVEKIT + "streams:\n" + stream("feedback: {webhook: 'http://h/', webhook_secret_file: key.pem}")
+    ) == [
+        "ingestd.yaml:7: streams[0].feedback.webhook_secret_file: 'key.pem' has several lines; a secret of "
+        "one line is expected"
+    ]
+
+
 def test_two_secrets_are_one_too_many(complains: Complains) -> None:
     assert complains(LIVEKIT + "  api_secret_file: x\n" + ONE_STREAM) == [
         "ingestd.yaml:4: livekit.api_secret_file: api_secret is set as well; allowed: one of them"

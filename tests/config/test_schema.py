@@ -87,3 +87,13 @@ def test_nobody_else_may(host: str) -> None:
 
 def test_a_unix_socket_asks_nobody() -> None:
     assert SourceConfig(listen=Address("unix", path="/run/s")).allows("")
+
+
+def test_a_rate_that_is_the_least_and_above_the_most_is_refused_where_it_is_written(
+    complains: Complains, loads: Loads
+) -> None:
+    text = LIVEKIT + "streams:\n"
+    (said,) = complains(text + stream("max_bitrate: 1Mbps", "feedback: {min_bitrate: 2Mbps}"))
+    assert said.endswith("feedback.min_bitrate 2Mbps is above max_bitrate 1Mbps; allowed: at most that")
+    for fits in ("feedback: {min_bitrate: 50kbps}", "feedback: {inline: true}"):
+        assert loads(text + stream("max_bitrate: 50kbps", fits)).streams[0].max_bitrate == 50_000

@@ -27,6 +27,20 @@ def test_a_short_secret_is_warned_of_where_it_was_set(loads: Loads, tmp_path: Pa
     assert loads(LIVEKIT.replace(SECRET, short + "x") + ONE_STREAM).warnings == ()
 
 
+def test_a_secret_without_a_webhook_is_warned_of(loads: Loads, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("a secret\n")
+    text = LIVEKIT + "streams:\n"
+    (warning,) = loads(text + stream("feedback: {webhook_secret_file: secret}")).warnings
+    assert warning.endswith(
+        "streams[0].feedback.webhook_secret_file: is ignored: it signs what feedback.webhook is sent, and "
+        "there is none"
+    )
+    signed = loads(text + stream("feedback: {webhook: 'http://h/', webhook_secret_file: secret}"))
+    assert signed.warnings == ()
+    for_others = LIVEKIT + "defaults: {feedback: {webhook_secret_file: secret}}\n" + ONE_STREAM
+    assert loads(for_others).warnings == ()
+
+
 def test_an_open_door_and_keys_without_use_are_warned_of(loads: Loads) -> None:
     text = LIVEKIT + "streams:\n"
     open_door = loads(text + stream("source: {listen: 'tcp://0.0.0.0:5', allow: [0.0.0.0/0]}"))

@@ -157,9 +157,9 @@ def test_requests_that_come_too_soon_make_one_more_message_unless_a_keyframe_has
 
 
 def test_an_encoder_that_takes_no_message_was_not_asked_but_one_with_a_webhook_may_be() -> None:
-    assert not BackChannel([Inline(Line(0).send)], 30.0).keyframe(1.0, 10)
-    assert BackChannel([Inline(Line(0).send), Later()], 30.0).keyframe(1.0, 10)
-    assert not BackChannel([], 30.0).keyframe(1.0, 10)
+    assert BackChannel([Inline(Line(0).send)], 30.0).keyframe(1.0, 10) is Result.DROPPED
+    assert BackChannel([Inline(Line(0).send), Later()], 30.0).keyframe(1.0, 10) is Result.SENT
+    assert BackChannel([], 30.0).keyframe(1.0, 10) is None
 
 
 def test_without_a_way_nothing_is_said() -> None:

@@ -41,8 +41,7 @@ def test_a_keyframe_that_was_due_is_no_answer_but_ends_the_wait() -> None:
     response = EncoderResponse()
     response.asked(1.0)
     response.keyframe(1.1, in_turn=True)
-    assert response.answer_s == pytest.approx(0.1)
-    assert response.patience_s == 0
+    assert (response.answer_s, response.patience_s) == (None, 0)
     response.look(1.0 + LATE_S)
     assert response.unanswered == 0
 
@@ -69,6 +68,31 @@ def test_one_that_lets_requests_pass_is_deaf_until_it_answers_one() -> None:
     response.asked(9.0)
     response.keyframe(9.1, in_turn=False)
     assert (response.unanswered, response.deaf) == (2, False)
+
+
+def test_each_request_that_is_let_pass_counts() -> None:
+    response = EncoderResponse()
+    for at in (1.0, 1.5, 2.0, 2.5):
+        response.asked(at)
+    response.look(2.6)
+    assert response.unanswered == 2
+    response.keyframe(2.7, in_turn=False)
+    response.look(9.0)
+    assert response.unanswered == 2
+    assert response.answer_s == pytest.approx(0.7)
+
+
+def test_one_that_does_not_read_lets_every_request_pass_whatever_it_sends() -> None:
+    response = EncoderResponse()
+    response.not_delivered()
+    response.keyframe(1.1, in_turn=False)
+    assert (response.answer_s, response.patience_s, response.deaf) == (None, 0, False)
+    response.not_delivered()
+    assert (response.unanswered, response.deaf, response.reads) == (2, True, False)
+    response.asked(9.0)
+    assert response.reads
+    response.keyframe(9.1, in_turn=False)
+    assert not response.deaf
 
 
 def test_one_that_answers_no_more_is_waited_for_once() -> None:

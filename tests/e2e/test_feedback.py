@@ -86,12 +86,23 @@ def test_one_who_joins_gets_a_keyframe_of_the_encoder_and_one_who_watches_sees_n
     assert all(later == sooner + 1 for sooner, later in pairwise(number or 0 for number in watched))
 
 
+class SmallWindowEncoder(Encoder):
+    """One whose system takes next to nothing that it does not read."""
+
+    def _connect(self) -> socket.socket:
+        line = socket.socket()
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        line.connect(("127.0.0.1", self._address))
+        return line
+
+
+@pytest.mark.parametrize("kind", [Encoder, SmallWindowEncoder])
 def test_an_encoder_that_ignores_requests_is_named_with_what_to_change(
-    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+    kind: type[Encoder], run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
     deaf = encode("h264", frames=450, fps=15, gop=450, size=(160, 120))
     config = stream("cam", room, feedback={"inline": True}, replay="never")
-    with run_daemon(config) as daemon, Encoder(daemon.port(), deaf) as encoder:
+    with run_daemon(config) as daemon, kind(daemon.port(), deaf) as encoder:
         encoder.wait_until_pushed(15)
         with Viewer(livekit, room):
             daemon.wait_for_metrics(
@@ -101,6 +112,7 @@ def test_an_encoder_that_ignores_requests_is_named_with_what_to_change(
             warning = daemon.wait_for_problem("ignores requests")
             (shown,) = json.loads(daemon.get("/api/streams")[1])
     assert (warning["reason"], "PictureType.I" in warning["cure"]) == ("ignores_requests", True)
+    assert ("does not read what it is sent" in warning["seen"]) == (kind is SmallWindowEncoder)
     assert any("asked for keyframes" in problem for problem in shown["problems"]), shown["problems"]
 
 

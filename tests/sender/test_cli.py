@@ -13,17 +13,31 @@ from tests.sender.command import PICTURE, error_of, run
         ([], "--to ADDRESS is missing"),
         (["--to", "somewhere"], "--to 'somewhere' is not an address; allowed: tcp://HOST:PORT"),
         (["--codec", "mjpeg"], "invalid choice: 'mjpeg'"),
-        (["--size", "641x360"], "'641x360': allowed are even numbers"),
-        (["--size", "640"], "'640' is not WIDTHxHEIGHT"),
+        (["--print", "--to", "somewhere"], "--to 'somewhere' is not an address"),
+        *(
+            (["--size", size], f"'{size}' is not WIDTHxHEIGHT, as 1280x720 is; allowed are even numbers from")
+            for size in (
+                "641x360",
+                "7x7",
+                "1x1",
+                "100000x100000",
+                "8194x16",
+                "640",
+                "640x-2",
+                "9" * 9999 + "x2",
+            )
+        ),
         (["--fps", "0"], "'0' is not a number of pictures/s from 1 to 240"),
         (["--bitrate", "fast"], "'fast' is not a bitrate; write 800kbps"),
         (["--bitrate", "3"], "'3': allowed is 1kbps to 1Gbps"),
         (["--name", "two words"], "'two words': letters, digits"),
         (["--pipeline", f"{PICTURE} ! x264enc", "--fps", "30"], "--fps does not go with --pipeline"),
-        (["--token", "a b", "--to", "tcp://127.0.0.1:1"], "--token: allowed are printable ASCII"),
+        (["--token", "a b", "--to", "tcp://127.0.0.1:1"], "--token: allowed are 1 to 256 printable ASCII"),
         (["--token", "x", "--token-file", "y", "--to", "tcp://127.0.0.1:1"], "give one of them"),
         (["--token-file", "/nonexistent", "--to", "tcp://127.0.0.1:1"], "--token-file '/nonexistent'"),
         (["--tls-ca", "/nonexistent", "--to", "tls://127.0.0.1:1"], "--tls-ca '/nonexistent'"),
+        (["--tls-ca", "/nonexistent", "--to", "tcp://127.0.0.1:1"], "--tls-ca: tcp://127.0.0.1:1 is not"),
+        (["--tls-key", "/nonexistent", "--to", "tls://127.0.0.1:1"], "--tls-key has no use without"),
     ],
 )
 def test_bad_arguments_exit_with_2_and_say_what_is_allowed(

@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from ingestd.config import tokens
 from ingestd.errors import ConfigError
+from ingestd.sender import connection
 from ingestd.sender.connection import Target, Tls, first_line, parse_target
 
 
@@ -53,9 +55,14 @@ def test_the_token_is_the_first_line() -> None:
     assert first_line(None) == b""
 
 
-@pytest.mark.parametrize("token", ["", "two words", "line\nbreak", "ü"])
-def test_a_token_that_is_no_word_is_refused_and_not_shown(token: str) -> None:
-    with pytest.raises(ConfigError, match="printable ASCII") as raised:
+def test_the_longest_token_is_the_daemons() -> None:
+    assert connection.MAX_TOKEN_BYTES == tokens.MAX_TOKEN_BYTES
+    assert first_line("x" * connection.MAX_TOKEN_BYTES)
+
+
+@pytest.mark.parametrize("token", ["", "two words", "line\nbreak", "ü", "x" * 257])
+def test_a_token_that_the_daemon_never_takes_is_refused_and_not_shown(token: str) -> None:
+    with pytest.raises(ConfigError, match="--token: allowed are 1 to 256 printable ASCII") as raised:
         first_line(token)
     assert not token or token not in str(raised.value)
 
@@ -68,3 +75,26 @@ def test_a_file_of_tls_that_cannot_be_used_is_named(tmp_path: Path) -> None:
             tls.context()
     with pytest.raises(ConfigError, match=r"--tls-cert .*no\.pem.*--tls-key"):
         Tls(cert=no_pem).context()
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "unix:///run/cam.sock"])
+@pytest.mark.parametrize(
+    ("tls", "option"),
+    [
+        (Tls(ca=Path("x")), "--tls-ca"),
+        (Tls(cert=Path("x")), "--tls-cert"),
+        (Tls(key=Path("x")), "--tls-key"),
+        (Tls(server_name="x"), "--tls-server-name"),
+    ],
+)
+def test_an_option_of_tls_is_refused_where_nothing_is_encrypted(address: str, tls: Tls, option: str) -> None:
+    with pytest.raises(
+        ConfigError, match=f"{option}: {address} is not encrypted; write --to tls://HOST:PORT"
+    ):
+        tls.check(parse_target(address))
+    Tls().check(parse_target(address))
+
+
+def test_a_key_without_a_certificate_is_refused() -> None:
+    with pytest.raises(ConfigError, match="--tls-key has no use without --tls-cert"):
+        Tls(key=Path("key.pem")).check(parse_target("tls://127.0.0.1:1"))

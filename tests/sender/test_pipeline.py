@@ -1,8 +1,11 @@
 """Pipelines as GStreamer makes them, seen by `ingestd-gst --print` and on the socket."""
 
+import subprocess
+
 import pytest
 
 from tests.sender.command import PICTURE, error_of, run
+from tests.support.wait import PATIENCE_S
 
 
 def printed(pipeline: str, *arguments: str) -> list[str]:
@@ -13,7 +16,11 @@ def printed(pipeline: str, *arguments: str) -> list[str]:
 
 def test_what_is_set_for_the_user_is_said_with_its_reason() -> None:
     pipeline, *said = printed(f"{PICTURE} ! x264enc bframes=3 bitrate=900")
-    assert pipeline.startswith(f"{PICTURE} ! x264enc bframes=3 bitrate=900 ! h264parse config-interval=-1 ! ")
+    begin = f"{PICTURE} !".replace("!", "'!'")
+    assert pipeline.startswith(
+        f"gst-launch-1.0 {begin} queue max-size-buffers=4 max-size-bytes=0 "
+        "max-size-time=0 '!' x264enc bframes=3 bitrate=900 tune=zerolatency bframes=0 '!' h264parse "
+    )
     assert said == [
         "# x264enc: tune=zerolatency: no picture waits in the encoder",
         "# x264enc: bframes=0: WebRTC shows pictures in the order in which they are sent",
@@ -33,6 +40,29 @@ def test_a_bitrate_on_the_command_line_replaces_that_of_the_pipeline() -> None:
     assert "# x264enc: 1.5Mbps at most, less while the link carries less" in said
 
 
+@pytest.mark.parametrize("name", ["x264enc", "vp9enc"])
+def test_a_shell_plays_what_is_printed(name: str) -> None:
+    pipeline, *_ = printed(f"videotestsrc num-buffers=3 ! {name} name='my encoder'", "--bitrate", "600kbps")
+    assert "bitrate=600" in pipeline
+    done = subprocess.run(["bash", "-c", pipeline], capture_output=True, text=True, timeout=PATIENCE_S)
+    assert (done.returncode, "Got EOS from element" in done.stdout) == (0, True), done
+
+
+def test_a_bitrate_that_the_encoder_does_not_take_is_refused_with_those_it_takes() -> None:
+    said = "200Mbps is no bitrate for it; it takes 1kbps to 102.4Mbps"
+    of_test_picture = run("--print", "--codec", "h265", "--bitrate", "200Mbps")
+    assert (of_test_picture.returncode, of_test_picture.stderr) == (
+        2,
+        f"ingestd-gst: x265enc bitrate=200000: {said}\n",
+    )
+    assert said in error_of("--print", "--pipeline", "videotestsrc ! x265enc", "--bitrate", "200Mbps")
+
+
+def test_a_pipeline_may_end_with_caps() -> None:
+    pipeline, *_ = printed(f"{PICTURE} ! x264enc ! video/x-h264,stream-format=avc")
+    assert "'!' video/x-h264,stream-format=avc '!' identity '!' h264parse" in pipeline
+
+
 def test_of_several_encoders_the_one_of_that_name_is_told() -> None:
     two = (
         f"{PICTURE} ! tee name=t ! queue ! x264enc bitrate=5000 ! fakesink  t. ! queue ! x264enc bitrate=700"
@@ -46,7 +76,14 @@ def test_of_several_encoders_the_one_of_that_name_is_told() -> None:
     [
         ("videotestsrc ! x264enc ! fakesink", "has no open end: leave its sink out"),
         ("x264enc", "has no source"),
-        ("videotestsrc", "has no video encoder that could be asked"),
+        ("videotestsrc", "has no video encoder that could be asked for keyframes: end it with one"),
+        ("videotestsrc ! jpegenc", "known are x264enc, openh264enc, x265enc"),
+        ("filesrc location=/a ! h264parse", "omxh264enc; what is encoded already needs no ingestd-gst"),
+        (f"{PICTURE} ! x264enc bitrate=0", "x264enc bitrate=0: 0bps is no bitrate for it; it takes 1kbps to"),
+        (
+            "videotestsrc ! x265enc bitrate=-5",
+            "x265enc bitrate=-5: 0bps is no bitrate for it; it takes 1kbps",
+        ),
         ("videotestsrc ! x264enc ! mp4mux", "does not end with H264"),
         ("videotestsrc ! theoraenc", "theoraenc makes video/x-theora"),
         ("videotestsrc ! nosuchenc", 'no element "nosuchenc"'),

@@ -225,7 +225,9 @@ KEY_DOCS: Mapping[str, str] = {
         "a file, relative to the configuration's; each POST bears `X-Ingestd-Signature: sha256=…`, the HMAC"
         " of its body with the secret in it"
     ),
-    "streams[].feedback.min_bitrate": "the encoder is never asked for less: 10kbps to 1Gbps, `max_bitrate` at most",
+    "streams[].feedback.min_bitrate": (
+        "the encoder is never asked for less: 10kbps to 1Gbps, `max_bitrate` at most"
+    ),
 }
 
 

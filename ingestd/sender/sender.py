@@ -118,6 +118,10 @@ class Sender:
                 await asyncio.wait_for(writer.wait_closed(), CLOSE_TIMEOUT_S)
             except (OSError, TimeoutError):
                 writer.transport.abort()
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # Of an end and a failure at once the task group tells the failure alone (Python before 3.13).
+            raise asyncio.CancelledError
         return reason
 
     # Pictures.

@@ -43,7 +43,9 @@ function setText(element, text) {
 function setHtml(element, html) { // what the server has escaped; only where it changed, for focus and selection
   if (element.dataset.was !== html) {
     element.dataset.was = html;
+    const open = [...element.querySelectorAll("details")].map((details) => details.open);
     element.innerHTML = html;
+    element.querySelectorAll("details").forEach((details, i) => { details.open = open[i] ?? false; });
   }
 }
 

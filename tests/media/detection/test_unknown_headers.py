@@ -67,7 +67,13 @@ def assert_untouched_or_refused(name: str, header: Header, chunk_bytes: int = 14
         assert came == units
     else:
         assert came == [], "not a picture of a stream that is refused"
-        assert error.reason in ("unknown_header", "not_video", "obu_without_size", "unknown_codec", *FOREIGN_FORMATS)
+        assert error.reason in (
+            "unknown_header",
+            "not_video",
+            "obu_without_size",
+            "unknown_codec",
+            *FOREIGN_FORMATS,
+        )
         assert explain(error) != str(error), "with what to change"
 
 

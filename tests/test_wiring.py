@@ -72,7 +72,7 @@ async def test_an_encoder_far_ahead_of_real_time_is_not_read_until_it_is_not(
     container = VIDEO.container
     header, pictures = container[:32], container[32:]  # of IVF
     with encoder(stream) as sender:
-        await asyncio.get_running_loop().sock_sendall(sender, header + pictures * 120)
+        await asyncio.get_running_loop().sock_sendall(sender, header + pictures * 240)
         await eventually(lambda: room.track.info is not None, "recognise it")
         room.track.publish()
         await eventually(lambda: stream.admission.current and stream.admission.current.throttled, "throttle")

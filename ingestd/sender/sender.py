@@ -50,6 +50,7 @@ class Sender:
         self.keyframes_asked_for = 0
         self._arrived = asyncio.Event()
         self._playing = False
+        self._ending = False
         self._heard = False
         self._bitrate_bps = self.pipeline.maximum_bps  # as the log has it
 
@@ -73,8 +74,11 @@ class Sender:
             )
             async with asyncio.TaskGroup() as tasks:
                 connections = tasks.create_task(self._stay_connected())
-                failure = await ended
-                connections.cancel()
+                try:
+                    failure = await ended
+                finally:
+                    self._ending = True
+                    connections.cancel()
         finally:
             await asyncio.to_thread(self.pipeline.close)
         if failure is not None:
@@ -118,8 +122,7 @@ class Sender:
                 await asyncio.wait_for(writer.wait_closed(), CLOSE_TIMEOUT_S)
             except (OSError, TimeoutError):
                 writer.transport.abort()
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
+        if self._ending:
             # Of an end and a failure at once the task group tells the failure alone (Python before 3.13).
             raise asyncio.CancelledError
         return reason

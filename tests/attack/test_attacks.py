@@ -12,7 +12,8 @@ ATTACK_S = 2.0
 # What a person who looks at a health check, or waits for a camera, would notice.
 MAX_GAP_S = 1.0
 MAX_NEXT_ENCODER_S = 3.0
-MAX_LINES_PER_S = 20.0
+# Four kinds of line, ten of each, come at once; an attack of two seconds has seen little more.
+MAX_LINES_PER_S = 30.0
 MAX_MEMORY_BYTES = 100 << 20
 
 pytestmark = pytest.mark.alone

@@ -125,6 +125,7 @@ def plain_s() -> float:
     return min(sum(calls_s(HEADS["annexb h264"] + PLAIN)) for _ in range(10)) / reads
 
 
+@pytest.mark.alone
 @settings(
     max_examples=500,
     deadline=None,

@@ -1,6 +1,6 @@
 """Rate limits of log lines: so many per kind and interval, with the number of those left out.
 
-`LineLimiter` stands before the log and bounds every kind of line: `observe/logs.py` says how many.
+`LineLimiter` stands before the log and bounds every kind of line.
 `LogLimiter` is for a caller whose lines cost more to word than to leave out, and which has a sharper idea of
 what is the same.
 """
@@ -11,6 +11,11 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Line = TypeVar("Line")
+
+# Of one kind and stream. More tell a person nothing new; hundreds a second take time from the pictures and
+# fill the disk.
+MAX_LINES_OF_A_KIND = 10
+LIMIT_INTERVAL_S = 10.0
 
 
 class LogLimiter:
@@ -65,7 +70,12 @@ class LineLimiter(Generic[Line]):
     What is kept is bounded by the number of kinds in one interval, which begins with the first line.
     """
 
-    def __init__(self, lines: int, interval_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        lines: int = MAX_LINES_OF_A_KIND,
+        interval_s: float = LIMIT_INTERVAL_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.interval_s = interval_s
         self._lines = lines
         self._clock = clock

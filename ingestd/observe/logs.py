@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from ingestd.log_limiter import LeftOut, LineLimiter
+from ingestd.log_limiter import LIMIT_INTERVAL_S, LeftOut, LineLimiter
 from ingestd.observe.recent_lines import RECENT_LINES
 from ingestd.redact import printable, redact
 
@@ -28,10 +28,6 @@ _CHATTY = ("livekit", "asyncio", "aiohttp", "aiohttp.access")
 _SDK_LINE = re.compile(r"(?P<target>[\w:]+?):(?P<line>\d+):(?P<module>[\w:]*) - (?P<event>.*)", re.DOTALL)
 
 _MAX_DEPTH = 6
-# Of one kind and stream. More tell a person nothing new; hundreds a second take time from the pictures and
-# fill the disk.
-MAX_LINES_OF_A_KIND = 10
-LIMIT_INTERVAL_S = 10.0
 # What tells lines of one event apart. Who the peer is does not: that may be as many as there are lines.
 _SUBJECT = ("stream", "room", "identity", "task", "what")
 
@@ -116,7 +112,7 @@ class _Handler(logging.StreamHandler[TextIO]):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self._limiter: LineLimiter[logging.LogRecord] = LineLimiter(MAX_LINES_OF_A_KIND, LIMIT_INTERVAL_S)
+        self._limiter: LineLimiter[logging.LogRecord] = LineLimiter()
 
     def emit(self, record: logging.LogRecord) -> None:
         self.say_left_out()

@@ -58,7 +58,7 @@ def run_again_in_system_python(arguments: list[str]) -> NoReturn:
     if Path(sys.executable).resolve() == Path(SYSTEM_PYTHON).resolve() and sys.prefix == sys.base_prefix:
         raise SenderError(MISSING)
     try:
-        trial = subprocess.run(  # noqa: S603
+        trial = subprocess.run(  # noqa: S603 - our own words
             [SYSTEM_PYTHON, "-I", "-c", _TRIAL], capture_output=True, check=False
         )
     except OSError:
@@ -66,4 +66,4 @@ def run_again_in_system_python(arguments: list[str]) -> NoReturn:
     if trial.returncode != 0:
         raise SenderError(MISSING)
     home = str(Path(__file__).parents[2])
-    os.execv(SYSTEM_PYTHON, [SYSTEM_PYTHON, "-I", "-c", _COMMAND, home, *arguments])  # noqa: S606
+    os.execv(SYSTEM_PYTHON, [SYSTEM_PYTHON, "-I", "-c", _COMMAND, home, *arguments])  # noqa: S606 - our own words

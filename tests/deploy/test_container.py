@@ -41,7 +41,7 @@ def test_the_composed_daemon_accepts_its_configuration_and_finds_the_server() ->
 
 def test_the_composed_encoder_is_published(run_daemon: RunDaemon, room: str) -> None:
     if shutil.which("ffmpeg") is None:
-        pytest.skip("no ffmpeg here")
+        pytest.skip("no ffmpeg here: install it")
     (stream,) = yaml.safe_load((COMPOSE / "ingestd.yaml").read_text())["streams"]
     port = free_port()
     listens_at = stream["source"]["listen"]
@@ -112,7 +112,9 @@ def test_the_steps_make_a_small_tree(image: Path) -> None:
 @pytest.mark.timeout(600)
 def test_it_runs_for_any_user_with_a_read_only_root_and_leaves_at_sigterm(image: Path) -> None:
     if os.geteuid() != 0 or shutil.which("unshare") is None or shutil.which("setpriv") is None:
-        pytest.skip("to make the root read-only takes root, unshare and setpriv")
+        pytest.skip(
+            "to make the root read-only takes root, unshare and setpriv: run as root, install util-linux"
+        )
     http, port = free_port(), free_port()
     config = image / "ingestd.yaml"
     text = (COMPOSE / "ingestd.yaml").read_text().replace("tcp://127.0.0.1:5004", f"tcp://127.0.0.1:{port}")

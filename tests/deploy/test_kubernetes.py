@@ -42,7 +42,7 @@ def test_the_schema_accepts_it_and_knows_every_field(name: str, version: str) ->
 
 def test_kustomize_puts_them_together_and_the_result_is_valid(tmp_path: Path) -> None:
     if shutil.which("kubectl") is None:
-        pytest.skip("no kubectl here, which has kustomize in it")
+        pytest.skip("no kubectl here, which has kustomize in it: install kubectl")
     built = subprocess.run(["kubectl", "kustomize", MANIFESTS], capture_output=True, text=True, check=True)
     parts = [part for part in yaml.safe_load_all(built.stdout) if part["kind"] != "PodMonitor"]
     file = tmp_path / "built.yaml"

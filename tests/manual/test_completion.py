@@ -14,7 +14,7 @@ PROGRAMS = ("ingestd", "ingestd-gst")
 
 
 def needs(shell: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(shutil.which(shell) is None, reason=f"no {shell} here")
+    return pytest.mark.skipif(shutil.which(shell) is None, reason=f"no {shell} here: install it")
 
 
 def run(shell: str, program: str, where: Path) -> str:

@@ -20,7 +20,7 @@ def page(name: str, capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.mark.parametrize("name", PAGES)
 def test_groff_finds_nothing_wrong(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     if shutil.which("groff") is None:
-        pytest.skip("no groff here")
+        pytest.skip("no groff here: install it")
     text = page(name, capsys)
     assert text.isascii()
     done = subprocess.run(

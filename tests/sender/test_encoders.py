@@ -34,7 +34,7 @@ def test_an_element_has_the_properties_that_the_table_names_and_counts_bits_as_i
     inspected = subprocess.run(["gst-inspect-1.0", name], capture_output=True, text=True)
     if inspected.returncode != 0:
         assert name not in HERE, "make test installs it"
-        pytest.skip(f"no {name} on this machine: it needs its hardware, or its library")
+        pytest.skip(f"no {name} on this machine: run it where its hardware, or its library, is")
     described = dict(re.findall(r"^  ([a-z0-9-]+) +: (.*)$", inspected.stdout, re.MULTILINE))
     encoder = ENCODERS[name]
     named = [encoder.bitrate, encoder.keyframe_interval, *(setting.property for setting in encoder.settings)]

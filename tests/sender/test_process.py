@@ -29,7 +29,7 @@ def test_a_signal_ends_it_with_0_also_while_it_starts(
     number: signal.Signals, begun: Callable[[int], bool]
 ) -> None:
     if begun is is_in_system_python and bindings.are_here():
-        pytest.skip("this Python has PyGObject itself: it is not left for another")
+        pytest.skip("this Python has PyGObject itself, and is not left: run the tests in a .venv without it")
     process = subprocess.Popen([PROGRAM, *ARGUMENTS], stderr=subprocess.PIPE, text=True)
     wait_until(lambda: begun(process.pid), "begin", every_s=0.001)
     process.send_signal(number)

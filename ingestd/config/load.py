@@ -252,17 +252,21 @@ def _check_defaults(document: Document, defaults: Located) -> None:
     _validate(document, StreamConfig, _merge(Located(needed, here), defaults), ("defaults",), STREAM)
 
 
+# A stream that sets one replaces a default that sets the other.
+_EXCLUDING = (("listen", "connect"), ("connect", "listen"), ("token", "token_file"), ("token_file", "token"))
+
+
 def _merge(defaults: Located, own: Located) -> Located:
-    """Return ``defaults`` with ``own`` over them, and mappings in them merged key by key."""
+    """Return ``defaults`` with ``own`` over them, and sections in them merged key by key."""
     merged = {**defaults.value, **own.value}
     for key in defaults.value.keys() & own.value.keys():
         below, above = defaults.value[key], own.value[key]
-        if isinstance(below.value, dict) and isinstance(above.value, dict):
-            merged[key] = Located({**below.value, **above.value}, above.origin)
-            # A stream that listens replaces a default that connects, and the reverse.
-            for one, other in (("listen", "connect"), ("connect", "listen")):
-                if above.get(one) is not None and other not in above.value:
-                    merged[key].value.pop(other, None)
+        # Attributes are a value, whose keys are the user's.
+        if isinstance(below.value, dict) and isinstance(above.value, dict) and key != "attributes":
+            merged[key] = _merge(below, above)
+    for one, other in _EXCLUDING:
+        if own.get(one) is not None and other not in own.value:
+            merged.pop(other, None)
     return Located(merged, own.origin)
 
 

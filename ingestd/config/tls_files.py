@@ -69,8 +69,11 @@ def expired(config: Config) -> list[str]:
     """What to say of the certificates of ``config`` that have expired."""
     sources = [stream.source for stream in config.streams if stream.source.address.scheme == "tls"]
     files = sorted({found for source in sources for found in certificates(source)})
-    said = [(key, expiry(path)) for key, path in files]
-    return [f"source.tls.{key}: {text}" for key, text in said if text is not None and " expired " in text]
+    return [f"source.tls.{key}: {expiry(path)}" for key, path in files if _has_expired(path)]
+
+
+def _has_expired(cert: str) -> bool:
+    return ssl.cert_time_to_seconds(_decoded("cert", cert)["notAfter"]) < time.time()
 
 
 def certificates(source: SourceConfig) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ import aiohttp
 import structlog
 
 from ingestd.control.messages import Message, OnResult, Result, encode
-from ingestd.signature import HEADER, sign
+from ingestd.signature import headers
 from ingestd.tasks import Tasks
 
 logger = structlog.get_logger("ingestd.control")
@@ -61,22 +61,16 @@ class Webhook:
                 message, on_result = await self._next()
                 body = encode({"stream": self._stream, **message})
                 try:
-                    headers = self._headers(body)
-                    async with session.post(self._url, data=body, headers=headers) as response:
+                    signed = headers(self._secret, body)
+                    async with session.post(self._url, data=body, headers=signed) as response:
                         error = None if response.status < 400 else f"HTTP {response.status}"
-                # UnicodeError: a name that no host can have.
+                # UnicodeError: a name that no host can have. Their texts may hold the whole URL.
                 except (aiohttp.ClientError, TimeoutError, UnicodeError) as exception:
-                    error = str(exception) or type(exception).__name__
+                    error = getattr(exception, "strerror", None) or type(exception).__name__
                 on_result(Result.FAILED if error else Result.SENT)
                 if error and not failing:
                     self._log.warning("cannot post to feedback.webhook", error=error)
                 failing = error is not None
-
-    def _headers(self, body: bytes) -> dict[str, str]:
-        headers = {"Content-Type": "application/json"}
-        if self._secret is not None:
-            headers[HEADER] = sign(self._secret, body)
-        return headers
 
     async def _next(self) -> tuple[Message, OnResult]:
         await self._any_waiting.wait()

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ingestd import signature
 from ingestd.config import HookConfig, HookEvent, StreamConfig
 from ingestd.redact import without_credentials
-from ingestd.signature import HEADER, sign
 
 # 2026-01-01, as in the documents.
 _SAMPLE_AT_US = 1_767_225_600_000_000
@@ -41,10 +41,8 @@ class Event:
 
 def headers(config: HookConfig, body: bytes) -> dict[str, str]:
     """Return the headers that ``body`` is posted with."""
-    named = {"Content-Type": "application/json"}
-    if config.secret is not None:
-        named[HEADER] = sign(config.secret.get_secret_value().encode(), body)
-    return named
+    secret = None if config.secret is None else config.secret.get_secret_value().encode()
+    return signature.headers(secret, body)
 
 
 def describe_hooks(hooks: Iterable[HookConfig], stream: StreamConfig) -> str:

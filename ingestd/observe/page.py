@@ -13,7 +13,7 @@ from string import Template
 
 from ingestd.diagnose.encoder_commands import encoder_commands
 from ingestd.diagnose.explain import by_tool
-from ingestd.observe.recent_lines import Line
+from ingestd.observe.recent_lines import KEPT_SUBJECTS, Line
 from ingestd.observe.sampler import Sample
 from ingestd.observe.stream_state import State
 from ingestd.observe.stream_view import view
@@ -76,13 +76,13 @@ def tally(states: Sequence[State]) -> str:
     return "".join(_fill("count", state=state.value, count=str(count)) for state, count in counts.items())
 
 
-@lru_cache(256)
+@lru_cache(KEPT_SUBJECTS)
 def problem_list(problems: tuple[str, ...]) -> str:
     """What keeps the daemon from being ready, as HTML."""
     return "".join(_fill("problem", text=text) for text in problems)
 
 
-@lru_cache(256)
+@lru_cache(KEPT_SUBJECTS)
 def verdicts(name: str, problems: tuple[str, ...]) -> str:
     """What is wrong with a stream and what to change, for every tool, as HTML."""
     found = []
@@ -104,7 +104,7 @@ def verdicts(name: str, problems: tuple[str, ...]) -> str:
     return "".join(found)
 
 
-@lru_cache(256)
+@lru_cache(KEPT_SUBJECTS)
 def events(lines: tuple[Line, ...]) -> str:
     """The last log lines of a stream as HTML."""
     return "".join(

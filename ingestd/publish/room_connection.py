@@ -263,8 +263,10 @@ class RoomConnection:
 
     def _estimated(self, available_bps: float, send_delay_s: float) -> None:
         """WebRTC believes that the link carries ``available_bps``, and nothing says that it is full."""
+        if self._route is None or not self._route.can_probe:
+            return
         probe_bps = self._probing.probe_bps(self._needed_bps(), available_bps, send_delay_s, time.monotonic())
-        if self._route is not None and probe_bps is not None:
+        if probe_bps is not None:
             self._tasks.start(f"probe for {self._address!r}", self._route.probe(round(probe_bps)))
 
     @property

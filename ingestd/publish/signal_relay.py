@@ -65,6 +65,11 @@ class Route:
         self._answered = asyncio.Event()
         self._probing = asyncio.Lock()
 
+    @property
+    def can_probe(self) -> bool:
+        """Whether `probe` would have WebRTC probe now."""
+        return not self._probing.locked() and self.answer is not None and self.participant is not None
+
     async def probe(self, bps: int) -> None:
         """Have WebRTC find out at once whether the link carries ``bps``; nothing that is sent is interrupted.
 
@@ -72,8 +77,6 @@ class Route:
         offer, which the SDK makes where the server says that it needs sections of media: here none more than
         there are.
         """
-        if self._probing.locked():
-            return
         async with self._probing:
             for ceiling_bps in (round(bps / RAISE_RATIO), bps):
                 if self.answer is None or self.participant is None:

@@ -50,7 +50,6 @@ class Sender:
         self.keyframes_asked_for = 0
         self._arrived = asyncio.Event()
         self._playing = False
-        self._ending = False
         self._heard = False
         self._bitrate_bps = self.pipeline.maximum_bps  # as the log has it
 
@@ -74,11 +73,8 @@ class Sender:
             )
             async with asyncio.TaskGroup() as tasks:
                 connections = tasks.create_task(self._stay_connected())
-                try:
-                    failure = await ended
-                finally:
-                    self._ending = True
-                    connections.cancel()
+                failure = await ended
+                connections.cancel()
         finally:
             await asyncio.to_thread(self.pipeline.close)
         if failure is not None:
@@ -109,22 +105,26 @@ class Sender:
         except (OSError, ConfigError) as error:
             return str(error)
         reason = ""
+        loop = asyncio.get_running_loop()
+        # A task group loses a cancellation that comes together with a failure (Python before 3.13).
+        ways = [loop.create_task(way) for way in (self._send(writer), self._obey(reader))]
         try:
             self._log.info("connected to %s", self._target)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._send(writer))
-                tasks.create_task(self._obey(reader))
-        except* OSError as errors:
-            reason = str(errors.exceptions[0])
+            ended, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            for way in ended:
+                way.result()
+        except OSError as error:
+            reason = str(error)
         finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
             writer.close()
             try:
-                await asyncio.wait_for(writer.wait_closed(), CLOSE_TIMEOUT_S)
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await writer.wait_closed()
             except (OSError, TimeoutError):
                 writer.transport.abort()
-        if self._ending:
-            # Of an end and a failure at once the task group tells the failure alone (Python before 3.13).
-            raise asyncio.CancelledError
         return reason
 
     # Pictures.
@@ -175,9 +175,13 @@ class Sender:
         lines = Lines()
         timeout = None if self._heard else SILENCE_S
         while True:
+            silence = asyncio.timeout(timeout)
             try:
-                data = await asyncio.wait_for(reader.read(4096), timeout)
+                async with silence:
+                    data = await reader.read(4096)
             except TimeoutError:
+                if not silence.expired():
+                    raise  # the connection's own: what was sent is not acknowledged
                 timeout = None
                 self._log.warning(
                     "ingestd says nothing, so that the encoder cannot obey it: set `feedback: {inline: "

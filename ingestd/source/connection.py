@@ -164,6 +164,7 @@ class EncoderConnection(asyncio.BufferedProtocol):
         try:
             return entrance.receive(data)
         except EntryError as error:
+            self._know_peer(entrance)  # a PROXY header may have come in the same read
             self._turn_away(error)
             return b""
         finally:
@@ -173,11 +174,14 @@ class EncoderConnection(asyncio.BufferedProtocol):
             if entrance.stages_left != stages_left:
                 self._next_stage(entrance)
 
-    def _next_stage(self, entrance: Entrance) -> None:
+    def _know_peer(self, entrance: Entrance) -> None:
         self.name = entrance.name
         if entrance.endpoint is not None:
             self.host = entrance.endpoint[0]
             self.peer = socket_state.host_and_port(*entrance.endpoint)
+
+    def _next_stage(self, entrance: Entrance) -> None:
+        self._know_peer(entrance)
         if entrance.clear:
             self._entrance = None
         self._last_data_at = self._loop.time()

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -98,6 +99,8 @@ class Listener:
         if (bound.scheme == "unix") != is_unix:
             # Else a socket that checks no addresses would stand in for one that does.
             raise OSError(f"the socket that systemd passes is {bound}, which is of another kind")
+        if not is_unix:
+            bound = replace(bound, scheme=self.address.scheme)  # tcp or tls
         if not _same(bound, self.address):
             self._log.warning(
                 "the socket that systemd passes counts, not source.listen",

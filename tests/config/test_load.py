@@ -22,6 +22,7 @@ from ingestd.config import (
 )
 from ingestd.errors import ConfigError
 from tests.config.support import LIVEKIT, ONE_STREAM, SECRET, Complains, Loads, stream
+from tests.support.certificates import make_ca
 
 ROOT = Path(__file__).parent.parent.parent
 SECTIONS = ["streams", "livekit", "http", "log", "defaults"]
@@ -354,3 +355,13 @@ def test_the_section_http_alone_is_read_without_the_secrets(tmp_path: Path) -> N
     assert str(load_http(None, {}).listen) == "http://127.0.0.1:9464"
     with pytest.raises(ConfigError, match="environment: INGESTD_HTTP__LISTEN: 'h' has no host and port"):
         load_http(None, {"INGESTD_HTTP__LISTEN": "h"})
+
+
+def test_defaults_of_a_section_within_a_section_are_kept_key_by_key(loads: Loads, tmp_path: Path) -> None:
+    made = make_ca(tmp_path)
+    defaults = f"defaults: {{source: {{tls: {{client_ca: {made.cert}}}, token_file: tokens}}}}\n"
+    tls = f"tls: {{cert: {made.cert}, key: {made.key}}}"
+    own = f"source: {{listen: 'tls://h:1', {tls}, token: a-token-of-16-letters}}"
+    [one] = loads(LIVEKIT + defaults + "streams:\n" + stream(own)).streams
+    assert one.source.tls.client_ca == str(made.cert), "else anyone would be let in"
+    assert (len(one.source.token), one.source.token_file) == (1, None), "its own token replaces the file"

@@ -375,3 +375,13 @@ async def test_connections_beyond_the_limit_of_all_streams() -> None:
         await eventually(lambda: count.open == 1)
         first.hang_up()
         await eventually(lambda: count.open == 0)
+
+
+async def test_who_is_refused_is_the_encoder_behind_the_balancer_also_where_all_comes_in_one_read() -> None:
+    with capture_logs() as lines:
+        async with listening(Stream(), proxy_protocol=True, token=[TOKEN]) as (listener, admission):
+            async with dialled(listener.address) as (reader, writer):
+                writer.write(BEHIND + b"INGEST wrong\n")
+                await reader.read()
+            await eventually(lambda: admission.connections["token"] == 1)
+    assert [line["peer"] for line in lines if line["event"] == "encoder refused"] == ["10.1.2.3:40112"]

@@ -199,7 +199,7 @@ class Av1TemporalUnits:
         self.frame_rate_fps: float | None = None
         self._format = container
         self._sequence_header = b""  # the payload of the last one seen
-        self._hidden = b""  # what came without a frame to be shown, and belongs to the one behind it
+        self._hidden = bytearray()  # what came without a frame to be shown, and belongs to the one behind it
         self._reduced_still_picture_header = False
 
     def access_unit(self, temporal_unit: bytes, timestamp_us: int | None) -> AccessUnit:
@@ -237,11 +237,13 @@ class Av1TemporalUnits:
         """
         if self._hidden and chunk.startswith(TEMPORAL_DELIMITER):
             chunk = chunk[len(TEMPORAL_DELIMITER) :]
-        joined = self._hidden + chunk
-        if self._hides(chunk) and len(joined) < MAX_ACCESS_UNIT_BYTES:
-            self._hidden = joined
+        if self._hides(chunk) and len(self._hidden) + len(chunk) < MAX_ACCESS_UNIT_BYTES:
+            self._hidden += chunk
             return None
-        self._hidden = b""
+        if not self._hidden:
+            return chunk
+        joined = bytes(self._hidden + chunk)
+        self._hidden.clear()
         return joined
 
     def _hides(self, chunk: bytes) -> bool:

@@ -4,8 +4,8 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import NamedTuple
 
-from ingestd.errors import BitstreamError
-from ingestd.media.access_unit import AccessUnit, Codec, Format, StreamInfo
+from ingestd.errors import BitstreamError, ExcessError
+from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, AccessUnit, Codec, Format, StreamInfo
 from ingestd.media.bits.bit_reader import BitReader
 
 FRAME_MARKER = 2
@@ -156,7 +156,7 @@ class Vp9Frames:
         """Return the superframe that ends with `chunk`; None: it shows nothing, and goes with the next.
 
         A hidden frame belongs into a superframe with the next shown one (Annex B), and some muxers give it a
-        chunk of its own. It is no picture.
+        chunk of its own. It is no picture. Raises ExcessError for more than a superframe holds.
         """
         try:
             frames = _frames(chunk)
@@ -166,11 +166,17 @@ class Vp9Frames:
         if shows and not self._hidden:
             return chunk
         self._hidden += frames
+        size_bytes = sum(map(len, self._hidden))
+        if size_bytes > MAX_ACCESS_UNIT_BYTES or len(self._hidden) > MAX_FRAMES_IN_SUPERFRAME:
+            raise ExcessError(
+                "too_large",
+                f"VP9: hidden frames and the one that shows them have {size_bytes} bytes in "
+                f"{len(self._hidden)} frames, more than the {MAX_ACCESS_UNIT_BYTES} bytes or "
+                f"{MAX_FRAMES_IN_SUPERFRAME} frames allowed",
+                case="ivf",
+            )
         if not shows and len(self._hidden) < MAX_FRAMES_IN_SUPERFRAME:
             return None
-        if len(self._hidden) > MAX_FRAMES_IN_SUPERFRAME:
-            self._hidden.clear()
-            return chunk
         joined = _superframe(self._hidden)
         self._hidden.clear()
         return joined

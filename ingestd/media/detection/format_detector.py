@@ -13,7 +13,7 @@ from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, Codec, Format
 from ingestd.media.codecs.decoder_configuration import DecoderConfiguration, read_decoder_configuration
 from ingestd.media.codecs.h26x import HEAD_BYTES, START_CODE_PREFIX
-from ingestd.media.codecs.nal_evidence import EXAMINE, Evidence, first_nal_unit
+from ingestd.media.codecs.nal_evidence import EXAMINE, FIRST_BYTES_OF_PROOF, Evidence, first_nal_unit
 from ingestd.media.detection.foreign_formats import (
     TS_DETECTABLE_BYTES,
     refuse_mistakes,
@@ -27,6 +27,7 @@ from ingestd.media.formats.ivf import looks_like_headerless_ivf
 from ingestd.media.formats.length_prefixed import LENGTH_BYTES
 from ingestd.media.formats.obu_stream import looks_like_obu_stream
 from ingestd.media.formats.packets import PacketLayout, find_packets
+from ingestd.media.formats.step import BYTES_PER_ITEM
 
 # A stream says what it is in its first few hundred bytes; joined inside a large picture, behind it.
 DETECTION_LIMIT_BYTES = 256 * 1024
@@ -262,11 +263,10 @@ def _byte_stream_codec(data: bytes, at_start: bool, last: bool) -> Codec | None:
                 return codec
         begin = end
         examined += 1
-        if examined == MAX_NAL_UNITS_EXAMINED:
-            raise BitstreamError(
-                "not_video",
-                f"{MAX_NAL_UNITS_EXAMINED} start codes, but no H.264 or H.265 behind them",
-            )
+        if nal and any(nal[0] in first for first in FIRST_BYTES_OF_PROOF.values()):
+            examined += len(nal) // BYTES_PER_ITEM  # it was read bit by bit, and is no proof
+        if examined >= MAX_NAL_UNITS_EXAMINED:
+            raise BitstreamError("not_video", "so many start codes, but no H.264 or H.265 behind them")
     if last and at_start:
         # A single slice, large or the last of its kind: take the word of what cannot be the other codec.
         return next(

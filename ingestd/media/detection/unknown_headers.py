@@ -13,6 +13,7 @@ from typing import Literal
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec
 from ingestd.media.codecs.h26x import START_CODE_PREFIX
+from ingestd.media.codecs.h265 import FIRST_IRAP, LAST_IRAP, LAST_SUB_LAYER_SLICE, nal_header
 
 MAX_HEADER_BYTES = 64
 # Chance makes two tails of a byte alike once in a hundred times, and this often in a row never.
@@ -82,9 +83,10 @@ def _is_slice(codec: Codec, nal: bytes) -> bool:
         return False
     if codec is Codec.H264:
         return nal[0] & 0x9F in (1, 5)
-    nal_unit_type = nal[0] >> 1
-    base_layer = nal[0] & 1 == 0 and 0 < nal[1] < 8
-    return base_layer and (nal_unit_type <= 9 or 16 <= nal_unit_type <= 21)
+    nal_unit_type, nuh_layer_id, nuh_temporal_id_plus1 = nal_header(nal)
+    in_base_layer = nal[0] < 0x80 and nuh_layer_id == 0 and nuh_temporal_id_plus1 > 0
+    coded = nal_unit_type <= LAST_SUB_LAYER_SLICE or FIRST_IRAP <= nal_unit_type <= LAST_IRAP
+    return in_base_layer and coded
 
 
 def _begins_picture(codec: Codec, nal: bytes) -> bool:

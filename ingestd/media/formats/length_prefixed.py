@@ -15,6 +15,7 @@ from ingestd.media.codecs.h26x import HEAD_BYTES
 from ingestd.media.codecs.parameter_sets import ParameterSets
 from ingestd.media.formats.access_unit_assembler import SYNTAX
 from ingestd.media.formats.nal_unit_reader import NalUnitReader
+from ingestd.media.formats.step import BYTES_PER_ITEM
 from ingestd.media.picture_end.detector import PictureEndDetector
 from ingestd.media.picture_end.read_log import ReadLog
 
@@ -55,6 +56,8 @@ class LengthPrefixedReader(NalUnitReader):
         while self._read_length(units):
             if self._assembler.items >= last:
                 return True
+            if not self._nal_bytes:
+                continue  # it was a record
             next_start = self._start + self._nal_bytes
             whole = self._buffer.end >= next_start
             if not self._begun:
@@ -71,7 +74,7 @@ class LengthPrefixedReader(NalUnitReader):
         return False
 
     def _read_length(self, units: list[AccessUnit]) -> bool:
-        """Whether the length of the next NAL unit is known."""
+        """Whether the length of the next NAL unit is known, or a record has been read in its place."""
         while not self._nal_bytes:
             begin = self._start + self.prefix_bytes
             if self._buffer.end < begin:
@@ -82,10 +85,11 @@ class LengthPrefixedReader(NalUnitReader):
                 record = read_decoder_configuration(head, last=False)
                 if record is None:
                     return False
-                if record:  # repeated, as muxers do before keyframes
+                if record and record.codec is self._codec:  # repeated, as muxers do before keyframes
                     self._keep_parameter_sets(record.parameter_sets)
                     self._start += record.end
-                    continue
+                    self._assembler.items += 1 + record.end // BYTES_PER_ITEM
+                    return True
             self._empty = 0 if length else self._empty + 1
             if length > MAX_ACCESS_UNIT_BYTES or self._empty > MAX_EMPTY_NAL_UNITS:
                 if (unit := self._assembler.complete()) is not None:

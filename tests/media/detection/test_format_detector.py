@@ -90,7 +90,7 @@ def test_a_start_code_that_could_be_a_length_is_decided_by_what_follows() -> Non
 def test_noise_between_start_codes_is_given_up_after_so_many() -> None:
     noise = (START + b"\x80" + b"\x55" * 100) * MAX_NAL_UNITS_EXAMINED
     assert detect(noise[: len(noise) // 2]) is None
-    with pytest.raises(BitstreamError, match=f"{MAX_NAL_UNITS_EXAMINED} start codes") as caught:
+    with pytest.raises(BitstreamError, match="so many start codes") as caught:
         detect(noise + START)
     assert caught.value.reason == "not_video"
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import socket
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -106,6 +107,7 @@ def one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(EncoderConnection, "_yield", lambda *_: None)
     monkeypatch.setattr(LoopAccount, "charge", lambda *_: 0.0)
     monkeypatch.setattr(LoopAccount, "wait_s", lambda *_: 0.0)
+    monkeypatch.setattr("ingestd.encoder_reader.MAX_TURN_S", math.inf)
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from tests.media import vectors_obu as obu
 READ_BYTES = 16 * 1024
 # A read of a plain stream takes 0.05 to 0.2 ms; the loop may be kept for 20 ms.
 MAX_RATIO = 100
-# As other processes take the caches, the least of so many tries counts.
-TRIES = 3
+# What else the machine does counts in a call's time, and not in each of so many.
+TRIES = 20
 
 H264_SETS = h26x.annexb(h26x.sps(), h26x.pps())
 H265_SETS = h26x.annexb(h26x.h265_vps(), h26x.h265_sps(), h26x.h265_pps())
@@ -105,24 +105,26 @@ def calls_s(data: bytes) -> Iterator[float]:
                 chunk = b""
 
 
-def longest_s(data: bytes, good_enough_s: float) -> float:
-    """The longest call, in the best of some tries; one that is good enough needs no other."""
-    gc.disable()  # the garbage of other tests takes it 50 ms to look at
-    try:
-        longest = max(calls_s(data))
-        for _ in range(TRIES - 1):
-            if longest > good_enough_s:
-                longest = min(longest, max(calls_s(data)))
-    finally:
-        gc.enable()
-    return longest
-
-
-@pytest.fixture(scope="module")
 def plain_s() -> float:
     """What a read of 16 kB takes of a stream in pictures of 4 kB."""
     reads = -(-len(PLAIN) // READ_BYTES)
-    return min(sum(calls_s(HEADS["annexb h264"] + PLAIN)) for _ in range(10)) / reads
+    return min(sum(calls_s(HEADS["annexb h264"] + PLAIN)) for _ in range(3)) / reads
+
+
+def ratio_to_plain(data: bytes) -> float:
+    """The longest call against one of a plain stream beside it, in the first of the tries that is below the limit.
+
+    A machine that is slow for a moment is so for both, or is not in the next try; a call that is long is so in each.
+    """
+    gc.disable()  # the garbage of other tests takes it 50 ms to look at
+    try:
+        least = max(calls_s(data)) / plain_s()
+        for _ in range(TRIES - 1):
+            if least >= MAX_RATIO:
+                least = min(least, max(calls_s(data)) / plain_s())
+    finally:
+        gc.enable()
+    return least
 
 
 @pytest.mark.alone
@@ -138,8 +140,8 @@ def plain_s() -> float:
     st.lists(FRAGMENTS, min_size=1, max_size=4).map(b"".join),
     st.binary(max_size=20),
 )
-def test_no_call_takes_long_whatever_it_reads(plain_s: float, head: str, body: bytes, tail: bytes) -> None:
+def test_no_call_takes_long_whatever_it_reads(head: str, body: bytes, tail: bytes) -> None:
     stream = HEADS[head] + body * (READ_BYTES // len(body)) + tail
-    ratio = longest_s(stream, plain_s * MAX_RATIO / 2) / plain_s
+    ratio = ratio_to_plain(stream)
     target(ratio)
     assert ratio < MAX_RATIO

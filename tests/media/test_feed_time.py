@@ -20,8 +20,9 @@ from tests.media import vectors_ivf as ivf
 from tests.media import vectors_obu as obu
 
 READ_BYTES = 16 * 1024
-# A read of a plain stream takes 0.05 to 0.2 ms; the loop may be kept for 20 ms.
-MAX_RATIO = 100
+# A read of a plain stream takes 0.08 ms; the loop may be kept for 20 ms. The longest call found takes 9 ms.
+# It looks for a format in start codes and frame headers with no picture behind them.
+MAX_RATIO = 250
 # What else the machine does counts in a call's time, and not in each of so many.
 TRIES = 20
 
@@ -112,9 +113,9 @@ def plain_s() -> float:
 
 
 def ratio_to_plain(data: bytes) -> float:
-    """The longest call against one of a plain stream beside it, in the first of the tries that is below the limit.
+    """The longest call against one of a plain stream beside it; of some tries the first below the limit.
 
-    A machine that is slow for a moment is so for both, or is not in the next try; a call that is long is so in each.
+    A machine that is slow for a moment is so for both, or is not in the next try; a long call is so in each.
     """
     gc.disable()  # the garbage of other tests takes it 50 ms to look at
     try:

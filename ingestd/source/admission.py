@@ -24,6 +24,9 @@ logger = structlog.get_logger("ingestd.source")
 MAX_WAIT_S = 0.3
 # An encoder that is silent for longer and comes back from the same address has lost its connection.
 MAX_SILENCE_S = 1.0
+# Bytes that are slow to read may be many: who has ended has this long to be read to the end. An encoder that
+# came back is worth more than its last pictures.
+MAX_LAST_READ_S = 1.0
 # Longer than it takes to find the end of a connection behind all that is in its buffers.
 MAX_LOOK_AHEAD_S = 5.0
 # One is enough for an encoder that restarts, and one for another that tries then; each costs a buffer.
@@ -281,7 +284,8 @@ class Admission:
     def _reason_to_give_way(
         self, current: EncoderConnection, newcomer: EncoderConnection, final: bool
     ) -> str | None:
-        if current.throttled and current.finished():
+        waited_s = asyncio.get_running_loop().time() - self._waiting[newcomer]
+        if current.finished() and (current.throttled or waited_s > MAX_LAST_READ_S):
             return f"it had ended, and its last pictures make way for {newcomer.peer}"
         if newcomer.host == current.host and current.silent_s > MAX_SILENCE_S:
             return f"silent for {current.silent_s:.1f} s when {newcomer.peer} came from the same address"

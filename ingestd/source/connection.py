@@ -27,7 +27,7 @@ MAX_ENTRANCE_TURN_S = 0.002
 IDLE_TIMEOUT = "idle_timeout"
 # A connection without a byte takes no place, but a socket. Pipelines may need this long for a first picture.
 SILENT_TIMEOUT_S = 60.0
-# How much of one that is throttled is read ahead to find its end: as much as Linux has at most in the buffers
+# How much is read ahead of one that has to wait, to find its end: as much as Linux has at most in the buffers
 # of both ends (tcp_wmem and tcp_rmem).
 LOOK_AHEAD_BYTES = 12 * 1024 * 1024
 # An encoder that does not read must cost nothing: with more than this unsent, messages to it are dropped.
@@ -104,7 +104,7 @@ class EncoderConnection(asyncio.BufferedProtocol):
         self._unread_bytes = 0
         self._pauses: set[Pause] = set()
         self._full = False  # what `throttle` was told last
-        self._looks_ahead = False  # it is read even though FULL
+        self._looks_ahead = False  # it is read even though nothing is passed on
         self._idle_timer: asyncio.TimerHandle | None = None
         self._last_data_at = 0.0  # by the loop's clock
         self._end_reason: tuple[str, str | None] | None = None
@@ -281,13 +281,13 @@ class EncoderConnection(asyncio.BufferedProtocol):
             self._loop.call_soon(self._end_throttle)
 
     def look_ahead(self) -> bool:
-        """Read on though it is throttled, to find its end; return whether that may still be ahead.
+        """Read on though what was read has to wait, to find its end; return whether that may still be ahead.
 
         The end of a connection is behind all that its two ends have in their buffers.
         """
-        if self._lost or not self.throttled or self._unread_bytes > LOOK_AHEAD_BYTES:
+        if self._lost or not self._pauses or self._unread_bytes > LOOK_AHEAD_BYTES:
             return False
-        if not self._looks_ahead and self._transport is not None and self._pauses == {Pause.FULL}:
+        if not self._looks_ahead and self._transport is not None:
             self._looks_ahead = True
             self._keep()
             self._transport.resume_reading()
@@ -391,6 +391,7 @@ class EncoderConnection(asyncio.BufferedProtocol):
         if self._lost:
             self._finish()
         elif self._transport is not None and not (self._pauses or self._turned_away):
+            self._looks_ahead = False
             self._transport.resume_reading()
 
     def _keep(self) -> None:

@@ -405,6 +405,45 @@ async def test_an_encoder_that_is_gone_while_it_is_throttled_makes_way(
         assert sent == size or size > 1000
 
 
+@pytest.mark.parametrize("size", [1000, 6_000_000], ids=["in our buffer", "in both buffers"])
+async def test_an_encoder_that_is_gone_and_is_slow_to_read_makes_way(size: int) -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, admission):
+        first = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        assert admission.current is not None
+        admission.current.hold(True)
+        sending_all(first, bytes(size))
+        first.hang_up()
+        second = Encoder.dial(listener.address, "127.0.0.2")
+        await stream.until_events(3)
+        assert stream.events[1] == f"gone: it had ended, and its last pictures make way for {second.name}"
+        await second.send(b"live")
+        await stream.until(lambda: stream.received == b"live")
+
+
+async def test_what_is_read_ahead_of_an_encoder_that_is_slow_to_read_stays_whole() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, admission):
+        first = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        current = admission.current
+        assert current is not None
+        current.hold(True)
+        data = bytes(range(251)) * 20_000
+        sending_on = asyncio.get_running_loop().create_task(first.send(data))
+        second = Encoder.dial(listener.address, "127.0.0.2")
+        while len(stream.received) < len(data):
+            current.hold(False)
+            await asyncio.sleep(0.001)
+            current.hold(True)
+            await asyncio.sleep(0.001)
+        await sending_on
+        assert stream.received == data
+        current.hold(False)
+        assert await second.read() == b""
+
+
 async def test_a_file_whose_sender_has_ended_plays_to_its_end() -> None:
     stream = Stream()
     async with listening(stream) as (listener, admission):

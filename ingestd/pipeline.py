@@ -20,7 +20,7 @@ from ingestd.media.access_unit import AccessUnit, Codec, FrameMetadata, StreamIn
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
 from ingestd.publish.track import TrackOptions
-from ingestd.publish.track_keeper import TrackListener
+from ingestd.publish.track_listener import TrackListener
 from ingestd.room import Room, Track
 from ingestd.tasks import Tasks
 from ingestd.timer import Timer

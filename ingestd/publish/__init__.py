@@ -16,5 +16,5 @@
 - `sdk/`: every touch of the SDK's private parts.
 
 `RoomConnection` gives the room to its `TrackKeeper`s and takes it away again; a `TrackKeeper` submits access
-units to WebRTC, and tells a `TrackListener` (the pipeline) what becomes of them.
+units to WebRTC, and tells a `track_listener.TrackListener` (the pipeline) what becomes of them.
 """

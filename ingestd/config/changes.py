@@ -1,20 +1,19 @@
 """Differences between two configurations: each key that changes, and when a running ingestd obeys it."""
 
-import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 
 from ingestd.config.schema import Config, StreamConfig
-from ingestd.redact import printable, without_credentials
-from ingestd.units import format_bitrate, format_duration
+from ingestd.config.written import KINDS, yaml_text
+from ingestd.redact import printable
 
 # A longer value is cut where it is shown.
 _MAX_SHOWN_CHARACTERS = 80
-_HIDDEN = "[hidden]"
 
 
 class Effect(StrEnum):
@@ -40,23 +39,8 @@ _EFFECTS = {
     "log.": Effect.AT_ONCE,
     "hooks": Effect.AT_ONCE,
 }
-# How a value is written where Python's way is not that of the file.
-_WRITTEN: dict[str, Callable[[Any], str]] = {
-    "max_bitrate": format_bitrate,
-    "min_bitrate": format_bitrate,
-    "max_backlog": format_duration,
-    "idle_timeout": format_duration,
-    "socket_mode": lambda mode: f"{mode:04o}",
-    "url": without_credentials,
-    "webhook": without_credentials,
-    "webhook_secret_file": lambda file: file.name,
-}
-_WRITTEN_NONE = {
-    **dict.fromkeys(
-        ("codec", "format", "max_bitrate", "max_framerate", "live", "framerate", "frame_metadata"), "auto"
-    ),
-    "idle_timeout": "0",
-}
+# A key of a list, as `KINDS` names it: without the number.
+_NUMBER = re.compile(r"\[\d+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +112,7 @@ def _of_stream(name: str, before: StreamConfig | None, after: StreamConfig) -> I
     if before is None:
         yield Change(f"streams[{name}]", Effect.ADDED, name)
     elif before != after:
-        for key, old, new in _differing(_fields(before), _fields(after), ""):
+        for key, old, new in _differing(_fields(before), _fields(after), "", "streams[]."):
             effect = Effect.AT_ONCE if key.startswith("participant.") else Effect.STREAM
             yield Change(f"streams[{name}].{key}", effect, name, old, new)
 
@@ -146,21 +130,22 @@ def _fields(model: BaseModel) -> dict[str, Any]:
     return {name: getattr(model, name) for name in type(model).model_fields}
 
 
-def _differing(old: dict[str, Any], new: dict[str, Any], prefix: str) -> Iterator[tuple[str, str, str]]:
-    """Each key that differs, with both values as they may be shown."""
+def _differing(
+    old: dict[str, Any], new: dict[str, Any], prefix: str, of: str = ""
+) -> Iterator[tuple[str, str, str]]:
+    """Each key that differs, with both values as they may be shown; `KINDS` has ``of`` before its name."""
     for name in dict.fromkeys([*old, *new]):
         before, after = old.get(name), new.get(name)
         if before == after:
             continue
         key = f"{prefix}{name}"
         if isinstance(before, BaseModel) and isinstance(after, BaseModel):
-            yield from _differing(_fields(before), _fields(after), f"{key}.")
+            yield from _differing(_fields(before), _fields(after), f"{key}.", of)
         elif _is_list_of_sections(before) or _is_list_of_sections(after):
-            yield from _differing(_numbered(before), _numbered(after), key)
-        elif isinstance(before, BaseModel) or isinstance(after, BaseModel):
-            yield key, _section_shown(before), _section_shown(after)
+            yield from _differing(_numbered(before), _numbered(after), key, of)
         else:
-            yield key, _shown(name, before), _shown(name, after)
+            full = f"{of}{_NUMBER.sub('', key)}"
+            yield key, _shown(full, before), _shown(full, after)
 
 
 def _is_list_of_sections(value: Any) -> bool:
@@ -171,27 +156,13 @@ def _numbered(sections: Any) -> dict[str, Any]:
     return {f"[{number}]": section for number, section in enumerate(sections)}
 
 
-def _section_shown(section: BaseModel | None) -> str:
-    if section is None:
-        return "none"
-    written = {name: value for name, value in _fields(section).items() if value is not None}
-    return ", ".join(f"{name}: {_shown(name, value)}" for name, value in written.items())
-
-
-def _shown(name: str, value: Any) -> str:
-    if isinstance(value, SecretStr):
-        return _HIDDEN
-    if value is None:
-        text = _WRITTEN_NONE.get(name, "null")
-    elif isinstance(value, bool):
-        text = str(value).lower()
-    elif isinstance(value, tuple | list | frozenset):
-        text = f"[{', '.join(_shown(name, item) for item in value)}]"
-    elif isinstance(value, dict):
-        text = json.dumps(value, ensure_ascii=False)
-    elif name in _WRITTEN and not isinstance(value, Enum) and value != "auto":
-        text = _WRITTEN[name](value)
-    else:
-        text = str(value)
-    text = printable(text)
+def _shown(key: str, value: Any) -> str:
+    if key not in KINDS:  # an item of a list, there or not
+        return _section_shown(key, value) if value is not None else "none"
+    text = printable(yaml_text(KINDS[key].write(value)))
     return text if len(text) <= _MAX_SHOWN_CHARACTERS else f"{text[: _MAX_SHOWN_CHARACTERS - 1]}…"
+
+
+def _section_shown(key: str, section: BaseModel) -> str:
+    values = {name: value for name, value in _fields(section).items() if value is not None}
+    return ", ".join(f"{name}: {_shown(f'{key}.{name}', value)}" for name, value in values.items())

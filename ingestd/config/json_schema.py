@@ -6,29 +6,15 @@ all that `load` refuses: whether files are there, what streams are to each other
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from ingestd.config.key_docs import DEFAULTS_IN_WORDS, KEY_DOCS, SECTION_DOCS, plain
-from ingestd.config.key_tree import PINNED
-from ingestd.config.schema import (
-    HookConfig,
-    HttpConfig,
-    LimitsConfig,
-    LiveKitConfig,
-    LogConfig,
-    StreamConfig,
-)
-from ingestd.config.written import KINDS, Schema
+from ingestd.config.key_tree import PINNED, all_fields
+from ingestd.config.schema import SECTIONS, HookConfig, StreamConfig, section_of
+from ingestd.config.written import KINDS, Schema, yaml_text
 
-_SECTIONS: dict[str, type[BaseModel]] = {
-    "livekit": LiveKitConfig,
-    "http": HttpConfig,
-    "log": LogConfig,
-    "limits": LimitsConfig,
-}
 # null means the default, and these have none.
 _NEEDED = {"streams[].name", "hooks.url"}
 # Of each pair at most one may be given.
@@ -49,7 +35,7 @@ def json_schema() -> Schema:
     keys = stream["properties"]
     stream["properties"] = {key: {"$ref": f"#/$defs/{key}"} for key in keys}
     of_defaults = {key: value for key, value in stream["properties"].items() if key != "name"}
-    properties = {name: _or_null(_mapping(name, model)) for name, model in _SECTIONS.items()}
+    properties = {name: _or_null(_mapping(name, model)) for name, model in SECTIONS.items()}
     properties["defaults"] = _or_null(
         {
             "type": "object",
@@ -88,39 +74,19 @@ class Key:
 
 def reference() -> Iterator[Key]:
     """Every key, in the order of the reference."""
-    defaults = {key: _default(key, field) for key, field in _all_fields()}
+    defaults = {key: _default(key, field) for key, field in all_fields()}
     for key, text in KEY_DOCS.items():
         default = defaults.get(key, {})
-        shown = "" if default is None else f"`{_yaml(default)}`"
+        shown = "" if default is None else f"`{yaml_text(default)}`"
         name = key.removeprefix("streams[].")
         yield Key(name, name != key, DEFAULTS_IN_WORDS.get(key, shown), text)
-
-
-def _all_fields() -> Iterator[tuple[str, FieldInfo]]:
-    models: dict[str, type[BaseModel]] = {**_SECTIONS, "hooks": HookConfig, "streams[]": StreamConfig}
-    for name, model in models.items():
-        yield from _fields(name, model)
-
-
-def _fields(path: str, model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
-    """Every key below ``path``, by its full name."""
-    for name, field in model.model_fields.items():
-        if (below := _section_of(field)) is None:
-            yield f"{path}.{name}", field
-        else:
-            yield from _fields(f"{path}.{name}", below)
-
-
-def _section_of(field: FieldInfo) -> type[BaseModel] | None:
-    kinds = (field.annotation, *get_args(field.annotation))
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def _mapping(path: str, model: type[BaseModel]) -> Schema:
     properties: dict[str, Schema] = {}
     for name, field in model.model_fields.items():
         full = f"{path}.{name}"
-        below = _section_of(field)
+        below = section_of(field)
         properties[name] = _value(full, field) if below is None else _or_null(_mapping(full, below))
     if path in ("livekit", "streams[]"):
         properties |= _pinned()
@@ -158,13 +124,6 @@ def _default(key: str, field: FieldInfo) -> object:
     if field.is_required() or field.default_factory is not None:
         return None
     return KINDS[key].write(field.default)
-
-
-def _yaml(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    # Without quotes it would be a number.
-    return f'"{value}"' if isinstance(value, str) and value.isdigit() else str(value)
 
 
 def _pinned() -> dict[str, Schema]:

@@ -1,12 +1,14 @@
 """The tree of all keys, derived from the models, and hints for a key that is not in it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
-from ingestd.config.schema import HookConfig, HttpConfig, LimitsConfig, LiveKitConfig, LogConfig, StreamConfig
+from ingestd.config import schema
+from ingestd.config.schema import HookConfig, StreamConfig, section_of
 
 # A key is a leaf (None) or a mapping of further keys.
 Keys = Mapping[str, Any]
@@ -35,30 +37,27 @@ _SYNONYMS = {
 
 
 def _tree(model: type[BaseModel]) -> Keys:
-    tree: dict[str, Any] = {}
-    for name, field in model.model_fields.items():
-        kinds = [field.annotation, *get_args(field.annotation)]
-        nested = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        tree[name] = _tree(nested[0]) if nested else None
-    return tree
+    below = {name: section_of(field) for name, field in model.model_fields.items()}
+    return {name: None if section is None else _tree(section) for name, section in below.items()}
 
 
 STREAM: Keys = _tree(StreamConfig)
 DEFAULTS: Keys = {name: below for name, below in STREAM.items() if name != "name"}
-SECTIONS: Keys = {
-    "livekit": _tree(LiveKitConfig),
-    "http": _tree(HttpConfig),
-    "log": _tree(LogConfig),
-    "limits": _tree(LimitsConfig),
-    "defaults": DEFAULTS,
-}
+SECTIONS: Keys = {name: _tree(model) for name, model in schema.SECTIONS.items()} | {"defaults": DEFAULTS}
 HOOK: Keys = _tree(HookConfig)
 ROOT: Keys = {**SECTIONS, "streams": STREAM, "hooks": HOOK}
 
 
+def all_fields() -> Iterator[tuple[str, FieldInfo]]:
+    """Every key of the models by its full name, as error messages write it: ``streams[].source.listen``."""
+    models: dict[str, type[BaseModel]] = {**schema.SECTIONS, "streams[]": StreamConfig, "hooks": HookConfig}
+    for name, model in models.items():
+        yield from _fields(name, model)
+
+
 def all_keys() -> list[str]:
-    """Every key by its full name, as error messages write it: ``streams[].source.listen``."""
-    return [key for key in _flat(ROOT, "") if not key.startswith("defaults.")] + ["defaults"]
+    """Every key by its full name, and ``defaults``."""
+    return [key for key, _ in all_fields()] + ["defaults"]
 
 
 def unknown(key: str, keys: Keys) -> str:
@@ -78,12 +77,9 @@ def unknown(key: str, keys: Keys) -> str:
     return f"is not known; allowed: {', '.join(keys)}"
 
 
-def _flat(keys: Keys, prefix: str) -> list[str]:
-    flat: list[str] = []
-    for name, below in keys.items():
-        path = f"{prefix}{name}"
-        if below is None:
-            flat.append(path)
+def _fields(path: str, model: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in model.model_fields.items():
+        if (below := section_of(field)) is None:
+            yield f"{path}.{name}", field
         else:
-            flat += _flat(below, f"{path}[]." if path == "streams" else f"{path}.")
-    return flat
+            yield from _fields(f"{path}.{name}", below)

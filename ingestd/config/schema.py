@@ -1,9 +1,11 @@
 """The keys of a configuration: sections, their keys with type and default, and which keys go together."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic.fields import FieldInfo
 
 from ingestd.config import quantities, values
 from ingestd.config.access_token import TokenSource
@@ -250,6 +252,21 @@ class LimitsConfig(Section):
     """Limits of the whole process."""
 
     max_connections: quantities.AllConnections = None  # of encoders; None: auto
+
+
+# Those that stand once in a file, at its top.
+SECTIONS: Mapping[str, type[Section]] = {
+    "livekit": LiveKitConfig,
+    "http": HttpConfig,
+    "log": LogConfig,
+    "limits": LimitsConfig,
+}
+
+
+def section_of(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the section that ``field`` holds; None where it holds a value."""
+    kinds = (field.annotation, *get_args(field.annotation))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 class Config(Section):

@@ -1,15 +1,19 @@
-"""Ways to write the value of each configuration key, as JSON schema, and how its default is written.
+"""Ways to write the value of each configuration key, as JSON schema, and how a value is shown as written.
 
 What is allowed is decided in `ingestd.config.schema`; a test holds the two together.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import SecretStr
+
 from ingestd.config.values import HookEvent
 from ingestd.delivery.replays import Replay
 from ingestd.media.access_unit import Codec, Format
+from ingestd.redact import without_credentials
 from ingestd.units import (
     format_bitrate,
     format_duration,
@@ -21,6 +25,8 @@ from ingestd.units import (
 
 Schema = dict[str, Any]
 
+HIDDEN = "[hidden]"
+
 _PORT = r"(0*([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))"
 _HOST_AND_PORT = rf"(\[[0-9A-Za-z:.%_-]+\]|[A-Za-z0-9._-]+):{_PORT}"
 _NETWORK = r"([0-9.]+|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)(%[\w-]+)?(/[0-9]{1,3})?"
@@ -29,7 +35,7 @@ _QUANTITY = r"^\s*([0-9]{1,15}(\.[0-9]{1,9})?|\.[0-9]{1,9})\s*"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """The ways to write a value, beside null, and how a value is written that is a default."""
+    """The ways to write a value, beside null, and how a value of the models is written; None: it is not."""
 
     ways: list[Schema]
     write: Callable[[Any], object] = lambda value: value
@@ -80,12 +86,21 @@ def _enum(*words: str) -> Kind:
 
 
 def _url(*schemes: str) -> Kind:
-    return Kind([_string(f"^({'|'.join(schemes)})://[^ ]+$", maxLength=256)])
+    ways = [_string(f"^({'|'.join(schemes)})://[^ ]+$", maxLength=256)]
+    return Kind(ways, _if_set(without_credentials))
+
+
+def _if_set(write: Callable[[Any], object]) -> Callable[[Any], object]:
+    return lambda value: None if value is None else write(value)
+
+
+def _hidden(secret: SecretStr | tuple[SecretStr, ...] | None) -> object:
+    return HIDDEN if secret else None
 
 
 _TEXT = Kind([_string(r"^[^\u0000-\u001f\u007f]+$", maxLength=256)])
-_SECRET = Kind([_string(minLength=1)], lambda _value: None)
-_ADDRESS = Kind([_string(rf"^((tcp|tls)://{_HOST_AND_PORT}|unix:///.+)$")], lambda _value: None)
+_SECRET = Kind([_string(minLength=1)], _hidden)
+_ADDRESS = Kind([_string(rf"^((tcp|tls)://{_HOST_AND_PORT}|unix:///.+)$")], _if_set(str))
 # YAML 1.1, which the file is read as, has more words for true and false than an editor may know.
 _BOOLEAN = Kind([{"type": "boolean"}, _string("^([Tt]rue|[Ff]alse|[Yy]es|[Nn]o|[Oo]n|[Oo]ff)$")])
 _BITRATE = _bitrate("10kbps", "1Gbps")
@@ -94,7 +109,7 @@ _TOKEN = _string("^[!-~]{1,256}$")
 
 KINDS: Mapping[str, Kind] = {
     "livekit.url": _url("wss?", "https?"),
-    "livekit.api_key": Kind(_TEXT.ways, lambda _value: None),
+    "livekit.api_key": Kind(_TEXT.ways, lambda key: key or None),
     "livekit.api_secret": _SECRET,
     "livekit.api_secret_file": _TEXT,
     "livekit.token": _SECRET,
@@ -144,9 +159,7 @@ KINDS: Mapping[str, Kind] = {
         lambda networks: [str(network) for network in networks],
     ),
     **{f"streams[].source.tls.{key}": _TEXT for key in ("cert", "key", "client_ca", "ca", "server_name")},
-    "streams[].source.token": Kind(
-        [_TOKEN, {"type": "array", "items": _TOKEN, "minItems": 1}], lambda _value: None
-    ),
+    "streams[].source.token": Kind([_TOKEN, {"type": "array", "items": _TOKEN, "minItems": 1}], _hidden),
     "streams[].source.token_file": _TEXT,
     "streams[].source.proxy_protocol": _BOOLEAN,
     "streams[].source.max_connections": _number(2, 10_000, whole=True),
@@ -157,7 +170,10 @@ KINDS: Mapping[str, Kind] = {
     ),
     "streams[].source.socket_group": _TEXT,
     "streams[].source.second_encoder": _enum("reject", "replace"),
-    "streams[].source.idle_timeout": Kind([{"const": "auto"}, {"const": 0}, *_duration("100ms", "24h").ways]),
+    "streams[].source.idle_timeout": Kind(
+        [{"const": "auto"}, {"const": 0}, *_duration("100ms", "24h").ways],
+        lambda value: value if value == "auto" else 0 if value is None else format_duration(value),
+    ),
     "streams[].source.reconnect_for_keyframe": _BOOLEAN,
     "streams[].codec": _or("auto", _enum(*Codec)),
     "streams[].format": _or("auto", _enum(*Format)),
@@ -172,7 +188,23 @@ KINDS: Mapping[str, Kind] = {
     "streams[].b_frames": _enum("auto", "warn", "reject"),
     "streams[].frame_metadata": _or("auto", _BOOLEAN),
     "streams[].feedback.inline": _BOOLEAN,
-    "streams[].feedback.webhook": Kind([*_url("https?").ways, _string("^(null)?$")]),
-    "streams[].feedback.webhook_secret_file": Kind([_string(maxLength=256)], lambda _value: None),
+    "streams[].feedback.webhook": Kind(
+        [*_url("https?").ways, _string("^(null)?$")], _if_set(without_credentials)
+    ),
+    "streams[].feedback.webhook_secret_file": Kind([_string(maxLength=256)], _if_set(lambda file: file.name)),
     "streams[].feedback.min_bitrate": _BITRATE,
 }
+
+
+def yaml_text(value: object) -> str:
+    """Return what a `Kind` has written as it stands in a file."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return f"[{', '.join(map(yaml_text, value))}]"
+    # Without quotes it would be a number.
+    return f'"{value}"' if isinstance(value, str) and value.isdigit() else str(value)

@@ -239,13 +239,13 @@ class Delivery:
         the server. An encoder that may answer (`encoder_response`) is given the time to; ``asked_in_s``: when
         it is asked, if not yet.
         """
-        answer = Answer.REPLAY
-        if audience is not None and self._silent(now):
-            answer = self._requests.judge_in_silence(audience, now)
-        elif self.b_frames.beyond_cure:
-            answer = Answer.KEYFRAME  # browsers would fail again behind the next one, and ask again
-        elif audience is not None and self._spares_watchers(now) and not packets_lost:
-            answer = self._requests.judge(audience, now)
+        answer = self._requests.answer(
+            audience,
+            now,
+            silent=self._silent(now),
+            beyond_cure=self.b_frames.beyond_cure,
+            spares_watchers=self._spares_watchers(now) and not packets_lost,
+        )
         if answer is Answer.KEYFRAME:
             return
         if self._state is State.LIVE:

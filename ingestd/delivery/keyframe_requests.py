@@ -33,23 +33,28 @@ class KeyframeRequests:
         self._left_at = -inf  # the last one left to the encoder
         self._answered_at = -inf  # the last keyframe
 
-    def judge(self, audience: Audience, now: float) -> Answer:
-        """Return the answer to a request of ``now``; a later one that repeats it may get another."""
-        repeated = self._repeated(now)
-        if audience.others(now) <= 0:
-            return Answer.REPLAY
-        if audience.newcomer(now) and (audience.fresh(now) or repeated):
-            return Answer.SHARED_REPLAY
-        self._left_at = now
-        return Answer.KEYFRAME
+    def answer(
+        self,
+        audience: Audience | None,
+        now: float,
+        *,
+        silent: bool,
+        beyond_cure: bool,
+        spares_watchers: bool,
+    ) -> Answer:
+        """Return the answer to a request of ``now``; a later one that repeats it may get another.
 
-    def judge_in_silence(self, audience: Audience, now: float) -> Answer:
-        """Return the answer to a request while the encoder sends nothing.
-
-        A browser that has seen no picture for 3 s asks for a keyframe once; with a replay, again 3 s later.
+        ``audience``: who may watch, None where no one can tell. ``silent``: the encoder sends nothing.
+        ``beyond_cure``: B-frames are sent. ``spares_watchers``: those who watch should see no replay that
+        only another one needs.
         """
-        repeated = self._repeated(now)
-        return Answer.REPLAY if repeated or audience.came_at > self._answered_at else Answer.KEYFRAME
+        if audience is not None and silent:
+            return self._judge_in_silence(audience, now)
+        if beyond_cure:
+            return Answer.KEYFRAME  # browsers would fail again behind the next one, and ask again
+        if audience is not None and spares_watchers:
+            return self._judge(audience, now)
+        return Answer.REPLAY
 
     def answered(self, now: float) -> None:
         """A keyframe has been submitted."""
@@ -59,6 +64,20 @@ class KeyframeRequests:
     def left_to_encoder(self, now: float) -> bool:
         """Whether a request waits for the encoder that a loss told of ``now`` may explain."""
         return now - self._left_at < LOSS_NEWS_S
+
+    def _judge(self, audience: Audience, now: float) -> Answer:
+        repeated = self._repeated(now)
+        if audience.others(now) <= 0:
+            return Answer.REPLAY
+        if audience.newcomer(now) and (audience.fresh(now) or repeated):
+            return Answer.SHARED_REPLAY
+        self._left_at = now
+        return Answer.KEYFRAME
+
+    def _judge_in_silence(self, audience: Audience, now: float) -> Answer:
+        # A browser that has seen no picture for 3 s asks for a keyframe once; with a replay, again 3 s later.
+        repeated = self._repeated(now)
+        return Answer.REPLAY if repeated or audience.came_at > self._answered_at else Answer.KEYFRAME
 
     def _repeated(self, now: float) -> bool:
         since_s = now - self._asked_at

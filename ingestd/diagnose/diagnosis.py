@@ -38,7 +38,9 @@ class Diagnosis:
 
     means: str  # a sentence without capital and full stop, for the documentation
     expected: str = ""  # goes on from "expected "
-    cures: Mapping[str, str] = field(default_factory=dict)  # by tool (`TOOLS`); "{case}": that of the fault
+    # By tool (`TOOLS`), "any" first, so that it is not taken for a part of the cure before; "{case}": that of
+    # the fault.
+    cures: Mapping[str, str] = field(default_factory=dict)
 
     def advice(self, case: str = "") -> list[str]:
         """Return what is expected and what to change, one sentence for each tool."""

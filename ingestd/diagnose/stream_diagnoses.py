@@ -148,7 +148,7 @@ _IVF_AND_OBUS: Diagnoses = {
     "not_ivf": Diagnosis(
         means="the configuration says IVF, and the bytes are something else",
         expected="IVF",
-        cures={**IVF, "any": "or set format: auto"},
+        cures={"any": "set format: auto, or write IVF", **IVF},
     ),
     "malformed_header": Diagnosis(
         means="the file header of IVF is damaged, or not from a muxer",
@@ -288,9 +288,9 @@ _PROBED: Diagnoses = {
         means="`ingestd probe` cannot connect to the encoder",
         expected="an encoder that listens there",
         cures={
+            "any": "have it listen, or let it dial: ingestd probe listen:PORT",
             "ffmpeg": "-f h264 tcp://0.0.0.0:PORT?listen=1",
             "GStreamer": "tcpserversink",
-            "any": "else let it dial: ingestd probe listen:PORT",
         },
     ),
     "silent": Diagnosis(

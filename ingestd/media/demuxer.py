@@ -1,7 +1,6 @@
 """The one entry: bytes of a connection in, access units out, whatever they turn out to be."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Protocol
 
 from ingestd.errors import BitstreamError
@@ -14,7 +13,7 @@ from ingestd.media.detection.format_detector import (
     begins_with_start_code,
     detect,
 )
-from ingestd.media.formats.access_unit_assembler import SYNTAX
+from ingestd.media.formats.access_unit_assembler import keep_parameter_sets
 from ingestd.media.formats.annexb import AnnexBReader
 from ingestd.media.formats.av1_annexb import Av1AnnexBReader
 from ingestd.media.formats.ivf import SIGNATURE as IVF_SIGNATURE
@@ -344,10 +343,7 @@ class Demuxer:
             reader = LengthPrefixedReader(found.codec, sets, log, found.length_bytes)
         else:
             reader = AnnexBReader(found.codec, sets, log, in_packets=self._unpacker is not None)
-        syntax = SYNTAX[found.codec](sets)
-        for nal in found.parameter_sets:
-            with suppress(BitstreamError):  # what refers to it will say so
-                sets.store(syntax.parameter_set(nal))
+        keep_parameter_sets(found.codec, found.parameter_sets, sets)
         return reader
 
 

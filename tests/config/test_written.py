@@ -1,10 +1,12 @@
 """How values may be written; tests/config/test_json_schema.py holds each to what the loader takes."""
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
+from pydantic import SecretStr
 
 from ingestd.config import all_keys
-from ingestd.config.written import KINDS
+from ingestd.config.written import HIDDEN, KINDS, yaml_text
 
 
 def test_every_key_has_its_ways() -> None:
@@ -12,17 +14,23 @@ def test_every_key_has_its_ways() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "default", "written"),
+    ("key", "value", "written"),
     [
         ("streams[].max_backlog", 0.5, "500ms"),
         ("streams[].max_bitrate", None, "auto"),
         ("streams[].max_gop", 32 << 20, "32MiB"),
         ("streams[].source.socket_mode", 0o660, "0660"),
-        ("livekit.api_secret", "a secret is no default", None),
+        ("livekit.api_secret", SecretStr(""), None),
+        ("livekit.api_secret", SecretStr("hidden"), HIDDEN),
     ],
 )
-def test_a_default_is_written_as_a_person_would(key: str, default: object, written: object) -> None:
-    assert KINDS[key].write(default) == written
+def test_a_value_is_written_as_a_person_would(key: str, value: object, written: object) -> None:
+    assert KINDS[key].write(value) == written
+
+
+@pytest.mark.parametrize("value", [None, True, 3, 1.5, "a b", "0660", ["up", "0"], {"a": "b"}])
+def test_what_is_written_reads_as_what_it_was(value: object) -> None:
+    assert yaml.safe_load(yaml_text(value)) == value
 
 
 @pytest.mark.parametrize(

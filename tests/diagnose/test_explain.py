@@ -1,5 +1,8 @@
-from ingestd.diagnose.compatibility import B_FRAMES
+import pytest
+
+from ingestd.diagnose.compatibility import B_FRAMES, Issue
 from ingestd.diagnose.explain import advice, by_tool, explain, explain_room, explained, fields
+from ingestd.diagnose.stream_diagnoses import STREAM_DIAGNOSES
 from ingestd.errors import BitstreamError
 
 
@@ -70,3 +73,15 @@ def test_advice_is_taken_apart_by_tool() -> None:
         "seen",
         [("ffmpeg", "do this; or that"), ("x264", "a")],
     )
+
+
+@pytest.mark.parametrize("key", STREAM_DIAGNOSES)
+def test_every_text_comes_apart_as_it_was_put_together(key: str) -> None:
+    reason, _, case = key.partition(".")
+    diagnosis = STREAM_DIAGNOSES[key]
+    text, cures = by_tool(explain(Issue(reason, "this was seen: 1; and that", case)))
+    assert cures == [
+        (tool, cure.replace("{case}", case)) for tool, cure in diagnosis.cures.items() if tool != "any"
+    ]
+    assert text.startswith("this was seen: 1; and that")
+    assert diagnosis.cures.get("any", "").replace("{case}", case) in text

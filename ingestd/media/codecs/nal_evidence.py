@@ -20,6 +20,8 @@ from ingestd.media.codecs.parameter_sets import ParameterSets
 # Before a stream, what looks like a slice and ends within this many bytes may be none.
 MAX_STRAY_BYTES = 64
 MAX_STRAY_NAL_UNITS = 8
+# Within this much the first NAL unit of a stream shows itself, whatever stands before it.
+FIRST_NAL_UNIT_BYTES = 4096
 
 
 class Evidence(IntEnum):
@@ -36,11 +38,13 @@ class Examine(Protocol):
     """The question put to a NAL unit for one codec."""
 
     def __call__(self, nal: bytes, *, whole: bool) -> Evidence:
-        """Return what a NAL unit, or its beginning where it is not ``whole``, says."""
+        """Return what a NAL unit, or its beginning where it is not ``whole``, says; of no bytes: NO."""
         ...
 
 
 def _examine_h264(nal: bytes, *, whole: bool) -> Evidence:
+    if not nal:
+        return Evidence.NO
     forbidden_zero_bit, nal_ref_idc, nal_unit_type = nal[0] >> 7, nal[0] >> 5 & 3, nal[0] & 31
     if forbidden_zero_bit or (nal_ref_idc == 0 and nal_unit_type in (5, 7, 8)):
         return Evidence.NO
@@ -69,8 +73,10 @@ def _examine_h264(nal: bytes, *, whole: bool) -> Evidence:
 
 
 def _examine_h265(nal: bytes, *, whole: bool) -> Evidence:
+    if len(nal) < 3:
+        return Evidence.NO
     nal_unit_type, nuh_layer_id, nuh_temporal_id_plus1 = nal_header(nal)
-    if nal[0] & 0x80 or nuh_layer_id or not nuh_temporal_id_plus1 or len(nal) < 3:
+    if nal[0] & 0x80 or nuh_layer_id or not nuh_temporal_id_plus1:
         return Evidence.NO
     try:
         if nal_unit_type <= LAST_SUB_LAYER_SLICE or FIRST_IRAP <= nal_unit_type <= LAST_IRAP:
@@ -101,12 +107,13 @@ def examine_whole(codec: Codec, nal: bytes) -> Evidence:
     return EXAMINE[codec](nal, whole=True)
 
 
-def first_nal_unit(data: bytes, *codecs: Codec) -> int:
-    """Return the position of the first start code with what may be a NAL unit of ``codecs``; -1: none.
+def first_nal_unit(data: bytes) -> int:
+    """Return the position of the first start code with what may be a NAL unit behind it; -1: none.
 
     What is over soon and could be a slice, and a sequence parameter set behind it, is more likely a part of
     something else that stands before the stream.
     """
+    data = data[:FIRST_NAL_UNIT_BYTES]
     first, begin = -1, data.find(START_CODE_PREFIX)
     for _ in range(MAX_STRAY_NAL_UNITS):
         if not 0 <= begin <= (len(data) if first < 0 else MAX_STRAY_BYTES):
@@ -115,11 +122,7 @@ def first_nal_unit(data: bytes, *codecs: Codec) -> int:
         following = data.find(START_CODE_PREFIX, behind)
         whole = following >= 0
         nal = data[behind : following if whole else len(data)].rstrip(b"\0")
-        sign = (
-            max((EXAMINE[codec](nal, whole=whole) for codec in codecs), default=Evidence.NO)
-            if nal
-            else Evidence.NO
-        )
+        sign = max(examine(nal, whole=whole) for examine in EXAMINE.values())
         if sign is Evidence.PROOF or (sign is Evidence.POSSIBLE and first < 0):
             return begin
         if sign is Evidence.SLICE and first < 0:

@@ -43,7 +43,6 @@ SHORT_LENGTHS_BYTES = (2, 1)
 PACKETS_TELL_PICTURES = 4
 # A size of 256 to 511 looks like a start code: where no NAL unit is behind it, wait for the next such size.
 TWO_SMALL_PACKETS_BYTES = 640
-PLAIN_HEAD_BYTES = 4096
 
 _START_CODE = re.compile(rb"\0\0\0?\x01")
 _BEGINS_WITH_START_CODE = re.compile(rb"\0{2,}+\x01")
@@ -133,7 +132,7 @@ def begins_with_start_code(data: bytes | bytearray) -> bool:
 
 def _begins_with_nal_unit(data: bytes) -> bool:
     """Whether what is behind the first start code may be a NAL unit."""
-    return first_nal_unit(data[:PLAIN_HEAD_BYTES], *EXAMINE) == data.find(START_CODE_PREFIX)
+    return first_nal_unit(data) == data.find(START_CODE_PREFIX)
 
 
 def _record(data: bytes, last: bool) -> DecoderConfiguration | Literal[False] | None:
@@ -254,7 +253,7 @@ def _byte_stream_codec(data: bytes, at_start: bool, last: bool) -> Codec | None:
         if not whole and len(data) - begin < HEAD_BYTES + 2:
             break
         for codec, examine in EXAMINE.items():
-            sign = examine(nal, whole=whole) if nal else Evidence.NO
+            sign = examine(nal, whole=whole)
             run = runs[codec]
             run.add(sign)
             if sign == Evidence.PROOF or (

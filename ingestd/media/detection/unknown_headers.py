@@ -14,8 +14,8 @@ from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec
 from ingestd.media.codecs.h26x import START_CODE_PREFIX
 from ingestd.media.codecs.h265 import FIRST_IRAP, LAST_IRAP, LAST_SUB_LAYER_SLICE, nal_header
+from ingestd.media.formats.packets import MAX_HEADER_BYTES
 
-MAX_HEADER_BYTES = 64
 # Chance makes two tails of a byte alike once in a hundred times, and this often in a row never.
 ALIKE_IN_A_ROW = 3
 MAX_NAL_UNITS = 512  # of the pictures that tell

@@ -1,6 +1,7 @@
 """NAL units → access units (H.264 7.4.1.2.3, H.265 7.4.2.4.4), whatever carries the NAL units."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from ingestd.errors import BitstreamError, ExcessError
 from ingestd.media.access_unit import (
@@ -46,6 +47,14 @@ DELIMITER_PROOF_PICTURES = 8
 MAX_PARAMETER_SETS = 32 + 256
 
 SYNTAX: dict[Codec, Callable[[ParameterSets], Syntax]] = {Codec.H264: H264Syntax, Codec.H265: H265Syntax}
+
+
+def keep_parameter_sets(codec: Codec, nals: Iterable[bytes], parameter_sets: ParameterSets) -> None:
+    """Keep those of a decoder configuration record. What refers to a malformed one will say so."""
+    syntax = SYNTAX[codec](parameter_sets)
+    for nal in nals:
+        with suppress(BitstreamError):
+            parameter_sets.store(syntax.parameter_set(nal))
 
 
 class AccessUnitAssembler:

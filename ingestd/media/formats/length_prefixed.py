@@ -5,15 +5,13 @@ write. The parameter sets of such a stream stand in its avcC or hvcC record, whi
 length has (`codecs.decoder_configuration`); few senders put it on a socket.
 """
 
-from contextlib import suppress
-
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, AccessUnit, Codec, Format
 from ingestd.media.bits.receive_buffer import ReceiveBuffer
 from ingestd.media.codecs.decoder_configuration import MAX_RECORD_BYTES, read_decoder_configuration
 from ingestd.media.codecs.h26x import HEAD_BYTES
 from ingestd.media.codecs.parameter_sets import ParameterSets
-from ingestd.media.formats.access_unit_assembler import SYNTAX
+from ingestd.media.formats.access_unit_assembler import keep_parameter_sets
 from ingestd.media.formats.nal_unit_reader import NalUnitReader
 from ingestd.media.formats.step import BYTES_PER_ITEM
 from ingestd.media.picture_end.detector import PictureEndDetector
@@ -86,7 +84,7 @@ class LengthPrefixedReader(NalUnitReader):
                 if record is None:
                     return False
                 if record and record.codec is self._codec:  # repeated, as muxers do before keyframes
-                    self._keep_parameter_sets(record.parameter_sets)
+                    keep_parameter_sets(self._codec, record.parameter_sets, self._parameter_sets)
                     self._start += record.end
                     self._assembler.items += 1 + record.end // BYTES_PER_ITEM
                     return True
@@ -102,12 +100,6 @@ class LengthPrefixedReader(NalUnitReader):
             self._start = begin
             self._nal_bytes = length
         return True
-
-    def _keep_parameter_sets(self, nals: tuple[bytes, ...]) -> None:
-        syntax = SYNTAX[self._codec](self._parameter_sets)
-        for nal in nals:
-            with suppress(BitstreamError):  # what refers to it will say so
-                self._parameter_sets.store(syntax.parameter_set(nal))
 
     @property
     def _waiting_bytes(self) -> int:

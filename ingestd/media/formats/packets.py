@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from ingestd.errors import BitstreamError
-from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, Codec
+from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES
 from ingestd.media.codecs.decoder_configuration import AV1_MARKER_AND_VERSION, AV1_RECORD_BYTES
 from ingestd.media.codecs.h26x import START_CODE_PREFIX
 from ingestd.media.codecs.nal_evidence import first_nal_unit
@@ -23,7 +23,6 @@ MAX_HEADER_BYTES = 64
 SIZE_BYTES = (4, 3, 2)
 # A size may lead to another NAL unit of the same picture by chance, and not so often in a row.
 ENOUGH_STEPS = 2
-EXAMINED_BYTES = 4096  # in which the first NAL unit shows itself
 MAX_OBUS_EXAMINED = 128  # of a packet
 MAX_AV1_PLACES = 2  # in which AV1 may begin
 MIN_NAL_UNIT_BYTES = 5  # with its start code
@@ -134,7 +133,7 @@ def _candidates(data: bytes) -> Iterator[PacketLayout]:
     if len(data) > _SCRCPY_NAME_BYTES and data[:1].isascii():  # its options left out the codec
         for start in _SCRCPY_GREETING_STARTS:
             yield PacketLayout(start, 12, 8, 4, "big", 0, nal_units=True)
-    begin = first_nal_unit(data[:EXAMINED_BYTES], Codec.H264, Codec.H265)
+    begin = first_nal_unit(data)
     for header_bytes in (begin - 1, begin):  # start codes have four bytes mostly
         if 2 <= header_bytes <= MAX_HEADER_BYTES:
             yield from _layouts(header_bytes, nal_units=True)

@@ -39,10 +39,12 @@ NO, NEUTRAL, POSSIBLE, SLICE, PROOF = Evidence
         (H265_SEI, NEUTRAL, POSSIBLE),
         (h265_slice(19), POSSIBLE, SLICE),
         (h265_slice(1), NO, SLICE),
+        (b"", NO, NO),
     ],
     ids=[
         "SPS", "PPS", "AUD", "SEI", "filler", "IDR slice",
         "VPS", "H.265 PPS", "H.265 AUD", "H.265 SEI", "H.265 IDR slice", "H.265 slice",
+        "nothing",
     ],
 )  # fmt: skip
 def test_what_each_nal_unit_says_of_each_codec(nal: bytes, as_h264: Evidence, as_h265: Evidence) -> None:

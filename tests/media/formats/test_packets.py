@@ -225,3 +225,12 @@ def test_a_record_may_be_repeated_before_keyframes(in_packets: bool) -> None:
         data = b"".join(struct.pack(">I", len(part)) * in_packets + part for part in parts)
         units = read_in_every_chunking(Demuxer, data)
         assert [unit.data.endswith(nal) for unit, nal in zip(units, nals * 3, strict=True)] == [True] * 9
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
+def test_a_nal_unit_of_no_bytes_in_the_packet_behind_a_record_breaks_nothing(codec: Codec) -> None:
+    record = avcc([sps()], [pps()]) if codec is Codec.H264 else hvcc(h265_vps(), h265_sps(), h265_pps())
+    behind = struct.pack(">II", 200, 0) + bytes(range(1, 197))
+    demuxer = Demuxer()
+    demuxer.feed(struct.pack(">I", len(record)) + record + behind)
+    assert demuxer.format is not None

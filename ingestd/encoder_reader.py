@@ -165,6 +165,7 @@ class EncoderReader:
     def _take(self, read: Callable[..., list[AccessUnit]], *arguments: object) -> None:
         now, now_us = time.monotonic(), time.time_ns() // 1000
         access_units = read(*arguments)
+        self._connection.recognised = self._demuxer.format is not None
         try:
             for access_unit in access_units:
                 if len(access_unit.data) > self._max_picture_bytes:

@@ -7,7 +7,7 @@ import socket
 import time
 import tracemalloc
 from collections.abc import AsyncIterator
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pytest
 import structlog
@@ -39,10 +39,10 @@ HEADERS = bytes.fromhex("00000001 6742c00b da0509")
 class Line:
     """A stream that no room carries, and its encoders."""
 
-    def __init__(self, **keys: Any) -> None:
+    def __init__(self, second_encoder: Literal["reject", "replace"] = "replace", **keys: Any) -> None:
         self.failures: list[str] = []
         tasks = Tasks(lambda name, error: self.failures.append(f"{name}: {error!r}"))
-        source = SourceConfig(listen=Address("tcp", "127.0.0.1", free_port()), second_encoder="replace")
+        source = SourceConfig(listen=Address("tcp", "127.0.0.1", free_port()), second_encoder=second_encoder)
         self.config = StreamConfig(name="cam", room="lobby", source=source, **keys)
         self.stream = build_stream(self.config, Room(), tasks, make_track=Track)
 
@@ -108,6 +108,18 @@ async def test_a_picture_beyond_its_limit_is_refused_before_it_is_whole(form: st
         "too_large: a picture has more bytes than that, and 65536 are"
     )
     assert 64 * 1024 < sent <= 160 * 1024
+
+
+async def test_who_trickles_keeps_no_encoder_out() -> None:
+    line = Line(second_encoder="reject")
+    await line.stream.start()
+    trickle, encoder = await line.dial(b"\0"), await line.dial(VIDEO.container)
+    second = socket.create_connection(encoder.getpeername(), source_address=("127.0.0.2", 0))
+    second.sendall(VIDEO.container)
+    await eventually(lambda: line.stream.admission.connections["second_encoder"] == 1, "it is refused")
+    for connection in (trickle, encoder, second):
+        connection.close()
+    await line.stream.stop("the test is over")
 
 
 async def test_an_encoder_that_leaves_too_early_is_at_fault(line: Line) -> None:

@@ -116,6 +116,7 @@ class EncoderConnection(asyncio.BufferedProtocol):
         self.segment_bytes = 0  # of a full segment of TCP; 0: unknown
         self._segment_bytes_until = 0.0
         self.heard = False  # at least one byte of its stream has come
+        self.recognised = False  # its handler has seen that it is a stream
         self.cut = False  # ended by us while the encoder may have been sending
         self.host = ""
         self.peer = ""  # host and port; "unix" for a local socket

@@ -364,6 +364,25 @@ async def test_what_is_no_stream_replaces_nobody_and_what_is_one_does_with_its_f
         await stream.until(lambda: stream.received.endswith(b"NAL unit"))
 
 
+async def test_who_trickles_what_is_no_stream_makes_way_for_an_encoder() -> None:
+    stream = Stream(recognises=False)
+    async with listening(stream, is_stream=lambda first_bytes, _final: b"NAL" in first_bytes or None) as (
+        listener,
+        admission,
+    ):
+        trickle = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        second = Encoder.dial(listener.address, "127.0.0.2")
+        await waits(admission, 1)
+        await second.send(b"NAL unit")
+        await stream.until_events(3)
+        assert stream.events[1:] == [
+            f"gone: it had sent nothing that is a stream when {second.name} sent one",
+            "connected",
+        ]
+        trickle.hang_up()
+
+
 async def test_an_encoder_that_went_silent_makes_way_for_its_own_address_and_for_no_other() -> None:
     stream = Stream()
     async with listening(stream) as (listener, admission):

@@ -24,6 +24,8 @@ logger = structlog.get_logger("ingestd.source")
 MAX_WAIT_S = 0.3
 # An encoder that is silent for longer and comes back from the same address has lost its connection.
 MAX_SILENCE_S = 1.0
+# What an encoder has sent that is gone is read for so long while the next one waits.
+MAX_BEHIND_S = 1.0
 # Longer than it takes to find the end of a connection behind all that is in its buffers.
 MAX_LOOK_AHEAD_S = 5.0
 # One is enough for an encoder that restarts, and one for another that tries then; each costs a buffer.
@@ -50,8 +52,9 @@ class Admission:
 
     A second encoder waits ``max_wait_s`` seconds for the line to become free, and as long as the first has
     finished but was not read to its end; then it is refused. ``is_stream`` says what may replace the encoder
-    that is connected, or that is none, as it has sent nothing that is a stream. ``limiter`` is for the log lines of refusals, ``probe_limiter`` for those of
-    connections that never sent a byte. ``count`` is of the connections of all streams.
+    that is connected, or that is none, as it has sent nothing that is a stream. ``limiter`` is for the log
+    lines of refusals, ``probe_limiter`` for those of connections that never sent a byte. ``count`` is of the
+    connections of all streams.
 
     A stream has ``max_connections`` of the configuration at most, the encoder's included. The oldest that was
     turned away, or has sent nothing, gives way to the next.
@@ -281,7 +284,8 @@ class Admission:
     def _reason_to_give_way(
         self, current: EncoderConnection, newcomer: EncoderConnection, final: bool
     ) -> str | None:
-        if current.throttled and current.finished():
+        waited_s = asyncio.get_running_loop().time() - self._waiting[newcomer]
+        if (current.throttled or waited_s > MAX_BEHIND_S) and current.finished():
             return f"it had ended, and its last pictures make way for {newcomer.peer}"
         if newcomer.host == current.host and current.silent_s > MAX_SILENCE_S:
             return f"silent for {current.silent_s:.1f} s when {newcomer.peer} came from the same address"

@@ -104,7 +104,7 @@ class EncoderConnection(asyncio.BufferedProtocol):
         self._unread_bytes = 0
         self._pauses: set[Pause] = set()
         self._full = False  # what `throttle` was told last
-        self._looks_ahead = False  # it is read even though FULL
+        self._looks_ahead = False  # it is read even though nothing is passed on
         self._idle_timer: asyncio.TimerHandle | None = None
         self._last_data_at = 0.0  # by the loop's clock
         self._end_reason: tuple[str, str | None] | None = None
@@ -282,13 +282,13 @@ class EncoderConnection(asyncio.BufferedProtocol):
             self._loop.call_soon(self._end_throttle)
 
     def look_ahead(self) -> bool:
-        """Read on though it is throttled, to find its end; return whether that may still be ahead.
+        """Read on though nothing is passed on, to find its end; return whether that may still be ahead.
 
         The end of a connection is behind all that its two ends have in their buffers.
         """
-        if self._lost or not self.throttled or self._unread_bytes > LOOK_AHEAD_BYTES:
+        if self._lost or not self._pauses or self._unread_bytes > LOOK_AHEAD_BYTES:
             return False
-        if not self._looks_ahead and self._transport is not None and self._pauses == {Pause.FULL}:
+        if not self._looks_ahead and self._transport is not None and Pause.NOT_ADMITTED not in self._pauses:
             self._looks_ahead = True
             self._keep()
             self._transport.resume_reading()
@@ -373,7 +373,11 @@ class EncoderConnection(asyncio.BufferedProtocol):
             took_s = time.monotonic() - began_at
             if took_s > max_turn_s:
                 self._yield(took_s)
-                return
+                break
+        if not self._unread:
+            self._looks_ahead = False
+        elif self._looks_ahead:
+            self._keep()
 
     def _yield(self, took_s: float) -> None:
         """Leave the loop to others for as long as this has used it."""
@@ -396,7 +400,11 @@ class EncoderConnection(asyncio.BufferedProtocol):
 
     def _keep(self) -> None:
         """Let what is unread outlast the next read, which goes into the same buffer."""
-        self._unread = deque(c if c.readonly else memoryview(bytes(c)) for c in self._unread)
+        # What was kept before stands before it.
+        for index in range(len(self._unread) - 1, -1, -1):
+            if self._unread[index].readonly:
+                break
+            self._unread[index] = memoryview(bytes(self._unread[index]))
 
     def _drop_unread(self) -> None:
         self._unread.clear()

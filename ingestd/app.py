@@ -114,8 +114,8 @@ class App:
         return 1 if self._failed else 0
 
     def figures(self) -> Iterable[StreamFigures]:
-        """One reading of every stream, in the order of the configuration."""
-        return [stream.figures() for stream in self._streams.values()]
+        """One reading of every stream, made as it is taken, in the order of the configuration."""
+        return (stream.figures() for stream in list(self._streams.values()))
 
     def problems(self) -> list[str]:
         """Why the daemon is not ready, in words; empty when it is."""
@@ -151,7 +151,8 @@ class App:
         descriptors.raise_limit()
         self._warn_of_shortage()
         self.tasks.start("keep the log", self._keep_log())
-        self.tasks.start("tell the service manager", self._service_manager.keep(self._status, self._motions))
+        keep = self._service_manager.keep(self._latest_status, self._motions)
+        self.tasks.start("tell the service manager", keep)
         self._hooks.configure(self._config.hooks, self.tasks)
         self.tasks.start("watch for hooks", self._hooks.look_on())
         address = await self._http.start()
@@ -291,8 +292,17 @@ class App:
             logger.warning(text)
 
     def _status(self) -> str:
+        return self._status_of(self.figures())
+
+    def _latest_status(self) -> str:
+        """The status at the last look, if it saw all streams: hundreds take long to look at."""
+        samples = self._http.sampler.samples.values()
+        seen = len(samples) == len(self._streams)
+        return self._status_of([sample.figures for sample in samples] if seen else self.figures())
+
+    def _status_of(self, figures: Iterable[StreamFigures]) -> str:
         failed = [f"the last reload failed: {self._reload_failure}"] if self._reload_failure else []
-        return status_line(self.figures(), failed + self.problems())
+        return status_line(figures, failed + self.problems())
 
     def _motions(self) -> dict[str, Motion]:
         return {name: stream.motion() for name, stream in self._streams.items()}

@@ -7,7 +7,7 @@ from typing import Any
 from ingestd.diagnose.explain import explain
 from ingestd.errors import StreamError
 from ingestd.loop_share import LoopAccount
-from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, AccessUnit
+from ingestd.media.access_unit import MAX_VIEWABLE_BYTES, AccessUnit
 from ingestd.media.demuxer import Demuxer
 from ingestd.pipeline import TrackPipeline
 from ingestd.source.connection import EncoderConnection
@@ -17,6 +17,8 @@ from ingestd.timer import Timer
 MAX_FAULTS_PER_READ = 100
 # A turn on the event loop, in CPU time: what is left to read behind it waits until others have had theirs.
 MAX_TURN_S = 0.002
+# Of the next picture so much may have come when the end of one is found: its headers, and the rest of a read.
+NEXT_PICTURE_BYTES = 64 * 1024
 # Until bytes that are in the socket have been read.
 READ_DELAY_S = 0.001
 
@@ -37,7 +39,7 @@ class EncoderReader:
         account: LoopAccount,
         detection_timeout_s: float,
         log: Any,
-        max_picture_bytes: int = MAX_ACCESS_UNIT_BYTES,
+        max_picture_bytes: int = MAX_VIEWABLE_BYTES,
     ) -> None:
         self._max_picture_bytes = max_picture_bytes
         self._connection = connection
@@ -51,6 +53,7 @@ class EncoderReader:
         self._picture_end = Timer(self._end_picture)
         self._detection_end = Timer(self._end_detection)
         self._faults = 0  # in what was fed last
+        self._gathered_bytes = 0  # that have come since a picture came out
         self._over = False
         self.understood = False  # a picture with its headers has come
         self.fault: str | None = None  # for which we ended the connection
@@ -58,6 +61,7 @@ class EncoderReader:
     def feed(self, data: memoryview) -> None:
         """Read ``data``: the pictures that it completes are submitted before this returns."""
         self._faults = 0
+        self._gathered_bytes += len(data)
         self._take_turn(data)
 
     def end(self, *, silent: bool) -> None:
@@ -161,10 +165,11 @@ class EncoderReader:
     def _take(self, read: Callable[..., list[AccessUnit]], *arguments: object) -> None:
         now, now_us = time.monotonic(), time.time_ns() // 1000
         access_units = read(*arguments)
+        self._connection.recognised = self._demuxer.format is not None
         try:
             for access_unit in access_units:
                 if len(access_unit.data) > self._max_picture_bytes:
-                    raise _too_large(len(access_unit.data), self._max_picture_bytes)
+                    raise _too_large(f"{len(access_unit.data)} bytes", self._max_picture_bytes)
                 waited_s = now - (access_unit.arrived_at or now)
                 self._pipeline.receive(access_unit, now, now_us - round(waited_s * 1e6))
                 if access_unit.info is not None and not self.understood:
@@ -180,6 +185,11 @@ class EncoderReader:
                         "this is no stream any more",
                     )
                 self._pipeline.fault(fault, peer=self._connection.peer)
+            if access_units or faults or self._demuxer.format is None:
+                self._gathered_bytes = 0
+            elif self._gathered_bytes > self._max_picture_bytes + NEXT_PICTURE_BYTES:
+                # Not when it is whole: what no viewer gets is to cost no memory either.
+                raise _too_large("more bytes than that", self._max_picture_bytes)
         finally:
             if access_units:  # also what came before a fault
                 self._pipeline.pump()
@@ -203,7 +213,5 @@ class EncoderReader:
         self._detection_end.clear()
 
 
-def _too_large(size_bytes: int, max_bytes: int) -> StreamError:
-    return StreamError(
-        "too_large", f"a picture has {size_bytes} bytes, and {max_bytes} are allowed (max_picture)"
-    )
+def _too_large(has: str, max_bytes: int) -> StreamError:
+    return StreamError("too_large", f"a picture has {has}, and {max_bytes} are allowed (max_picture)")

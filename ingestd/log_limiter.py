@@ -12,9 +12,9 @@ from typing import Generic, TypeVar
 
 Line = TypeVar("Line")
 
-# Of one kind and stream. More tell a person nothing new; hundreds a second take time from the pictures and
-# fill the disk.
-MAX_LINES_OF_A_KIND = 10
+# Of one kind and stream: the third tells that it goes on. An encoder that is hung up on makes four kinds, and
+# there may be many.
+MAX_LINES_OF_A_KIND = 3
 LIMIT_INTERVAL_S = 10.0
 
 
@@ -67,7 +67,9 @@ class _Interval(Generic[Line]):
 class LineLimiter(Generic[Line]):
     """Lets ``lines`` of each kind through in ``interval_s`` seconds, and keeps the last of the others.
 
-    What is kept is bounded by the number of kinds in one interval, which begins with the first line.
+    A kind of which some were left out has no lines in the next interval: what it has is left out, too, until
+    an interval passes without. What is kept is bounded by the number of kinds in one interval, which begins
+    with the first line.
     """
 
     def __init__(
@@ -95,12 +97,14 @@ class LineLimiter(Generic[Line]):
 
     def ended(self, *, now: bool = False) -> list[LeftOut[Line]]:
         """Return, once, what was left out in the intervals that have ended, or that end ``now``."""
-        end = self._clock() - self.interval_s
+        time_now = self._clock()
+        end = time_now - self.interval_s
         found: list[LeftOut[Line]] = []
         for kind, interval in list(self._intervals.items()):
             if interval.began > end and not now:
                 break
             del self._intervals[kind]
             if interval.left_out.number:
+                self._intervals[kind] = _Interval(time_now, self._lines, LeftOut())
                 found.append(interval.left_out)
         return found

@@ -27,6 +27,22 @@ def test_so_many_lines_of_a_kind_pass_in_an_interval_and_the_others_are_counted(
     now = 110.0
     assert limiter.ended() == [LeftOut(2, "d")]
     assert limiter.ended() == []
+    assert limiter.admit("refused", "f")
+
+
+def test_a_kind_that_goes_on_and_on_has_one_line_in_an_interval_until_it_rests() -> None:
+    now = 100.0
+    limiter: LineLimiter[str] = LineLimiter(2, 10.0, clock=lambda: now)
+    for line in "abcd":
+        limiter.admit("reset", line)
+    now = 110.0
+    limiter.ended()
+
+    assert not limiter.admit("reset", "e")
+    now = 120.0
+    assert limiter.ended() == [LeftOut(1, "e")]
+    now = 130.0
+    assert limiter.ended() == [], "it has rested"
     assert limiter.admit("reset", "f")
 
 

@@ -196,8 +196,8 @@ KEY_DOCS: Mapping[str, str] = {
         "[keyframe](#when-pictures-come-late); 20ms to 30s"
     ),
     "streams[].max_picture": (
-        "a picture (access unit) that is larger ends the connection (`too_large`): 64KiB to 8MiB, more than"
-        " which no viewer takes"
+        "a picture (access unit) that is larger ends the connection (`too_large`): 64KiB to 8MiB. A viewer"
+        " with libwebrtc, as every browser is, can put 2,048 packets together, some 2.4 MB"
     ),
     "streams[].max_gop": (
         "the pictures since the last keyframe that are held for replays, and as much again that waits: 1MiB"

@@ -12,7 +12,7 @@ from ingestd.config.access_token import TokenSource
 from ingestd.config.address import PRIVATE_NETWORKS, Address, contains
 from ingestd.delivery.gop import HELD_LIMITS
 from ingestd.delivery.replays import Replay
-from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, Codec, Format
+from ingestd.media.access_unit import MAX_VIEWABLE_BYTES, Codec, Format
 from ingestd.units import format_bitrate
 
 # Less than this looks like a slide show in any codec.
@@ -219,7 +219,7 @@ class StreamConfig(Section):
     live: values.Live = None  # None: auto
     framerate: quantities.Framerate = None  # in place of what the stream states
     max_backlog: quantities.BacklogSeconds = 0.5
-    max_picture: quantities.PictureBytes = MAX_ACCESS_UNIT_BYTES  # bytes
+    max_picture: quantities.PictureBytes = MAX_VIEWABLE_BYTES  # bytes
     max_gop: quantities.GopBytes = HELD_LIMITS.max_bytes  # bytes held for replays
     replay: values.ReplayPolicy = Replay.AUTO  # when the pictures since the last keyframe are replayed
     b_frames: Literal["auto", "warn", "reject"] = "auto"  # auto: left out where that mends the order

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 
-# An intra picture of 8K video stays below this at any rate an encoder would send live. A viewer with
-# libwebrtc has room for a picture of 2048 packets, which are less than 3 MB.
+# An intra picture of 8K video stays below this at any rate an encoder would send live.
 MAX_ACCESS_UNIT_BYTES = 8 * 1024 * 1024
+# A viewer with libwebrtc has room for a picture of 2048 packets, which are less than this.
+MAX_VIEWABLE_BYTES = 3 * 1024 * 1024
 
 # What is put before a keyframe that lacks it has at most this many times its size. Real ones stay below 16; a
 # read of nothing but slice headers would otherwise grow thousandfold.

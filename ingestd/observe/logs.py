@@ -106,8 +106,8 @@ def say_left_out(*, all: bool = False) -> None:
 class _Handler(logging.StreamHandler[TextIO]):
     """Never raises and never prints about itself: a closed pipe or a full disk must not stop the pictures.
 
-    Of one kind it writes MAX_LINES_OF_A_KIND in LIMIT_INTERVAL_S, then how many more there were. Lines for
-    debugging have no limit.
+    Of one kind it writes MAX_LINES_OF_A_KIND in LIMIT_INTERVAL_S, then how many more there were, and while
+    more come only that. Lines for debugging have no limit.
     """
 
     def __init__(self, stream: TextIO) -> None:

@@ -1,7 +1,7 @@
 """Sampler: reads every stream once a second, keeps its history, and says in which state it is."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import nan
 from typing import Self
@@ -45,13 +45,20 @@ class Sampler:
 
     def look(self, now: float) -> None:
         """Take a sample of every stream; ``now`` is seconds on the monotonic clock."""
-        self.looks += 1
-        self.samples = {}
-        watched = {}
+        for _ in self.steps(now):
+            pass
+
+    def steps(self, now: float) -> Iterator[None]:
+        """`look` at one stream for each value that is taken: hundreds take longer than a picture may wait."""
+        samples, watched = {}, {}
         for figures in self._read():
             one = watched[figures.name] = self._watched.get(figures.name) or _Watched()
-            self.samples[figures.name] = one.sample(figures, now)
-        self._watched = watched
+            samples[figures.name] = one.sample(figures, now)
+            yield
+        for name, sample in samples.items():
+            watched[name].history.add(sample.values)
+        self.samples, self._watched = samples, watched
+        self.looks += 1
 
     def now(self, now: float) -> list[Sample]:
         """Return how every stream is between two looks, with the values of the last one."""
@@ -126,7 +133,6 @@ class _Watched:
             _known(figures.send_delay_s if figures.up else None),
             float(lost),
         )
-        self.history.add(values)
         self._keyframe_bytes = figures.largest_bytes["key"] if keyframes else self._keyframe_bytes
         return Sample(figures, state, reason, values, self._keyframe_bytes)
 

@@ -53,8 +53,9 @@ class Admission:
 
     A second encoder waits ``max_wait_s`` seconds for the line to become free, and as long as the first has
     finished but was not read to its end; then it is refused. ``is_stream`` says what may replace the encoder
-    that is connected. ``limiter`` is for the log lines of refusals, ``probe_limiter`` for those of
-    connections that never sent a byte. ``count`` is of the connections of all streams.
+    that is connected, or that is none, as it has sent nothing that is a stream. ``limiter`` is for the log
+    lines of refusals, ``probe_limiter`` for those of connections that never sent a byte. ``count`` is of the
+    connections of all streams.
 
     A stream has ``max_connections`` of the configuration at most, the encoder's included. The oldest that was
     turned away, or has sent nothing, gives way to the next.
@@ -289,8 +290,10 @@ class Admission:
             return f"it had ended, and its last pictures make way for {newcomer.peer}"
         if newcomer.host == current.host and current.silent_s > MAX_SILENCE_S:
             return f"silent for {current.silent_s:.1f} s when {newcomer.peer} came from the same address"
-        if self._config.second_encoder == "replace":
+        if self._config.second_encoder == "replace" or not current.recognised:
             stream = self._is_stream(newcomer.first_bytes, final)
+            if stream and not current.recognised:
+                return f"it had sent nothing that is a stream when {newcomer.peer} sent one"
             if stream:
                 return f"replaced by {newcomer.peer} (second_encoder: replace)"
             if stream is None:

@@ -116,6 +116,7 @@ class EncoderConnection(asyncio.BufferedProtocol):
         self.segment_bytes = 0  # of a full segment of TCP; 0: unknown
         self._segment_bytes_until = 0.0
         self.heard = False  # at least one byte of its stream has come
+        self.recognised = False  # its handler has seen that it is a stream
         self.cut = False  # ended by us while the encoder may have been sending
         self.host = ""
         self.peer = ""  # host and port; "unix" for a local socket
@@ -372,7 +373,11 @@ class EncoderConnection(asyncio.BufferedProtocol):
             took_s = time.monotonic() - began_at
             if took_s > max_turn_s:
                 self._yield(took_s)
-                return
+                break
+        if not self._unread:
+            self._looks_ahead = False
+        elif self._looks_ahead:
+            self._keep()
 
     def _yield(self, took_s: float) -> None:
         """Leave the loop to others for as long as this has used it."""
@@ -391,12 +396,15 @@ class EncoderConnection(asyncio.BufferedProtocol):
         if self._lost:
             self._finish()
         elif self._transport is not None and not (self._pauses or self._turned_away):
-            self._looks_ahead = False
             self._transport.resume_reading()
 
     def _keep(self) -> None:
         """Let what is unread outlast the next read, which goes into the same buffer."""
-        self._unread = deque(c if c.readonly else memoryview(bytes(c)) for c in self._unread)
+        # What was kept before stands before it.
+        for index in range(len(self._unread) - 1, -1, -1):
+            if self._unread[index].readonly:
+                break
+            self._unread[index] = memoryview(bytes(self._unread[index]))
 
     def _drop_unread(self) -> None:
         self._unread.clear()

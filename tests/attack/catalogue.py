@@ -203,6 +203,7 @@ def _attacks() -> list[Attack]:
         Attack("h264-keys-500", Pushing(h26x.keyframes_500_a_second), "H.264: 500 keyframes a second"),
         Attack("h264-10-mb", Pushing(partial(h26x.big_pictures, annexb)), "H.264: pictures of 10 MB"),
         Attack("h264-7-mb", Pushing(partial(h26x.pictures_of_7_mb, annexb)), "H.264: pictures of 7 MB"),
+        Attack("h264-2-mb", Pushing(partial(h26x.pictures_of_2_mb, annexb)), "H.264: pictures of 2.3 MB"),
         Attack("h264-bytewise", Pushing(h26x.one_byte_at_a_time), "H.264: one byte per write"),
         Attack("h265-file", Pushing(partial(h26x.file_at_full_speed, "h265")), "H.265: a file without `-re`"),
         Attack("h265-idr", Pushing(h26x.h265_tiny_slices), "H.265: IDR slices of 8 bytes"),

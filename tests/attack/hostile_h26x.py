@@ -226,8 +226,13 @@ def big_pictures(frame: Frame) -> Payload:
 
 
 def pictures_of_7_mb(frame: Frame) -> Payload:
-    """Pictures that are as large as they may be, nearly, at full speed."""
+    """Pictures that are as large as they may be with the greatest `max_picture`, nearly, at full speed."""
     return repeated(begun(frame), [idr(n, b"\xa5" * (7 << 20)) for n in range(2)], frame)
+
+
+def pictures_of_2_mb(frame: Frame) -> Payload:
+    """Pictures that are as large as a viewer can take, nearly, at full speed."""
+    return repeated(begun(frame), [idr(n, b"\xa5" * 2_300_000) for n in range(2)], frame)
 
 
 def zero_lengths() -> Payload:

@@ -3,13 +3,15 @@
 import asyncio
 import base64
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from ingestd.observe import live_updates
+from ingestd.observe.figures import StreamFigures
 from ingestd.observe.history import COLUMNS
-from ingestd.observe.live_updates import LiveUpdates
+from ingestd.observe.live_updates import STREAMS_PER_STEP, LiveUpdates
 from ingestd.observe.sampler import Sampler
 from tests.observe.staged import Stage, StagedStream
 from tests.support.wait import PATIENCE_S, eventually
@@ -85,3 +87,24 @@ async def test_nothing_is_described_while_no_page_is_open() -> None:
     await eventually(lambda: sampler.looks >= 5, "look five times")
     live.stop()
     assert asked == []
+
+
+async def test_others_have_the_loop_while_many_streams_are_looked_at() -> None:
+    stage = Stage(*[StagedStream(f"s{number}") for number in range(3 * STREAMS_PER_STEP)])
+    turns: list[int] = []
+    turn = 0
+
+    def figures() -> Iterator[StreamFigures]:
+        for one in stage.figures():
+            turns.append(turn)
+            yield one
+
+    sampler = Sampler(figures)
+    live = LiveUpdates(sampler, lambda: None)
+    live.start()
+    while sampler.looks == 0:
+        turn += 1
+        await asyncio.sleep(0)
+    live.stop()
+    assert max(turns.count(turn) for turn in turns) == STREAMS_PER_STEP
+    assert len(sampler.samples) == 3 * STREAMS_PER_STEP

@@ -11,6 +11,7 @@ import pytest
 import structlog
 
 from ingestd import redact
+from ingestd.log_limiter import MAX_LINES_OF_A_KIND
 from ingestd.observe import logs
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJmcm9udC1kb29yIn0.c2lnbmF0dXJl"
@@ -270,7 +271,7 @@ def test_a_line_that_cannot_be_rendered_keeps_its_words() -> None:
     assert output.getvalue() == "%d pictures [hidden] (unprintable: TypeError)\n"
 
 
-def test_a_storm_of_one_kind_of_line_is_ten_lines_and_the_number_of_the_others() -> None:
+def test_a_storm_of_one_kind_of_line_is_a_few_lines_and_the_number_of_the_others() -> None:
     output = json_output()
     log = structlog.get_logger("ingestd.stream")
     for port in range(1000):
@@ -279,9 +280,16 @@ def test_a_storm_of_one_kind_of_line_is_ten_lines_and_the_number_of_the_others()
     logs.say_left_out(all=True)
 
     *lines, last = output.lines()
-    assert [line["stream"] for line in lines] == ["front-door"] * 10 + ["garden"]
-    assert last["event"] == "… 990 more in the last 10 s left out; the last one: encoder connected"
-    assert (last["stream"], last["peer"], last["left_out"]) == ("front-door", "192.0.2.1:999", 990)
+    assert [line["stream"] for line in lines] == ["front-door"] * MAX_LINES_OF_A_KIND + ["garden"]
+    assert (
+        last["event"]
+        == f"… {1000 - MAX_LINES_OF_A_KIND} more in the last 10 s left out; the last one: encoder connected"
+    )
+    assert (last["stream"], last["peer"], last["left_out"]) == (
+        "front-door",
+        "192.0.2.1:999",
+        1000 - MAX_LINES_OF_A_KIND,
+    )
 
 
 def test_a_storm_of_tracebacks_is_limited_and_its_last_line_has_none() -> None:
@@ -292,9 +300,12 @@ def test_a_storm_of_tracebacks_is_limited_and_its_last_line_has_none() -> None:
     logs.say_left_out(all=True)
 
     *lines, ours, theirs = output.lines()
-    assert ["exception" in line for line in lines] == [True] * 20
-    assert ours["event"] == "… 2 more in the last 10 s left out; the last one: ours"
-    assert theirs["event"] == "… 2 more in the last 10 s left out; the last one: theirs: a"
+    assert ["exception" in line for line in lines] == [True] * (2 * MAX_LINES_OF_A_KIND)
+    assert ours["event"] == f"… {12 - MAX_LINES_OF_A_KIND} more in the last 10 s left out; the last one: ours"
+    assert (
+        theirs["event"]
+        == f"… {12 - MAX_LINES_OF_A_KIND} more in the last 10 s left out; the last one: theirs: a"
+    )
     assert "exception" not in ours.keys() | theirs.keys()
 
 
@@ -305,8 +316,10 @@ def test_the_sdk_may_word_a_line_as_it_likes_and_is_limited_by_its_place() -> No
     logs.say_left_out(all=True)
 
     *lines, last = output.lines()
-    assert len(lines) == 10
-    assert last["event"].startswith("… 2 more in the last 10 s left out; the last one: ")
+    assert len(lines) == MAX_LINES_OF_A_KIND
+    assert last["event"].startswith(
+        f"… {12 - MAX_LINES_OF_A_KIND} more in the last 10 s left out; the last one: "
+    )
 
 
 def test_lines_for_debugging_have_no_limit() -> None:

@@ -33,8 +33,10 @@ class Stream:
     greeted: list[EncoderConnection] = field(default_factory=list)
     errors: list[str | None] = field(default_factory=list)
     cut: list[bool] = field(default_factory=list)
+    recognises: bool = True  # that it is a stream, whatever comes
 
     def encoder_connected(self, connection: EncoderConnection) -> None:
+        connection.recognised = self.recognises
         self.connections_.append(connection)
         self.say("connected")
 

@@ -80,6 +80,11 @@ class Room(Protocol):
         ...
 
     @property
+    def barred(self) -> str | None:
+        """Why an encoder that came now could not be published, in words; None where it might be."""
+        ...
+
+    @property
     def connections(self) -> Mapping[str, int]:
         """How many attempts to join there were, by result."""
         ...

@@ -178,6 +178,8 @@ class Stream:
         found = [self._source.problem]
         if self._reader is not None and (self.config.join == "always" or self._reader.understood):
             found.append(self._room.problem)
+        else:
+            found.append(self._room.barred)
         return self._named(found)
 
     def figures(self) -> StreamFigures:
@@ -188,8 +190,9 @@ class Stream:
         if encoder is not None:
             found = [] if problems else [self._pipeline.problem]
             found += self._pipeline.stream_problems
-        if self._room.notice not in (None, *problems):
-            found.append(self._room.notice)
+        notice = self._room.notice
+        if notice is not None and not any(notice in problem for problem in problems):
+            found.append(notice)
         if self._last_fault is not None and not (self._reader is not None and self._reader.understood):
             found.append(f"the last connection ended with a fault: {self._last_fault}")
         if encoder is None:
@@ -203,7 +206,7 @@ class Stream:
             expected_codec=self.config.codec or "",
             dials=self.config.source.connect is not None,
             unwatchable=encoder is not None and figures.unwatchable,
-            fault=encoder is None and (self._source.problem is not None or self._not_understood),
+            fault=encoder is None and (bool(problems) or self._not_understood),
             bytes_received=self._bytes_received,
             encoder_connections=self.admission.connections,
             problems=(*problems, *self._named(found)),

@@ -562,3 +562,14 @@ async def test_the_room_is_needed_always_or_while_an_encoder_sends_pictures(
     assert stream.problems == []
     await stream.stop("end")
     assert not room.needed_by
+
+
+async def test_a_room_that_cannot_be_joined_is_a_problem_before_an_encoder_comes(
+    stream: Stream, room: Room
+) -> None:
+    assert (stream.problems, stream.figures().fault) == ([], False)
+    room.barred = room.notice = "the token expired"
+    assert stream.problems == ["cam: the token expired"]
+    assert (stream.figures().problems, stream.figures().fault) == (("cam: the token expired",), True)
+    Encoder(stream).send(H264.container)
+    assert stream.problems == [], "whether it is joined is what counts now"

@@ -28,7 +28,7 @@ class HookEvent(StrEnum):
 
     UP = "up"  # the first picture of an encoder is published, or pictures move again
     DOWN = "down"  # the encoder, the room or the track is gone
-    STALLED = "stalled"  # the encoder is there, and viewers see no new picture
+    STALLED = "stalled"  # its pictures come, and viewers see none of them
 
 
 def _text(value: object) -> str:

@@ -6,6 +6,7 @@ each access unit to Python. Not for a process that publishes.
 
 import ctypes
 import tempfile
+from collections import defaultdict, deque
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,16 @@ _Decode = ctypes.CFUNCTYPE(
 
 
 class _Decoders:
-    """One decoder for each parser that the SDK has made, and the last picture of each."""
+    """One decoder for each parser that the SDK has made, and the last picture of each.
+
+    The SDK wants a picture for each access unit. Where B-frames are declared a decoder holds some back: then
+    the first is grey, and each of the others is shown as many access units later.
+    """
 
     def __init__(self) -> None:
         self._contexts: dict[int, VideoCodecContext] = {}
         self._pictures: dict[int, NDArray[np.uint8]] = {}
+        self._waiting: defaultdict[int, deque[NDArray[np.uint8]]] = defaultdict(deque)
         self.hook = _Decode(self._decode)
 
     def _decode(self, parser: int, codec: int, data: int, size: int, picture: Any) -> bool:
@@ -60,10 +66,14 @@ class _Decoders:
             frames = context.decode(av.Packet(ctypes.string_at(data, size)))
         except av.FFmpegError:
             frames = []
-        if frames:
-            self._pictures[parser] = _nv12(frames[-1])
+        waiting = self._waiting[parser]
+        waiting.extend(_nv12(frame) for frame in frames)
+        if waiting:
+            self._pictures[parser] = waiting.popleft()
         elif parser not in self._pictures:
-            return False
+            if not context.width:
+                return False
+            self._pictures[parser] = np.full((context.height * 3 // 2, context.width), 128, np.uint8)
         shown = self._pictures[parser]
         picture.contents.width, picture.contents.height = shown.shape[1], shown.shape[0] * 2 // 3
         picture.contents.data = shown.ctypes.data

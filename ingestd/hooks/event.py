@@ -13,7 +13,7 @@ _SAMPLE_AT_US = 1_767_225_600_000_000
 _SAMPLE_REASONS = {
     HookEvent.UP: "its first picture is published",
     HookEvent.DOWN: "the encoder closed the connection",
-    HookEvent.STALLED: "for 5 s the encoder sends no picture",
+    HookEvent.STALLED: "for 5 s pictures come, and none is published",
 }
 
 

@@ -3,15 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from math import inf
 
 from ingestd.config import HookEvent
 
 # A track that is published again, as for another codec, is back by then.
 TRACK_GRACE_S = 1.0
-# A viewer has noticed by then. An encoder that sends now and then gets three times its longest pause.
+# A viewer has noticed by then that pictures do not come.
 STALL_S = 5.0
-PAUSE_RATIO = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,8 @@ class StreamWatch:
     """Tells the events of one stream; ``now`` is seconds on the monotonic clock.
 
     ``read`` returns what is so; ``tell`` gets each event with its reason. Pictures count as published once
-    they are submitted while WebRTC encodes.
+    they are submitted while WebRTC encodes. An encoder that sends nothing is well: one picture may be all
+    that there is to see for an hour, and one that is dead loses its connection.
     """
 
     def __init__(self, read: Callable[[], Reading], tell: Callable[[HookEvent, str], None]) -> None:
@@ -44,15 +43,14 @@ class StreamWatch:
         self._state = _State.DOWN
         self._up_before = False  # this encoder has been
         self._before = Reading(False, 0, 0, None)
-        self._moved_at = 0.0  # when a picture was published last
+        self._moved_at = 0.0  # until when every picture that came was published
         self._closed_since: float | None = None
-        self._longest_pause_s: float | None = None  # between pictures of this encoder; None: it has sent one
 
     def encoder_connected(self, now: float) -> None:
         """An encoder is on the line, which has sent nothing yet."""
         self._encoder, self._state, self._up_before = True, _State.DOWN, False
         self._before, self._moved_at = self._read(), now
-        self._closed_since = self._longest_pause_s = None
+        self._closed_since = None
 
     def encoder_gone(self, reason: str, now: float) -> None:
         """Its connection has ended for ``reason``."""
@@ -77,8 +75,6 @@ class StreamWatch:
     def _look_for_first(self, reading: Reading, now: float) -> None:
         if not reading.publishing or reading.submitted == self._before.submitted:
             return
-        # Of an encoder whose pictures could not be published for a while, pauses are not known.
-        self._longest_pause_s = None
         self._move(reading, now)
         said = (
             "the encoder's pictures are published again"
@@ -95,24 +91,17 @@ class StreamWatch:
             self._tell(HookEvent.DOWN, reading.problem or "the track was withdrawn")
 
     def _look_for_next(self, reading: Reading, now: float) -> None:
-        pause_s = now - self._moved_at
+        waited_s = now - self._moved_at
         if reading.submitted != self._before.submitted:
-            self._longest_pause_s = max(self._longest_pause_s or 0.0, pause_s)
-            came = reading.received != self._before.received
             self._move(reading, now)
-            if self._state is _State.STALLED and came:
+            if self._state is _State.STALLED:
                 self._state = _State.UP
-                self._tell(HookEvent.UP, f"pictures move again, after {pause_s:.0f} s")
-        elif self._state is _State.UP and pause_s >= self._patience_s:
+                self._tell(HookEvent.UP, f"pictures move again, after {waited_s:.0f} s")
+        elif reading.received == self._before.received:
+            self._moved_at = now
+        elif self._state is _State.UP and waited_s >= STALL_S:
             self._state = _State.STALLED
-            silent = reading.received == self._before.received
-            what = "the encoder sends no picture" if silent else "pictures come, and none is published"
-            self._tell(HookEvent.STALLED, f"for {pause_s:.0f} s {what}")
-
-    @property
-    def _patience_s(self) -> float:
-        # One picture may be all that there is to see for an hour.
-        return inf if self._longest_pause_s is None else max(STALL_S, PAUSE_RATIO * self._longest_pause_s)
+            self._tell(HookEvent.STALLED, f"for {waited_s:.0f} s pictures come, and none is published")
 
     def _move(self, reading: Reading, now: float) -> None:
         self._before, self._moved_at = reading, now

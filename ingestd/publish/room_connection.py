@@ -123,6 +123,17 @@ class RoomConnection:
         """What to do about the token that is given, in words; None where nothing is needed."""
         return self._address.given.notice() if self._address.given is not None else None
 
+    @property
+    def barred(self) -> str | None:
+        """Why the room cannot be joined whatever the server says, in words; None where it can, or is."""
+        if self._address.given is None or self.state is RoomState.JOINED:
+            return None
+        try:
+            self._address.given.take()
+        except RoomError as error:
+            return f"room {self._address.room!r} is not joined: {error}"
+        return None
+
     async def joined_once(self) -> None:
         """Return when the room has been joined, even if it has been lost since."""
         await self._ever_joined.wait()

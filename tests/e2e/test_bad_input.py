@@ -191,30 +191,38 @@ def test_refused_h265_after_h264_takes_the_track_away_until_it_can_be_published_
         assert_pictures_match(new, second.pushed, left_out=viewer.left_out)
 
 
+@pytest.mark.parametrize("codec", ["h264", "h265"])
 def test_b_frames_are_left_out_and_every_other_picture_is_seen_in_order(
-    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
 ) -> None:
-    video = encode("h264", frames=91, gop=30, bframes=2, profile="main", size=(160, 120))
+    video = encode(codec, frames=91, gop=30, bframes=2, profile="main", size=(160, 120))
     reader = FramedReader()
     kept = [
         number
         for number, data in enumerate(video.access_units)
-        if not reader.read(data, Codec.H264).reordered
+        if not reader.read(data, Codec(codec)).reordered
     ]
-    hashes = decode_hashes("h264", [video.access_units[number] for number in kept])
+    hashes = decode_hashes(codec, [video.access_units[number] for number in kept])
     with (
         run_daemon(stream("cam", room)) as daemon,
-        Viewer(livekit, room) as viewer,
+        Viewer(livekit, room, decodes_h265=codec == "h265") as viewer,
     ):
         with Encoder(daemon.port(), video) as encoder:
             encoder.wait()
             said = daemon.wait_for_problem("B-frames are left out", "cam")
-            viewer.wait_for_picture(hashes[-1], timeout=PATIENCE_S)
+            # A decoder of H.265 holds back as many pictures as the SPS says, which libwebrtc leaves as it is.
+            held_back = 2 if codec == "h265" else 0
+            viewer.wait_for_picture(hashes[-1 - held_back], timeout=PATIENCE_S)
         expected = [
             Push(hash, number in video.keyframes, encoder.pushed_at(number))
             for number, hash in zip(kept, hashes, strict=True)
         ]
-        assert_pictures_match(viewer.pictures(), expected, left_out=viewer.left_out)
+        if held_back:
+            seen = [hashes.index(picture.hash) for picture in viewer.pictures() if picture.hash in hashes]
+            assert list(dict.fromkeys(seen)) == list(range(seen[0], len(hashes) - held_back))
+            assert seen[0] < len(hashes) / 3
+        else:
+            assert_pictures_match(viewer.pictures(), expected, left_out=viewer.left_out)
         assert "pictures/s remain" in said["seen"]
         metrics = daemon.metrics()
         assert metrics.by("ingestd_frames_dropped_total", "reason")["b_frame"] == 91 - len(kept)

@@ -167,6 +167,8 @@ LENGTH_PREFIXED_STREAMS = {
     "delimiter first": (AUD, *SETS, SEI, IDR, *DELTAS),
     "parameter sets in caps": (SEI, IDR, *DELTAS),
     "joined behind a keyframe": (*DELTAS, DELTAS[0]),
+    "a length of 0 first": (b"", *SETS, IDR, *DELTAS),
+    "a length of 0 before each": [part for nal in (*SETS, IDR, *DELTAS) for part in (b"", nal)],
     # 00 00 00 01 0b, by itself the start code of an end of stream
     "a NAL unit of one byte first": (END_OF_STREAM, AUD, *SETS, IDR, *DELTAS),
     # 00 00 01 35 …, 00 00 01 b3 and 00 00 01 ba: start codes, the last two of MPEG-2
@@ -179,6 +181,13 @@ LENGTH_PREFIXED_STREAMS = {
 @pytest.mark.parametrize("name", LENGTH_PREFIXED_STREAMS)
 def test_nal_units_with_lengths_are_recognised_however_they_begin(name: str) -> None:
     data = length_prefixed(*LENGTH_PREFIXED_STREAMS[name])
+    assert found(data) == (Codec.H264, Format.LENGTH_PREFIXED, 6)
+
+
+@pytest.mark.parametrize("length_bytes", [1, 2, 3])
+def test_lengths_of_other_sizes_are_recognised_by_a_parameter_set(length_bytes: int) -> None:
+    nals = (*SETS, IDR, *DELTAS)
+    data = b"".join(len(nal).to_bytes(length_bytes, "big") + nal for nal in nals)
     assert found(data) == (Codec.H264, Format.LENGTH_PREFIXED, 6)
 
 

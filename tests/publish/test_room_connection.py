@@ -117,6 +117,7 @@ async def test_the_servers_own_token_opens_the_room_again_where_the_one_that_was
         assert connection.notice is None
         write(timedelta(seconds=-60))
         assert "expired at" in str(connection.notice)
+        assert connection.barred is None, "it is joined"
         connection._rejoin("unanswered")
         await eventually(lambda: connection.connections["joined"] == 2, "join again")
         await connection.close()
@@ -125,6 +126,7 @@ async def test_the_servers_own_token_opens_the_room_again_where_the_one_that_was
         late.start()
         await eventually(lambda: late.connections["token_expired"] >= 1, "find it expired")
         assert str(file) in str(late.problem)
+        assert str(file) in str(late.barred)
         await late.close()
     await relay.close()
 

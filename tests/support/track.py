@@ -91,6 +91,7 @@ class Room:
         self.connections: Counter[str] = Counter()
         self.problem: str | None = None
         self.notice: str | None = None
+        self.barred: str | None = None
         self.needed_by: set[object] = set()
 
     @property

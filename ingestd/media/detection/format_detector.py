@@ -37,7 +37,7 @@ MAX_NAL_UNITS_EXAMINED = 256
 # more for each one before that was not plausible: a stream has none of those, noise with start codes many.
 PLAUSIBLE_NAL_UNITS = 3
 # Lengths of other sizes than four bytes need the proof of a parameter set: so small ones lead anywhere.
-SHORT_LENGTHS_BYTES = (2, 1)
+SHORT_LENGTHS_BYTES = (3, 2, 1)
 
 # Where packets are, their sizes have led from one to the next when so many pictures have begun.
 PACKETS_TELL_PICTURES = 4
@@ -196,11 +196,15 @@ def _length_prefixed(
     """
     at_limit = len(data) >= DETECTION_LIMIT_BYTES
     last = final or at_limit
-    position = 0
+    position, empty = 0, False
     nals: list[bytes] = []
     while position + length_bytes < len(data) and len(nals) < PLAUSIBLE_NAL_UNITS:
         begin = position + length_bytes
         end = begin + int.from_bytes(data[position:begin], "big")
+        if begin == end and not empty:  # padding; more of it are the zeros before a start code
+            position, empty = end, True
+            continue
+        empty = False
         if not begin < end <= begin + MAX_ACCESS_UNIT_BYTES:
             return False
         if end > len(data) and not at_limit:

@@ -19,6 +19,10 @@ FIRST_PROOF_PICTURES = 8
 PAUSE_PROOF_FACTOR = 2
 TORN_PROOF_FACTOR = 16
 MAX_PROOF_PICTURES = 1024
+# Who rests for so long between pictures mostly writes them whole: one proves as much as `RESTED_FACTOR` do,
+# and one shorter than all so far waits for `WRITER_STALL_S`: the next picture may be a second away.
+REST_S = 0.25
+RESTED_FACTOR = 4
 # Whatever cuts a picture, a piece of it may be shorter than every picture of its kind so far. Of steady sizes
 # one picture in `REMEMBERED_PICTURES` is the shortest, and waits for the next: that spares the 99th
 # percentile. A tenth less is no sign of a cut. Nothing is shorter than what has hardly been seen yet.
@@ -48,6 +52,7 @@ class PictureEndDetector:
         """``slices_are_whole``: the format tells where a slice ends; only more of them could follow."""
         self._slices_are_whole = slices_are_whole
         self._in_a_row = 0
+        self._rested = False  # before the last picture nothing came for `REST_S`
         self._proof = FIRST_PROOF_PICTURES
         self._sizes_bytes = {
             False: SlidingExtreme(REMEMBERED_PICTURES, min),
@@ -65,10 +70,11 @@ class PictureEndDetector:
         self._slices[keyframe] = slices
         self._pauses_s.append(span.pause_s)
         self._pieces.append(span.pieces)
+        self._rested = span.rest_s >= REST_S
         if span.pause_s > MIN_PAUSE_S and not self._needs_no_more(slices):
             self._unlearn(PAUSE_PROOF_FACTOR)
         else:
-            self._in_a_row += 1
+            self._in_a_row += RESTED_FACTOR if self._rested else 1
             if self._in_a_row >= MAX_PROOF_PICTURES:
                 self._proof = FIRST_PROOF_PICTURES  # what was wrong is long ago
 
@@ -85,20 +91,18 @@ class PictureEndDetector:
         From 0, at once, to `SILENCE_S`. ``size_bytes`` and ``slices`` are those that have arrived;
         the size says nothing where slices are whole.
         """
-        if (
-            size_bytes < self._least_bytes[keyframe]
-            or self._in_a_row < self._proof
-            or slices < self._slices[keyframe]
-        ):
+        short = size_bytes < self._least_bytes[keyframe]
+        rests = self._rested and read_log.rest_s >= REST_S
+        if (short and not rests) or self._in_a_row < self._proof or slices < self._slices[keyframe]:
             return SILENCE_S
         if self._needs_no_more(slices):
             return 0.0
         if read_log.cut:
             return SILENCE_S
         most_pieces = max(read_log.pieces, self._pieces.extreme)
-        if not most_pieces:
+        if not most_pieces and not short:
             return 0.0
-        least_s = WRITER_STALL_S if most_pieces > FEW_PIECES else MIN_PAUSE_S
+        least_s = WRITER_STALL_S if short or most_pieces > FEW_PIECES else MIN_PAUSE_S
         return min(max(least_s, PAUSE_FACTOR * max(read_log.pause_s, self._pauses_s.extreme)), SILENCE_S)
 
     def _judge_sizes(self, keyframe: bool) -> None:

@@ -16,6 +16,7 @@ class ReadSpan(NamedTuple):
 
     pieces: int  # in how many pieces it was written before its last
     pause_s: float  # longest time between two of them
+    rest_s: float = 0.0  # for which nothing had come before the first of them
 
 
 class ReadLog:
@@ -31,6 +32,7 @@ class ReadLog:
         self.position = 0  # behind the last byte that has arrived
         self.now = 0.0  # when that had
         self.pause_s = 0.0  # the longest time between two of the pieces that were written
+        self.rest_s = 0.0  # for which nothing had come before the picture that is arriving
         self._reads: deque[tuple[int, float]] = deque(maxlen=MAX_READS)  # (position behind it, when)
         self._pieces: deque[tuple[int, float]] = deque(maxlen=MAX_READS)  # (position behind it, until more)
         self._taken = 0  # position behind the last picture taken
@@ -40,6 +42,8 @@ class ReadLog:
     def add(self, size_bytes: int, now: float) -> None:
         """``size_bytes`` have arrived."""
         if now != self.now:
+            if 0 < self.position <= self._taken:
+                self.rest_s = now - self.now
             self._end_read(now)
             self.now = now
         self.position += size_bytes
@@ -96,6 +100,7 @@ class ReadLog:
         Zeros may stand between the two, and belong to either.
         """
         self._taken = next_start
+        ended_at, rest_s = self.arrived_at(end), self.rest_s
         pieces, longest_s = 0, 0.0
         while self._pieces and self._pieces[0][0] <= next_start:
             piece_end, pause_s = self._pieces.popleft()
@@ -107,4 +112,5 @@ class ReadLog:
             if position >= end:
                 self._writing_from = max(self._writing_from, position)
                 break
-        return ReadSpan(pieces, longest_s)
+        self.rest_s = self._reads[0][1] - ended_at if self._reads else 0.0
+        return ReadSpan(pieces, longest_s, rest_s)

@@ -11,6 +11,7 @@ from ingestd.media.picture_end.detector import (
     MIN_PAUSE_S,
     PAUSE_FACTOR,
     SILENCE_S,
+    WRITER_STALL_S,
     PictureEndDetector,
 )
 from ingestd.media.picture_end.read_log import ReadLog, ReadSpan
@@ -154,6 +155,31 @@ def test_two_pictures_in_one_read_are_no_sign_of_anything() -> None:
 def test_a_long_silence_ends_any_picture() -> None:
     t = Transcript()
     assert t.write(t.picture(), then=10.0) == pytest.approx(SILENCE_S)
+
+
+@pytest.mark.parametrize("interval_s", [0.26, 0.4, 0.5, 1.0, 5.0, 60.0])
+def test_an_encoder_that_rests_between_pictures_is_believed_after_three(interval_s: float) -> None:
+    t = Transcript()
+    waited = [t.write(t.picture(), then=interval_s) for _ in range(40)]
+    assert waited[3:] == [0.0] * 37
+    assert t.write(t.picture(300), then=interval_s) == pytest.approx(WRITER_STALL_S), (
+        "shorter than all so far"
+    )
+    assert t.write(t.picture(), then=interval_s) == 0.0
+    assert len(t.out) == 42
+    assert t.reader.faults == []
+
+
+def test_one_rest_among_fast_pictures_is_no_sign_that_a_short_one_is_whole() -> None:
+    t = Transcript()
+    t.learn()
+    t.write(t.picture(), then=0.4)
+    whole = t.picture()
+    assert t.write(whole[:400], then=0.2) is None
+    t.write(whole[400:])
+    t.write(t.picture())
+    assert whole in [unit.data for unit in t.out]
+    assert t.reader.faults == []
 
 
 def test_each_picture_says_when_its_last_byte_came_not_when_the_next_one_did() -> None:

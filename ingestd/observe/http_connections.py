@@ -12,9 +12,9 @@ from typing import cast
 
 # Scrapes, probes and a page per viewer take milliseconds; over a slow link a page takes seconds.
 MAX_CONNECTION_S = 10.0
-MAX_CONNECTIONS = 24  # `descriptors.RESERVED` has room for them and for the long ones
-# Pages that are told of every sample, beside the others: no page keeps a scrape out, and no scrape a page.
-MAX_LONG_CONNECTIONS = 8
+MAX_CONNECTIONS = 32  # `descriptors.RESERVED` has room for them
+# Of these, pages that are told of every sample: no page keeps a scrape out, and no scrape a page.
+MAX_LONG_CONNECTIONS = 20
 LONG_BUFFER_BYTES = 64 * 1024  # what the kernel holds for each of them
 # A request has no body, and aiohttp takes no line of more than 8 KiB. Many in one go, or line ends for ever,
 # would take the time of the loop.
@@ -48,7 +48,7 @@ class HttpConnections:
     def add(self, connection: "_Connection") -> None:
         """Note a connection that is open now; the oldest is ended where there are too many."""
         self._open[connection] = None
-        if len(self._open) > self._max_connections:
+        if len(self._open) + len(self._long) > self._max_connections:
             next(iter(self._open)).abort()
 
     def remove(self, connection: "_Connection") -> None:

@@ -78,7 +78,7 @@ def configure(level: str = "info", format: str = "auto", stream: TextIO | None =
         )
     )
     root = logging.getLogger()
-    root.handlers[:] = [handler, RECENT_LINES]
+    root.handlers[:] = [handler]
     root.setLevel(_LEVELS[level])
     for name in _CHATTY:
         logging.getLogger(name).setLevel(
@@ -118,11 +118,14 @@ class _Handler(logging.StreamHandler[TextIO]):
         self.say_left_out()
         if record.levelno <= logging.DEBUG or self._limiter.admit(_kind(record), record):
             super().emit(record)
+            RECENT_LINES.add(record)
 
     def say_left_out(self, *, all: bool = False) -> None:
         with self.lock or contextlib.nullcontext():
             for left_out in self._limiter.ended(now=all):
                 super().emit(_summary(left_out))
+                assert left_out.last is not None
+                RECENT_LINES.add(left_out.last, left_out.number)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name of the base class
         error = sys.exc_info()[1]

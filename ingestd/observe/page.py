@@ -21,6 +21,9 @@ from ingestd.observe.stream_view import view
 ASSETS = Path(__file__).with_name("assets")
 # All open where there are few; of more than these the page is a list, and each opens on demand.
 MAX_OPEN_STREAMS = 4
+# In a list, which of them it is; more characters than these fill a phone's screen.
+_NEED_A_PERSON = (State.FAILED, State.FROZEN, State.DEGRADED)
+MAX_TOLD_NAMES = 60
 # Where a cure belongs; what is not here belongs to ffmpeg and its libraries.
 _GSTREAMER = re.compile(r"GStreamer|enc\b")
 # A host that a browser has in its address bar; anything else is not put into a command to copy.
@@ -53,7 +56,7 @@ def render(
         "",
         version=version,
         title=title([sample.state for sample in samples]),
-        tally=Raw(tally([sample.state for sample in samples])),
+        tally=Raw(tally(samples)),
         problems=Raw(problem_list(_elsewhere(problems, samples))),
         streams=Raw(
             "\n".join(
@@ -70,10 +73,17 @@ def title(states: Sequence[State]) -> str:
     return ", ".join(f"{count} {state}" for state, count in counts.items()) or "no streams"
 
 
-def tally(states: Sequence[State]) -> str:
-    """How many streams are in which state, as HTML."""
-    counts = {state: states.count(state) for state in State if state in states}
-    return "".join(_fill("count", state=state.value, count=str(count)) for state, count in counts.items())
+def tally(samples: Sequence[Sample]) -> str:
+    """How many streams are in which state, and which those are that need a person, as HTML."""
+    found = []
+    for state in State:
+        names = [sample.figures.name for sample in samples if sample.state is state]
+        said = ", ".join(names)
+        told = state in _NEED_A_PERSON and len(samples) > MAX_OPEN_STREAMS and len(said) <= MAX_TOLD_NAMES
+        which = f": {said}" if told else ""
+        if names:
+            found.append(_fill("count", state=state.value, count=str(len(names)), which=which))
+    return "".join(found)
 
 
 @lru_cache(KEPT_SUBJECTS)
@@ -133,7 +143,7 @@ def describe(
     return {
         "look": looks,
         "title": title(states),
-        "tally": tally(states),
+        "tally": tally(samples),
         "problems": problem_list(_elsewhere(problems, samples)),
         "streams": {
             (figures := sample.figures).name: {

@@ -1,13 +1,16 @@
-"""Recent log lines of each stream and room, for the status page."""
+"""Recent log lines of each stream and room, for the status page: those that the log's limit lets through."""
 
 import logging
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ingestd.redact import printable, redact
 
 KEPT_LINES = 8
+# Of one event, or a storm of one kind would push out what led to it.
+KEPT_OF_AN_EVENT = 2
 # Streams and rooms of the configuration; the one that was silent for longest gives way.
 KEPT_SUBJECTS = 1024
 MAX_CHARACTERS = 400
@@ -23,22 +26,33 @@ class Line(NamedTuple):
     text: str
 
 
-class RecentLines(logging.Handler):
-    """Hears every line that is logged from INFO on, and keeps the last of each stream and of each room."""
+@dataclass(slots=True)
+class _Kept:
+    event: str
+    line: Line
+    others: int  # lines of the same event that are not kept, and came before
+
+    def shown(self) -> Line:
+        if not self.others:
+            return self.line
+        return self.line._replace(text=f"{self.line.text} (and {self.others:,} more of these before)")
+
+
+class RecentLines:
+    """Keeps the last lines of each stream and of each room, from INFO on."""
 
     def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self._lines: OrderedDict[tuple[str, str], deque[Line]] = OrderedDict()
+        self._lines: OrderedDict[tuple[str, str], list[_Kept]] = OrderedDict()
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the line, if it is of a stream or a room; never raises."""
-        if not isinstance(record.msg, dict):
+    def add(self, record: logging.LogRecord, number: int = 1) -> None:
+        """Keep the line, if it is of a stream or a room. It is the last of ``number`` of one kind."""
+        if record.levelno < logging.INFO or not isinstance(record.msg, dict):
             return
         fields = record.msg
         key = next(((kind, str(fields[kind])) for kind in ("stream", "room") if kind in fields), None)
         if key is None:
             return
-        lines = self._lines.setdefault(key, deque(maxlen=KEPT_LINES))
+        lines = self._lines.setdefault(key, [])
         self._lines.move_to_end(key)
         if len(self._lines) > KEPT_SUBJECTS:
             self._lines.popitem(last=False)
@@ -47,13 +61,20 @@ class RecentLines(logging.Handler):
             for name, value in fields.items()
             if name not in _NOT_SHOWN and value not in ("", None)
         )
-        text = printable(redact(f"{fields.get('event', '')} {more}")).strip()
-        lines.append(Line(time.time(), record.levelname.lower(), text[:MAX_CHARACTERS]))
+        event = str(fields.get("event", ""))
+        text = printable(redact(f"{event} {more}")).strip()
+        line = Line(time.time(), record.levelname.lower(), text[:MAX_CHARACTERS])
+        lines.append(_Kept(event, line, number - 1))
+        alike = [kept for kept in lines if kept.event == event]
+        if len(alike) > KEPT_OF_AN_EVENT:
+            alike[1].others += alike[0].others + 1
+            lines.remove(alike[0])
+        del lines[:-KEPT_LINES]
 
     def of(self, stream: str, room: str) -> list[Line]:
         """The last lines of a stream and of its room, the newest first."""
-        lines = [*self._lines.get(("stream", stream), ()), *self._lines.get(("room", room), ())]
-        return sorted(lines, key=lambda line: -line.at)[:KEPT_LINES]
+        kept = [*self._lines.get(("stream", stream), ()), *self._lines.get(("room", room), ())]
+        return sorted((one.shown() for one in kept), key=lambda line: -line.at)[:KEPT_LINES]
 
 
 RECENT_LINES = RecentLines()  # a process has one log

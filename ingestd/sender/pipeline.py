@@ -186,10 +186,10 @@ class Pipeline:
             return None
         bitrate_bps = min(bitrate_bps, self.maximum_bps or bitrate_bps)
         units = max(1, bitrate_bps // self._encoder.unit_bps)
-        changed = self._get(self._encoder.bitrate) != units
-        self._set(self._encoder.bitrate, str(units))
-        if changed and not self._encoder.changes_while_playing:
-            self._start_again()
+        if self._get(self._encoder.bitrate) != units:  # x265enc makes a keyframe even of the one that it has
+            self._set(self._encoder.bitrate, str(units))
+            if not self._encoder.changes_while_playing:
+                self._start_again()
         return units * self._encoder.unit_bps
 
     def _start_again(self) -> None:

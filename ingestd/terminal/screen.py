@@ -47,7 +47,7 @@ class Screen:
         self._keys = keys.fileno() if keys is not None and keys.isatty() else None
         self._woken, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
-        self._ended = False
+        self._ended = self._stopped = False
         self._before = {
             number: signal.signal(number, self._signalled)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGWINCH, signal.SIGTSTP)
@@ -100,6 +100,8 @@ class Screen:
             os.read(self._woken, 4096)
         if self._ended:
             return ["end"]
+        if self._stopped:
+            self._stand_aside()
         if self._keys is None or self._keys not in ready:
             return []
         data = os.read(self._keys, 4096).decode(errors="replace")
@@ -117,11 +119,16 @@ class Screen:
         if self._keys is not None:
             termios.tcsetattr(self._keys, termios.TCSADRAIN, self._mode)
 
+    def _stand_aside(self) -> None:
+        self._stopped = False
+        self._give_back()
+        os.kill(os.getpid(), signal.SIGSTOP)  # returns when the shell lets us go on
+        self._take()
+
     def _signalled(self, number: int, _frame: object) -> None:
+        # Nothing is written here: it may be in the middle of a write.
         if number == signal.SIGTSTP:
-            self._give_back()
-            os.kill(os.getpid(), signal.SIGSTOP)  # returns when the shell lets us go on
-            self._take()
+            self._stopped = True
         elif number != signal.SIGWINCH:
             self._ended = True
         self.wake()

@@ -111,9 +111,11 @@ _WORTH = (
     *("STATE", "FPS", "MBIT/S", "LOST", "SEND", "PICTURE", "DELAY", "LINK"),
     *("VIEWERS", "ROOM", "KEY S", "FROZEN", "ENCODER", "P99"),
 )
-LEGEND = (
-    "LINK: what WebRTC believes that the link carries. DELAY: here (median), SEND: in WebRTC, ms. "
-    "LOST: pictures dropped or lost since the start."
+_LEGEND = (
+    ("LINK", "what WebRTC believes that the link carries"),
+    ("DELAY", "here (median), ms"),
+    ("SEND", "in WebRTC, ms"),
+    ("LOST", "pictures dropped or lost since the start"),
 )
 
 
@@ -135,7 +137,7 @@ def render(
             *head,
             *(line for stream in streams for line in _whole(stream, columns, style)),
             "",
-            *_legend(style),
+            *_legend(columns, style),
         ]
     room = max(style.height - len(head), 1)
     return [*head, *_fitting(streams[skip:], columns, style, room)][: style.height]
@@ -157,8 +159,10 @@ def _tally(streams: Iterable[Figures]) -> str:
     return ", ".join(f"{counts[state]} {state}" for state in [*known, *sorted(counts.keys() - {*STATES})])
 
 
-def _legend(style: Style) -> list[str]:
-    return [style.paint(line, _DIM) for line in _wrapped(LEGEND, style.width, 0)]
+def _legend(columns: list[_Column], style: Style) -> list[str]:
+    shown = {column.title for column in columns}
+    text = " ".join(f"{title}: {words}." for title, words in _LEGEND if title in shown)
+    return [style.paint(line, _DIM) for line in _wrapped(text, style.width, 0)]
 
 
 def _fitting(streams: Sequence[Figures], columns: list[_Column], style: Style, room: int) -> list[str]:
@@ -185,7 +189,7 @@ def _fitting(streams: Sequence[Figures], columns: list[_Column], style: Style, r
     if hidden:
         more = cut(f"… and {len(hidden)} more (↓ or j): {_tally(hidden)}", style.width)
         return [*lines, style.paint(more, _DIM)]
-    legend = _legend(style)
+    legend = _legend(columns, style)
     return [*lines, *[""] * (left - len(legend)), *legend] if left > len(legend) else lines
 
 

@@ -6,7 +6,7 @@ from playwright.async_api import Page, expect
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.observe.preview import CLIENT
 from tests.conftest import RunDaemon
-from tests.support.browser import assert_accessible, chromium, opened
+from tests.support.browser import assert_accessible, assert_fits, chromium, opened
 from tests.support.daemon import Daemon, stream
 from tests.support.encoded import encode
 from tests.support.push import Encoder, over_and_over
@@ -63,4 +63,24 @@ async def test_the_preview_plays_the_pictures(
             said = page.locator("#said")
             await expect(said).to_contain_text("320×180", timeout=PATIENCE_MS)
             await expect(page.locator("#preview")).to_have_attribute("data-state", "playing")
+            await assert_accessible(page)
+
+
+async def test_of_a_codec_that_the_browser_does_not_decode_the_preview_says_so_and_what_helps(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    if not CLIENT.exists():
+        pytest.skip(
+            "LiveKit's JavaScript client is not here: scripts/fetch-livekit-client fetches it, by npm"
+        )
+    daemon = run_daemon(stream("cam", room))
+    daemon.config["http"]["preview"] = True
+    video = encode("h265", frames=60, gop=30, size=(320, 180))
+    with daemon, Encoder(daemon.port(), video, writing=over_and_over):
+        preview = url(daemon, "preview/cam")
+        async with chromium() as browser, opened(browser, preview, width=400, dark=True) as page:
+            said = page.locator("#said")
+            await expect(said).to_contain_text("does not decode H.265", timeout=PATIENCE_MS)
+            await expect(said).to_contain_text("have the encoder send H.264")
+            await assert_fits(page)
             await assert_accessible(page)

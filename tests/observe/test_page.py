@@ -71,6 +71,15 @@ def test_what_is_wrong_comes_first_in_the_title_and_the_tally() -> None:
     assert "1 waiting 1 live" in text(said)
 
 
+def test_in_a_list_the_tally_names_those_that_need_a_person_if_they_are_few() -> None:
+    well = [sample(name=f"cam-{n}") for n in range(MAX_OPEN_STREAMS)]
+    assert "1 failed 3 live" in text(page(*well[1:], sample(State.FAILED, name="roof")))
+    bad = [sample(State.FAILED, name="<gate>"), sample(State.FAILED, name="roof")]
+    assert "2 failed: &lt;gate&gt;, roof 4 live" in text(page(*well, *bad))
+    many = [sample(State.FROZEN, name=f"camera-{n}") for n in range(20)]
+    assert "20 frozen 4 live" in text(page(*well, *many))
+
+
 def test_of_what_is_not_ready_that_is_said_which_no_section_says() -> None:
     said = page(sample(), problems=("front-door: the room is away", "stream roof: its port is taken"))
     assert "<li>stream roof: its port is taken</li>" in said

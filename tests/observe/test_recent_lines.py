@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from ingestd.log_limiter import MAX_LINES_OF_A_KIND
 from ingestd.observe import logs
 from ingestd.observe.recent_lines import KEPT_LINES, KEPT_SUBJECTS, MAX_CHARACTERS, RecentLines
 from ingestd.redact import hide
@@ -47,7 +48,20 @@ def test_memory_is_bounded_in_lines_subjects_and_length(recent: RecentLines) -> 
         log.info("x", stream=f"cam-{number}")
     assert recent.of("cam-4", "") == []
     assert recent.of("cam-5", "") != []
-    for _ in range(KEPT_LINES * 3):
-        log.info("x" * 10_000, stream="cam")
+    for number in range(KEPT_LINES * 3):
+        log.info(f"{number}" * 10_000, stream="cam")
     assert len(recent.of("cam", "")) == KEPT_LINES
     assert len(recent.of("cam", "")[0].text) == MAX_CHARACTERS
+
+
+def test_a_storm_of_one_kind_leaves_what_led_to_it(recent: RecentLines) -> None:
+    log = structlog.get_logger("ingestd")
+    log.warning("room interrupted", stream="cam")
+    for number in range(100):
+        log.warning("encoder refused", stream="cam", peer=f"10.0.0.7:{number}")
+    logs.say_left_out(all=True)
+    assert [line.text for line in recent.of("cam", "")] == [
+        f"encoder refused peer=10.0.0.7:99 (and {100 - MAX_LINES_OF_A_KIND - 1} more of these before)",
+        f"encoder refused peer=10.0.0.7:9 (and {MAX_LINES_OF_A_KIND - 1} more of these before)",
+        "room interrupted",
+    ]

@@ -95,6 +95,11 @@ def test_a_wide_terminal_has_more_columns_and_whole_names() -> None:
     assert narrow[2].startswith("camera-b…rth-gate live"), "names of a series differ at their ends"
 
 
+def test_the_legend_explains_the_columns_that_are_there() -> None:
+    assert "LINK: what" in render([stream()], Style(200), place="h:1")[-1]
+    assert not any("LINK" in line for line in render([stream()], Style(40), place="h:1"))
+
+
 def test_the_terminal_obeys_nothing_that_is_shown() -> None:
     evil = stream(
         "x", state="failed", room="\x1b[2J", state_reason="a\x1b]0;t\x07b\nc", problems=["\x9b2J", "x: y"]

@@ -88,7 +88,7 @@ class TrackPipeline:
         self._reject_b_frames = reject_b_frames
         self._said_full = False  # to the encoder on the line
         self._frames_lost = 0
-        self._sent_before = 0  # by the tracks before this one
+        self._frames_sent_before = 0  # by the tracks before this one
         self._info: StreamInfo | None = None  # of what the encoder on the line sends
         self._codec: Codec | None = None  # of what was received last, from any encoder
         self._delay = Histogram(DELAY_BOUNDS_S)
@@ -303,7 +303,7 @@ class TrackPipeline:
             frames_replayed=delivery.accounting.replayed,
             frames_dropped=delivery.accounting.dropped,
             frames_held=delivery.held,
-            frames_sent=self._sent_before + self._track.frames_sent,
+            frames_sent=self._frames_sent_before + self._track.frames_sent,
             frames_lost=self._frames_lost,
             frozen=delivery.accounting.frozen_s,
             stream_errors=self.errors,
@@ -356,7 +356,7 @@ class TrackPipeline:
         """Take the track out of the room, until there is something to publish again."""
         self._room.remove(self._track)
         self._tasks.start(f"withdraw {self._options.stream}", self._track.close())
-        self._sent_before += self._track.frames_sent
+        self._frames_sent_before += self._track.frames_sent
         self._track = self._feedback.track = self._make_track(self)
         self._room.add(self._track)
 

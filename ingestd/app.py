@@ -29,9 +29,10 @@ from ingestd.service.notifier import Notifier
 from ingestd.service.passed_sockets import PassedSockets
 from ingestd.service.service_manager import ServiceManager
 from ingestd.service.status_line import status_line
+from ingestd.source.connection_limits import ConnectionCount
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks, outcome
-from ingestd.wiring import CONNECTIONS, build_stream
+from ingestd.wiring import build_stream
 
 logger = structlog.get_logger("ingestd")
 
@@ -50,8 +51,8 @@ class App:
     """The daemon. ``reload`` reads the configuration again; it may raise ConfigError.
 
     ``make_stream`` builds a stream, not started. ``first_retry_delay_s`` is how long a stream that a reload
-    could not start waits for the next try; it doubles, up to MAX_RETRY_DELAY_S. ``hooks`` and ``passed`` are
-    those that ``make_stream`` gives to streams. ``service_manager`` is told how the daemon fares.
+    could not start waits for the next try; it doubles, up to MAX_RETRY_DELAY_S. ``hooks``, ``passed`` and
+    ``connections`` are those that ``make_stream`` gives to streams; ``service_manager`` is told how we fare.
     """
 
     def __init__(
@@ -64,11 +65,13 @@ class App:
         hooks: Hooks | None = None,
         service_manager: ServiceManager | None = None,
         passed: PassedSockets | None = None,
+        connections: ConnectionCount | None = None,
     ) -> None:
         self.tasks = Tasks(self._task_failed)  # all that runs beside `run`
         self._config = config
         self._participants = config.participants
-        CONNECTIONS.most = config.max_connections
+        self._connections = connections or ConnectionCount()
+        self._connections.most = config.max_connections
         self._reload_config = reload
         self._make_stream = make_stream
         self._first_retry_delay_s = first_retry_delay_s
@@ -213,7 +216,7 @@ class App:
         changes = compare(self._config, config)
         self._config = config = in_force(self._config, config)
         self._participants = config.participants
-        CONNECTIONS.most = config.max_connections
+        self._connections.most = config.max_connections
         logs.configure(config.log.level, config.log.format)
         native_log.forward(config.log.level == "debug")
         _say(changes)

@@ -208,6 +208,7 @@ def _run(options: argparse.Namespace) -> int:
     from ingestd.publish.sdk import h265
     from ingestd.service.passed_sockets import PassedSockets
     from ingestd.service.service_manager import ServiceManager
+    from ingestd.source.connection_limits import ConnectionCount
     from ingestd.wiring import build_stream
 
     service_manager = ServiceManager.taken_from(os.environ)
@@ -216,7 +217,10 @@ def _run(options: argparse.Namespace) -> int:
     async def run() -> int:
         hooks = Hooks()
         refusal = (await h265.prepare(config.livekit.h265)).refusal
-        make_stream = partial(build_stream, h265_refusal=refusal, hooks=hooks, passed=passed)
+        connections = ConnectionCount()
+        make_stream = partial(
+            build_stream, h265_refusal=refusal, hooks=hooks, passed=passed, connections=connections
+        )
         app = App(
             config,
             reload,
@@ -224,6 +228,7 @@ def _run(options: argparse.Namespace) -> int:
             hooks=hooks,
             service_manager=service_manager,
             passed=passed,
+            connections=connections,
         )
         return await app.run()
 

@@ -28,7 +28,8 @@ class EncoderFeedback:
     """Takes what WebRTC asks for, and tells delivery and the encoder.
 
     It is taken from ``track``, which the pipeline replaces. ``guard`` runs the work of a timer and lets no
-    exception out; ``pump`` submits what is due, which feedback may have changed.
+    exception out; ``pump`` submits what is due, which feedback may have changed; ``asked`` is told that the
+    encoder was asked for a keyframe, or was not to be reached.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class EncoderFeedback:
         rate_target: RateTarget,
         guard: Callable[[Callable[[], None]], None],
         pump: Callable[[], None],
+        asked: Callable[[float], None],
     ) -> None:
         self.track = track
         self.keyframe_requests = 0
@@ -50,6 +52,7 @@ class EncoderFeedback:
         self._rate_target = rate_target
         self._guard = guard
         self._pump = pump
+        self._on_asked = asked
         self._take_timer = Timer(self._take_due)
         self._keyframe_timer = Timer(self._keyframe_due)
         self._taken_at = 0.0
@@ -145,6 +148,8 @@ class EncoderFeedback:
             self._delivery.encoder_response.asked(now)
         elif told is not None and self._delivery.silent_s(now) < PRESENT_S:
             self._delivery.encoder_response.not_delivered()
+        if told is not None:
+            self._on_asked(now)
 
     def _keyframe_due(self) -> None:
         self._guard(lambda: self._tell_encoder(time.monotonic(), time.time_ns() // 1000))

@@ -72,7 +72,14 @@ class TrackPipeline:
         self._track = make_track(self)
         self._back_channel = back_channel
         self._feedback = EncoderFeedback(
-            self._track, lambda: room.audience, delivery, back_channel, rate_target, self._guard, self.pump
+            self._track,
+            lambda: room.audience,
+            delivery,
+            back_channel,
+            rate_target,
+            self._guard,
+            self.pump,
+            self._watch_response,
         )
         self._reporter = reporter
         self._tasks = tasks
@@ -81,11 +88,12 @@ class TrackPipeline:
         self._reject_b_frames = reject_b_frames
         self._said_full = False  # to the encoder on the line
         self._frames_lost = 0
-        self._sent_before = 0  # by the tracks before this one
+        self._frames_sent_before = 0  # by the tracks before this one
         self._info: StreamInfo | None = None  # of what the encoder on the line sends
         self._codec: Codec | None = None  # of what was received last, from any encoder
         self._delay = Histogram(DELAY_BOUNDS_S)
         self._submit_timer = Timer(self.pump)
+        self._response_timer = Timer(lambda: self._watch_response(time.monotonic()))
 
     def open(self) -> None:
         """Publish whenever there is a room and the stream is known."""
@@ -96,6 +104,7 @@ class TrackPipeline:
         self._room.remove(self._track)
         await self._track.close()
         self._submit_timer.clear()
+        self._response_timer.clear()
         self._feedback.close()
         self._delivery.stop()
 
@@ -146,6 +155,7 @@ class TrackPipeline:
         dropped = self._delivery.receive(access_unit, now, arrived_us)
         if access_unit.keyframe:
             self._feedback.keyframe_came()
+            self._watch_response(now)
         if access_unit.reordered:
             self._report_b_frame(dropped)
         waits = dropped in CURED_BY_KEYFRAME
@@ -157,7 +167,6 @@ class TrackPipeline:
         if self._track.open and self._keyframe_wait.received(waits and not cut, now, next_keyframe_s):
             self._callbacks.no_keyframe()
         self._reporter.pace(self._delivery.pace)
-        self._watch_response(now)
         self._watch_rates(now)
         return dropped
 
@@ -172,9 +181,14 @@ class TrackPipeline:
             self._reporter.b_frame(referred_to=b_frames.referred_to)
 
     def _watch_response(self, now: float) -> None:
+        """See whether the encoder answers, and again when it should have."""
         response = self._delivery.encoder_response
         response.look(now)
         self._reporter.deaf(response.unanswered_in_a_row if response.deaf else 0, reads=response.reads)
+        if response.gives_up_at is None:
+            self._response_timer.clear()
+        else:
+            self._response_timer.set(response.gives_up_at - now)
 
     def _watch_rates(self, now: float) -> None:
         watch, delivery = self._reporter.rate_watch, self._delivery
@@ -276,7 +290,6 @@ class TrackPipeline:
         """Return one consistent reading of all that happens from here on; ``room`` is the room's name."""
         now = time.monotonic()
         delivery, info = self._delivery, self._info
-        self._watch_response(now)
         return StreamFigures(
             name=self._options.stream,
             up=self._track.open,
@@ -290,7 +303,7 @@ class TrackPipeline:
             frames_replayed=delivery.accounting.replayed,
             frames_dropped=delivery.accounting.dropped,
             frames_held=delivery.held,
-            frames_sent=self._sent_before + self._track.frames_sent,
+            frames_sent=self._frames_sent_before + self._track.frames_sent,
             frames_lost=self._frames_lost,
             frozen=delivery.accounting.frozen_s,
             stream_errors=self.errors,
@@ -343,7 +356,7 @@ class TrackPipeline:
         """Take the track out of the room, until there is something to publish again."""
         self._room.remove(self._track)
         self._tasks.start(f"withdraw {self._options.stream}", self._track.close())
-        self._sent_before += self._track.frames_sent
+        self._frames_sent_before += self._track.frames_sent
         self._track = self._feedback.track = self._make_track(self)
         self._room.add(self._track)
 

@@ -46,8 +46,6 @@ logger = structlog.get_logger("ingestd.stream")
 
 # A process has one event loop.
 LOOP_SHARE = LoopShare()
-# Of all streams; App sets the limit.
-CONNECTIONS = ConnectionCount()
 
 
 def build_stream(
@@ -61,14 +59,15 @@ def build_stream(
     detection_timeout_s: float = DETECTION_TIMEOUT_S,
     hooks: Hooks | None = None,
     passed: PassedSockets | None = None,
+    connections: ConnectionCount | None = None,
 ) -> Stream:
     """Return the stream that ``config`` describes, not started; its track will be in ``room``.
 
     ``h265_refusal`` says why this process does not publish H.265, and the cure; None: it does. ``hooks``
-    hear of the stream, and ``passed`` may have its socket.
+    hear of the stream, ``passed`` may have its socket, and ``connections`` counts those of all streams.
     """
     address = config.source.address
-    admission = Admission(config.source, config.name, is_stream=_is_stream, count=CONNECTIONS)
+    admission = Admission(config.source, config.name, is_stream=_is_stream, count=connections)
     source = (
         Listener(
             address,

@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 import pytest
@@ -28,11 +29,13 @@ from ingestd.config import (
     SourceConfig,
     StreamConfig,
 )
+from ingestd.config.schema import LimitsConfig
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import AddressError, ConfigError
 from ingestd.observe import logs
 from ingestd.observe.figures import StreamFigures
 from ingestd.publish.room_connection import RoomConnection
+from ingestd.source.connection_limits import ConnectionCount
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks
 from ingestd.wiring import build_stream
@@ -340,6 +343,21 @@ async def test_a_stream_that_cannot_start_hinders_no_other_and_is_tried_at_the_n
             other.close()
             await daemon.reload(config)
             assert daemon.names == ["one", "taken", "late"]
+
+
+async def test_the_connections_of_all_streams_count_and_a_reload_changes_how_many_there_may_be(
+    livekit: LiveKitServer, room: str
+) -> None:
+    connections, one = ConnectionCount(), stream("one", room)
+    before = configuration(livekit, one)
+    after = before.model_copy(update={"limits": LimitsConfig(max_connections=5)})
+    make_stream = partial(build_stream, connections=connections)
+    async with running(before, make_stream=make_stream, connections=connections) as daemon:
+        assert connections.most == before.max_connections
+        await daemon.reload(after)
+        assert connections.most == 5
+        with socket.create_connection((one.source.address.host, one.source.address.port)):
+            await eventually(lambda: connections.open == 1, "count it")
 
 
 async def test_a_stream_that_could_not_start_is_tried_again_until_it_can(

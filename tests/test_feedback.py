@@ -76,6 +76,20 @@ async def test_an_encoder_that_takes_no_message_is_named(
     assert "2 in a row; it does not read what it is sent" in problem
 
 
+async def test_a_request_that_is_not_answered_is_given_up_in_its_time_whoever_looks(
+    played: Played, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestd.delivery.encoder_response.ANSWER_LIMIT_S", 0.05)
+    monkeypatch.setattr("ingestd.control.backchannel.KEYFRAME_MESSAGE_INTERVAL_S", 0.0)
+    played.submit_all(VIDEO)
+    await eventually(lambda: played.room.track.at_rest, "submit all")
+    for _ in range(2):
+        played.pipeline.track_asked_for_keyframe()
+    await eventually(lambda: played.pipeline.stream_problems, "give them up, while no picture comes")
+    figures = [played.pipeline.figures("lobby") for _ in range(2)]
+    assert [reading.keyframe_requests_unanswered for reading in figures] == [2, 2]
+
+
 async def test_where_no_encoder_is_there_none_is_blamed(
     played: Played, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,9 +30,7 @@ def resolve(document: Document, livekit: Located, secrets: SecretFiles) -> None:
         are = "is" if len(set_) == 2 else "are"
         text = f"{others} {are} set as well; allowed: a token, a token_file, or key and secret"
         document.problem(("livekit", set_[0]), text)
-    if isinstance(name := livekit.get("token_file"), str) and name:
-        origin = document.origin(("livekit", "token_file"))
-        livekit.value["token_file"] = Located(str(secrets.place(name).absolute()), origin)
+    secrets.locate(livekit, "token_file")
 
 
 def check_token(document: Document, source: TokenSource, streams: Mapping[int, StreamConfig]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from ingestd.config import credentials, tls_files, tokens
 from ingestd.config.conflicts import check_conflicts
@@ -24,7 +24,6 @@ from ingestd.config.schema import (
     StreamConfig,
 )
 from ingestd.config.secret_files import SecretFiles
-from ingestd.config.values import SecretFile
 from ingestd.config.warnings import Warnings
 from ingestd.errors import ConfigError
 from ingestd.redact import shown
@@ -159,22 +158,11 @@ def _hooks(document: Document, secrets: SecretFiles, warnings: Warnings) -> tupl
     return tuple(hooks)
 
 
-def _read_webhook_secret(stream: Located, secrets: SecretFiles) -> None:
-    """Read the file that ``feedback.webhook_secret_file`` names."""
-    feedback = stream.value.get("feedback")
-    name = (
-        feedback.value.get("webhook_secret_file") if feedback and isinstance(feedback.value, dict) else None
-    )
-    if name is not None and isinstance(name.value, str) and name.value not in ("", "null"):
-        secret = SecretStr(secrets.secret_in(name))
-        feedback.value["webhook_secret_file"] = Located(SecretFile(name.value, secret), name.origin)
-
-
 def _streams(
     document: Document, defaults: Located, warnings: Warnings, secrets: SecretFiles
 ) -> dict[int, StreamConfig]:
     """Return the valid ones by index. A mistake under ``defaults`` is noted once, where it is written."""
-    _read_webhook_secret(defaults, secrets)
+    _find_files(defaults, secrets)
     _check_defaults(document, defaults)
     written = document.root.value.get("streams")
     if written is None or written.value in (None, []):
@@ -190,8 +178,8 @@ def _streams(
             document.problem(path, "a mapping is needed, beginning with name: …")
             continue
         warnings.take_pinned(own)
-        _read_webhook_secret(own, secrets)
-        written.value[index] = merged = _with_whole_paths(_merge(defaults, own), secrets)
+        _find_files(own, secrets)
+        written.value[index] = merged = _merge(defaults, own)
         stream = _validate(document, StreamConfig, merged, path, STREAM)
         if stream is not None:
             streams[index] = stream
@@ -201,26 +189,15 @@ def _streams(
     return streams
 
 
-def _with_whole_paths(stream: Located, secrets: SecretFiles) -> Located:
-    """Have the files of a source that are named relatively lie where the secrets do."""
-
-    def whole(section: Located | None, keys: tuple[str, ...]) -> dict[str, Located]:
-        found = section.value if section is not None and isinstance(section.value, dict) else {}
-        return {
-            key: Located(str(secrets.place(value.value).absolute()), value.origin)
-            for key, value in found.items()
-            if key in keys and isinstance(value.value, str) and value.value
-        }
-
-    source = stream.value.get("source")
-    if source is None or not isinstance(source.value, dict):
-        return stream
-    changed = whole(source, ("token_file",))
-    tls = source.value.get("tls")
-    if tls is not None and (files := whole(tls, _TLS_FILES)):
-        changed["tls"] = Located({**tls.value, **files}, tls.origin)
-    source = Located({**source.value, **changed}, source.origin)
-    return Located({**stream.value, "source": source}, stream.origin)
+def _find_files(stream: Located, secrets: SecretFiles) -> None:
+    """Read the secret of the webhook, and find the files of the source, which are read again later."""
+    sections = stream.value
+    if (feedback := sections.get("feedback")) is not None:
+        secrets.read_with_name(feedback, "webhook_secret_file")
+    if (source := sections.get("source")) is not None:
+        secrets.locate(source, "token_file")
+        if "tls" in source.parts:
+            secrets.locate(source.value["tls"], *_TLS_FILES)
 
 
 def _read_files(document: Document, source: SourceConfig, here: KeyPath, warnings: Warnings) -> None:

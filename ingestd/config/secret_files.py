@@ -1,11 +1,13 @@
-"""Secrets in files: what a key that ends in _file names, read in place of the key itself."""
+"""Files that keys name, of secrets and of certificates: read at once, or found for who reads them later."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from ingestd.config.document import Document, Located
 from ingestd.config.document import Path as KeyPath
-from ingestd.config.values import usable_secret
+from ingestd.config.values import SecretFile, usable_secret
 
 # No key, token or password is longer.
 _MAX_SECRET_FILE_BYTES = 1 << 16
@@ -33,12 +35,26 @@ class SecretFiles:
             self._document.problem(here, f"{key} is set as well; allowed: one of them")
             return
         origin = self._document.origin(here)
-        section.value[key] = Located(self.secret_in(Located(name, origin)), origin)
+        section.value[key] = Located(self._secret_in(Located(name, origin)), origin)
 
-    def secret_in(self, name: Located) -> str:
+    def read_with_name(self, section: Located, key: str) -> None:
+        """Put the name and the secret of the file that ``key`` of ``section`` names in its place."""
+        name = _named(section, key)
+        if name is not None and name.value != "null":
+            secret = SecretStr(self._secret_in(name))
+            section.value[key] = Located(SecretFile(name.value, secret), name.origin)
+
+    def locate(self, section: Located, *keys: str) -> None:
+        """Have ``keys`` of ``section`` name their files by whole paths, for who reads them again later."""
+        for key in keys:
+            name = _named(section, key)
+            if name is not None:
+                section.value[key] = Located(str(self._place(name.value).absolute()), name.origin)
+
+    def _secret_in(self, name: Located) -> str:
         """Return the secret in the file that ``name`` names; any text where there is a problem."""
         try:
-            with self.place(name.value).open("rb") as file:
+            with self._place(name.value).open("rb") as file:
                 secret = file.read(_MAX_SECRET_FILE_BYTES).decode().rstrip("\r\n")
             if "\n" in secret:
                 raise ValueError("has several lines; a secret of one line is expected")
@@ -50,9 +66,14 @@ class SecretFiles:
             self._document.problem_at(name.origin, f"{name.value!r} {error}")
         return "unread"  # none: keeps "is missing" out of the list
 
-    def place(self, name: str) -> Path:
-        """Return where the file of this name is."""
+    def _place(self, name: str) -> Path:
         beside = self._beside / name
         if self._credentials is None or beside.exists():
             return beside
         return Path(self._credentials) / name
+
+
+def _named(section: Located, key: str) -> Located | None:
+    """The value of ``key`` in ``section``, if it may be the name of a file."""
+    found = section.value.get(key) if isinstance(section.value, dict) else None
+    return found if found is not None and isinstance(found.value, str) and found.value else None

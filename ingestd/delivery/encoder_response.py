@@ -61,7 +61,7 @@ class EncoderResponse:
 
     def look(self, now: float) -> None:
         """Give up the requests that were not answered in time."""
-        while self._asked_at and now - self._asked_at[0] > ANSWER_LIMIT_S:
+        while self._asked_at and now >= self._asked_at[0] + ANSWER_LIMIT_S:
             self._asked_at.popleft()
             self._let_pass()
 
@@ -69,6 +69,11 @@ class EncoderResponse:
         self._took_s = None
         self.unanswered += 1
         self.unanswered_in_a_row += 1
+
+    @property
+    def gives_up_at(self) -> float | None:
+        """When `look` would give up a request, if no keyframe comes; None: none is open."""
+        return self._asked_at[0] + ANSWER_LIMIT_S if self._asked_at else None
 
     def just_answered(self, now: float) -> bool:
         """Whether a request that is noticed ``now`` is one that an answer is on its way to."""

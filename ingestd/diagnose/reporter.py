@@ -125,9 +125,10 @@ class StreamReporter:
                 else "viewers will not see this stream as it should be"
             )
             self._say(issue.reason, self._log.warning, event, **fields(issue))
-        for remark in remarks(info):
+        found = remarks(info)
+        for remark in found:
             self._say_once(remark, self._log.info, "some viewers will not see this stream as it should be")
-        self._remarks = [explain(remark) for remark in remarks(info)]
+        self._remarks = [explain(remark) for remark in found]
 
     def picture(self, access_unit: AccessUnit) -> None:
         """Take note of a picture: a keyframe that viewers cannot start at, or the end of the B-frames."""

@@ -86,7 +86,7 @@ class Demuxer:
         self._changes = codec_changes if codec_changes is not None else CodecChanges()
         self._now = 0.0
         self._unpacker: Unpacker | None = None  # what arrives are packets with headers
-        self._ended = False  # by one that made no sense, and all before it has come out
+        self._packets_ended = False  # by one that made no sense, and all before it has come out
         self._found: Detected | None = None
         self._reader: Reader | None = None
         self._fatal: BitstreamError | None = None  # once what came before it has been returned
@@ -115,15 +115,15 @@ class Demuxer:
         units = self._feed(data, now)
         if self._unpacker is not None and self._unpacker.fault is not None and not self.behind:
             # What was in the packets before is whole.
-            if self._reader is not None and not self._ended:
+            if self._reader is not None and not self._packets_ended:
                 units += self._read(self._reader.eof)
-            self._ended = True
+            self._packets_ended = True
             if not units:
                 raise self._unpacker.fault
         return units
 
     def _feed(self, data: bytes | bytearray | memoryview, now: float) -> list[AccessUnit]:
-        if self._ended or (self._unpacker is not None and not data and not self.behind):
+        if self._packets_ended or (self._unpacker is not None and not data and not self.behind):
             return []
         if self._reader is not None:
             if self.behind:
@@ -163,7 +163,7 @@ class Demuxer:
             while self._kept or self.behind:
                 self._read_on(b"", self._now, units)
             assert self._reader is not None
-            if not self._ended:
+            if not self._packets_ended:
                 units += self._read(self._reader.eof)
             if self._unpacker is not None and self._unpacker.fault is not None:
                 raise self._unpacker.fault

@@ -9,6 +9,7 @@ http       the server of /, /preview, /metrics, /healthz, /readyz, /api/streams,
 http_connections  how many clients there may be, and for how long
 live_updates  the samples as server-sent events
 page       the status page, made of assets/page.html, page.css and page.js
+page_files  the files in assets/, and what a browser may load with them
 stream_view  what it says of a stream, as texts
 preview    the page that plays a track, made of assets/preview.html, preview.css and preview.js
 recent_lines  the last log lines of each stream, for the page

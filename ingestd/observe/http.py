@@ -23,7 +23,8 @@ from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
 from ingestd.observe.http_connections import MAX_LONG_CONNECTIONS, HttpConnections
 from ingestd.observe.live_updates import LiveUpdates
-from ingestd.observe.page import ASSETS, describe, render
+from ingestd.observe.page import describe, render
+from ingestd.observe.page_files import ASSETS, policy
 from ingestd.observe.preview import CLIENT, LiveKitAccess, PreviewPage
 from ingestd.observe.recent_lines import RECENT_LINES, Line
 from ingestd.observe.sampler import Sample, Sampler
@@ -33,11 +34,6 @@ logger = structlog.get_logger("ingestd.observe")
 # What clients that still read a response get when we stop; the process promises to end within five seconds.
 SHUTDOWN_TIMEOUT_S = 1.0
 MALFORMED_REQUEST_LOG_INTERVAL_S = 10.0
-# Everything a page is made of comes from here; /preview may speak to the LiveKit server, too.
-PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 
 
 class Observed(Protocol):
@@ -134,7 +130,7 @@ class HttpServer:
         self._connections.close()
 
     async def _page(self, request: web.Request) -> web.Response:
-        samples = self.sampler.now(asyncio.get_running_loop().time())
+        samples = self.sampler.between_looks(asyncio.get_running_loop().time())
         text = render(
             samples,
             _lines(samples),
@@ -143,7 +139,7 @@ class HttpServer:
             host=request.host,
             preview=self._preview is not None,
         )
-        return _html(text, PAGE_POLICY)
+        return _html(text, policy())
 
     async def _watch(self, request: web.Request) -> web.Response:
         if self._preview is None:
@@ -186,7 +182,7 @@ class HttpServer:
         return web.Response(text="ready\n")
 
     async def _streams(self, _request: web.Request) -> web.Response:
-        samples = self.sampler.now(asyncio.get_running_loop().time())
+        samples = self.sampler.between_looks(asyncio.get_running_loop().time())
         body = [_as_dict(sample) for sample in samples]
         return web.Response(text=json.dumps(body, allow_nan=False), content_type="application/json")
 

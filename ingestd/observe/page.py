@@ -8,17 +8,16 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from html import escape
-from pathlib import Path
 from string import Template
 
 from ingestd.diagnose.encoder_commands import encoder_commands
 from ingestd.diagnose.explain import by_tool
+from ingestd.observe.page_files import ASSETS
 from ingestd.observe.recent_lines import KEPT_SUBJECTS, Line
 from ingestd.observe.sampler import Sample
 from ingestd.observe.stream_state import State
 from ingestd.observe.stream_view import view
 
-ASSETS = Path(__file__).with_name("assets")
 # All open where there are few; of more than these the page is a list, and each opens on demand.
 MAX_OPEN_STREAMS = 4
 # In a list, which of them it is; more characters than these fill a phone's screen.

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from string import Template
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from ingestd.observe.figures import StreamFigures
+from ingestd.observe.page_files import ASSETS, policy
 
-ASSETS = Path(__file__).with_name("assets")
 # From the npm package livekit-client, put there by scripts/fetch-livekit-client or when the wheel is built.
 CLIENT = ASSETS / "livekit-client.umd.js"
 MISSING_CLIENT = (
@@ -48,11 +47,7 @@ class PreviewPage:
         server = urlsplit(self.access.url)
         secure = "s" if server.scheme in ("wss", "https") else ""
         # By HTTP the client asks why it was not let in.
-        origins = f"ws{secure}://{server.netloc} http{secure}://{server.netloc}"
-        return (
-            f"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self' {origins}; "
-            "img-src data:; media-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        )
+        return policy(f"ws{secure}://{server.netloc}", f"http{secure}://{server.netloc}", media="blob:")
 
     def render(self, figures: StreamFigures) -> str:
         """Return the page; it says what is missing where something is."""

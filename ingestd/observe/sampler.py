@@ -60,7 +60,7 @@ class Sampler:
         self.samples, self._watched = samples, watched
         self.looks += 1
 
-    def now(self, now: float) -> list[Sample]:
+    def between_looks(self, now: float) -> list[Sample]:
         """Return how every stream is between two looks, with the values of the last one."""
         return [self._sample(figures, now) for figures in self._read()]
 

@@ -1,7 +1,6 @@
 """Check of whether rooms can be joined, by joining each for a moment: ``ingestd check --connect``."""
 
 import asyncio
-import contextlib
 import secrets
 
 from livekit import rtc
@@ -9,8 +8,7 @@ from livekit import rtc
 from ingestd.config import Config
 from ingestd.errors import RoomError
 from ingestd.publish.given_token import GivenToken
-from ingestd.publish.room_connection import LEAVE_TIMEOUT_S
-from ingestd.publish.room_join import RoomAddress, connect
+from ingestd.publish.room_join import RoomAddress, connect, leave
 from ingestd.publish.server_queries import ask_whether_valid
 
 
@@ -42,7 +40,5 @@ async def _visit(config: Config, name: str) -> RoomError | None:
         await connect(room, RoomAddress(livekit.url, livekit.api_key, secret, name, identity), hidden=True)
     except RoomError as error:
         return error
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(LEAVE_TIMEOUT_S):
-            await room.disconnect()
+    await leave(room)
     return None

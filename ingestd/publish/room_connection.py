@@ -6,7 +6,6 @@ A state of `states.ROOM` says whether the participant is in the room.
 """
 
 import asyncio
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -26,7 +25,7 @@ from ingestd.publish.join_turns import next_turn
 from ingestd.publish.membership import Membership
 from ingestd.publish.rejoin_policy import REJOIN_POLICY, RejoinPolicy
 from ingestd.publish.room_errors import lost
-from ingestd.publish.room_join import RoomAddress, connect
+from ingestd.publish.room_join import LEAVE_TIMEOUT_S, RoomAddress, connect, leave
 from ingestd.publish.server_queries import identity_taken_by, update_participant
 from ingestd.publish.signal_relay import Route, SignalRelay
 from ingestd.publish.states import ROOM, RoomEvent, RoomState
@@ -40,8 +39,6 @@ logger = structlog.get_logger("ingestd.publish")
 
 # After the last encoder has gone: one that restarts is back within seconds, and its viewers are still there.
 LINGER_S = 10.0
-# Leaving is polite, not needed; a server that is gone must not hold up our exit.
-LEAVE_TIMEOUT_S = 2.0
 # Why a stay ends that nothing has gone wrong with.
 UNNEEDED = "unneeded"
 
@@ -431,6 +428,4 @@ def _may_watch(participant: rtc.RemoteParticipant) -> bool:
 
 async def _leave(room: rtc.Room, connecting: asyncio.Task[None]) -> None:
     await asyncio.wait({connecting})
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(LEAVE_TIMEOUT_S):
-            await room.disconnect()
+    await leave(room)

@@ -1,5 +1,7 @@
-"""Joins a LiveKit room: mints the token, takes the way through the signalling relay, or the direct one."""
+"""Joins a LiveKit room, by a token and through the signalling relay or directly, and leaves it."""
 
+import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -15,6 +17,9 @@ from ingestd.publish.sdk.event_filter import wake_for_own_events
 from ingestd.publish.signal_relay import Route
 from ingestd.publish.token import LIFETIME, mint
 from ingestd.redact import without_credentials
+
+# Leaving is polite, not needed; a server that is gone must not hold up our exit.
+LEAVE_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +103,10 @@ async def connect_with_token(room: rtc.Room, url: str, token: str, by: str | Non
         except rtc.ConnectError as error:
             raise not_joined(url, error.message) from None
     wake_for_own_events(room)
+
+
+async def leave(room: rtc.Room) -> None:
+    """Leave it, or give up after a while."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(LEAVE_TIMEOUT_S):
+            await room.disconnect()

@@ -56,8 +56,10 @@ class Route:
         self.failure: Exception | None = None  # why the server could not be reached since `open`
         self.server_protocol: int | None = None  # version, once a server has said it
         self.refreshed_token: str | None = None  # the last that a server has sent
-        self.begun: EstimateBounds | None = None  # what WebRTC's estimate has begun with since the last join
-        self.ceiling_bps: int | None = None  # the maximum in place of that of `begun`, after a probe
+        self.begun_with: EstimateBounds | None = (
+            None  # what WebRTC's estimate has begun with since the last join
+        )
+        self.ceiling_bps: int | None = None  # the maximum in place of that of `begun_with`, after a probe
         self.offered: rtc.SessionDescription | None = None  # the SDK's last, but version and id
         self.answer: rtc.SessionDescription | None = None  # the server's to that
         self.participant: web.WebSocketResponse | None = None  # the SDK's signalling, while it is connected
@@ -112,10 +114,10 @@ class Route:
     def bounded(self, response: rtc.SignalResponse) -> bytes:
         """Return an answer to a publisher, with the bounds in it, if there are any."""
         if (bounds := self.bounds()) is not None:
-            bounds = corrected(self.begun, bounds)
-            self.begun = self.begun or bounds
+            bounds = corrected(self.begun_with, bounds)
+            self.begun_with = self.begun_with or bounds
             if self.ceiling_bps is not None:
-                bounds = self.begun
+                bounds = self.begun_with
             response.answer.sdp = with_bounds(response.answer.sdp, bounds, self.ceiling_bps)
         self._answered.set()
         return response.SerializeToString()
@@ -281,7 +283,7 @@ def _read_and_bounded(data: bytes, route: Route) -> bytes:
         return data  # the SDK's to complain of
     match message.WhichOneof("message"):
         case "join":
-            route.server_protocol, route.begun = message.join.server_info.protocol, None
+            route.server_protocol, route.begun_with = message.join.server_info.protocol, None
             route.ceiling_bps = route.offered = route.answer = None
         case "reconnect":
             route.server_protocol = message.reconnect.server_info.protocol

@@ -37,6 +37,11 @@ def mint(
     if participant is not None:
         token.with_name(participant.name or "").with_metadata(participant.metadata or "")
         token.with_attributes(dict(participant.attributes))
+    return signed(token)
+
+
+def signed(token: api.AccessToken) -> str:
+    """Return ``token`` as a server takes it."""
     with warnings.catch_warnings():
         # It would warn of a short secret at every token; the configuration's own warning has done so.
         warnings.simplefilter("ignore", UserWarning)

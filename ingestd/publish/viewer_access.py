@@ -1,12 +1,12 @@
 """Access of a browser to a room, for the preview: a token of minutes that lets it subscribe, unseen."""
 
 import secrets
-import warnings
 from datetime import timedelta
 
 from livekit import api
 
 from ingestd.config import LiveKitConfig
+from ingestd.publish.token import signed
 
 # Long enough to join and to reconnect, too short to be passed on.
 LIFETIME = timedelta(minutes=5)
@@ -38,6 +38,4 @@ class ViewerAccess:
         )
         identity = f"ingestd-preview-{secrets.token_hex(4)}"  # a second of one name would put the first out
         token = api.AccessToken(self._key, self._secret).with_identity(identity)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of a short secret, as `token.mint` says
-            return token.with_ttl(LIFETIME).with_grants(grants).to_jwt()
+        return signed(token.with_ttl(LIFETIME).with_grants(grants))

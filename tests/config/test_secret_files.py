@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ingestd.config.document import Document, Located, Origin
 from ingestd.config.secret_files import SecretFiles
+from ingestd.config.values import SecretFile
 
 
 def read(tmp_path: Path, name: str, **environ: str) -> tuple[object, list[str]]:
@@ -37,3 +38,30 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     ]
     (tmp_path / "secret").write_bytes(b"\xff")
     assert read(tmp_path, "secret")[1][0].endswith("cannot be read: it is not UTF-8 text")
+
+
+def test_what_is_read_later_is_found_by_its_whole_path_and_once(tmp_path: Path) -> None:
+    here = Origin("ingestd.yaml", 2, "livekit.token_file")
+    section = Located({"token_file": Located("token", here), "cert": Located(5, here)}, here)
+    files = SecretFiles(Document("ingestd.yaml"), tmp_path, {"CREDENTIALS_DIRECTORY": "/run/passed"})
+    for _ in range(2):
+        files.locate(section, "token_file", "cert", "key")
+        assert section.plain() == {"token_file": "/run/passed/token", "cert": 5}
+    (tmp_path / "secret").write_text("beside")
+    section.value["token_file"] = Located("secret", here)
+    files.locate(section, "token_file")
+    assert section.get("token_file") == str(tmp_path / "secret")
+
+
+def test_a_secret_may_be_read_beside_the_name_of_its_file(tmp_path: Path) -> None:
+    here = Origin("ingestd.yaml", 2, "streams[0].feedback.webhook_secret_file")
+    document = Document("ingestd.yaml")
+    files = SecretFiles(document, tmp_path, {})
+    (tmp_path / "secret").write_text("beside")
+    for name, found in (("secret", "beside"), ("null", None), (None, None)):
+        section = Located({"webhook_secret_file": Located(name, here)}, here)
+        files.read_with_name(section, "webhook_secret_file")
+        value = section.get("webhook_secret_file")
+        secret = value.secret.get_secret_value() if isinstance(value, SecretFile) else None
+        assert secret == found
+    assert document.problems == []

@@ -112,12 +112,12 @@ def test_a_stream_that_goes_and_one_that_is_made_again_count_from_nothing() -> N
 def test_the_state_between_two_looks_is_that_of_the_reading() -> None:
     stage = Stage(StagedStream("cam"))
     sampler = Sampler(stage.figures)
-    (unknown,) = sampler.now(0.0)
+    (unknown,) = sampler.between_looks(0.0)
     assert unknown.state is State.STARTING, "never looked at"
     for second in range(20):
         sampler.look(float(second))
-    assert sampler.now(19.5)[0].state is State.LIVE
-    assert sampler.now(40.0)[0].reason == "the encoder has sent nothing for 21 s"
+    assert sampler.between_looks(19.5)[0].state is State.LIVE
+    assert sampler.between_looks(40.0)[0].reason == "the encoder has sent nothing for 21 s"
 
 
 def test_what_is_not_known_is_not_a_number() -> None:

@@ -16,8 +16,8 @@ from ingestd.config import ParticipantConfig, TokenSource
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.publish.given_token import GivenToken
 from ingestd.publish.rejoin_policy import RejoinPolicy
-from ingestd.publish.room_connection import LEAVE_TIMEOUT_S, RoomConnection
-from ingestd.publish.room_join import RoomAddress, connect
+from ingestd.publish.room_connection import RoomConnection
+from ingestd.publish.room_join import LEAVE_TIMEOUT_S, RoomAddress, connect
 from ingestd.publish.signal_relay import Route, SignalRelay
 from ingestd.publish.states import RoomState
 from ingestd.publish.token import mint

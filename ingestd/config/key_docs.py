@@ -161,9 +161,10 @@ KEY_DOCS: Mapping[str, str] = {
     "streams[].source.second_encoder": (
         "while one is connected: `reject` the newcomer (after 0.3 s, as it may be the same encoder, back "
         "before its old connection has ended), or `replace` the first as soon as the newcomer's bytes show "
-        "that they are a stream. A connection that has sent nothing is no encoder. In any case an encoder "
-        "that has been silent for over 1 s makes way for one from its own address, and one that has ended "
-        "while `ingestd` still plays what it sent makes way for any"
+        "that they are a stream. A connection that has sent nothing that is a stream is no encoder, and makes"
+        " way for any. In any case an encoder that has been silent for over 1 s makes way for one from its"
+        " own address, and one that has ended while `ingestd` still plays or reads what it sent makes way for"
+        " any"
     ),
     "streams[].source.idle_timeout": (
         "an encoder that is silent for this long is disconnected, and so is one whose bytes have not shown "

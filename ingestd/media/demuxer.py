@@ -348,7 +348,10 @@ class Demuxer:
 
 
 def _next_length_bytes(examined_bytes: int) -> int:
-    """Look at fixed lengths only, so that the result does not depend on how the bytes were cut."""
+    """Look at fixed lengths only, so that the result does not depend on how the bytes were cut.
+
+    Each is twice the one before, as a look begins anew: all together cost two of the last.
+    """
     if examined_bytes >= DETECTION_LIMIT_BYTES:
         return examined_bytes + 1
-    return min(examined_bytes + max(4, examined_bytes // 3), DETECTION_LIMIT_BYTES)
+    return min(examined_bytes + max(4, examined_bytes), DETECTION_LIMIT_BYTES)

@@ -39,6 +39,8 @@ logger = structlog.get_logger("ingestd.publish")
 
 # After the last encoder has gone: one that restarts is back within seconds, and its viewers are still there.
 LINGER_S = 10.0
+# Each stream of the room asks once a second, and the answer is in a file.
+NOTICE_LASTS_S = 1.0
 # Why a stay ends that nothing has gone wrong with.
 UNNEEDED = "unneeded"
 
@@ -79,6 +81,8 @@ class RoomConnection:
         self.state = RoomState.OUT
         self.connections: Counter[str] = Counter(joined=0, reconnected=0, lost=0)
         self.problem: str | None = f"room {address.room!r} is not joined"
+        self._notice: str | None = None  # as it was said last
+        self._notice_until = 0.0
 
     def start(self) -> None:
         """Begin to join, and stay until `close`."""
@@ -111,14 +115,17 @@ class RoomConnection:
     def revise(self, address: RoomAddress) -> None:
         """Say of the participant what ``address`` says, which is equal to the one so far."""
         changed = address.participant != self._address.participant
-        self._address = address
+        self._address, self._notice_until = address, 0.0
         if changed and self.state is RoomState.JOINED:
             self._introduce()
 
     @property
     def notice(self) -> str | None:
         """What to do about the token that is given, in words; None where nothing is needed."""
-        return self._address.given.notice() if self._address.given is not None else None
+        given, now = self._address.given, time.monotonic()
+        if given is not None and now >= self._notice_until:
+            self._notice, self._notice_until = given.notice(), now + NOTICE_LASTS_S
+        return self._notice
 
     @property
     def barred(self) -> str | None:

@@ -23,7 +23,8 @@ from ingestd.publish.room_join import RoomAddress
 from ingestd.publish.sdk import h265
 from ingestd.publish.signal_relay import SignalRelay
 from ingestd.publish.track import TrackOptions
-from ingestd.publish.track_keeper import TrackKeeper, TrackListener
+from ingestd.publish.track_keeper import TrackKeeper
+from ingestd.publish.track_listener import TrackListener
 from ingestd.room import Track
 from ingestd.tasks import Tasks, outcome
 from ingestd.wiring import build_pipeline

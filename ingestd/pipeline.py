@@ -20,7 +20,7 @@ from ingestd.media.access_unit import AccessUnit, Codec, FrameMetadata, StreamIn
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
 from ingestd.publish.track import TrackOptions
-from ingestd.publish.track_keeper import TrackListener
+from ingestd.publish.track_listener import TrackListener
 from ingestd.room import Room, Track
 from ingestd.tasks import Tasks
 from ingestd.timer import Timer
@@ -169,7 +169,7 @@ class TrackPipeline:
             rate_fps = delivery.stated_fps if paced else 1 / delivery.rates.frame_interval_s
             self._reporter.b_frame_left_out(b_frames.left_out, b_frames.pictures, rate_fps)
         elif dropped is None:
-            self._reporter.b_frame(referred_to=b_frames.beyond_cure)
+            self._reporter.b_frame(referred_to=b_frames.referred_to)
 
     def _watch_response(self, now: float) -> None:
         response = self._delivery.encoder_response

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from ingestd.delivery.audience import Audience
 from ingestd.media.access_unit import FrameMetadata, StreamInfo
-from ingestd.publish.track_keeper import Feedback
+from ingestd.publish.track_listener import Feedback
 
 
 class Track(Protocol):

@@ -20,7 +20,8 @@ from ingestd.loop_share import LoopShare
 from ingestd.media.detection.format_detector import detect
 from ingestd.pipeline import EncoderCallbacks, TrackPipeline
 from ingestd.publish.track import TrackOptions
-from ingestd.publish.track_keeper import TrackKeeper, TrackListener
+from ingestd.publish.track_keeper import TrackKeeper
+from ingestd.publish.track_listener import TrackListener
 from ingestd.room import Room, Track
 from ingestd.service.passed_sockets import PassedSockets
 from ingestd.source.admission import Admission

@@ -13,7 +13,7 @@ import ingestd
 from ingestd import AccessUnit, Codec, ConfigError, Drop, Publication, StreamError
 from ingestd.observe.metrics import StreamCollector
 from ingestd.publish.track import TrackOptions
-from ingestd.publish.track_keeper import TrackListener
+from ingestd.publish.track_listener import TrackListener
 from ingestd.tasks import Tasks
 from tests.support.balance import assert_balanced
 from tests.support.encoded import EncodedStream, encode

@@ -12,6 +12,7 @@ between them would have been.
 """
 
 from collections import deque
+from math import inf
 
 from ingestd.media.access_unit import AccessUnit
 
@@ -27,18 +28,27 @@ class BFrames:
         self.left_out = 0  # of those
         self.later_pictures = 0.0  # by which the last picture is shown later than its place in decoding says
         self._leave_out = leave_out
-        self._referred_to = self._referred_to_since_keyframe = False
+        self._gops = 0
+        # The last GOP that has some of which others refer to, that has some that are not left out.
+        self._referred_to_in = self._sent_in = -inf
         self._since_keyframe = 0  # pictures
         self._orders: deque[int] = deque(maxlen=MAX_REORDERED_PICTURES)  # of the last pictures of the GOP
         self._keyframe_order = 0
-        self._step: int | None = None  # between two pictures in the order of showing
+        # Between two pictures in the order of showing: in this GOP, in the last one before that has told.
+        self._step: int | None = None
+        self._step_before: int | None = None
         # The most of `later_pictures` in this GOP, in the one before.
         self._latest = self._latest_before = 0.0
 
     @property
     def beyond_cure(self) -> bool:
-        """Whether others refer to B-frames, in this GOP or the one before: leaving out mends nothing."""
-        return self._referred_to
+        """Whether some are sent, in this GOP or the one before: browsers fail at them."""
+        return self._gops - self._sent_in <= 1
+
+    @property
+    def referred_to(self) -> bool:
+        """Whether others refer to some, in this GOP or the one before, so that leaving out mends nothing."""
+        return self._gops - self._referred_to_in <= 1
 
     @property
     def early_pictures(self) -> float:
@@ -47,13 +57,12 @@ class BFrames:
 
     def leaves_out(self, access_unit: AccessUnit) -> bool:
         """Take in the next picture in the order of decoding; return whether it is left out."""
-        if not self._leave_out:
-            return False
-        if access_unit.keyframe:
-            self._referred_to, self._referred_to_since_keyframe = self._referred_to_since_keyframe, False
+        self._gops += access_unit.keyframe
         if access_unit.reordered and not access_unit.discardable:
-            self._referred_to = self._referred_to_since_keyframe = True
-        cut = access_unit.reordered and not self._referred_to_since_keyframe
+            self._referred_to_in = self._gops
+        cut = self._leave_out and access_unit.reordered and self._referred_to_in < self._gops
+        if access_unit.reordered and not cut:
+            self._sent_in = self._gops
         self._follow_order(access_unit)
         if cut or self.left_out:
             self.pictures += 1
@@ -67,6 +76,8 @@ class BFrames:
             self._orders.clear()
             self._keyframe_order = order or 0
             self._latest_before, self._latest = self._latest, 0.0
+            if self._step is not None:
+                self._step_before, self._step = self._step, None
         else:
             self._since_keyframe += 1
         self.later_pictures = 0.0
@@ -74,9 +85,9 @@ class BFrames:
             return
         if access_unit.reordered:
             steps = [abs(order - other) for other in self._orders if other != order]
-            self._step = min([*steps, *([self._step] if self._step else [])], default=None)
-        elif self._step and self.left_out:
-            later = (order - self._keyframe_order) / self._step - self._since_keyframe
+            self._step = min([*steps, *filter(None, [self._step])], default=None)
+        elif self.left_out and (steps := [*filter(None, [self._step, self._step_before])]):
+            later = (order - self._keyframe_order) / min(steps) - self._since_keyframe
             if 0 <= later <= MAX_REORDERED_PICTURES:
                 self.later_pictures = later
                 self._latest = max(self._latest, later)

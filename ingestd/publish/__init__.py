@@ -6,7 +6,8 @@
   before that expires, `room_errors` says why it could not.
 - `signal_relay`: through which the SDK joins, so that `estimate_bounds` can set where WebRTC's estimate of
   the link begins and ends, and `estimate_probing` have it find more.
-- `track_keeper`: `TrackKeeper` keeps one track published in the room; `track` publishes it once.
+- `track_keeper`: `TrackKeeper` keeps one track published in the room; `track` publishes it once, `open_track`
+  submits its pictures and reads WebRTC's statistics of them, `track_listener` is who is told.
 - `states`: the states and events of both as tables, which docs/states.md shows.
 - `send_stats`: WebRTC's own count of pictures. `encoder_watch` finds in it what was lost, and a stall,
   `send_delay` how long packets wait in WebRTC, `link_health` whether the receiver loses packets.
@@ -16,5 +17,5 @@
 - `sdk/`: every touch of the SDK's private parts.
 
 `RoomConnection` gives the room to its `TrackKeeper`s and takes it away again; a `TrackKeeper` submits access
-units to WebRTC, and tells a `TrackListener` (the pipeline) what becomes of them.
+units to WebRTC, and tells a `track_listener.TrackListener` (the pipeline) what becomes of them.
 """

@@ -146,7 +146,9 @@ class RoomConnection:
             watching = warn_of_expiry(lambda: self._address.given, self._log)
             self._watching = self._tasks.start(f"token for {self._address!r}", watching)
         if self._membership is not None and self.state is not RoomState.JOINING:
-            track.room_joined(self._membership.room, self._rejoin, self._server_protocol, self._estimated)
+            track.room_joined(
+                self._membership.room, self._rejoin, self._server_protocol, self._probe_for_more
+            )
             if self.state is not RoomState.JOINED:
                 track.room_interrupted()
 
@@ -178,7 +180,7 @@ class RoomConnection:
         while True:
             await self._needed.wait()
             try:
-                await self._stay(backoff)
+                await self._join_and_stay(backoff)
                 continue
             except RoomError as error:
                 reason, problem = error.reason, str(error)
@@ -212,7 +214,7 @@ class RoomConnection:
                 self._log.error("identity taken by another participant; waiting until it leaves", other=other)
             await asyncio.sleep(self._policy.identity_poll_s)
 
-    async def _stay(self, backoff: Backoff) -> None:
+    async def _join_and_stay(self, backoff: Backoff) -> None:
         """Join the room and stay in it while it is needed. Raises RoomError, which says why it ended."""
         end_turn = await next_turn()
         membership = self._membership = Membership(rtc.Room(), self._log)
@@ -261,7 +263,7 @@ class RoomConnection:
     def _needed_bps(self) -> float:
         return sum(now_bps for now_bps, _ in (track.bitrates_bps for track in self._tracks if track.running))
 
-    def _estimated(self, available_bps: float, send_delay_s: float) -> None:
+    def _probe_for_more(self, available_bps: float, send_delay_s: float) -> None:
         """WebRTC believes that the link carries ``available_bps``, and nothing says that it is full."""
         if self._route is None or not self._route.can_probe:
             return
@@ -293,7 +295,7 @@ class RoomConnection:
         membership.listen("track_unmuted", self._muted)
         membership.listen("local_track_unpublished", self._track_withdrawn)
         for track in self._tracks:
-            track.room_joined(membership.room, self._rejoin, self._server_protocol, self._estimated)
+            track.room_joined(membership.room, self._rejoin, self._server_protocol, self._probe_for_more)
 
     def _left(self, membership: Membership) -> None:
         self._move(RoomEvent.LEFT)

@@ -8,8 +8,8 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 import structlog
 from livekit import rtc
@@ -18,14 +18,11 @@ from ingestd.backoff import Backoff
 from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import FrameMetadata, StreamInfo
-from ingestd.publish.encoder_watch import EncoderWatch
-from ingestd.publish.link_health import LinkHealth
-from ingestd.publish.send_delay import SendDelay
+from ingestd.publish.open_track import OpenTrack
 from ingestd.publish.send_stats import SendStats, Statistics, read
 from ingestd.publish.server_queries import answers
 from ingestd.publish.states import TRACK, TrackEvent, TrackState
 from ingestd.publish.track import (
-    CODECS,
     NO_MAX_BITRATE_BPS,
     PublishedTrack,
     TrackOptions,
@@ -33,6 +30,7 @@ from ingestd.publish.track import (
     sends_metadata,
     withdraw,
 )
+from ingestd.publish.track_listener import Feedback, TrackListener
 from ingestd.state_table import after
 from ingestd.tasks import Tasks, outcome
 
@@ -46,16 +44,10 @@ RUNNING_POLL_S = 0.5
 # While packets wait longer than SHORT_DELAY_S in WebRTC, what waits may have to be cut, or may have left.
 CONGESTED_POLL_S = 0.1
 SHORT_DELAY_S = 0.1
-# WebRTC's target has fallen to less than this part of what it was at the last look.
-FALL_RATIO = 0.85
 # After a viewer has come it asks for a keyframe within this time. Where the encoder is silent only the
 # statistics tell.
 ARRIVAL_S = 3.0
 ARRIVAL_POLL_S = 0.1
-# WebRTC passes a request on with the next picture; without one for this long, the statistics are looked at.
-SILENCE_S = 0.5
-# WebRTC tells pictures apart by milliseconds.
-LEAST_STEP_US = 1000
 # The server misses packets, if it has within this time.
 LOSSY_S = 2.0
 # Between two tries to publish.
@@ -73,61 +65,11 @@ CLOSE_TIMEOUT_S = 1.0
 Publish = Callable[[rtc.Room, TrackOptions, StreamInfo], Coroutine[Any, Any, PublishedTrack]]
 
 
-@dataclass(frozen=True, slots=True)
-class Feedback:
-    """What WebRTC has asked of the encoder since the last time."""
-
-    keyframe: bool
-    bitrate_bps: int | None
-
-    def __bool__(self) -> bool:
-        return self.keyframe or self.bitrate_bps is not None
-
-
-class TrackListener(Protocol):
-    """Is told what becomes of a track."""
-
-    def track_opened(self) -> None:
-        """The track is negotiated; WebRTC will encode soon."""
-        ...
-
-    def track_running(self) -> None:
-        """WebRTC has encoded the first picture since `track_opened`."""
-        ...
-
-    def track_closed(self) -> None:
-        """What is submitted from now on is lost."""
-        ...
-
-    def track_lost(self, count: int) -> None:
-        """WebRTC took ``count`` pictures and has not encoded them."""
-        ...
-
-    def track_send_delay(self, delay_s: float, available_bps: float | None, link_good: bool) -> None:
-        """Told at each reading of the statistics: packets wait ``delay_s`` in WebRTC before they leave.
-
-        It believes that the link carries ``available_bps``; ``link_good``: it carries what is sent.
-        """
-        ...
-
-    def needed_bitrate_bps(self) -> float:
-        """Bits per second that the stream sends now."""
-        ...
-
-    def track_asked_for_keyframe(self) -> None:
-        """A keyframe is asked for while nothing is submitted, so that `take_feedback` does not tell."""
-        ...
-
-    def track_failed(self, reason: str) -> None:
-        """The track failed and will be published again; if ``reason`` is "muted", when it is unmuted."""
-        ...
-
-
-def _stay(_reason: str) -> None:
+def _ignore_rejoin(_reason: str) -> None:
     """Where the room cannot be joined again."""
 
 
-def _leave_it(_available_bps: float, _send_delay_s: float) -> None:
+def _ignore_estimate(_available_bps: float, _send_delay_s: float) -> None:
     """Where WebRTC's estimate grows by itself only."""
 
 
@@ -150,8 +92,8 @@ class TrackKeeper:
         self._first_retry_delay_s = first_retry_delay_s
         self._log = logger.bind(stream=options.stream, track=options.name)
         self._room: rtc.Room | None = None
-        self._rejoin: Callable[[str], None] = _stay
-        self._estimated: Callable[[float, float], None] = _leave_it
+        self._rejoin: Callable[[str], None] = _ignore_rejoin
+        self._on_estimate: Callable[[float, float], None] = _ignore_estimate
         self._server_protocol: int | None = None
         self._said_no_metadata = False
         self._info: StreamInfo | None = None
@@ -159,20 +101,12 @@ class TrackKeeper:
         # for it are: the next to come waits for it again, and keeps or withdraws the track.
         self._publishing: asyncio.Task[PublishedTrack] | None = None
         self._keeping: asyncio.Task[None] | None = None
-        self._source: rtc.EncodedVideoSource | None = None  # while open
+        self._open_track: OpenTrack | None = None
         self._counted_sent = 0  # of the pictures that WebRTC says it has sent on this track's transport
-        self._watch = EncoderWatch(0)
-        self._send_delay = SendDelay()
-        self._link = LinkHealth()
-        self._submitted_at = 0.0
-        self._timestamp_us = 0  # of the last picture
-        self._keyframe: rtc.EncodedVideoFrame | None = None  # the last one
         self._viewer_came_at = 0.0
-        self._look_now = asyncio.Event()
         self._missed_packets_at = 0.0
         self.state = TrackState.NO_ROOM
         self.frames_sent = 0  # by WebRTC's count, over all the times the track was published
-        self.target_bitrate_bps: float | None = None
         self.problem: str | None = NOT_PUBLISHED
 
     @property
@@ -186,9 +120,14 @@ class TrackKeeper:
         return self.state is TrackState.RUNNING
 
     @property
+    def target_bitrate_bps(self) -> float | None:
+        """What WebRTC believes the link carries of this track, in bit/s; None while nothing is known."""
+        return self._open_track.target_bitrate_bps if self._open_track is not None else None
+
+    @property
     def send_delay_s(self) -> float | None:
         """How long packets wait in WebRTC before they leave; None while nothing is known."""
-        return self._send_delay.delay_s
+        return self._open_track.send_delay_s if self._open_track is not None else None
 
     @property
     def misses_packets(self) -> bool:
@@ -210,18 +149,18 @@ class TrackKeeper:
     def room_joined(
         self,
         room: rtc.Room,
-        rejoin: Callable[[str], None] = _stay,
+        rejoin: Callable[[str], None] = _ignore_rejoin,
         server_protocol: int | None = None,
-        estimated: Callable[[float, float], None] = _leave_it,
+        on_estimate: Callable[[float, float], None] = _ignore_estimate,
     ) -> None:
         """There is a room to publish in, on a server of this protocol version, None if it is not known.
 
-        ``rejoin`` is told why to join it again (`RoomConnection`), ``estimated`` what WebRTC believes that
+        ``rejoin`` is told why to join it again (`RoomConnection`), ``on_estimate`` what WebRTC believes that
         the link carries, in bit/s, and how long packets wait for it, where nothing says that it is full.
         """
         self._move_on(TrackEvent.ROOM_JOINED)
         self._room, self._rejoin, self._server_protocol = room, rejoin, server_protocol
-        self._estimated = estimated
+        self._on_estimate = on_estimate
         if self._info is not None:
             self._start_over(TrackEvent.DESCRIBED)
 
@@ -244,8 +183,8 @@ class TrackKeeper:
     def viewer_came(self) -> None:
         """A participant has come, who may soon ask for a keyframe."""
         self._viewer_came_at = time.monotonic()
-        if self._silent:
-            self._look_now.set()
+        if self._open_track is not None and self._open_track.silent:
+            self._open_track.look_now.set()
 
     def mute(self, sid: str, muted: bool) -> None:
         """The server has muted the track ``sid``, or unmuted it; does nothing if it is not this one."""
@@ -281,54 +220,15 @@ class TrackKeeper:
         metadata: FrameMetadata,
     ) -> bool:
         """Give one access unit to WebRTC; False if rejected. True proves nothing: see `frames_sent`."""
-        if self._source is None:
+        if self._open_track is None:
             return False
-        frame = rtc.EncodedVideoFrame(
-            data=data,
-            width=info.width,
-            height=info.height,
-            codec=CODECS[info.codec],
-            frame_type=rtc.EncodedFrameType.ENCODED_FRAME_KEY
-            if keyframe
-            else rtc.EncodedFrameType.ENCODED_FRAME_DELTA,
-            timestamp_us=timestamp_us,
-            metadata=rtc.FrameMetadata(
-                user_timestamp=metadata.user_timestamp,
-                frame_id=metadata.frame_id,
-                user_data=metadata.user_data,
-            ),
+        return self._open_track.submit(
+            data, info, keyframe=keyframe, timestamp_us=timestamp_us, metadata=metadata
         )
-        if keyframe:
-            self._keyframe = frame
-        self._submitted_at, self._timestamp_us = time.monotonic(), timestamp_us
-        self._watch.submitted(len(data), keyframe, self._submitted_at)
-        return self._source.capture_frame(frame)
-
-    def _submit_keyframe_again(self) -> None:
-        """WebRTC has left out the last keyframe.
-
-        While packets are unacknowledged it leaves out every second picture. Where keyframes are an even
-        number of pictures apart that may be all of them; nothing is sent then, and so it remains.
-        """
-        if self._source is not None and self._keyframe is not None:
-            self._timestamp_us += LEAST_STEP_US
-            frame = replace(self._keyframe, timestamp_us=self._timestamp_us)
-            self._watch.submitted(len(frame.data), True, time.monotonic())
-            self._source.capture_frame(frame)
 
     def take_feedback(self) -> Feedback:
         """Return, and forget, what WebRTC has asked for."""
-        if self._source is None:
-            return Feedback(False, None)
-        feedback = self._source.take_feedback()
-        rate = feedback.rate_control
-        if rate and rate.target_bitrate_bps < FALL_RATIO * (self.target_bitrate_bps or 0.0):
-            self._look_now.set()  # pictures may begin to wait
-        return Feedback(feedback.keyframe_requested, rate.target_bitrate_bps if rate else None)
-
-    @property
-    def _silent(self) -> bool:
-        return time.monotonic() - self._submitted_at > SILENCE_S
+        return self._open_track.take_feedback() if self._open_track is not None else Feedback(False, None)
 
     @property
     def _muted(self) -> bool:
@@ -354,10 +254,8 @@ class TrackKeeper:
 
     def _close(self) -> None:
         self.problem = MUTED if self._muted else NOT_PUBLISHED
-        self.target_bitrate_bps = None
-        self._send_delay, self._link = SendDelay(), LinkHealth()
-        if self._source is not None:
-            self._source = None
+        if self._open_track is not None:
+            self._open_track = None
             self._listener.track_closed()
 
     async def _keep_published(self, room: rtc.Room) -> None:
@@ -443,49 +341,44 @@ class TrackKeeper:
     async def _follow(self, published: PublishedTrack) -> None:
         """Open the track and tell the listener what becomes of it. Raises RoomError when WebRTC stalls."""
         statistics = Statistics(published.track, self._room)
-        before = await statistics.next(STARTING_POLL_S)
-        watch = self._watch = EncoderWatch(before.frames_encoded)
-        # What was asked for in an earlier life of the track is no sign that WebRTC encodes in this one.
-        published.source.take_feedback()
-        self._source = published.source
+        track = OpenTrack(published.source, await statistics.next(STARTING_POLL_S))
+        self._open_track = track
         self.problem = None
         self._move_on(TrackEvent.OPENED)
         self._listener.track_opened()
         while True:
-            self._look_now.clear()
-            stats = await statistics.next(self._poll_interval_s, self._look_now)
+            track.look_now.clear()
+            stats = await statistics.next(self._poll_interval_s(track), track.look_now)
             self._count_sent(stats)
-            self.target_bitrate_bps = stats.target_bitrate_bps
-            if stats.nacks > before.nacks:
+            news = track.read(stats)
+            if news.packets_missed:
                 self._missed_packets_at = time.monotonic()
-            if stats.keyframe_requests > before.keyframe_requests and self.running and self._silent:
+            if news.keyframe_asked_for:
                 self._listener.track_asked_for_keyframe()
-            before = stats
-            report = watch.read(stats, time.monotonic())
-            if watch.running and not self.running:
-                self._move_on(TrackEvent.ENCODING)
-                self._listener.track_running()
-            if self.running:
-                self._send_delay.read(stats)
-                self._link.read(stats)
-                if self.send_delay_s is not None:
-                    self._listener.track_send_delay(self.send_delay_s, stats.available_bps, self._link.good)
-                if (self._link.good or self._link.idle) and stats.available_bps is not None:
-                    self._estimated(stats.available_bps, self.send_delay_s or 0.0)
-            if self.running and report.keyframe_left_out:
-                self._submit_keyframe_again()
-            if report.lost:
-                self._listener.track_lost(report.lost)
-            if report.stalled:
-                raise RoomError("silent", f"WebRTC encodes none of {watch.unencoded} pictures")
+            if track.encoding:
+                if not self.running:
+                    self._move_on(TrackEvent.ENCODING)
+                    self._listener.track_running()
+                self._tell_of_link(track, stats.available_bps)
+                if news.encoder.keyframe_left_out:
+                    track.submit_keyframe_again()
+            if news.encoder.lost:
+                self._listener.track_lost(news.encoder.lost)
+            if news.encoder.stalled:
+                raise RoomError("silent", f"WebRTC encodes none of {track.unencoded} pictures")
 
-    @property
-    def _poll_interval_s(self) -> float:
-        if not self.running:
+    def _tell_of_link(self, track: OpenTrack, available_bps: float | None) -> None:
+        if track.send_delay_s is not None:
+            self._listener.track_send_delay(track.send_delay_s, available_bps, track.link_good)
+        if not track.link_full and available_bps is not None:
+            self._on_estimate(available_bps, track.send_delay_s or 0.0)
+
+    def _poll_interval_s(self, track: OpenTrack) -> float:
+        if not track.encoding:
             return STARTING_POLL_S
-        if self._silent and time.monotonic() - self._viewer_came_at < ARRIVAL_S:
+        if track.silent and time.monotonic() - self._viewer_came_at < ARRIVAL_S:
             return ARRIVAL_POLL_S
-        return CONGESTED_POLL_S if (self.send_delay_s or 0.0) > SHORT_DELAY_S else RUNNING_POLL_S
+        return CONGESTED_POLL_S if (track.send_delay_s or 0.0) > SHORT_DELAY_S else RUNNING_POLL_S
 
     def _count_sent(self, stats: SendStats) -> None:
         sent = stats.frames_sent

@@ -131,6 +131,13 @@ def test_a_request_for_a_keyframe_raises_no_replay_while_the_order_stays_wrong()
             delivery.submitted(submission, True, now)
 
 
+def test_a_request_raises_none_either_where_none_is_left_out() -> None:
+    delivery, _ = play("KPbbPbb", leave_out=False)
+    now = 1000.0 + 7 * FRAME_S
+    delivery.keyframe_requested(now)
+    assert delivery.take(now + 1) is None
+
+
 def test_a_request_raises_one_where_b_frames_are_left_out() -> None:
     delivery, _ = play("KPbbPbb")
     now = 1000.0 + 7 * FRAME_S
@@ -138,6 +145,32 @@ def test_a_request_raises_one_where_b_frames_are_left_out() -> None:
     replayed = delivery.take(now + 1)
     assert replayed is not None
     assert replayed.replayed
+
+
+@pytest.mark.parametrize("leave_out", [True, False], ids=["auto", "warn"])
+def test_what_mends_nothing_is_known_up_to_one_gop_behind(leave_out: bool) -> None:
+    b_frames = BFrames(leave_out=leave_out)
+
+    def after(kinds: str) -> tuple[bool, bool]:
+        for kind in kinds:
+            b_frames.leaves_out(picture(kind))
+        return b_frames.beyond_cure, b_frames.referred_to
+
+    assert after("KP") == (False, False)
+    assert after("b") == (not leave_out, False)
+    assert after("PBb") == (True, True)
+    assert after("KP") == (True, True)
+    assert after("KP") == (False, False)
+
+
+def test_picture_order_counts_that_grow_by_more_are_followed_one_gop_behind() -> None:
+    b_frames = BFrames(leave_out=True)
+    later: list[float] = []
+    for step in (1, 1, 2, 2, 2):
+        for unit, number in in_decoding_order(["KbbPbbP"]):
+            if not b_frames.leaves_out(replace(unit, picture_order=step * number)):
+                later.append(b_frames.later_pictures)
+    assert later[-3:] == later[3:6] == [0, 2, 2]
 
 
 def test_another_encoder_begins_from_nothing() -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from ingestd.delivery.audience import Audience
 from ingestd.media.access_unit import FrameMetadata, StreamInfo
 from ingestd.publish.track import TrackOptions
-from ingestd.publish.track_keeper import Feedback, TrackListener
+from ingestd.publish.track_listener import Feedback, TrackListener
 from ingestd.tasks import Tasks
 
 # Longer than any timer of a pipeline that has nothing left to submit.

@@ -1,20 +1,21 @@
 """Decides when WebRTC is to probe for more, as its estimate is less than the streams of a connection need.
 
 By itself the estimate grows by 8 % a second, and until it suffices pictures wait, or are left out. A probe
-finds twice of it at once where the link carries that, and costs one that does not little (docs/webrtc.md).
+finds four times of it at once where the link carries that, and costs one that does not little
+(docs/webrtc.md).
 """
 
 from ingestd.backoff import Backoff
 from ingestd.publish.estimate_bounds import MAX_RATIO
 
-# A probe is for this many times the estimate. It takes 15 ms at that rate: 60 ms where the link carries no more
-# than before. More would fill a link that is still too slow.
+# A probe is for this many times the estimate. It takes 15 ms at that rate, so 60 ms of a full link.
+# A larger one would fill a link that is still too slow for longer.
 STEP_RATIO = 4.0
-# What the estimate has lost, if it has just fallen, and what a probe has found, if it has found anything. (On a
-# link that stays too slow the estimate goes up and down by less.)
+# What the estimate has lost, if it has just fallen, and what a probe has found, if it has found anything.
+# On a link that stays too slow the estimate goes up and down by less.
 FALLEN_RATIO = 1.1
 FOUND_RATIO = 1.25
-# Between two probes: WebRTC has evaluated one by then, and lets its estimate grow by 1.3 in as long after losses.
+# Between two probes: WebRTC has evaluated one by then, and after losses its estimate grows by 1.3 at most.
 # Those that find nothing become rarer.
 FIRST_INTERVAL_S = 0.3
 MAX_INTERVAL_S = 2.0

@@ -19,7 +19,13 @@ from ingestd.media.access_unit import FrameMetadata, StreamInfo
 from ingestd.publish.send_stats import SendStats
 from ingestd.publish.token import mint
 from ingestd.publish.track import STRIPPING_PROTOCOL, PublishedTrack, TrackOptions
-from ingestd.publish.track_keeper import CLOSE_TIMEOUT_S, TrackKeeper
+from ingestd.publish.track_keeper import (
+    CLOSE_TIMEOUT_S,
+    CONGESTED_POLL_S,
+    RUNNING_POLL_S,
+    STARTING_POLL_S,
+    TrackKeeper,
+)
 from ingestd.tasks import Tasks
 from tests.publish.support import (
     OPTIONS,
@@ -184,6 +190,38 @@ async def test_requests_in_silence_and_packets_missed_are_read_from_the_statisti
     await eventually(lambda: not readings and keeper.misses_packets, "read all")
     assert stream.asked_for_keyframe == 1
     assert stream.available_bps == 3e6
+    keeper.room_lost()
+
+
+async def test_on_a_link_that_carries_less_than_the_stream_the_statistics_are_read_more_often(
+    stream: Stream, tasks: Tasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = time.monotonic()
+    available_bps = [None, 0.9 * stream.needed_bitrate_bps(), 2 * stream.needed_bitrate_bps()]
+    intervals_s: list[float] = []
+
+    async def next_reading(interval_s: float, *_: object) -> SendStats:
+        intervals_s.append(interval_s)
+        await asyncio.sleep(0 if available_bps else 3600)
+        number = len(intervals_s)
+        return SendStats("video/VP8", number, number, number, 0.0, 1e6, available_bps.pop(0), at + number)
+
+    async def publish_nothing(*_: object) -> Any:
+        return SimpleNamespace(
+            codec=info().codec,
+            source=SimpleNamespace(take_feedback=lambda: None),
+            track=None,
+            publication=SimpleNamespace(sid="TR_1"),
+        )
+
+    monkeypatch.setattr(
+        "ingestd.publish.track_keeper.Statistics", lambda *_: SimpleNamespace(next=next_reading)
+    )
+    keeper = TrackKeeper(OPTIONS, stream, tasks, publish=publish_nothing)
+    keeper.describe(info())
+    keeper.room_joined(rtc.Room())
+    await eventually(lambda: len(intervals_s) == 4, "read all")
+    assert intervals_s[1:] == [STARTING_POLL_S, CONGESTED_POLL_S, RUNNING_POLL_S]
     keeper.room_lost()
 
 

@@ -18,7 +18,7 @@ DISTURBANCES = (
 )
 COLUMNS = (
     "link | GOP | pictures/s before, meanwhile, after | full rate after | delay at the end | "
-    "replayed | lost | dropped | silent"
+    "replayed | lost | dropped | silent | wrong"
 )
 
 
@@ -39,6 +39,7 @@ def row(disturbance: Disturbance, gop_seconds: int, course: Course) -> str:
             f"{course.count('ingestd_frames_lost_total')}",
             f"{course.count('ingestd_frames_dropped_total')}",
             f"{course.count('ingestd_stream_errors_total', reason='silent')}",
+            f"{course.wrong}",
         )
     )
 

@@ -228,10 +228,21 @@ class TrackPipeline:
         self._delivery.lost(count, time.monotonic())
         self.pump()
 
-    def track_send_delay(self, delay_s: float, available_bps: float | None, link_good: bool) -> None:
+    def track_held_back(self, keyframe_left_out: bool) -> None:
+        """WebRTC has left out a picture, as the link is slow, and encodes none up to the next keyframe."""
+        now = time.monotonic()
+        self._delivery.held_back(now, keyframe_left_out=keyframe_left_out)
+        if self._delivery.waits_for_link:
+            self._reporter.held_back(self._track.target_bitrate_bps)
+            self._feedback.ask_for_keyframe(now, time.time_ns() // 1000)
+        self.pump()
+
+    def track_send_delay(
+        self, delay_s: float, available_bps: float | None, link_good: bool, link_idle: bool
+    ) -> None:
         """Packets wait ``delay_s`` in WebRTC before they leave."""
         now = time.monotonic()
-        self._delivery.send_delay(delay_s, available_bps, now, link_good=link_good)
+        self._delivery.send_delay(delay_s, available_bps, now, link_good=link_good, link_idle=link_idle)
         self._feedback.send_delay(delay_s, now)
         flows = self._delivery.rates.flows(now)
         late = self._delivery.congested and flows
@@ -241,6 +252,10 @@ class TrackPipeline:
     def needed_bitrate_bps(self) -> float:
         """Bits per second that the stream sends now."""
         return self._delivery.rates.needed_bitrate_bps(time.monotonic())
+
+    def held_back_s(self) -> float:
+        """Seconds of the stream that are to be submitted at once when the link carries them."""
+        return self._delivery.held_back_s(time.monotonic())
 
     def track_asked_for_keyframe(self) -> None:
         """A keyframe is asked for while nothing is submitted."""

@@ -34,6 +34,22 @@ async def test_a_keyframe_that_is_asked_for_in_silence_is_wanted_of_the_encoder(
     assert played.pipeline.figures("lobby").keyframe_requests == 1
 
 
+async def test_an_encoder_is_asked_for_a_keyframe_where_webrtc_encodes_none_without(played: Played) -> None:
+    played.submit(KEYFRAME)
+    played.room.track.publish()
+    await eventually(lambda: played.room.track.taken == [KEYFRAME], "submit it")
+    played.pipeline.track_held_back(keyframe_left_out=True)
+    assert not played.sink.messages, "little is missing: it is submitted once more"
+    await eventually(lambda: played.room.track.at_rest, "submit it")
+    played.pipeline.track_send_delay(0.0, 1.0, False, False)
+    played.pipeline.track_held_back(keyframe_left_out=False)
+    assert [message["type"] for message in played.sink.messages] == ["keyframe"]
+    played.submit(DELTA)
+    assert played.pipeline.figures("lobby").frames_held == 1
+    played.pipeline.track_send_delay(0.0, 1e9, False, False)
+    await eventually(lambda: played.pipeline.figures("lobby").frames_held == 0, "submit what waited")
+
+
 async def test_requests_in_silence_that_come_too_soon_make_one_more_message_when_it_is_time(
     played: Played,
 ) -> None:
@@ -108,8 +124,8 @@ async def test_what_is_asked_for_follows_the_queue_behind_us_and_not_the_estimat
     played.room.track.publish()
     played.room.track.ask(bitrate_bps=1_000_000)
     await eventually(lambda: played.sink.messages, "tell the encoder")
-    played.pipeline.track_send_delay(1.0, 1_000_000, True)
-    played.pipeline.track_send_delay(0.0, 1_000_000, True)
+    played.pipeline.track_send_delay(1.0, 1_000_000, True, False)
+    played.pipeline.track_send_delay(0.0, 1_000_000, True, False)
     told = [message["bitrate_bps"] for message in played.sink.messages]
     assert told == [1_000_000, 333_333, 1_000_000]
 
@@ -122,7 +138,7 @@ async def test_where_no_picture_comes_no_bitrate_is_told(
     played.room.track.publish()
     played.room.track.ask(bitrate_bps=1_000_000)
     await eventually(lambda: played.sink.messages, "tell the encoder")
-    played.pipeline.track_send_delay(1.0, 1_000_000, True)
+    played.pipeline.track_send_delay(1.0, 1_000_000, True, False)
     assert len(played.sink.messages) == 1
 
 
@@ -139,7 +155,7 @@ async def test_after_a_dip_of_the_link_the_encoder_is_asked_for_a_keyframe(
         played.submit(DELTA)
     await eventually(lambda: played.room.track.at_rest, "take it in")
     assert "keyframe" not in [message["type"] for message in played.sink.messages]
-    played.pipeline.track_send_delay(0.0, 300_000, True)
+    played.pipeline.track_send_delay(0.0, 300_000, True, False)
     assert played.sink.messages[-1]["type"] == "keyframe"
 
 

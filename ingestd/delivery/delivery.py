@@ -78,6 +78,7 @@ class Delivery:
         self._congestion = Congestion(max_backlog_s)
         self._timestamps = Timestamps()
         self._next_probe_at = 0.0
+        self._keyframe_again = False  # WebRTC is to be given it, alone, while all else is held back
         self._submitted_at = 0.0
         self._received_at = 0.0
         self._behind_replay = False  # whether what waits has waited for a replay
@@ -97,6 +98,11 @@ class Delivery:
     def draining(self) -> bool:
         """Whether what was submitted is first to leave WebRTC, before anything else is submitted."""
         return self._state is State.DRAINING
+
+    @property
+    def waits_for_link(self) -> bool:
+        """Whether nothing is submitted until a keyframe comes, or the link carries what WebRTC held back."""
+        return self._state is State.HELD_BACK
 
     @property
     def held(self) -> int:
@@ -132,6 +138,11 @@ class Delivery:
     def backlog_s(self, now: float) -> float:
         """Seconds that the oldest waiting picture has waited."""
         return now - self._queue.first.received_at if self._queue else 0.0
+
+    def held_back_s(self, now: float) -> float:
+        """Seconds of the stream that are to be submitted at once when the link carries them."""
+        catches_up = self._state is State.HELD_BACK or self._state in REPLAYING
+        return now - self._gop[0].received_at if catches_up and self._gop else 0.0
 
     def full(self, now: float) -> bool:
         """Whether no more should be read: what has been is far ahead of real time."""
@@ -274,12 +285,18 @@ class Delivery:
         self._replays.set_target(bitrate_bps)
 
     def send_delay(
-        self, delay_s: float, available_bps: float | None, now: float, *, link_good: bool = False
+        self,
+        delay_s: float,
+        available_bps: float | None,
+        now: float,
+        *,
+        link_good: bool = False,
+        link_idle: bool = False,
     ) -> None:
         """Packets wait ``delay_s`` in WebRTC, which believes that the link carries ``available_bps`` in all.
 
         While ``link_good`` nothing is cut: WebRTC's estimate grows no faster for it, and every picture comes,
-        if late (docs/webrtc.md).
+        if late (docs/webrtc.md). While ``link_idle`` it learns nothing of the link.
         """
         self._replays.set_link(available_bps)
         paced = self._intake.pacing.paced  # a file waits for its own pace, and comes whole
@@ -288,12 +305,38 @@ class Delivery:
         if self._state is State.DRAINING:
             if self._congestion.drained(delay_s, now):
                 self._advance(Event.DRAINED)
+        elif self._state is State.HELD_BACK:
+            self._make_up(now, keyframe_needed=link_idle)
         elif link_good or paced or self._state not in SUBMITTING:
             return
         elif self._congestion.cuts(self._next_keyframe_s(now), now):
             self._advance(Event.CONGESTION)
             self._gop.clear()
             self._intake.skip_to_keyframe(Drop.CONGESTED)
+
+    def held_back(self, now: float, *, keyframe_left_out: bool) -> None:
+        """WebRTC has left out a picture, as the link is slow, and encodes none up to the next keyframe.
+
+        ``keyframe_left_out``: the last one, too.
+        """
+        if self._state in (*SUBMITTING, *REPLAYING, State.HELD_BACK) and self._gop:
+            self._advance(Event.HELD_BACK)
+            self._replays.needed_by_all()
+            self._make_up(now, keyframe_needed=keyframe_left_out)
+
+    def _make_up(self, now: float, *, keyframe_needed: bool) -> None:
+        """Have viewers get what was held back, if that can be; else, if need be, the keyframe alone.
+
+        Alone it is of little use to them, but WebRTC sends something, and so finds out what the link carries.
+        """
+        bitrate_bps = self.rates.bitrate_bps(now)
+        if not self._gop:
+            self._skip_to_keyframe()
+        elif self._replays.makes_up(self._gop, self.rates.next_keyframe_s(now), bitrate_bps):
+            self._advance(Event.REPLAY_BEGUN)
+            self._replays.begin(now)
+        else:
+            self._keyframe_again = keyframe_needed
 
     def lost(self, count: int, now: float) -> None:
         """WebRTC has not encoded ``count`` of the pictures that it took."""
@@ -321,6 +364,8 @@ class Delivery:
         replay_at = max(self._replays.ready_at, ready_at)
         if self._state is State.BLOCKED:
             return ready_at if self._keyframe_waits else replay_at
+        if self._state is State.HELD_BACK:
+            return ready_at if self._keyframe_waits or self._keyframe_again else None
         if first_due_at is None:
             return replay_at
         return min(replay_at, max(first_due_at, ready_at))
@@ -339,7 +384,7 @@ class Delivery:
         if self._state is not State.LIVE:
             if picture := self._replayed(now):
                 return self._submission(picture, True, now)
-            if self._state is State.BLOCKED:
+            if self._state in INCOMPLETE:
                 return None
         due_at = self._intake.first_due_at
         if due_at is None or due_at > now:
@@ -405,6 +450,8 @@ class Delivery:
             self._skip_to_keyframe()
         elif self._intake.keyframe_due(now):
             self._advance(Event.KEYFRAME)
+        elif self._state is State.HELD_BACK:
+            return self._keyframe_alone()
         elif self._state not in REPLAYING and now >= self._replays.ready_at:
             self._begin_replay(now)
         if self._state not in REPLAYING:
@@ -414,6 +461,10 @@ class Delivery:
         self._advance(Event.REPLAY_ENDED)
         self._replays.end(now)
         return None
+
+    def _keyframe_alone(self) -> Picture | None:
+        again, self._keyframe_again = self._keyframe_again, False
+        return self._gop[0] if again and self._gop else None
 
     def _begin_replay(self, now: float) -> None:
         if self._replay_does_good(now):

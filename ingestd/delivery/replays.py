@@ -36,6 +36,10 @@ GATHER_S = 0.5
 # long as those who watch would see the past (docs/webrtc.md).
 SHORT_WAIT_S = 1.0
 WORTH_RATIO = 1.5
+# What WebRTC has held back on a slow link is made up for where that takes no longer to send than this.
+SHORT_SENDING_S = 0.3
+# And where the link carries this many times what the stream needs.
+CATCH_UP_RATIO = 1.5
 # With less than this part of what the stream needs, the link is what is in the way; also while it is a guess.
 CONGESTED_RATIO = 0.7
 SURELY_CONGESTED_RATIO = 0.3
@@ -166,6 +170,21 @@ class Replays:
         if self._shared and next_keyframe_s < max(SHORT_WAIT_S, WORTH_RATIO * max(submitting_s, sending_s)):
             return False
         return next_keyframe_s >= max(submitting_s, MIN_SENT_RATIO * sending_s)
+
+    def makes_up(self, gop: Gop, next_keyframe_s: float | None, bitrate_bps: float) -> bool:
+        """Whether a replay of what WebRTC has held back catches up: it is short, or the link is good again.
+
+        The encoder should send its next keyframe in ``next_keyframe_s`` seconds, None where there is no
+        telling; it sends ``bitrate_bps``.
+        """
+        submitting_s, sending_s = len(gop) * HURRIED_SPACING_S, self.sending_s(gop.size_bytes)
+        if sending_s <= SHORT_SENDING_S:  # no one has seen it: this is what viewers get in any case
+            return True
+        if self._policy not in (Replay.AUTO, Replay.ALWAYS) or self._link_bps is None:
+            return False
+        if self._link_bps < CATCH_UP_RATIO * bitrate_bps or sending_s > MAX_SENDING_S:
+            return False
+        return next_keyframe_s is None or next_keyframe_s >= max(submitting_s, MIN_SENT_RATIO * sending_s)
 
     def _allowed(self, now: float, *, silent: bool) -> bool:
         if self._policy is Replay.START:

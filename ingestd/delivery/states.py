@@ -13,6 +13,9 @@ class State(Enum):
     REPLAY = "The pictures of the GOP are submitted again; newer ones wait."
     TORN_REPLAY = "As REPLAY, but viewers miss a picture of the GOP all the same."
     DRAINING = "What waits in WebRTC is too late: nothing is submitted until that has left."
+    HELD_BACK = (
+        "WebRTC encodes nothing up to a keyframe. Pictures wait for one, or for a link that carries all."
+    )
     BLOCKED = "Viewers miss a picture. Nothing is submitted until a replay begins or a keyframe is due."
 
 
@@ -29,6 +32,7 @@ class Event(Enum):
     KEYFRAME = "a keyframe is due, or is waited for, that serves as well as a replay"
     CONGESTION = "pictures have waited too long, in WebRTC too"
     DRAINED = "what waited in WebRTC has left"
+    HELD_BACK = "WebRTC has left out a picture for a slow link, and then all that refer to it"
 
 
 class GateState(Enum):
@@ -69,6 +73,7 @@ DELIVERY: dict[State, dict[Event, State]] = {
         Event.REPLAY_BEGUN: State.REPLAY,
         Event.KEYFRAME: State.LIVE,
         Event.CONGESTION: State.DRAINING,
+        Event.HELD_BACK: State.HELD_BACK,
     },
     State.REPLAY_PENDING: {
         Event.OPENED: State.PROBING,
@@ -79,6 +84,7 @@ DELIVERY: dict[State, dict[Event, State]] = {
         Event.REPLAY_BEGUN: State.REPLAY,
         Event.KEYFRAME: State.LIVE,
         Event.CONGESTION: State.DRAINING,
+        Event.HELD_BACK: State.HELD_BACK,
     },
     State.REPLAY: {
         Event.OPENED: State.PROBING,
@@ -89,6 +95,7 @@ DELIVERY: dict[State, dict[Event, State]] = {
         Event.REPLAY_BEGUN: State.REPLAY,
         Event.REPLAY_ENDED: State.LIVE,
         Event.KEYFRAME: State.LIVE,
+        Event.HELD_BACK: State.HELD_BACK,
     },
     State.TORN_REPLAY: {
         Event.OPENED: State.PROBING,
@@ -99,6 +106,7 @@ DELIVERY: dict[State, dict[Event, State]] = {
         Event.REPLAY_BEGUN: State.REPLAY,
         Event.REPLAY_ENDED: State.BLOCKED,
         Event.KEYFRAME: State.LIVE,
+        Event.HELD_BACK: State.HELD_BACK,
     },
     State.DRAINING: {
         Event.OPENED: State.PROBING,
@@ -106,6 +114,16 @@ DELIVERY: dict[State, dict[Event, State]] = {
         Event.CLOSED: State.NO_TRACK,
         Event.REPLAY_WANTED: State.DRAINING,
         Event.DRAINED: State.LIVE,
+    },
+    State.HELD_BACK: {
+        Event.OPENED: State.PROBING,
+        Event.ENCODING: State.HELD_BACK,
+        Event.CLOSED: State.NO_TRACK,
+        Event.REPLAY_WANTED: State.HELD_BACK,
+        Event.PICTURE_MISSING: State.HELD_BACK,
+        Event.REPLAY_BEGUN: State.REPLAY,
+        Event.KEYFRAME: State.LIVE,
+        Event.HELD_BACK: State.HELD_BACK,
     },
     State.BLOCKED: {
         Event.OPENED: State.PROBING,
@@ -129,4 +147,4 @@ REPLAYING = (State.REPLAY, State.TORN_REPLAY)
 # Pictures are submitted as they come.
 SUBMITTING = (State.LIVE, State.REPLAY_PENDING)
 # Viewers miss a picture: until they get it, or a keyframe, what follows is of no use to them.
-INCOMPLETE = (State.TORN_REPLAY, State.BLOCKED)
+INCOMPLETE = (State.TORN_REPLAY, State.HELD_BACK, State.BLOCKED)

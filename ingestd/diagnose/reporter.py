@@ -222,6 +222,15 @@ class StreamReporter:
             target_bitrate_bps=target_bitrate_bps,
         )
 
+    def held_back(self, target_bitrate_bps: float | None) -> None:
+        """Log that WebRTC encodes nothing up to the next keyframe."""
+        self._say(
+            "held_back",
+            self._log.warning,
+            "link too slow: pictures wait for the next keyframe, or for the link to be good again",
+            target_bitrate_bps=target_bitrate_bps,
+        )
+
     def congested(
         self, congested: bool, send_delay_s: float, target_bitrate_bps: float | None, now: float
     ) -> None:

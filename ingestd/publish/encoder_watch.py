@@ -19,11 +19,15 @@ MAX_RECENT_PICTURES = 4096
 # encoded. A stream may pause for any time, and a busy machine be a little late.
 ENCODER_STALL_S = 2.25
 STALL_PICTURES = 5
+# Nothing was submitted for so long: what WebRTC does now is not known.
+PAUSE_S = 1.0
 # WebRTC believes the link carries less than this part of what it is given: then it has left out a picture and
 # holds back all that follow up to a keyframe. Only a keyframe that is not encoded either is a sign then.
 HOLDS_BACK_TARGET_RATIO = 0.7
 # Then a keyframe that is not encoded after this time was left out, too.
 KEYFRAME_ENCODED_S = 0.1
+# Where nothing is encoded for so long, WebRTC holds back all, whatever it believes of the link by now.
+HELD_BACK_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class EncoderReport:
     lost: int  # pictures that are now known to be lost
     stalled: bool
     keyframe_left_out: bool = False  # the last one, as the link is too slow by WebRTC's estimate
+    held_back: bool = False  # all that was submitted of late, by the same estimate, or one a while ago
 
 
 class EncoderWatch:
@@ -51,7 +56,7 @@ class EncoderWatch:
         self._recent: deque[float] = deque()
         self._surely_missing: deque[int] = deque(maxlen=READINGS)
         self._missing: int | None = None  # known to be missing, and reported
-        self._unencoded_since = 0.0
+        self._unencoded_since = self._submitted_at = 0.0
         self._unencoded_keyframe_at: float | None = None
         self._unencoded_bytes = 0
 
@@ -64,6 +69,7 @@ class EncoderWatch:
             self._unencoded_since, self._unencoded_keyframe_at, self._unencoded_bytes = now, None, 0
         if keyframe and self._unencoded_keyframe_at is None:
             self._unencoded_keyframe_at = now
+        self._submitted_at = now
         self.unencoded += 1
         self._unencoded_bytes += size_bytes
 
@@ -73,7 +79,8 @@ class EncoderWatch:
             self._encoded, self.unencoded = stats.frames_encoded, 0
             self.running = self.running or stats.frames_encoded > 0
         lost = self._count_lost(stats) if self.running else 0
-        return EncoderReport(lost, self._has_stalled(stats, now), self._keyframe_left_out(stats, now))
+        left_out = self._keyframe_left_out(stats, now)
+        return EncoderReport(lost, self._has_stalled(stats, now), left_out, left_out or self._held_back(now))
 
     def _count_lost(self, stats: SendStats) -> int:
         # What is missing at the first reading is no loss: it was submitted to find out when WebRTC encodes.
@@ -95,18 +102,26 @@ class EncoderWatch:
 
     def _has_stalled(self, stats: SendStats, now: float) -> bool:
         since_s = now - self._unencoded_since
-        if self.unencoded <= STALL_PICTURES or since_s <= ENCODER_STALL_S:
+        if (
+            self.unencoded <= STALL_PICTURES
+            or since_s <= ENCODER_STALL_S
+            or now - self._submitted_at > PAUSE_S
+        ):
             return False
-        return not self._holds_back(stats, now) or self._keyframe_waits(ENCODER_STALL_S, now)
+        return not self._holds_back(stats) or self._keyframe_waits(ENCODER_STALL_S, now)
 
     def _keyframe_left_out(self, stats: SendStats, now: float) -> bool:
-        return self._keyframe_waits(KEYFRAME_ENCODED_S, now) and self._holds_back(stats, now)
+        return self._keyframe_waits(KEYFRAME_ENCODED_S, now) and self._holds_back(stats)
+
+    def _held_back(self, now: float) -> bool:
+        return self.running and self.unencoded > 1 and now - self._unencoded_since > HELD_BACK_S
 
     def _keyframe_waits(self, longer_than_s: float, now: float) -> bool:
         at = self._unencoded_keyframe_at
         return self.unencoded > 0 and at is not None and now - at > longer_than_s
 
-    def _holds_back(self, stats: SendStats, now: float) -> bool:
-        submitted_bps = self._unencoded_bytes * 8 / (now - self._unencoded_since)
+    def _holds_back(self, stats: SendStats) -> bool:
+        for_s = max(self._submitted_at - self._unencoded_since, KEYFRAME_ENCODED_S)
+        submitted_bps = self._unencoded_bytes * 8 / for_s
         target_bps = stats.target_bitrate_bps
         return target_bps is not None and target_bps < HOLDS_BACK_TARGET_RATIO * submitted_bps

@@ -1,18 +1,23 @@
 """Decides when WebRTC is to probe for more, as its estimate is less than the streams of a connection need.
 
 By itself the estimate grows by 8 % a second, and until it suffices pictures wait, or are left out. A probe
-finds twice of it at once where the link carries that, and costs one that does not little (docs/webrtc.md).
+finds four times of it at once where the link carries that, and costs one that does not little
+(docs/webrtc.md).
 """
 
 from ingestd.backoff import Backoff
 from ingestd.publish.estimate_bounds import MAX_RATIO
 
-# A probe is for this many times the estimate. More would fill a link that is still too slow.
-STEP_RATIO = 2.0
-# What a probe has found, if it has found anything, and what the estimate has lost, if it has just fallen.
-GROWN_RATIO = 1.1
-# Between two probes: WebRTC has evaluated one by then. Those that find nothing become rarer.
-FIRST_INTERVAL_S = 0.5
+# A probe is for this many times the estimate. It takes 15 ms at that rate, so 60 ms of a full link.
+# A larger one would fill a link that is still too slow for longer.
+STEP_RATIO = 4.0
+# What the estimate has lost, if it has just fallen, and what a probe has found, if it has found anything.
+# On a link that stays too slow the estimate goes up and down by less.
+FALLEN_RATIO = 1.1
+FOUND_RATIO = 1.25
+# Between two probes: WebRTC has evaluated one by then, and after losses its estimate grows by 1.3 at most.
+# Those that find nothing become rarer.
+FIRST_INTERVAL_S = 0.3
 MAX_INTERVAL_S = 2.0
 # WebRTC begins with probes of its own, which our maximum would be in the way of.
 SETTLES_S = 2.0
@@ -22,6 +27,10 @@ FALL_S = 1.0
 MEMORY_S = 60.0
 # The last probe is WebRTC's maximum from then on. Keyframes need room in it: it is raised where it is less.
 LEAST_MAX_RATIO = 2.5
+# What waits is to leave within a second, but no more than this is probed for, times what the streams need.
+MAX_HURRY_RATIO = 3.0
+# As long as nothing was asked for, the link was full.
+FULL_S = 0.7
 
 
 class EstimateProbing:
@@ -33,35 +42,36 @@ class EstimateProbing:
         self._quiet_until: float | None = None  # None: nothing has been estimated yet
         self._probed_at = self._probed_from_bps = 0.0  # the last probe, and the estimate then
         self._seen_bps = 0.0  # the last estimate
+        self._seen_at = 0.0
         self._most_bps = self._most_at = 0.0  # needed within MEMORY_S
         self._max_bps: float | None = None  # what was last probed for
 
-    def probe_bps(
-        self, needed_bps: float, available_bps: float, send_delay_s: float, now: float
-    ) -> float | None:
+    def probe_bps(self, needed_bps: float, available_bps: float, wait_s: float, now: float) -> float | None:
         """Return what WebRTC is to probe for now, None: nothing.
 
         The streams need ``needed_bps``, WebRTC believes that the link carries ``available_bps``, for which
-        packets wait ``send_delay_s``, and nothing says that the link is full.
+        pictures wait ``wait_s``, and nothing says that the link is full.
         """
         if self._quiet_until is None:
             self._quiet_until = now + SETTLES_S
         if needed_bps >= self._most_bps or now - self._most_at > MEMORY_S:
             self._most_bps, self._most_at = needed_bps, now
-        if available_bps * GROWN_RATIO < self._seen_bps:
+        if available_bps * FALLEN_RATIO < self._seen_bps:
             self._quiet_until = max(self._quiet_until, now + FALL_S)
-        self._seen_bps = available_bps
-        if available_bps >= self._most_bps * (1 + send_delay_s):  # what waits is to leave within a second
+        if now - self._seen_at > FULL_S:  # it was full until now: what was tried before says little
+            self._next_at = now
+        self._seen_bps, self._seen_at = available_bps, now
+        if available_bps >= self._most_bps * min(1 + wait_s, MAX_HURRY_RATIO):
             if self._max_bps is None or self._max_bps >= LEAST_MAX_RATIO * self._most_bps:
                 return None
             self._max_bps = MAX_RATIO * self._most_bps
             return self._max_bps
-        if available_bps > GROWN_RATIO * self._probed_from_bps:
+        if available_bps > FOUND_RATIO * self._probed_from_bps:
             self._backoff.reset()
             self._next_at = min(self._next_at, self._probed_at + FIRST_INTERVAL_S)
         if now < max(self._next_at, self._quiet_until):
             return None
         self._next_at = now + self._backoff.next_s()
         self._probed_at, self._probed_from_bps = now, available_bps
-        self._max_bps = STEP_RATIO * available_bps
+        self._max_bps = min(STEP_RATIO * available_bps, MAX_RATIO * self._most_bps)
         return self._max_bps

@@ -6,6 +6,8 @@ from ingestd.publish.send_stats import SendStats
 IDLE_S = 0.4
 # A round trip that takes this much longer than the shortest has waited in a queue on its way.
 MAX_QUEUED_S = 0.05
+# On a full one it takes longer than this. (A probe alone makes it 60 ms longer.)
+FULL_QUEUED_S = 0.2
 
 
 class LinkHealth:
@@ -13,6 +15,7 @@ class LinkHealth:
 
     def __init__(self) -> None:
         self.good = False  # nothing is lost, and nothing waits in a queue on its way
+        self.full = True  # packets are lost, or wait for long in a queue on their way
         self.idle = False  # nothing is sent, so that nothing is reported
         self._packets_sent = 0
         self._sent_at = 0.0
@@ -25,8 +28,9 @@ class LinkHealth:
         self.idle = stats.at - self._sent_at > IDLE_S
         round_trip_s = stats.round_trip_s
         if round_trip_s is None:
-            self.good = False
+            self.good, self.full = False, True
             return
         self._shortest_round_trip_s = min(self._shortest_round_trip_s, round_trip_s)
         queued_s = round_trip_s - self._shortest_round_trip_s
         self.good = stats.lost_ratio == 0 and queued_s < MAX_QUEUED_S
+        self.full = stats.lost_ratio > 0 or queued_s > FULL_QUEUED_S

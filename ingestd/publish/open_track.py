@@ -5,7 +5,7 @@ It lasts from one opening to what closes it: a failure, an interruption, a mute,
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from livekit import rtc
 
@@ -21,8 +21,6 @@ from ingestd.publish.track_listener import Feedback
 FALL_RATIO = 0.85
 # WebRTC passes a request on with the next picture; without one for this long, the statistics are looked at.
 SILENCE_S = 0.5
-# WebRTC tells pictures apart by milliseconds.
-LEAST_STEP_US = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +45,6 @@ class OpenTrack:
         self._send_delay = SendDelay()
         self._link = LinkHealth()
         self._submitted_at = 0.0
-        self._timestamp_us = 0  # of the last picture
-        self._keyframe: rtc.EncodedVideoFrame | None = None  # the last one
         self.target_bitrate_bps: float | None = None
         self.look_now = asyncio.Event()  # the statistics may tell something that should not wait
 
@@ -78,9 +74,14 @@ class OpenTrack:
         return self._link.good
 
     @property
+    def link_idle(self) -> bool:
+        """Whether nothing is sent, so that nothing is learnt of the link."""
+        return self._link.idle
+
+    @property
     def link_full(self) -> bool:
         """Whether something is sent, and nothing says that the link carries it."""
-        return not self._link.good and not self._link.idle
+        return self._link.full and not self._link.idle
 
     def submit(
         self,
@@ -107,23 +108,9 @@ class OpenTrack:
                 user_data=metadata.user_data,
             ),
         )
-        if keyframe:
-            self._keyframe = frame
-        self._submitted_at, self._timestamp_us = time.monotonic(), timestamp_us
+        self._submitted_at = time.monotonic()
         self._watch.submitted(len(data), keyframe, self._submitted_at)
         return self._source.capture_frame(frame)
-
-    def submit_keyframe_again(self) -> None:
-        """WebRTC has left out the last keyframe.
-
-        While packets are unacknowledged it leaves out every second picture. Where keyframes are an even
-        number of pictures apart that may be all of them; nothing is sent then, and so it remains.
-        """
-        if self._keyframe is not None:
-            self._timestamp_us += LEAST_STEP_US
-            frame = replace(self._keyframe, timestamp_us=self._timestamp_us)
-            self._watch.submitted(len(frame.data), True, time.monotonic())
-            self._source.capture_frame(frame)
 
     def take_feedback(self) -> Feedback:
         """Return, and forget, what WebRTC has asked for."""

@@ -103,6 +103,7 @@ class TrackKeeper:
         self._keeping: asyncio.Task[None] | None = None
         self._open_track: OpenTrack | None = None
         self._counted_sent = 0  # of the pictures that WebRTC says it has sent on this track's transport
+        self._link_slow = False  # WebRTC believes that it carries less than the stream sends
         self._viewer_came_at = 0.0
         self._missed_packets_at = 0.0
         self.state = TrackState.NO_ROOM
@@ -156,7 +157,7 @@ class TrackKeeper:
         """There is a room to publish in, on a server of this protocol version, None if it is not known.
 
         ``rejoin`` is told why to join it again (`RoomConnection`), ``on_estimate`` what WebRTC believes that
-        the link carries, in bit/s, and how long packets wait for it, where nothing says that it is full.
+        the link carries, in bit/s, and how long pictures wait for it, where nothing says that it is full.
         """
         self._move_on(TrackEvent.ROOM_JOINED)
         self._room, self._rejoin, self._server_protocol = room, rejoin, server_protocol
@@ -360,8 +361,8 @@ class TrackKeeper:
                     self._move_on(TrackEvent.ENCODING)
                     self._listener.track_running()
                 self._tell_of_link(track, stats.available_bps)
-                if news.encoder.keyframe_left_out:
-                    track.submit_keyframe_again()
+                if news.encoder.held_back:
+                    self._listener.track_held_back(news.encoder.keyframe_left_out)
             if news.encoder.lost:
                 self._listener.track_lost(news.encoder.lost)
             if news.encoder.stalled:
@@ -369,16 +370,22 @@ class TrackKeeper:
 
     def _tell_of_link(self, track: OpenTrack, available_bps: float | None) -> None:
         if track.send_delay_s is not None:
-            self._listener.track_send_delay(track.send_delay_s, available_bps, track.link_good)
-        if not track.link_full and available_bps is not None:
-            self._on_estimate(available_bps, track.send_delay_s or 0.0)
+            self._listener.track_send_delay(
+                track.send_delay_s, available_bps, track.link_good, track.link_idle
+            )
+        if available_bps is None:
+            return
+        self._link_slow = available_bps < self._listener.needed_bitrate_bps()
+        if not track.link_full:
+            self._on_estimate(available_bps, (track.send_delay_s or 0.0) + self._listener.held_back_s())
 
     def _poll_interval_s(self, track: OpenTrack) -> float:
         if not track.encoding:
             return STARTING_POLL_S
         if track.silent and time.monotonic() - self._viewer_came_at < ARRIVAL_S:
             return ARRIVAL_POLL_S
-        return CONGESTED_POLL_S if (track.send_delay_s or 0.0) > SHORT_DELAY_S else RUNNING_POLL_S
+        late = (track.send_delay_s or 0.0) > SHORT_DELAY_S
+        return CONGESTED_POLL_S if late or self._link_slow else RUNNING_POLL_S
 
     def _count_sent(self, stats: SendStats) -> None:
         sent = stats.frames_sent

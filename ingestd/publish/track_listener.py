@@ -34,15 +34,29 @@ class TrackListener(Protocol):
         """WebRTC took ``count`` pictures and has not encoded them."""
         ...
 
-    def track_send_delay(self, delay_s: float, available_bps: float | None, link_good: bool) -> None:
+    def track_held_back(self, keyframe_left_out: bool) -> None:
+        """WebRTC has left out a picture, as the link is slow, and encodes none up to the next keyframe.
+
+        ``keyframe_left_out``: the last one, too.
+        """
+        ...
+
+    def track_send_delay(
+        self, delay_s: float, available_bps: float | None, link_good: bool, link_idle: bool
+    ) -> None:
         """Told at each reading of the statistics: packets wait ``delay_s`` in WebRTC before they leave.
 
-        It believes that the link carries ``available_bps``; ``link_good``: it carries what is sent.
+        It believes that the link carries ``available_bps``; ``link_good``: it carries what is sent;
+        ``link_idle``: nothing is sent, so that WebRTC learns nothing of it.
         """
         ...
 
     def needed_bitrate_bps(self) -> float:
         """Bits per second that the stream sends now."""
+        ...
+
+    def held_back_s(self) -> float:
+        """Seconds of the stream that are to be submitted at once when the link carries them."""
         ...
 
     def track_asked_for_keyframe(self) -> None:

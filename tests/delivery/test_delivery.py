@@ -15,7 +15,7 @@ from ingestd.delivery.congestion import (
 from ingestd.delivery.delivery import ONE_WRITE_S, PAUSE_S, PROBE_INTERVAL_S, SILENCE_S
 from ingestd.delivery.encoder_response import FIRST_PATIENCE_S
 from ingestd.delivery.frame_interval import MAX_JITTER_S
-from ingestd.delivery.gop import HeldLimits
+from ingestd.delivery.gop import HELD_LIMITS, HeldLimits
 from ingestd.delivery.intake import MAX_BURST_PICTURES
 from ingestd.delivery.pacer import HURRIED_SPACING_S, LONG_QUEUE_PICTURES, MIN_SPACING_S, RELAXED_SPACING_S
 from ingestd.delivery.replays import (
@@ -1188,3 +1188,83 @@ def test_a_keyframe_that_comes_just_after_a_refused_picture_is_due_at_once() -> 
     due_at = script.delivery.due_at()
     assert due_at is not None
     assert due_at - script.now <= RELAXED_SPACING_S
+
+
+SLOW_BPS, GOOD_BPS = 1, 10_000_000
+
+
+def held_back(names: str = "K1 d2 d3") -> Transcript:
+    """WebRTC has left out some of these, and the link carries next to nothing."""
+    script = Transcript.running(names)
+    script.read_statistics(0.0, available_bps=SLOW_BPS)
+    script.delivery.held_back(script.now, keyframe_left_out=False)
+    return script
+
+
+def test_what_webrtc_holds_back_on_a_slow_link_waits_for_a_keyframe() -> None:
+    script = held_back()
+    assert script.receive("d4 d5") == [None, None]
+    assert script.drain(1) == ""
+    script.receive("K6 d7")
+    assert script.drain() == "K6 d7"
+    assert script.dropped() == {"backlog": 2}
+
+
+def test_what_webrtc_holds_back_is_made_up_for_when_the_link_is_good_again() -> None:
+    script = held_back()
+    script.receive("d4")
+    script.read_statistics(0.0, available_bps=GOOD_BPS)
+    script.receive("d5")
+    assert script.drain() == "(K1) (d2) (d3) d4 d5"
+    assert script.dropped() == {}
+
+
+def test_while_nothing_is_sent_the_keyframe_alone_has_webrtc_find_out_what_the_link_carries() -> None:
+    script = held_back()
+    script.receive("d4")
+    script.read_statistics(0.0, available_bps=SLOW_BPS, link_idle=True)
+    assert script.drain(1) == "(K1)"
+    script.read_statistics(0.0, available_bps=SLOW_BPS)
+    assert script.drain(1) == ""
+    script.read_statistics(0.0, available_bps=GOOD_BPS)
+    assert script.drain() == "(K1) (d2) (d3) d4"
+
+
+def test_a_keyframe_that_webrtc_leaves_out_is_submitted_again_with_all_that_refers_to_it() -> None:
+    script = Transcript.running("K1 d2 d3")
+    script.read_statistics(0.0, available_bps=GOOD_BPS / 10)
+    script.receive("d4")
+    script.delivery.held_back(script.now, keyframe_left_out=True)
+    assert script.drain() == "(K1) (d2) (d3) d4"
+
+
+def test_a_replay_that_webrtc_holds_back_begins_again() -> None:
+    script = held_back()
+    script.read_statistics(0.0, available_bps=GOOD_BPS)
+    assert script.take() == "(K1)"
+    script.pass_time(FRAME)
+    assert script.take() == "(d2)"
+    script.delivery.held_back(script.now, keyframe_left_out=True)
+    assert script.drain() == "(K1) (d2) (d3)"
+
+
+@pytest.mark.parametrize("replay", [Replay.NEVER, Replay.START])
+def test_what_viewers_would_see_once_more_is_not_made_up_for_where_they_are_not_to(replay: Replay) -> None:
+    script = Transcript.running("K1 d2 d3", replay=replay)
+    script.read_statistics(0.0, available_bps=SLOW_BPS)
+    script.delivery.held_back(script.now, keyframe_left_out=False)
+    for number in range(4, 300):
+        script.receive(f"d{number}")
+        script.pass_time(FRAME)
+    script.read_statistics(0.0, available_bps=100)
+    assert script.drain() == ""
+
+
+def test_a_gop_too_large_to_hold_is_not_made_up_for() -> None:
+    script = held_back()
+    script.delivery.correct(access_unit("d3", size=HELD_LIMITS.max_bytes + 1))
+    script.read_statistics(0.0, available_bps=GOOD_BPS)
+    script.receive("d4")
+    assert script.drain() == ""
+    script.receive("K5")
+    assert script.drain() == "K5"

@@ -94,6 +94,9 @@ class AnyOrder(RuleBasedStateMachine):
         self.take_all_that_is_due(1)
         if state is State.DRAINING:
             self.be_congested()
+        elif state is State.HELD_BACK:
+            self.send_delay(0.0, 1.0)
+            self.held_back(keyframe_left_out=False)
         elif state is State.BLOCKED:
             self.receive(False, 1)
             self.be_refused()
@@ -200,6 +203,14 @@ class AnyOrder(RuleBasedStateMachine):
     def send_delay(self, delay_s: float, available_bps: float | None) -> None:
         self.delivery.send_delay(delay_s, available_bps, self.now)
 
+    @rule(keyframe_left_out=st.booleans())
+    def held_back(self, keyframe_left_out: bool) -> None:
+        self.delivery.held_back(self.now, keyframe_left_out=keyframe_left_out)
+
+    @rule(available_bps=st.sampled_from([1.0, 1e7]))
+    def idle_link(self, available_bps: float) -> None:
+        self.delivery.send_delay(0.0, available_bps, self.now, link_idle=True)
+
     def be_congested(self) -> None:
         """A keyframe that waits is one that what is late can be dropped up to."""
         self.time_and_statistics(6.0)
@@ -289,7 +300,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def what_waits_on_a_running_track_is_due(self) -> None:
-        if self.delivery.state not in (*NOT_ENCODING, State.DRAINING) and self.delivery.held:
+        if self.delivery.state not in (*NOT_ENCODING, State.DRAINING, State.HELD_BACK) and self.delivery.held:
             assert self.delivery.due_at() is not None
 
     @invariant()
@@ -323,11 +334,13 @@ COURSES: dict[Event, Callable[[AnyOrder], None]] = {
     Event.REPLAY_ENDED: lambda machine: machine.take_all_that_is_due(LIMITS.max_pictures),
     Event.KEYFRAME: AnyOrder.keyframe_in_time,
     Event.CONGESTION: AnyOrder.be_congested,
+    Event.HELD_BACK: lambda machine: machine.held_back(keyframe_left_out=True),
     Event.DRAINED: lambda machine: machine.time_and_statistics(6.0),
 }
 SPECIAL_COURSES: dict[tuple[State, Event], Callable[[AnyOrder], None]] = {
     (State.LIVE, Event.REPLAY_BEGUN): lambda machine: machine.be_interrupted(1e7),
     (State.LIVE, Event.KEYFRAME): lambda machine: machine.be_interrupted(1.0),
+    (State.HELD_BACK, Event.REPLAY_BEGUN): lambda machine: machine.idle_link(1e7),
     (State.REPLAY, Event.REPLAY_BEGUN): lambda machine: machine.ask_late(0.7),
     (State.TORN_REPLAY, Event.REPLAY_BEGUN): lambda machine: machine.ask_late(0.7),
 }

@@ -67,6 +67,13 @@ def blocked() -> Transcript:
     return script
 
 
+def held_back() -> Transcript:
+    script = live()
+    script.read_statistics(0.0, available_bps=1)
+    script.delivery.held_back(script.now, keyframe_left_out=False)
+    return script
+
+
 def draining() -> Transcript:
     script = Transcript.running("K7 d8")
     script.pass_time(ESTIMATE_SETTLES_S)
@@ -91,6 +98,7 @@ BEGINNINGS = {
     State.REPLAY: replay,
     State.TORN_REPLAY: torn_replay,
     State.DRAINING: draining,
+    State.HELD_BACK: held_back,
     State.BLOCKED: blocked,
 }
 in_every_state = pytest.mark.parametrize("state", State, ids=lambda state: state.name)
@@ -137,13 +145,15 @@ def test_what_changes_which_state(state: State) -> None:
     assert row.get(Event.REPLAY_BEGUN) is (None if holds else State.REPLAY)
     assert row.get(Event.KEYFRAME) is (None if holds else State.LIVE)
     assert row.get(Event.CONGESTION) is (State.DRAINING if state in SUBMITTING else None)
+    can_be_held_back = state not in (*NOT_ENCODING, State.DRAINING, State.BLOCKED)
+    assert row.get(Event.HELD_BACK) is (State.HELD_BACK if can_be_held_back else None)
     assert row.get(Event.DRAINED) is (State.LIVE if state is State.DRAINING else None)
     ended = {State.REPLAY: State.LIVE, State.TORN_REPLAY: State.BLOCKED}
     assert row.get(Event.REPLAY_ENDED) is ended.get(state)
 
 
 def test_a_keyframe_leads_out_of_every_state_in_which_webrtc_encodes() -> None:
-    for begin in (live, replay_pending, replay, torn_replay, blocked):
+    for begin in (live, replay_pending, replay, torn_replay, held_back, blocked):
         script = begin()
         script.receive("K9")
         assert script.drain().endswith("K9")

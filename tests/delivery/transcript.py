@@ -76,9 +76,16 @@ class Transcript:
         self.delivery.keyframe_requested(self.now)
 
     def read_statistics(
-        self, send_delay_s: float, available_bps: float | None = None, *, link_good: bool = False
+        self,
+        send_delay_s: float,
+        available_bps: float | None = None,
+        *,
+        link_good: bool = False,
+        link_idle: bool = False,
     ) -> None:
-        self.delivery.send_delay(send_delay_s, available_bps, self.now, link_good=link_good)
+        self.delivery.send_delay(
+            send_delay_s, available_bps, self.now, link_good=link_good, link_idle=link_idle
+        )
 
     def take(self) -> str | None:
         """What is handed over at this moment."""

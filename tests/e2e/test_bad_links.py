@@ -38,6 +38,7 @@ def test_the_full_rate_is_back_soon_after_the_link_is(
     assert course.rate(course.begin - 4, course.begin) > FULL_RATE_FPS
     assert course.recovery < RECOVERY_S
     assert course.rate_after > FULL_RATE_FPS
+    assert course.wrong == 0, "a picture was decoded without one that it refers to"
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,9 @@ class Stream:
     send_delays_s: list[float] = field(default_factory=list)
     available_bps: float | None = None
     link_good: bool = False
+    link_idle: bool = False
     asked_for_keyframe: int = 0
+    held_back: list[bool] = field(default_factory=list)
 
     def track_opened(self) -> None:
         self.events.append("opened")
@@ -57,10 +59,18 @@ class Stream:
     def track_lost(self, count: int) -> None:
         self.lost += count
 
-    def track_send_delay(self, delay_s: float, available_bps: float | None, link_good: bool) -> None:
+    def track_held_back(self, keyframe_left_out: bool) -> None:
+        self.held_back.append(keyframe_left_out)
+
+    def held_back_s(self) -> float:
+        return 0.0
+
+    def track_send_delay(
+        self, delay_s: float, available_bps: float | None, link_good: bool, link_idle: bool
+    ) -> None:
         self.send_delays_s.append(delay_s)
         self.available_bps = available_bps
-        self.link_good = link_good
+        self.link_good, self.link_idle = link_good, link_idle
 
     def needed_bitrate_bps(self) -> float:
         return 500_000

@@ -4,6 +4,7 @@ import pytest
 
 from ingestd.publish.encoder_watch import (
     ENCODER_STALL_S,
+    HELD_BACK_S,
     HOLDS_BACK_TARGET_RATIO,
     KEYFRAME_ENCODED_S,
     MAX_RECENT_PICTURES,
@@ -152,7 +153,7 @@ def test_one_encoded_picture_ends_a_stall_and_so_does_a_new_count() -> None:
     submit(watch, 0.0, 60)
     assert not stalled(watch, 1, 10.0)
     submit(watch, 10.0, 60)
-    assert stalled(watch, 1, 13.0)
+    assert stalled(watch, 1, 12.5)
     assert not stalled(watch, 0, 13.0)
 
 
@@ -182,3 +183,27 @@ def test_a_keyframe_that_is_left_out_is_told_soon_and_until_one_is_encoded() -> 
     soon = now + 0.5 + KEYFRAME_ENCODED_S
     assert not watch.read(stats(1, soon - 0.01, SLOW_BPS), soon - 0.01).keyframe_left_out
     assert watch.read(stats(1, soon + 0.01, SLOW_BPS), soon + 0.01).keyframe_left_out
+
+
+def test_pictures_that_are_held_back_are_told_of_whatever_webrtc_believes_of_the_link_by_then() -> None:
+    watch = running_watch()
+    now = submit(watch, 100.0, 15)
+    soon = 100.0 + HELD_BACK_S
+    assert not watch.read(stats(1, soon - 0.01, FAST_BPS), soon - 0.01).held_back
+    report = watch.read(stats(1, soon + 0.01, FAST_BPS), soon + 0.01)
+    assert report.held_back
+    assert not report.keyframe_left_out
+    assert not watch.read(stats(2, now + 1, FAST_BPS), now + 1).held_back, "it encodes again"
+
+
+def test_an_encoder_that_is_given_nothing_has_not_stalled() -> None:
+    watch = running_watch()
+    submit(watch, 100.0, 2 * STALL_PICTURES)
+    assert not watch.read(stats(1, 110.0, FAST_BPS), 110.0).stalled
+
+
+def running_watch() -> EncoderWatch:
+    watch = EncoderWatch(0)
+    watch.submitted(PICTURE_BYTES, True, 99.0)
+    watch.read(stats(1, 99.1, FAST_BPS), 99.1)
+    return watch

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from ingestd.publish.estimate_probing import (
     FALL_S,
+    FULL_S,
     MAX_INTERVAL_S,
     MEMORY_S,
     SETTLES_S,
@@ -54,8 +55,7 @@ def test_a_stream_that_grows_is_probed_for_at_once() -> None:
 
 def test_a_link_that_is_good_again_is_known_to_be_after_a_few_steps() -> None:
     connection = Connection(available_bps=0.5 * M)
-    probes = connection.probes(3)
-    assert probes[:2] == [1 * M, 2 * M]
+    assert connection.probes(FALL_S + 1) == [2 * M, 10 * M]
     assert connection.available_bps == 10 * M, "the maximum leaves room for keyframes"
     assert connection.probes(60) == []
 
@@ -104,3 +104,17 @@ def test_what_was_needed_once_is_not_probed_for_for_ever() -> None:
 def test_what_waits_is_to_leave_soon_too() -> None:
     connection = Connection(available_bps=2.5 * M, send_delay_s=1.0)
     assert connection.probes(READING_S) == [STEP_RATIO * 2.5 * M]
+
+
+def test_a_link_that_is_no_longer_full_is_probed_at_once() -> None:
+    connection = Connection(available_bps=0.7 * M, carried_bps=0.8 * M)
+    connection.probes(20)
+    connection.now += FULL_S + READING_S  # nothing was asked for
+    assert connection.probes(READING_S) != []
+
+
+def test_for_what_waits_long_no_more_is_probed_for_than_some_times_the_need() -> None:
+    connection = Connection(available_bps=2.5 * M, send_delay_s=9.0)
+    connection.probes(2)
+    assert connection.available_bps == 10 * M
+    assert connection.probes(60) == []

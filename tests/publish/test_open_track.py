@@ -87,18 +87,3 @@ def test_the_statistics_tell_of_requests_in_silence_and_of_missed_packets() -> N
     assert not news.keyframe_asked_for, "`take_feedback` tells while pictures are submitted"
     assert news.packets_missed
     assert not track.read(reading(1, 5.0, keyframe_requests=3, nacks=1)).packets_missed
-
-
-def test_a_keyframe_is_submitted_again_behind_the_last_picture() -> None:
-    source = Source()
-    track = opened(source)
-    track.submit_keyframe_again()
-    assert not source.frames, "there was none yet"
-    submit(track, b"key", 1_000_000, keyframe=True)
-    submit(track, b"delta", 1_033_000, keyframe=False)
-    track.submit_keyframe_again()
-    assert [(frame.data, frame.timestamp_us) for frame in source.frames[1:]] == [
-        (b"delta", 1_033_000),
-        (b"key", 1_034_000),
-    ]
-    assert track.unencoded == 3

@@ -54,6 +54,7 @@ class Course:
     progress: list[float]  # when each picture that is newer than all before it was seen
     lag: list[float]  # seconds since each of these was pushed
     tracks: int  # that the viewer has been offered
+    wrong: int  # pictures that look otherwise than what was encoded
     before: Metrics
     after: Metrics
     targets: list[tuple[float, float]] = field(default_factory=list)  # (time, bit/s)
@@ -149,6 +150,7 @@ def endure(
             [at for _, at in seen],
             [at - encoder.pushed_at(number) for number, at in seen],
             len(viewer.tracks()),
+            sum(picture.hash not in video.reference_hashes for picture in viewer.pictures()),
             before,
             daemon.metrics(),
             [(at, metrics.total("ingestd_target_bitrate_bps")) for at, metrics in samples],

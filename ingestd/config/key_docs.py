@@ -87,7 +87,10 @@ KEY_DOCS: Mapping[str, str] = {
     ),
     "hooks.secret": "the secret itself, instead",
     "hooks.events": "which of `up`, `down`, `stalled`",
-    "defaults": "any key of a stream but `name`; `source`, `source.tls`, `participant` and `feedback` are merged key by key",
+    "defaults": (
+        "any key of a stream but `name`; `source`, `source.tls`, `participant` and `feedback` are merged key "
+        "by key"
+    ),
     "streams[].name": (
         "unique; `a-z`, `0-9`, `.`, `_`, `-`, beginning with a letter or digit; the label of metrics and logs"
     ),

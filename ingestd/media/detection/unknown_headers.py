@@ -2,9 +2,9 @@
 
 In a byte stream such a header becomes the tail of the NAL unit before it, and reaches the decoders of viewers
 as that. It shows by what stands before the first start code of a connection: where that is a header,
-something like it, the same or counted on, stands before each of the next pictures, too. Where the stream was
-joined in the middle of a NAL unit, or something else was sent once, nothing does. A header that varies from
-picture to picture as noise does, such as a size in decimal digits, is not found.
+something like it stands before each of the next pictures, too: the same or counted on, which a few pictures
+show, or as different as noise or text, which up to `MAX_PICTURES` show (`slice_tails`). Where the stream was
+joined in the middle of a NAL unit, or something else was sent once, nothing does.
 """
 
 from collections import Counter
@@ -14,10 +14,13 @@ from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec
 from ingestd.media.codecs.h26x import START_CODE_PREFIX
 from ingestd.media.codecs.h265 import FIRST_IRAP, LAST_IRAP, LAST_SUB_LAYER_SLICE, nal_header
+from ingestd.media.detection.slice_tails import CLEAR_BITS, LIKELY_BITS, PLAIN_BITS, header_bits
 from ingestd.media.formats.packets import MAX_HEADER_BYTES
 
 # Chance makes two tails of a byte alike once in a hundred times, and this often in a row never.
 ALIKE_IN_A_ROW = 3
+# Headers that vary show by less in each picture, but by these as far as they ever will.
+MAX_PICTURES = 64
 MAX_NAL_UNITS = 512  # of the pictures that tell
 MIN_SLICE_BYTES = 6  # what is shorter between two start codes is none
 # Pictures of a still scene have a few bytes and may all end alike; the end of a slice this long is as chance
@@ -35,9 +38,11 @@ def refuse_unknown_headers(data: bytes, codec: Codec, *, last: bool) -> bool | N
     size = begin - (begin > 0 and data[begin - 1] == 0)
     if not 0 < size <= MAX_HEADER_BYTES:
         return False
-    header, pictures, telling = data[:size], 0, False
+    first = header = data[:size]
+    pictures, telling, alike = 0, False, True
     slice_at = -1  # of the NAL unit before, if it is a slice; a header comes behind the last of a picture
-    behind_slice = b""
+    behind_slice = tail = b""
+    tails: list[bytes] = []
     for _ in range(MAX_NAL_UNITS):
         if begin < 0:
             break
@@ -45,25 +50,33 @@ def refuse_unknown_headers(data: bytes, codec: Codec, *, last: bool) -> bool | N
         if slice_at >= 0:
             long_enough = end - size > slice_at + MIN_SLICE_BYTES
             behind_slice = data[end - size : end] if long_enough else b""
-            telling |= end - size > slice_at + MIN_TELLING_SLICE_BYTES
+            tells = end - size > slice_at + MIN_TELLING_SLICE_BYTES
+            tail = data[end - MAX_HEADER_BYTES - 1 : end] if tells else b""
+            telling |= tells
         nal = data[begin + len(START_CODE_PREFIX) : begin + len(START_CODE_PREFIX) + MIN_SLICE_BYTES]
         slice_at = begin if _is_slice(codec, nal) else -1
         if _begins_picture(codec, nal):
             if pictures:
-                if not behind_slice or not _alike(header, behind_slice):
+                if not behind_slice:
                     return False
+                alike = alike and _alike(header, behind_slice)
                 header = behind_slice
+                tails += [tail] if tail else []
             pictures += 1
-            if pictures > ALIKE_IN_A_ROW:
+            if pictures > (ALIKE_IN_A_ROW if alike else MAX_PICTURES):
                 break
         begin = data.find(START_CODE_PREFIX, begin + len(START_CODE_PREFIX))
     else:
         last = True
-    if pictures > ALIKE_IN_A_ROW or last:
-        if pictures > 1 and telling:
+    last |= pictures > (ALIKE_IN_A_ROW if alike else MAX_PICTURES)
+    if alike:
+        if last and pictures > 1 and telling:
             raise _refusal(header)
-        return False
-    return None
+        return False if last else None
+    bits = header_bits(first, tails) if tails else 0.0
+    if bits >= (LIKELY_BITS if last else CLEAR_BITS):
+        raise _refusal(header)
+    return False if last or bits <= -PLAIN_BITS else None
 
 
 def pictures_begun(data: bytes, codec: Codec, most: int) -> int:

@@ -13,23 +13,25 @@ from ingestd.diagnose.foreign_format_diagnoses import FOREIGN_FORMATS
 from ingestd.errors import BitstreamError
 from ingestd.media.access_unit import Codec
 from ingestd.media.demuxer import Demuxer
-from ingestd.media.detection.unknown_headers import refuse_unknown_headers
+from ingestd.media.detection.unknown_headers import MAX_PICTURES, refuse_unknown_headers
 from tests.media.encoders import encode, long_start_codes
 from tests.media.vectors_h26x import SHORT_START, START, annexb, pps, slice, sps
 
 PLAIN = {"preset": "ultrafast", "tune": "zerolatency"}
-STREAMS = {
-    "h264": encode("libx264", {**PLAIN, "x264-params": "repeat-headers=1:slices=1"}, 16),
-    "h264, two slices": encode("libx264", {**PLAIN, "x264-params": "repeat-headers=1:slices=2:aud=1"}, 16),
-    "av1": encode("libaom-av1", {"usage": "realtime", "cpu-used": "8", "lag-in-frames": "0"}, 16),
-    "h265": encode("libx265", {**PLAIN, "x265-params": "repeat-headers=1:bframes=0:log-level=none"}, 16),
+H265 = {**PLAIN, "x265-params": "repeat-headers=1:bframes=0:log-level=none"}
+# As many pictures as ever tell, looked at when there are a third more bytes than the last time.
+SOME_PICTURES = MAX_PICTURES * 4 // 3 + 2
+LONG = {
+    name: [long_start_codes(coded.data) for coded in encode(encoder, options, SOME_PICTURES + 4, gop=30)]
+    for name, encoder, options in [
+        ("h264", "libx264", {**PLAIN, "x264-params": "repeat-headers=1:slices=1"}),
+        ("h264, two slices", "libx264", {**PLAIN, "x264-params": "repeat-headers=1:slices=2:aud=1"}),
+        ("h264, CABAC", "libx264", {**PLAIN, "x264-params": "repeat-headers=1:slices=1:cabac=1"}),
+        ("h265", "libx265", H265),
+    ]
 }
-UNITS = {
-    name: [coded.data if name == "av1" else long_start_codes(coded.data) for coded in stream]
-    for name, stream in STREAMS.items()
-}
-
-FEW_PICTURES = 6  # four tell, looked at when there are a third more bytes than the last time
+AV1 = encode("libaom-av1", {"usage": "realtime", "cpu-used": "8", "lag-in-frames": "0"}, 16)
+UNITS = {name: units[:16] for name, units in LONG.items()} | {"av1": [coded.data for coded in AV1]}
 
 Header = Callable[[int], bytes]
 # What stands before each picture, by its number; one whose first is nothing but zeros is a long start code.
@@ -83,6 +85,46 @@ def test_a_header_without_a_size_is_refused_in_words(name: str, header: str) -> 
     assert_untouched_or_refused(name, HEADERS[header])
 
 
+# What stands before each picture, by its number and a source of noise.
+VARYING: dict[str, Callable[[int, random.Random], bytes]] = {
+    "noise of a constant length": lambda _, noise: noise.randbytes(9),
+    "a checksum": lambda _, noise: noise.randbytes(4),
+    "noise that ends as a NAL unit": lambda _, noise: noise.randbytes(15) + b"\x80",
+    "noise of varying length": lambda _, noise: noise.randbytes(noise.randint(1, 64)),
+    "sizes in decimal digits": lambda _, noise: b"%d" % noise.randint(100, 99_999),
+    "sizes in lines": lambda _, noise: b"%d\n" % noise.randint(100, 99_999),
+    "netstrings": lambda _, noise: b",%d:" % noise.randint(1_000, 99_999),
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("header", VARYING)
+@pytest.mark.parametrize("name", ["h264", "h264, two slices", "h265"])
+def test_a_header_that_varies_is_refused_before_a_picture_comes_out(
+    name: str, header: str, seed: int
+) -> None:
+    noise = random.Random(seed)
+
+    def before(n: int) -> bytes:
+        while START[1:] in (data := VARYING[header](n, noise)) or not any(data):
+            pass
+        return data
+
+    came, error = outcome(b"".join(before(n) + unit for n, unit in enumerate(LONG[name])))
+    assert error is not None
+    assert (error.reason, came) == ("unknown_header", [])
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_what_came_once_is_never_taken_for_a_header_that_varies(name: str) -> None:
+    units, noise = LONG[name], random.Random(5)
+    for n in range(1, 16):
+        for rest in (units[n - 1][-noise.randint(1, 64) :], noise.randbytes(noise.randint(1, 64)) + b"\x10"):
+            came, error = outcome(rest.replace(b"\0", b"\1") + b"".join(units[n:]))
+            assert error is None
+            assert came[-1] == units[-1]
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from(list(UNITS)),
@@ -112,7 +154,7 @@ def test_whatever_stands_before_each_picture_they_come_untouched_or_are_refused_
     assert_untouched_or_refused(name, header, chunk_bytes)
 
 
-@pytest.mark.parametrize("name", ["h264", "h264, two slices", "h265"])
+@pytest.mark.parametrize("name", LONG)
 def test_what_came_once_is_left_out_and_the_stream_goes_on(name: str) -> None:
     noise = random.Random(1)
     for size in (*range(1, 9), *range(9, 65, 11)):
@@ -142,7 +184,9 @@ def test_it_waits_for_as_many_pictures_as_tell() -> None:
         refuse_unknown_headers(b"".join(data[:2]), Codec.H264, last=True)
     with pytest.raises(BitstreamError, match="a header of 4 bytes"):
         refuse_unknown_headers(b"".join(data[:4]), Codec.H264, last=False)
-    assert refuse_unknown_headers(b"".join([data[0], *UNITS["h264"][1:3]]), Codec.H264, last=False) is False
+    once = b"".join([data[0], *LONG["h264"][1:]])
+    assert refuse_unknown_headers(once[: len(once) // 20], Codec.H264, last=False) is None
+    assert refuse_unknown_headers(once, Codec.H264, last=False) is False
 
 
 # --- plain streams ---
@@ -182,16 +226,16 @@ def test_what_begins_with_a_start_code_is_plain_and_waits_for_nothing(name: str,
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("left_bytes", [1, 3, 6, 20, 63, 200])
-@pytest.mark.parametrize("name", ["h264", "h264, two slices", "h265"])
-def test_a_stream_joined_in_the_middle_of_a_nal_unit_shows_after_a_few_pictures(
+@pytest.mark.parametrize("name", LONG)
+def test_a_stream_joined_in_the_middle_of_a_nal_unit_shows_after_some_pictures(
     name: str, left_bytes: int, seed: int
 ) -> None:
     rest = random.Random(seed).randbytes(left_bytes - 1) + b"\x80"
     rest = rest.replace(b"\0", b"\1")
-    units = UNITS[name]
-    assert (first_picture_after([rest + units[0], *units[1:]]) or 99) <= FEW_PICTURES
+    units = LONG[name]
+    assert (first_picture_after([rest + units[0], *units[1:]]) or 99) <= SOME_PICTURES
     odd = [rest + START + b"\x09" + units[0], *(START + b"\x09" + unit for unit in units[1:])]
-    assert (first_picture_after(odd) or 99) <= FEW_PICTURES
+    assert (first_picture_after(odd) or 99) <= SOME_PICTURES
 
 
 def test_a_stream_joined_where_every_picture_is_alike_is_plain() -> None:

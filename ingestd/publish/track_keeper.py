@@ -58,6 +58,9 @@ SILENCE_S = 0.5
 LEAST_STEP_US = 1000
 # The server misses packets, if it has within this time.
 LOSSY_S = 2.0
+# Nothing has come from the server for so long, though packets are sent, of which it reports many times a
+# second: a short interruption of the link is over by then.
+UNHEARD_S = 1.25
 # Between two tries to publish.
 FIRST_RETRY_DELAY_S = 0.3
 MAX_RETRY_DELAY_S = 10.0
@@ -194,6 +197,11 @@ class TrackKeeper:
     def misses_packets(self) -> bool:
         """Whether the server has missed some of late."""
         return time.monotonic() - self._missed_packets_at < LOSSY_S
+
+    @property
+    def unheard(self) -> bool:
+        """Whether nothing has come from the server for longer than `UNHEARD_S` of sending."""
+        return self.running and self._link.unheard_s > UNHEARD_S
 
     @property
     def bitrates_bps(self) -> tuple[float, float | None]:
@@ -472,6 +480,8 @@ class TrackKeeper:
                     self._listener.track_send_delay(self.send_delay_s, stats.available_bps, self._link.good)
                 if (self._link.good or self._link.idle) and stats.available_bps is not None:
                     self._estimated(stats.available_bps, self.send_delay_s or 0.0)
+            if self.unheard:
+                self._rejoin("unheard")
             if self.running and report.keyframe_left_out:
                 self._submit_keyframe_again()
             if report.lost:

@@ -50,7 +50,7 @@ def test_a_bad_pair_changes_nothing_and_is_said_once(ca: Certificate, tmp_path: 
     (line,) = log
     assert line["log_level"] == "error"
     assert "source.tls.key: " in line["event"]
-    assert "current.key does not belong to the certificate in " in line["event"]
+    assert "current.key does not belong to the first certificate in " in line["event"]
     assert "what was read before is used on" in line["event"]
     (tmp_path / "current.key").write_bytes(two.key.read_bytes())
     assert context.current() is not first

@@ -11,7 +11,7 @@ import structlog
 from ingestd import __version__, descriptors
 from ingestd.backoff import Backoff
 from ingestd.config import Changes, Config, Effect, StreamConfig, compare, in_force
-from ingestd.errors import AddressError, ConfigError
+from ingestd.errors import AddressError, ConfigError, PassedSocketError
 from ingestd.hooks.hooks import Hooks
 from ingestd.observe import logs
 from ingestd.observe.figures import StreamFigures
@@ -162,7 +162,11 @@ class App:
         logger.info("status page", url=f"{address}/", metrics=f"{address}/metrics")
         async with self._reloading:
             for config in self._config.streams:
-                await self._add(config)
+                try:
+                    await self._add(config)
+                except PassedSocketError as error:
+                    logger.error("stream not started", stream=config.name, error=str(error))
+                    self._not_started[config.name] = str(error)
         self._warn_of_unused_sockets()
         logger.info("ready", version=__version__, streams=len(self._streams))
         self._service_manager.ready(self._status())
@@ -279,7 +283,7 @@ class App:
             await stream.start()
         except AddressError as error:
             await stream.stop("not opened")  # what it has started, such as its webhook
-            raise AddressError(f"stream {config.name}: {error}") from None
+            raise type(error)(f"stream {config.name}: {error}") from None
         self._streams[config.name] = stream
         if address not in self._rooms:
             self._rooms[address] = room

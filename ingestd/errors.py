@@ -3,6 +3,7 @@
     IngestdError
     ├── ConfigError       the configuration or the command line: exit code 2
     ├── AddressError      an address that a socket of ours cannot be bound to now: exit code 1
+    │   └── PassedSocketError    a socket that was passed to a stream of another kind: only that one waits
     ├── StreamError       the encoder at the other end of one stream
     │   └── BitstreamError    what it sent cannot be understood
     │       └── ExcessError       more of something in a picture than any real one has
@@ -23,6 +24,13 @@ class ConfigError(IngestdError):
 
 class AddressError(IngestdError):
     """An address that cannot be listened on now: taken, or not up yet; the text names key and address."""
+
+
+class PassedSocketError(AddressError):
+    """A socket that systemd passes to a stream, and that stands for another kind of address than its own.
+
+    Which of the two is meant is for a person to say, and does not change while we run: other streams start.
+    """
 
 
 class StreamError(IngestdError):

@@ -55,7 +55,10 @@ class SecretFiles:
         """Return the secret in the file that ``name`` names; any text where there is a problem."""
         try:
             with self._place(name.value).open("rb") as file:
-                secret = file.read(_MAX_SECRET_FILE_BYTES).decode().rstrip("\r\n")
+                data = file.read(_MAX_SECRET_FILE_BYTES + 1)
+            if len(data) > _MAX_SECRET_FILE_BYTES:
+                raise ValueError("is larger than 64 KiB; a secret of one line is expected")
+            secret = data.decode().rstrip("\r\n")
             if "\n" in secret:
                 raise ValueError("has several lines; a secret of one line is expected")
             return usable_secret(secret)

@@ -107,7 +107,10 @@ def _load_certificate(context: ssl.SSLContext, tls: TlsConfig) -> None:
         if asked:
             text = "is encrypted; allowed: a key without a passphrase (openssl pkey -in … -out …)"
         elif error.reason in ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"):
-            text = f"does not belong to the certificate in {tls.cert}; give the key that it was made for"
+            text = (
+                f"does not belong to the first certificate in {tls.cert}, which is to be ours, before those "
+            )
+            text += "of its CA; give the key that it was made for"
         elif tls.key is None:
             raise TlsFileError(
                 "cert", f"{key} holds no private key; add it there, or name its file as source.tls.key"

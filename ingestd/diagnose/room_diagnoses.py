@@ -114,11 +114,11 @@ _LOST: Diagnoses = {
         f"takes that only from one who joins{_JOINED_AGAIN}"
     ),
     "unanswered": Diagnosis(
-        means="a track could not be published, and the server answers nothing else on this connection "
-        "either: one "
+        means="a track could not be published, or no media of the server comes, and it answers nothing else "
+        "on this connection either: one "
         'that is overloaded drops its half of a session ("channel is full" in its log) and keeps the '
-        "connection "
-        f"open{_JOINED_AGAIN}",
+        "connection open; in a cluster the node that has the room may have died, where the signalling goes "
+        f"through another{_JOINED_AGAIN}",
         cures={"any": "give the server more of the machine"},
     ),
     "internal": Diagnosis(

@@ -120,6 +120,12 @@ class Hook:
                     "cannot post an event; trying again", error=error, event_kind=event.kind.value
                 )
             if last:
+                self._log.warning(
+                    "an event was not posted: the hook did not take it in time",
+                    error=error,
+                    event_kind=event.kind.value,
+                    stream=event.stream,
+                )
                 return False
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._backoff.next_s()):

@@ -17,12 +17,22 @@ class LinkHealth:
         self.good = False  # nothing is lost, and nothing waits in a queue on its way
         self.full = True  # packets are lost, or wait for long in a queue on their way
         self.idle = False  # nothing is sent, so that nothing is reported
+        self.unheard_s = 0.0  # packets have been sent for so long, and nothing at all has come back since
         self._packets_sent = 0
         self._sent_at = 0.0
+        self._bytes_received = 0
+        self._unheard_since: float | None = None
+        self._read_at = 0.0
         self._shortest_round_trip_s = float("inf")
 
     def read(self, stats: SendStats) -> None:
         """Take in a reading of the statistics."""
+        if stats.bytes_received != self._bytes_received:
+            self._bytes_received, self._unheard_since = stats.bytes_received, None
+        elif self._unheard_since is None and stats.packets_sent != self._packets_sent:
+            self._unheard_since = self._read_at or stats.at
+        self.unheard_s = stats.at - self._unheard_since if self._unheard_since is not None else 0.0
+        self._read_at = stats.at
         if stats.packets_sent != self._packets_sent:
             self._packets_sent, self._sent_at = stats.packets_sent, stats.at
         self.idle = stats.at - self._sent_at > IDLE_S

@@ -83,6 +83,11 @@ class OpenTrack:
         """Whether something is sent, and nothing says that the link carries it."""
         return self._link.full and not self._link.idle
 
+    @property
+    def unheard_s(self) -> float:
+        """How long packets have been sent and nothing at all has come from the server."""
+        return self._link.unheard_s
+
     def submit(
         self,
         data: bytes,

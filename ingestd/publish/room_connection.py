@@ -26,7 +26,7 @@ from ingestd.publish.membership import Membership
 from ingestd.publish.rejoin_policy import REJOIN_POLICY, RejoinPolicy
 from ingestd.publish.room_errors import lost
 from ingestd.publish.room_join import LEAVE_TIMEOUT_S, RoomAddress, connect, leave
-from ingestd.publish.server_queries import identity_taken_by, update_participant
+from ingestd.publish.server_queries import identity_taken_by, session_lost, update_participant
 from ingestd.publish.signal_relay import Route, SignalRelay
 from ingestd.publish.states import ROOM, RoomEvent, RoomState
 from ingestd.publish.token_expiry import warn_of_expiry
@@ -76,6 +76,7 @@ class RoomConnection:
         self._membership: Membership | None = None  # while joining and joined
         self._task: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
         self._ever_joined = asyncio.Event()
         self.audience = Audience()  # of the room that was joined last
         self.state = RoomState.OUT
@@ -177,9 +178,20 @@ class RoomConnection:
 
         ``reason``: "silent": a track stays so, and publishing it again did not help; where others get through
         on the same connection they are not disturbed for it. "unanswered": the server does not answer us.
+        "unheard": no media of it has arrived, for all that it says; where it does not answer either, it has
+        lost us.
         """
-        if self._membership is not None and not (reason == "silent" and self._others_get_through):
+        if reason == "unheard":
+            if self._asking is None or self._asking.done():
+                self._asking = self._tasks.start(
+                    f"ask for {self._address!r}", self._leave_if_lost(self._here)
+                )
+        elif self._membership is not None and not (reason == "silent" and self._others_get_through):
             self._membership.end(reason)
+
+    async def _leave_if_lost(self, here: Membership) -> None:
+        if await session_lost(here.room, self._address.url) and any(track.unheard for track in self._tracks):
+            here.end("unanswered")
 
     @property
     def _others_get_through(self) -> bool:

@@ -35,7 +35,7 @@ _ENDS = {
     "room_deleted": "the room was deleted",
     "server_shutdown": "the server is shutting down",
     "duplicate_identity": "another participant has joined as {identity!r}",
-    "unanswered": "the server answers nothing that it is asked there, as one may that was overloaded",
+    "unanswered": "the server answers nothing that it is asked there: it was overloaded, or its node died",
     "silent": "nothing of a track arrived there, nor after it was published again",
     "interrupted_while_forbidden": "it was interrupted while we were forbidden to publish; asking again",
     "participant_changed": "the configuration says something else of the participant now",

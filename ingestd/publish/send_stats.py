@@ -37,6 +37,7 @@ class SendStats:
     lost_ratio: float = 0.0  # of the packets, by the same report
     keyframe_requests: int = 0  # that have arrived, whether or not WebRTC has passed them on
     nacks: int = 0  # of the server, for packets that it misses
+    bytes_received: int = 0  # from the server on this connection: reports of what has arrived, mostly
 
 
 async def read(track: rtc.LocalVideoTrack) -> SendStats:
@@ -56,7 +57,7 @@ def _send_stats(entries: Collection[Any]) -> SendStats:
     mime_types: dict[str, str] = {}
     codec_id, encoded, sent, packets, target_bps, at_us = "", 0, 0, 0, 0.0, time.time_ns() // 1000
     delays_s, available_bps, requests, nacks = 0.0, 0.0, 0, 0
-    round_trip_s, lost_ratio = 0.0, 0.0
+    round_trip_s, lost_ratio, received = 0.0, 0.0, 0
     for entry in entries:
         match entry.WhichOneof("stats"):
             case "codec":
@@ -77,7 +78,8 @@ def _send_stats(entries: Collection[Any]) -> SendStats:
                 if report.round_trip_time_measurements:
                     round_trip_s, lost_ratio = report.round_trip_time, report.fraction_lost
             case "candidate_pair" if entry.candidate_pair.candidate_pair.nominated:
-                available_bps = entry.candidate_pair.candidate_pair.available_outgoing_bitrate
+                pair = entry.candidate_pair.candidate_pair
+                available_bps, received = pair.available_outgoing_bitrate, pair.bytes_received
     at = time.monotonic() - (time.time_ns() // 1000 - at_us) / 1e6
     return SendStats(
         mime_type=mime_types.get(codec_id, ""),
@@ -92,6 +94,7 @@ def _send_stats(entries: Collection[Any]) -> SendStats:
         lost_ratio=lost_ratio,
         keyframe_requests=requests,
         nacks=nacks,
+        bytes_received=received,
     )
 
 

@@ -33,6 +33,29 @@ async def answers(room: rtc.Room) -> bool:
     return True
 
 
+async def session_lost(room: rtc.Room, url: str) -> bool:
+    """Return whether the server at ``url`` answers, and this session in ``room`` does not.
+
+    So it is where the node of a cluster that has the room has died and the signalling goes through another
+    one: the SDK would find out after some 15 s. (The others take up to 5 s to believe a node dead; who joins
+    sooner is sent there.) Where neither answers the link is interrupted, and a new session is no better.
+    """
+    answered, there = await asyncio.gather(answers(room), _is_there(url))
+    return there and not answered
+
+
+async def _is_there(url: str) -> bool:
+    try:
+        async with (
+            asyncio.timeout(ANSWER_TIMEOUT_S),
+            aiohttp.ClientSession(trust_env=True) as client,
+            client.get(f"http{url.removeprefix('ws')}"),
+        ):
+            return True  # whatever the answer
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        return False
+
+
 async def identity_taken_by(*, url: str, key: str, secret: str, room: str, identity: str) -> str | None:
     """Return, in words, which participant is in ``room`` as ``identity``.
 

@@ -54,11 +54,10 @@ class Route:
         self.path = secrets.token_urlsafe(16)  # other users of this machine do not know it
         self.reached = False  # a request has come since `open`
         self.failure: Exception | None = None  # why the server could not be reached since `open`
+        self.joined = False  # a server has let the participant in since `open`
         self.server_protocol: int | None = None  # version, once a server has said it
         self.refreshed_token: str | None = None  # the last that a server has sent
-        self.begun_with: EstimateBounds | None = (
-            None  # what WebRTC's estimate has begun with since the last join
-        )
+        self.begun_with: EstimateBounds | None = None  # WebRTC's estimate, since the last join
         self.ceiling_bps: int | None = None  # the maximum in place of that of `begun_with`, after a probe
         self.offered: rtc.SessionDescription | None = None  # the SDK's last, but version and id
         self.answer: rtc.SessionDescription | None = None  # the server's to that
@@ -124,7 +123,7 @@ class Route:
 
     async def open(self) -> str:
         """Return the URL to join by. Raises OSError where no port can be listened on."""
-        self.reached, self.failure = False, None
+        self.reached, self.failure, self.joined = False, None, False
         return f"ws://{await self._relay.listen()}/{self.path}"
 
     def close(self) -> None:
@@ -189,7 +188,8 @@ class SignalRelay:
         if route is None or self._client is None:
             return web.Response(status=404)
         route.reached = True
-        if route.failure is not None:  # the SDK tries four times: once is enough
+        # To join, the SDK tries four times: once is enough. To come back it tries longer, and needs each.
+        if route.failure is not None and not route.joined:
             return web.Response(status=502, text=str(route.failure))
         path = request.raw_path.split("/", 2)[2]
         target = URL(f"{str(route.server).rstrip('/')}/{path}", encoded=True)
@@ -283,6 +283,7 @@ def _read_and_bounded(data: bytes, route: Route) -> bytes:
         return data  # the SDK's to complain of
     match message.WhichOneof("message"):
         case "join":
+            route.joined = True
             route.server_protocol, route.begun_with = message.join.server_info.protocol, None
             route.ceiling_bps = route.offered = route.answer = None
         case "reconnect":

@@ -50,6 +50,9 @@ ARRIVAL_S = 3.0
 ARRIVAL_POLL_S = 0.1
 # The server misses packets, if it has within this time.
 LOSSY_S = 2.0
+# Nothing has come from the server for so long, though packets are sent, of which it reports many times a
+# second: a short interruption of the link is over by then.
+UNHEARD_S = 1.25
 # Between two tries to publish.
 FIRST_RETRY_DELAY_S = 0.3
 MAX_RETRY_DELAY_S = 10.0
@@ -134,6 +137,12 @@ class TrackKeeper:
     def misses_packets(self) -> bool:
         """Whether the server has missed some of late."""
         return time.monotonic() - self._missed_packets_at < LOSSY_S
+
+    @property
+    def unheard(self) -> bool:
+        """Whether nothing has come from the server for longer than `UNHEARD_S` of sending."""
+        track = self._open_track
+        return self.running and track is not None and track.unheard_s > UNHEARD_S
 
     @property
     def bitrates_bps(self) -> tuple[float, float | None]:
@@ -361,6 +370,8 @@ class TrackKeeper:
                     self._move_on(TrackEvent.ENCODING)
                     self._listener.track_running()
                 self._tell_of_link(track, stats.available_bps)
+                if self.unheard:
+                    self._rejoin("unheard")
                 if news.encoder.held_back:
                     self._listener.track_held_back(news.encoder.keyframe_left_out)
             if news.encoder.lost:

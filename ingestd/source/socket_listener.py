@@ -15,7 +15,7 @@ import structlog
 from ingestd import descriptors
 from ingestd.config import Address
 from ingestd.config.address import WILDCARDS
-from ingestd.errors import AddressError
+from ingestd.errors import AddressError, PassedSocketError
 from ingestd.source.admission import Admission
 
 logger = structlog.get_logger("ingestd.source")
@@ -54,20 +54,21 @@ class Listener:
     async def start(self) -> None:
         """Listen; ``address`` then has the port the system chose, where 0 was asked for.
 
-        Raises AddressError where the address cannot be listened on, or a file of `source.tls` not be used.
+        Raises AddressError where the address cannot be listened on, or a file of `source.tls` not be used;
+        PassedSocketError where it is of another kind than the socket that was passed.
         """
         loop = asyncio.get_running_loop()
         self._admission.open()
         try:
             if self._passed is not None:
-                self._server = await self._serve(self._passed)
+                self._server = await self._serve_passed(self._passed)
             elif self.address.scheme == "unix":
                 _remove_stale(Path(self.address.path))
                 line = _unix_socket(self.address.path, self._socket_mode, self._socket_group)
-                self._server = await loop.create_unix_server(self._admission.new_connection, sock=line)
+                self._server = await self._serve(line)
             elif self.address.host == "::":
                 line = _socket_of_both_families(self.address.port)
-                self._server = await loop.create_server(self._admission.new_connection, sock=line)
+                self._server = await self._serve(line)
             else:
                 self._server = await loop.create_server(
                     self._admission.new_connection, self.address.host, self.address.port
@@ -82,8 +83,6 @@ class Listener:
             cure = "allowed: an address of this machine that no other process listens on"
             if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
                 cure = descriptors.CURE
-            elif self._passed is not None:
-                cure = "allowed: in source.listen and in the socket's unit the same address"
             elif why.startswith("source.socket_group"):
                 cure = "allowed: a group that ingestd is a member of"
             raise AddressError(
@@ -92,13 +91,22 @@ class Listener:
         passed = {} if self._passed is None else {"passed_by": "systemd"}
         self._log.info("waiting for the encoder", address=str(self.address), **passed)
 
-    async def _serve(self, passed: socket.socket) -> asyncio.Server:
+    async def _serve(self, line: socket.socket) -> asyncio.Server:
+        # Of a unix socket, too: from Python 3.13 on `create_unix_server` would remove the file at its end.
+        # That of a passed one is not ours, and ours we remove ourselves.
+        return await asyncio.get_running_loop().create_server(self._admission.new_connection, sock=line)
+
+    async def _serve_passed(self, passed: socket.socket) -> asyncio.Server:
         """Serve on a socket that was passed; `address` then is that of the socket."""
-        loop, is_unix = asyncio.get_running_loop(), self.address.scheme == "unix"
+        is_unix = self.address.scheme == "unix"
         bound = _address_of(passed)
         if (bound.scheme == "unix") != is_unix:
             # Else a socket that checks no addresses would stand in for one that does.
-            raise OSError(f"the socket that systemd passes is {bound}, which is of another kind")
+            raise PassedSocketError(
+                f"source.listen: {self.address} is not what the socket that systemd passes is: {bound}; "
+                "write the same address in source.listen and as ListenStream= in the socket's unit, or the "
+                "name of another stream as its FileDescriptorName="
+            )
         if not is_unix:
             bound = replace(bound, scheme=self.address.scheme)  # tcp or tls
         if not _same(bound, self.address):
@@ -108,8 +116,7 @@ class Listener:
                 listen=str(self.address),
             )
         self.address = bound
-        create = loop.create_unix_server if is_unix else loop.create_server
-        return await create(self._admission.new_connection, sock=passed)
+        return await self._serve(passed)
 
     async def stop(self, reason: str) -> None:
         """Stop listening, and end the open connection for ``reason``."""

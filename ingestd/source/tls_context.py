@@ -3,6 +3,7 @@
 import ssl
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from ingestd.config import tls_files
 from ingestd.config.schema import TlsConfig
@@ -11,6 +12,9 @@ from ingestd.log_limiter import LogLimiter
 from ingestd.source.watched_files import WatchedFiles
 
 EXPIRY_LOG_INTERVAL_S = 86_400.0
+# By what they are made of. Without `ca` that is all that the system trusts, which takes 40 ms to read: the
+# loop would stand still for that at each stream that starts.
+_shared: WeakValueDictionary[Any, ssl.SSLContext] = WeakValueDictionary()
 
 
 class TlsContext:
@@ -28,7 +32,7 @@ class TlsContext:
         self._expiry_limiter = LogLimiter(EXPIRY_LOG_INTERVAL_S)
         self._watched.changed()
         try:
-            self._context = self._load(tls)
+            self._context = self._loaded()
         except tls_files.TlsFileError as error:
             raise AddressError(f"source.tls.{error.key}: {error}") from None
 
@@ -41,7 +45,7 @@ class TlsContext:
         """Read the files again if they have changed; a pair that is bad changes nothing, and is said once."""
         if self._watched.changed():
             try:
-                self._context = self._load(self._tls)
+                self._context = self._loaded()
             except tls_files.TlsFileError as error:
                 kept = "what was read before is used on"
                 self._log.error(f"source.tls.{error.key}: {error}; {kept}")
@@ -50,6 +54,15 @@ class TlsContext:
             self._expiry_limiter = LogLimiter(EXPIRY_LOG_INTERVAL_S)
         if self._tls.cert is not None and self._expiry_limiter.due("look") is not None:
             self._say_expiry(self._tls.cert)
+
+    def _loaded(self) -> ssl.SSLContext:
+        """Return a context of the files, shared with other sources of the same. Raises TlsFileError."""
+        tls = self._tls
+        made_of = (self._load, tls.cert, tls.key, tls.client_ca, tls.ca, self._watched.seen)
+        context = _shared.get(made_of)
+        if context is None:
+            context = _shared[made_of] = self._load(tls)
+        return context
 
     def _say_expiry(self, cert: str) -> None:
         try:

@@ -137,12 +137,12 @@ class TlsStage:
             return _OURS_REFUSED[alert]
         if isinstance(error, ssl.SSLCertVerificationError):
             why = error.verify_message.rstrip(".")
+            if "expired" in why or "not yet valid" in why:
+                return f"its certificate is refused: {why}; renew it at the encoder, or set the clock"
             if self._we_listen:
                 return f"its certificate is refused: {why}; give it one of the CA in source.tls.client_ca"
             if "mismatch" in why:
                 return f"{why}; set source.tls.server_name to a name that is in it"
-            if "expired" in why or "not yet valid" in why:
-                return f"its certificate is refused: {why}; renew it at the encoder, or set the clock"
             return f"its certificate is refused: {why}; set source.tls.ca to the CA that has signed it"
         if reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
             return "it shows no certificate; give it one of the CA in source.tls.client_ca"

@@ -50,7 +50,7 @@ class Tokens:
         self._log.info("tokens read", file=str(self._file), tokens=len(self._digests))
 
     def opens(self, token: bytes) -> bool:
-        """Whether ``token`` is one of them; takes as long whatever of it is right."""
+        """Whether ``token`` is one of them, as the file is now; takes as long whatever of it is right."""
         self.look()
         shown = hashlib.sha256(token).digest()
         # All are compared: where a match was found tells nothing, and digests are all of one length.

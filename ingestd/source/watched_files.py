@@ -11,12 +11,12 @@ class WatchedFiles:
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._paths = list(paths)
-        self._seen: list[_State] | None = None
+        self.seen: tuple[_State, ...] | None = None
 
     def changed(self) -> bool:
         """Whether one of them has changed, come or gone since this was asked last; the first time: yes."""
-        before, self._seen = self._seen, [_state(path) for path in self._paths]
-        return before != self._seen
+        before, self.seen = self.seen, tuple(_state(path) for path in self._paths)
+        return before != self.seen
 
 
 def _state(path: Path) -> _State:

@@ -38,6 +38,8 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     ]
     (tmp_path / "secret").write_bytes(b"\xff")
     assert read(tmp_path, "secret")[1][0].endswith("cannot be read: it is not UTF-8 text")
+    (tmp_path / "secret").write_bytes(b"x" * ((1 << 16) + 1))  # a part of it would be refused as wrong
+    assert read(tmp_path, "secret")[1][0].endswith("is larger than 64 KiB; a secret of one line is expected")
 
 
 def test_what_is_read_later_is_found_by_its_whole_path_and_once(tmp_path: Path) -> None:

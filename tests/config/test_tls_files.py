@@ -41,7 +41,10 @@ def test_files_that_fit(ca: Certificate, ours: Certificate, tmp_path: Path) -> N
         ({"cert": "ours.key", "key": "ours.key"}, "cert: .*ours.key holds no certificate; allowed: PEM"),
         ({"cert": "ours.pem", "key": "ours.pem"}, "key: .*ours.pem holds no private key"),
         ({"cert": "ours.pem"}, "cert: .*ours.pem holds no private key; .* source.tls.key"),
-        ({"cert": "ours.pem", "key": "ca.key"}, "key: .*ca.key does not belong to the certificate in .*ours"),
+        (
+            {"cert": "ours.pem", "key": "ca.key"},
+            "key: .*ca.key does not belong to the first certificate in .*ours",
+        ),
         ({"cert": "ours.pem", "key": "locked.key"}, "key: .*locked.key is encrypted; allowed: a key without"),
         (
             {"cert": "ours.pem", "key": "ours.key", "client_ca": "ours.key"},

@@ -157,6 +157,29 @@ def test_no_token_for_a_room_shows_up(livekit: LiveKitServer, run_daemon: RunDae
         canaries.assert_none_in_daemon(daemon)
 
 
+def test_no_password_of_a_proxy_or_of_the_server_shows_up(
+    tmp_path: Path, closed_port: int, livekit: LiveKitServer
+) -> None:
+    proxy, server = "canary-password-of-the-proxy", "canary-password-of-the-server"
+    canaries = Canaries({"password of the proxy": proxy, "password in livekit.url": server})
+
+    class Proxied(Daemon):
+        @property
+        def environment(self) -> dict[str, str]:
+            names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+            return dict.fromkeys(names, f"http://user:{proxy}@127.0.0.1:{closed_port}")
+
+    keys = {"url": f"wss://user:{server}@livekit.invalid", "api_key": "k", "api_secret": "s" * 40}
+    hooks = [{"url": "https://hooks.invalid/", "events": ["up", "down", "stalled"]}]
+    feedback = {"webhook": "https://hooks.invalid/feedback"}
+    cam = stream("cam", "lobby", feedback=feedback)
+    with Proxied(livekit, tmp_path, cam, level="debug", livekit=keys, hooks=hooks) as daemon:
+        with Encoder(daemon.port(), VIDEO, writing=over_and_over):
+            daemon.wait_for_problem("room not joined", timeout=PATIENCE_S)
+        canaries.assert_none_in_daemon(daemon)
+        canaries.assert_none_in_commands(daemon.config_path, daemon.config_path)
+
+
 @pytest.mark.parametrize("key", ["api_secret", "token", "api_key"])
 def test_no_error_quotes_the_secret_that_is_wrong(tmp_path: Path, key: str) -> None:
     canaries = Canaries({key: "canary-of-a-wrong-type"})

@@ -51,3 +51,15 @@ def test_where_nothing_is_sent_nothing_is_reported_and_the_link_is_idle() -> Non
     assert link.idle
     link.read(replace(REPORTED, at=11.0, packets_sent=201))
     assert not link.idle
+
+
+def test_a_server_is_unheard_from_the_last_reading_before_packets_that_nothing_answers() -> None:
+    link = LinkHealth()
+    link.read(replace(REPORTED, bytes_received=900))
+    link.read(replace(REPORTED, at=13.0, bytes_received=900))
+    assert link.unheard_s == 0.0  # nothing was sent that could be answered
+    link.read(replace(REPORTED, at=13.5, bytes_received=900, packets_sent=230))
+    link.read(replace(REPORTED, at=14.0, bytes_received=900, packets_sent=230))
+    assert link.unheard_s == 1.0
+    link.read(replace(REPORTED, at=14.5, bytes_received=960, packets_sent=260))
+    assert link.unheard_s == 0.0

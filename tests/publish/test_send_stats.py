@@ -22,7 +22,7 @@ def codec(codec_id: str, mime_type: str) -> Any:
 PAIR = SimpleNamespace(
     WhichOneof=lambda _: "candidate_pair",
     candidate_pair=SimpleNamespace(
-        candidate_pair=SimpleNamespace(nominated=True, available_outgoing_bitrate=8e5)
+        candidate_pair=SimpleNamespace(nominated=True, available_outgoing_bitrate=8e5, bytes_received=900)
     ),
 )
 
@@ -47,7 +47,7 @@ async def test_the_outbound_stream_is_counted_and_its_codec_named() -> None:
     before = time.monotonic()
     said = outbound(encoded=7, sent=5, packets=30, packet_delays_s=0.6, target_bps=1e6, codec_id="b")
     stats = await read(track(*codecs, said, PAIR))
-    assert stats == SendStats("video/H264", 7, 5, 30, 0.6, 1e6, 8e5, stats.at)
+    assert stats == SendStats("video/H264", 7, 5, 30, 0.6, 1e6, 8e5, stats.at, bytes_received=900)
     assert before - 1 < stats.at < time.monotonic() + 1
 
 

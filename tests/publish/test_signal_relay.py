@@ -45,14 +45,14 @@ async def relay() -> AsyncIterator[SignalRelay]:
 
 @contextlib.asynccontextmanager
 async def serving(
-    handler: Callable[[web.Request], Any], tls: ssl.SSLContext | None = None
+    handler: Callable[[web.Request], Any], tls: ssl.SSLContext | None = None, port: int = 0
 ) -> AsyncIterator[str]:
     """A server that is no LiveKit server; yields its address."""
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+    await web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls).start()
     try:
         yield f"127.0.0.1:{runner.addresses[0][1]}"
     finally:
@@ -211,6 +211,27 @@ async def test_a_server_that_is_not_there_is_dialled_once(relay: SignalRelay, ro
     with pytest.raises(RoomError):
         await connect(rtc.Room(), RoomAddress(url, "key", "s" * 40, room, "cam"))
     assert isinstance(route.failure, aiohttp.ClientConnectorError)
+
+
+async def test_who_has_been_let_in_is_passed_on_also_after_a_failure(relay: SignalRelay) -> None:
+    port = free_port()
+    route = relay.route(f"ws://127.0.0.1:{port}", lambda: BOUNDS)
+
+    async def answer(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_bytes(signalling.SignalResponse(join=signalling.JoinResponse()).SerializeToString())
+        await socket.close()
+        return socket
+
+    async with aiohttp.ClientSession() as sdk:
+        url = await route.open()
+        async with serving(answer, port=port), sdk.ws_connect(f"{url}/rtc") as socket:
+            await socket.receive()
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="502"):
+            await sdk.ws_connect(f"{url}/rtc")
+        async with serving(answer, port=port), sdk.ws_connect(f"{url}/rtc") as socket:
+            assert (await socket.receive()).type is WSMsgType.BINARY
 
 
 async def test_paths_queries_headers_and_answers_pass_through(relay: SignalRelay) -> None:

@@ -50,7 +50,7 @@ def test_a_bad_pair_changes_nothing_and_is_said_once(ca: Certificate, tmp_path: 
     (line,) = log
     assert line["log_level"] == "error"
     assert "source.tls.key: " in line["event"]
-    assert "current.key does not belong to the certificate in " in line["event"]
+    assert "current.key does not belong to the first certificate in " in line["event"]
     assert "what was read before is used on" in line["event"]
     (tmp_path / "current.key").write_bytes(two.key.read_bytes())
     assert context.current() is not first
@@ -70,3 +70,14 @@ def test_an_expiry_is_said_once_a_day(ca: Certificate, tmp_path: Path) -> None:
 def test_files_that_are_gone_when_it_starts(tmp_path: Path) -> None:
     with pytest.raises(AddressError, match=r"source\.tls\.cert: .*cannot be read"):
         TlsContext(TlsConfig(cert=str(tmp_path / "none"), key="none"), listens=True, log=LOG)
+
+
+def test_sources_of_the_same_files_share_what_is_read_of_them(ca: Certificate, tmp_path: Path) -> None:
+    tls = put(sign(ca, "one"), tmp_path)
+    here, there = (TlsContext(tls, listens=True, log=LOG) for _ in range(2))
+    assert here.current() is there.current()
+    put(sign(ca, "two"), tmp_path)
+    assert here.current() is there.current()
+    trusting = [TlsContext(TlsConfig(server_name=name), listens=False, log=LOG) for name in ("a", "b")]
+    assert trusting[0].current() is trusting[1].current()
+    assert trusting[0].current() is not here.current()

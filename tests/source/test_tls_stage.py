@@ -132,6 +132,15 @@ def test_an_encoder_that_answers_without_tls(ca: Certificate) -> None:
         stage.receive(b"\0\0\0\1g")
 
 
+def test_a_certificate_of_an_encoder_that_dials_has_expired(ca: Certificate, ours: Certificate) -> None:
+    old = sign(ca, "old.test", days=-1)
+    tls = TlsConfig(cert=str(ours.cert), key=str(ours.key), client_ca=str(ca.cert))
+    stage = TlsStage(server_context(tls), None, READ_BYTES)
+    shown = TlsConfig(ca=str(ca.cert), cert=str(old.cert), key=str(old.key))
+    with pytest.raises(EntryError, match="expired; renew it at the encoder"):
+        Peer(client_context(shown), "ours.test").shake_hands(stage)
+
+
 def test_a_certificate_of_a_dialled_encoder_that_has_expired(ca: Certificate) -> None:
     old = sign(ca, "old.test", days=-1)
     stage = TlsStage(client_context(TlsConfig(ca=str(ca.cert))), "old.test", READ_BYTES)

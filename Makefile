@@ -32,7 +32,7 @@ coverage: ## how much of each package the tests run, beside its floor
 screenshots: ## the pictures in docs/img, by the browser tests
 	@scripts/setup dev
 	@scripts/browser
-	@INGESTD_SCREENSHOTS=docs/img .venv/bin/python -m pytest -q -k "shows_its_plots or own_words or tool_at_hand" tests/observe/test_page_in_browser.py
+	@INGESTD_SCREENSHOTS=docs/img .venv/bin/python -m pytest -q -k "shows_its_plots or own_words or tool_at_hand or (plays_the_pictures and h264)" tests/observe/test_page_in_browser.py tests/e2e/test_status_page.py
 
 docs: ## the documentation as a site, in build/docs; a broken link fails
 	@scripts/setup dev

@@ -10,7 +10,7 @@ from dataclasses import fields
 from typing import Any, Protocol
 
 import structlog
-from aiohttp import web, web_response
+from aiohttp import web, web_response, web_server
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
 from prometheus_client import CollectorRegistry
@@ -78,7 +78,7 @@ class HttpServer:
 
         Raises AddressError where the address cannot be listened on.
         """
-        _hide_server_software()
+        _adapt_aiohttp()
         app = web.Application(middlewares=[_in_plain_words])
         app.on_response_prepare.append(_add_security_headers)
         app.router.add_get("/", self._page)
@@ -89,7 +89,7 @@ class HttpServer:
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/api/streams", self._streams)
-        app.router.add_get("/api/events", self._events)
+        app.router.add_get("/api/events", self._events, allow_head=False)  # an answer without end
         app.router.add_get("/preview/{stream}", self._watch)
         # An access log would bury the lines that matter under those of scrapes.
         runner = web.AppRunner(
@@ -187,12 +187,25 @@ class HttpServer:
         return web.Response(text=json.dumps(body, allow_nan=False), content_type="application/json")
 
 
-def _hide_server_software() -> None:
-    """Have aiohttp call itself ingestd, in this process: the header Server names its version and Python's.
+class _RequestHandler(web.RequestHandler):
+    """Gives answers to malformed requests, which the application never sees, the headers of the others."""
 
-    Responses to malformed requests, which no middleware sees, bear the header too.
+    __slots__ = ()
+
+    def handle_error(self, *arguments: Any, **more: Any) -> web.StreamResponse:
+        """Answer what could not be read, or failed."""
+        response = super().handle_error(*arguments, **more)
+        _secure(response)
+        return response
+
+
+def _adapt_aiohttp() -> None:
+    """Have aiohttp, in this process, call itself ingestd, and answer malformed requests as we do the others.
+
+    The header Server names its version and Python's otherwise. Neither can be set where the server is made.
     """
     setattr(web_response, "SERVER_SOFTWARE", "ingestd")  # noqa: B010 - not exported, as mypy says
+    setattr(web_server, "RequestHandler", _RequestHandler)  # noqa: B010 - likewise
 
 
 class _ServerLog(logging.LoggerAdapter[logging.Logger]):
@@ -266,9 +279,13 @@ async def _in_plain_words(
 
 
 async def _add_security_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    _secure(response)
+    response.force_close()  # see HttpConnections: the time is for one request
+
+
+def _secure(response: web.StreamResponse) -> None:
     response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Frame-Options"] = "DENY"
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-store"
-    response.force_close()  # see HttpConnections: the time is for one request

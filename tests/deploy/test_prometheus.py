@@ -1,6 +1,7 @@
 """A real Prometheus that scrapes a running daemon and fires its alerts."""
 
 import json
+import socket
 import subprocess
 import urllib.parse
 import urllib.request
@@ -75,19 +76,30 @@ def prometheus(daemon: Daemon, directory: Path) -> Iterator[Prometheus]:
             process.terminate()
 
 
+def panels_without_data(server: Prometheus) -> list[str]:
+    """The queries of the dashboard that answer nothing, also without the `> 0` of what is rare."""
+    found = []
+    for query in dashboard_queries():
+        if not query.startswith("label_values"):
+            query = query.removesuffix(" > 0").replace("$__rate_interval", "10s").replace("$instance", ".*")
+            if not server.ask("/api/v1/query", query=query.replace("$stream", ".*"))["result"]:
+                found.append(query)
+    return found
+
+
 @pytest.mark.long
 def test_prometheus_fires_for_b_frames_and_then_for_an_encoder_that_left(
     run_daemon: RunDaemon, tmp_path: Path, room: str
 ) -> None:
     video = encode("h264", frames=90, gop=30, bframes=2, profile="main", size=(160, 120))
     with run_daemon(stream("cam", room)) as daemon, prometheus(daemon, tmp_path) as server:
+        with socket.create_connection(("127.0.0.1", daemon.port())) as no_encoder:
+            no_encoder.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert no_encoder.recv(1) == b"", "a fault of the stream: a panel shows those"
         with Encoder(daemon.port(), video, writing=over_and_over):
             wait_until(lambda: "IngestdBFrames" in server.firing(), "fire for B-frames", PATIENCE_S * 2)
             assert server.firing()["IngestdBFrames"] == "cam has B-frames, which WebRTC shows out of order"
-            for query in dashboard_queries():
-                if not query.startswith("label_values"):
-                    query = query.replace("$__rate_interval", "10s").replace("$instance", ".*")
-                    server.ask("/api/v1/query", query=query.replace("$stream", ".*"))
+            wait_until(lambda: panels_without_data(server) == [], "have data for every panel", PATIENCE_S)
         wait_until(
             lambda: "IngestdStreamDown" in server.firing(),
             "fire for the encoder that left",

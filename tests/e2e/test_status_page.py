@@ -6,7 +6,7 @@ from playwright.async_api import Page, expect
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.observe.preview import CLIENT
 from tests.conftest import RunDaemon
-from tests.support.browser import assert_accessible, assert_fits, chromium, opened
+from tests.support.browser import assert_accessible, assert_fits, chromium, opened, screenshot
 from tests.support.daemon import Daemon, stream
 from tests.support.encoded import encode
 from tests.support.push import Encoder, over_and_over
@@ -49,21 +49,24 @@ async def test_the_page_follows_an_encoder_that_comes_falls_silent_and_goes(
 
 @pytest.mark.parametrize("codec", CODECS)
 async def test_the_preview_plays_the_pictures(
-    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
+    run_daemon: RunDaemon, livekit: LiveKitServer, codec: str
 ) -> None:
     if not CLIENT.exists():
         pytest.skip(
             "LiveKit's JavaScript client is not here: scripts/fetch-livekit-client fetches it, by npm"
         )
-    video = encode(codec, frames=60, gop=30, size=(320, 180))
-    daemon = run_daemon(stream("cam", room))
+    video = encode(codec, frames=60, gop=30, size=(640, 360))
+    daemon = run_daemon(stream("front-door", f"lobby-{codec}"))
     daemon.config["http"]["preview"] = True
     with daemon, Encoder(daemon.port(), video, writing=over_and_over):
-        async with chromium() as browser, opened(browser, url(daemon, "preview/cam")) as page:
+        preview = url(daemon, "preview/front-door")
+        async with chromium() as browser, opened(browser, preview, width=800) as page:
             said = page.locator("#said")
-            await expect(said).to_contain_text("320×180", timeout=PATIENCE_MS)
+            await expect(said).to_contain_text("640×360", timeout=PATIENCE_MS)
             await expect(page.locator("#preview")).to_have_attribute("data-state", "playing")
             await assert_accessible(page)
+            if codec == "h264":
+                await screenshot(page, "preview")
 
 
 async def test_of_a_codec_that_the_browser_does_not_decode_the_preview_says_so_and_what_helps(

@@ -228,10 +228,13 @@ async def test_a_preview_that_is_allowed_is_a_page_of_each_stream(
     await server.stop()
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/healthz", "/readyz", "/api/streams", "/none"])
+@pytest.mark.parametrize(
+    "path", ["/", "/metrics", "/healthz", "/readyz", "/api/streams", "/none", "/malformed"]
+)
 async def test_every_answer_has_the_security_headers(get: aiohttp.ClientSession, path: str) -> None:
-    async with get.get(path) as answer:
-        assert answer.status == (404 if path == "/none" else 200)
+    headers = {"X": "x" * 100_000} if path == "/malformed" else {}
+    async with get.get(path, headers=headers) as answer:
+        assert answer.status == {"/none": 404, "/malformed": 400}.get(path, 200)
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Cache-Control"] == "no-store"
@@ -289,6 +292,12 @@ async def test_a_defect_of_ours_keeps_its_traceback(
     (line,) = map(json.loads, capsys.readouterr().err.splitlines())
     assert line["level"] == "error"
     assert "AttributeError" in line["exception"]
+
+
+async def test_events_have_no_end_and_so_no_head(get: aiohttp.ClientSession) -> None:
+    async with get.head("/api/events") as answer:
+        assert answer.status == 405
+        assert answer.headers["Allow"] == "GET"
 
 
 async def test_nothing_can_be_changed(get: aiohttp.ClientSession) -> None:

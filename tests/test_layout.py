@@ -8,10 +8,8 @@ ROOT = Path(__file__).parent.parent
 # is deleted, must leave it.
 EXCEPTIONS = {
     "__main__.py": "two lines; every test that runs `python -m ingestd`",
-    "errors.py": "exceptions without a method",
     "delivery/picture.py": "dataclasses without a method",
     "diagnose/__main__.py": "two lines; the page that it prints is tested in tests/diagnose",
-    "demo/h265_decoder.py": "tests/e2e: every viewer of H.265 decodes with it",
     "demo/viewer.py": "a subscriber that only a real server can try: tests/demo/test_scenario.py",
     "media/access_unit.py": "dataclasses and enumerations",
     "media/codecs/h26x.py": "an enumeration, a dataclass and a protocol",
@@ -20,7 +18,6 @@ EXCEPTIONS = {
     "room.py": "protocols",
     "probe/report_model.py": "dataclasses",
     "publish/track_listener.py": "a dataclass of two fields and a protocol",
-    "publish/sdk/loopback_server.py": "tests/publish/sdk/test_h265.py: the proof joins it",
 }
 
 

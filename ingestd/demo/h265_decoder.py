@@ -28,7 +28,9 @@ _LIBRARIES = {"libcuda.so.1": _SOURCE, "libnvidia-encode.so.1": STANDINS, "libnv
 _CODECS = {4: "h264", 8: "hevc"}
 
 
-class _Picture(ctypes.Structure):
+class Picture(ctypes.Structure):
+    """A decoded picture, NV12, as h265_decoder.c reads it; it is valid up to the next of its parser."""
+
     _fields_ = (("width", ctypes.c_uint32), ("height", ctypes.c_uint32), ("data", ctypes.c_void_p))
 
 
@@ -38,11 +40,11 @@ _Decode = ctypes.CFUNCTYPE(
     ctypes.c_int,
     ctypes.c_void_p,
     ctypes.c_size_t,
-    ctypes.POINTER(_Picture),
+    ctypes.POINTER(Picture),
 )
 
 
-class _Decoders:
+class Decoders:
     """One decoder for each parser that the SDK has made, and the last picture of each.
 
     The SDK wants a picture for each access unit. Where B-frames are declared a decoder holds some back: then
@@ -93,7 +95,7 @@ def _nv12(frame: VideoFrame) -> NDArray[np.uint8]:
     return picture
 
 
-_decoders = _Decoders()
+_decoders = Decoders()
 
 
 def install() -> None:

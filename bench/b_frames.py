@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.browser.chromium import Chromium
+from bench.browser.live import ROOM, WATCHER, Encoder, watch
 from bench.browser.numbered import FPS, encode_with
-from bench.replays import ROOM, WATCHER, Encoder
 from ingestd.devserver.livekit_server import LiveKitServer
 from tests.support.daemon import Daemon, stream
 from tests.support.disturbance import Reached
@@ -75,8 +75,7 @@ def see(client: Path, kind: Kind, b_frames: str, seconds: int, *, log: bool) -> 
         browser = stack.enter_context(Chromium(client))
         reached = Reached(server.url, server.api_key, server.api_secret)
         daemon = stack.enter_context(Daemon(reached, directory, stream("cam", ROOM, b_frames=b_frames)))
-        browser.join(server, ROOM, WATCHER)
-        browser.wait_until(lambda: bool(browser.said(WATCHER, "joined")), "join the room")
+        watch(browser, server)
         encoder = Encoder(daemon.port(), pictures)
         encoder.start()
         encoder.join()

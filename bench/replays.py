@@ -7,9 +7,7 @@ thrown back, and for how long it sees pictures more than 0.1 s later than before
 """
 
 import argparse
-import socket
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -19,6 +17,7 @@ from statistics import median
 from typing import NamedTuple
 
 from bench.browser.chromium import Chromium
+from bench.browser.live import ROOM, WATCHER, Encoder, watch
 from bench.browser.numbered import FPS, encode
 from bench.browser.variants import VARIANTS
 from ingestd.devserver.livekit_server import LiveKitServer
@@ -26,8 +25,6 @@ from tests.support.daemon import Daemon, stream
 from tests.support.disturbance import Reached
 from tests.support.link import FAR, Link, Quality
 
-WATCHER = "watcher"
-ROOM = "replays"
 BASE_S = 3.0  # before an event: how late pictures are as a rule
 LATE_S = 0.1
 LOOK_S = 5.5  # how long an event is looked at
@@ -77,24 +74,6 @@ EVENTS = (
     Event("joins", 5, 8.7, "d", _join("d")),
     Event("three join, 0.2 s apart", 7, 2.0, "e", _join_all("e", "f", "g")),
 )
-
-
-class Encoder(threading.Thread):
-    """Writes pictures in real time, and notes when; ``silent_from`` on it writes none."""
-
-    def __init__(self, port: int, pictures: Sequence[bytes]) -> None:
-        super().__init__(name="encoder", daemon=True)
-        self.written_at: list[float] = []  # seconds since 1970
-        self._pictures = pictures
-        self._socket = socket.create_connection(("127.0.0.1", port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def run(self) -> None:
-        begin = time.monotonic()
-        for number, picture in enumerate(self._pictures):
-            time.sleep(max(0.0, begin + number / FPS - time.monotonic()))
-            self.written_at.append(time.time())
-            self._socket.sendall(picture)
 
 
 class Watched(NamedTuple):
@@ -153,8 +132,7 @@ def main() -> None:
         daemon = stack.enter_context(
             VariedDaemon(reached, directory, stream("cam", ROOM, replay=arguments.replay))
         )
-        browser.join(server, ROOM, WATCHER)
-        browser.wait_until(lambda: bool(browser.said(WATCHER, "joined")), "join the room")
+        watch(browser, server)
         encoder = Encoder(daemon.port(), pictures)
         encoder.start()
         begin = time.time()

@@ -13,6 +13,7 @@ import pytest
 
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.tasks import Tasks
+from tests.support.certificates import Certificate, make_ca
 from tests.support.daemon import Daemon
 
 # Viewers show each picture when it is decoded. Otherwise they wait for the time at which it is due, and of
@@ -48,6 +49,12 @@ def room(request: pytest.FixtureRequest) -> str:
     """A room that no other test is in."""
     test = re.sub(r"\W+", "-", request.node.name)[:60]
     return f"{test}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A CA, and the directory of what it signs."""
+    return make_ca(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture

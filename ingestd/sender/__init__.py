@@ -6,7 +6,8 @@
     test_picture a test picture, or a camera, as a fragment of a pipeline
     encoders     what is known of each encoder element: bitrate property, unit, settings for live pictures
     fragment     a fragment of a pipeline as text: the encoders in it, the same for a shell
-    pipeline     a fragment becomes a pipeline whose encoder can be told things
+    pipeline     a fragment becomes a pipeline, with a queue before its encoder
+    encoder_element  that encoder: set for live pictures, told of keyframes and bitrates
     sender       Sender: connects, again and again, and passes pictures on and messages back
     connection   addresses, TLS, sockets that hold little
     messages     lines of the back-channel

@@ -170,3 +170,14 @@ ENCODERS: Mapping[str, Encoder] = {
     # The OpenMAX of Xilinx counts kbit/s under the same name; all others bit/s.
     "omxh264enc": Encoder("h264", "target-bitrate", BIT, "interval-intraframes", _OMX),
 }
+
+# What viewers over WebRTC decode: 4:2:0, 8 bits. It makes the encoder choose that, too.
+TAILS = {
+    "h264": "h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au,"
+    "profile=(string){constrained-baseline,baseline,main,constrained-high,progressive-high,high}",
+    "h265": "h265parse config-interval=-1 ! video/x-h265,stream-format=byte-stream,alignment=au,"
+    "profile=(string)main",
+    "vp8": "capsfilter caps=video/x-vp8",
+    "vp9": "capsfilter caps=video/x-vp9,profile=(string)0",
+    "av1": "av1parse ! video/x-av1,stream-format=obu-stream,alignment=tu,profile=(string)main",
+}

@@ -12,8 +12,8 @@ from typing import Any
 
 from ingestd.errors import ConfigError, SenderError
 from ingestd.sender import bindings, fragment
-from ingestd.sender.encoders import ENCODERS, Encoder
-from ingestd.units import format_bitrate
+from ingestd.sender.encoder_element import EncoderElement, check_bitrate
+from ingestd.sender.encoders import ENCODERS, TAILS
 
 # Raw pictures that wait for the encoder: what a hiccup of 0.1 s makes at 30 pictures/s.
 QUEUED_PICTURES = 4
@@ -22,17 +22,6 @@ ENCODED_PICTURES = 2
 # The encoder among several, in a fragment.
 ENCODER_NAME = "encoder"
 
-# What viewers over WebRTC decode: 4:2:0, 8 bits. It makes the encoder choose that, too.
-TAILS = {
-    "h264": "h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au,"
-    "profile=(string){constrained-baseline,baseline,main,constrained-high,progressive-high,high}",
-    "h265": "h265parse config-interval=-1 ! video/x-h265,stream-format=byte-stream,alignment=au,"
-    "profile=(string)main",
-    "vp8": "capsfilter caps=video/x-vp8",
-    "vp9": "capsfilter caps=video/x-vp9,profile=(string)0",
-    "av1": "av1parse ! video/x-av1,stream-format=obu-stream,alignment=tu,profile=(string)main",
-}
-_CODECS = {f"video/x-{codec}": codec for codec in TAILS}
 _SINK = f"appsink name=ingestd emit-signals=true sync=false max-buffers={ENCODED_PICTURES}"
 
 
@@ -59,7 +48,6 @@ class Pipeline:
         self._gst = Gst = bindings.load()
         self.said: list[str] = []  # what was set, with its reason
         self._text = fragment.ended(text.strip())
-        self._was_set: dict[str, str] = {}  # properties of the encoder
         self._before_encoder = ""  # what was put there
         self._check_bitrates()
         # Its unlinked sink pads stay as they are: behind a decodebin they are linked later.
@@ -75,36 +63,32 @@ class Pipeline:
                 "the pipeline has no source: it begins with an element that wants input. For a test picture "
                 "put `videotestsrc is-live=true !` before it"
             )
-        self._element = self._find_encoder(source)
-        self.encoder_name: str = self._element.get_factory().get_name()
-        self._encoder = ENCODERS.get(self.encoder_name)
-        self.codec = self._encoder.codec if self._encoder else self._codec_of(self._element)
-        self._make_live()
-        self.maximum_bps = self._begin_with(bitrate_bps)
-        self._insert_queue()
-        tail = self._parse(f"{TAILS[self.codec]} ! {_SINK}", ghost_pads=True)
+        self.encoder = EncoderElement(Gst, self._find_encoder(source), bitrate_bps)
+        self.said += self.encoder.said
+        self._insert_queue(self.encoder)
+        tail = self._parse(f"{TAILS[self.encoder.codec]} ! {_SINK}", ghost_pads=True)
         self.gst = Gst.Pipeline.new("ingestd")
         self.gst.add(source)
         self.gst.add(tail)
         if not source.link(tail):
+            made = output.query_caps(None).to_string()[:200]
             raise ConfigError(
-                f"the pipeline does not end with {self.codec.upper()} that WebRTC can carry: what stands "
-                f"behind {self.encoder_name} makes {output.query_caps(None).to_string()[:200]}; leave it out"
+                f"the pipeline does not end with {self.encoder.codec.upper()} that WebRTC can carry: what "
+                f"stands behind {self.encoder.name} makes {made}; leave it out"
             )
         self._sink = self.gst.get_by_name("ingestd")
         self._failure: str | None = None
-        self._starting_again = False
 
     def __str__(self) -> str:
         """The command that plays the pipeline, and what was set in it, as a shell takes them."""
         text = self._text
-        alike = [encoder for encoder in fragment.encoders(text) if encoder.name == self.encoder_name]
+        alike = [encoder for encoder in fragment.encoders(text) if encoder.name == self.encoder.name]
         named = [encoder for encoder in alike if encoder.properties.get("name") == ENCODER_NAME]
         for encoder in (named or alike)[:1]:
-            was_set = "".join(f" {name}={value}" for name, value in self._was_set.items())
+            was_set = "".join(f" {name}={value}" for name, value in self.encoder.was_set.items())
             start, end = encoder.start, encoder.end
             text = f"{text[:start]}{self._before_encoder}{text[start:end]}{was_set}{text[end:]}"
-        text = f"{text} ! {TAILS[self.codec]} ! fakesink"
+        text = f"{text} ! {TAILS[self.encoder.codec]} ! fakesink"
         return "\n".join([fragment.command(text), *(f"# {line}" for line in self.said)])
 
     def open(self, on_picture: Callable[[], None], on_end: Callable[[str | None], None]) -> None:
@@ -165,52 +149,6 @@ class Pipeline:
             (caps.get_value("width") or 0, caps.get_value("height") or 0),
         )
 
-    def force_keyframe(self) -> None:
-        """Have the encoder make its next picture a keyframe, by the event that GStreamer has for it."""
-        if self._encoder is not None and not self._encoder.obeys_events:
-            self._start_again()
-            return
-        wanted = self._gst.Structure.from_string(
-            "GstForceKeyUnit, all-headers=(boolean)true, count=(uint)0, "
-            f"running-time=(guint64){self._gst.CLOCK_TIME_NONE}"
-        )[0]
-        event = self._gst.Event.new_custom(self._gst.EventType.CUSTOM_UPSTREAM, wanted)
-        self._element.get_static_pad("src").send_event(event)
-
-    def set_bitrate(self, bitrate_bps: int) -> int | None:
-        """Set the encoder's bitrate, up to its maximum; return what was set, None: its property is not known.
-
-        May wait for a picture that is being encoded.
-        """
-        if self._encoder is None:
-            return None
-        bitrate_bps = min(bitrate_bps, self.maximum_bps or bitrate_bps)
-        units = max(1, bitrate_bps // self._encoder.unit_bps)
-        if self._get(self._encoder.bitrate) != units:  # x265enc makes a keyframe even of the one that it has
-            self._set(self._encoder.bitrate, str(units))
-            if not self._encoder.changes_while_playing:
-                self._start_again()
-        return units * self._encoder.unit_bps
-
-    def _start_again(self) -> None:
-        """Start the encoder again between two pictures: its next is a keyframe, its settings those of now."""
-        if self._starting_again:
-            return
-        self._starting_again = True
-        Gst = self._gst
-        sink = self._element.get_static_pad("sink")
-        feed = sink.get_peer()
-
-        def between_pictures(_pad: Any, _info: Any) -> Any:
-            feed.unlink(sink)  # with the new link it hears again what it is to encode
-            self._element.set_state(Gst.State.READY)
-            feed.link(sink)
-            self._element.sync_state_with_parent()
-            self._starting_again = False
-            return Gst.PadProbeReturn.REMOVE
-
-        feed.add_probe(Gst.PadProbeType.IDLE, between_pictures)
-
     # How it is made.
 
     def _parse(self, text: str, ghost_pads: bool) -> Any:
@@ -232,7 +170,7 @@ class Pipeline:
             element = self._gst.ElementFactory.make(named.name)
             if element is not None and written.removeprefix("-").isdecimal():
                 what = f"{named.name} {encoder.bitrate}={written}"
-                _check_bitrate(what, element, encoder, int(written))
+                check_bitrate(what, element, encoder, int(written))
 
     def _find_encoder(self, source: Any) -> Any:
         elements: list[Any] = []
@@ -255,54 +193,14 @@ class Pipeline:
             f"{encoded if kinds & {'Parser', 'Depayloader', 'Demuxer'} else ''}"
         )
 
-    def _codec_of(self, element: Any) -> str:
-        caps = element.get_static_pad("src").query_caps(None)
-        for number in range(caps.get_size()):
-            codec = _CODECS.get(caps.get_structure(number).get_name())
-            if codec is not None:
-                self.said.append(
-                    f"{self.encoder_name}: not known here. It is asked for keyframes; its bitrate is left "
-                    "alone, and whether it waits or makes B-frames is for the pipeline to say"
-                )
-                return codec
-        raise ConfigError(
-            f"{self.encoder_name} makes {caps.to_string()[:80]}; WebRTC carries {', '.join(TAILS)}"
-        )
-
-    def _make_live(self) -> None:
-        if self._encoder is None:
-            return
-        for setting in self._encoder.settings:
-            if self._get(setting.property) is _NONE_SUCH:
-                continue
-            if self._begin(setting.property, setting.value):
-                name = setting.property.replace(":", " ")
-                self.said.append(f"{self.encoder_name}: {name}={setting.value}: {setting.why}")
-
-    def _begin_with(self, bitrate_bps: int | None) -> int | None:
-        """Return the maximum; None: the encoder chooses for itself until it is told."""
-        encoder = self._encoder
-        if encoder is None:
-            return bitrate_bps
-        if bitrate_bps is not None:
-            units = max(1, bitrate_bps // encoder.unit_bps)
-            _check_bitrate(f"--bitrate for {self.encoder_name}", self._element, encoder, units)
-            self._begin(encoder.bitrate, str(units))
-        units = self._get(encoder.bitrate)
-        if not isinstance(units, int) or units <= 0:
-            return None
-        maximum = format_bitrate(units * encoder.unit_bps)
-        self.said.append(f"{self.encoder_name}: {maximum} at most, less while the link carries less")
-        return units * encoder.unit_bps
-
-    def _insert_queue(self) -> None:
+    def _insert_queue(self, encoder: EncoderElement) -> None:
         self._queue: Any = None
         self._left_out = 0
-        sink = self._element.get_static_pad("sink")
+        sink = encoder.element.get_static_pad("sink")
         peer = sink.get_peer()
         if peer is None:
             self.said.append(
-                f"{self.encoder_name}: what it encodes is linked later, so that no queue could be put "
+                f"{self.encoder.name}: what it encodes is linked later, so that no queue could be put "
                 "before it. Put `queue leaky=downstream max-size-buffers=4` there, or a slow link makes "
                 "viewers later"
             )
@@ -312,61 +210,28 @@ class Pipeline:
         for limit, value in (("buffers", QUEUED_PICTURES), ("bytes", 0), ("time", 0)):
             queue.set_property(f"max-size-{limit}", value)
         queue.connect("overrun", self._on_overrun)
-        self._element.get_parent().add(queue)
+        encoder.element.get_parent().add(queue)
         peer.unlink(sink)
         peer.link(queue.get_static_pad("sink"))
-        if self._encoder is not None and self._encoder.input_format:
+        if encoder.input_format:
             convertible = self._parse(
-                f"capsfilter caps=video/x-raw,format={self._encoder.input_format}", ghost_pads=True
+                f"capsfilter caps=video/x-raw,format={encoder.input_format}", ghost_pads=True
             )
-            self._before_encoder += f"video/x-raw,format={self._encoder.input_format} ! "
-            self._element.get_parent().add(convertible)
+            self._before_encoder += f"video/x-raw,format={encoder.input_format} ! "
+            encoder.element.get_parent().add(convertible)
             queue.link(convertible)
             convertible.get_static_pad("src").link(sink)
         else:
             queue.get_static_pad("src").link(sink)
         self._queue = queue
         self.said.append(
-            f"{self.encoder_name}: a queue before it; of a live source it leaves pictures out while encoder "
+            f"{self.encoder.name}: a queue before it; of a live source it leaves pictures out while encoder "
             "or link do not keep up"
         )
 
     def _on_overrun(self, queue: Any) -> None:
         if queue.get_property("leaky"):
             self._left_out += 1
-
-    def _get(self, name: str) -> Any:
-        name, _, field = name.partition(":")
-        if self._element.find_property(name) is None:
-            return _NONE_SUCH
-        value = self._element.get_property(name)
-        if not field:
-            return value
-        return value.get_value(field) if value is not None and value.has_field(field) else None
-
-    def _begin(self, name: str, value: str) -> bool:
-        """Set a property before the pipeline starts; return whether it had another value."""
-        before = self._get(name)
-        self._set(name, value)
-        if self._get(name) == before:
-            return False
-        name, _, field = name.partition(":")
-        # A structure as a whole: of two that are given the last counts.
-        self._was_set[name] = f'"{self._element.get_property(name).to_string()}"' if field else value
-        return True
-
-    def _set(self, name: str, value: str) -> None:
-        name, _, field = name.partition(":")
-        if not field:
-            self._gst.util_set_object_arg(self._element, name, value)
-            return
-        structure = self._element.get_property(name)
-        structure = structure.copy() if structure is not None else self._gst.Structure.new_empty("controls")
-        structure.set_value(field, int(value))
-        self._element.set_property(name, structure)
-
-
-_NONE_SUCH = object()  # this version of the element has no property of that name
 
 
 def _encodes_video(element: Any) -> bool:
@@ -379,17 +244,6 @@ def _encodes_video(element: Any) -> bool:
 def _klass(element: Any) -> set[str]:
     factory = element.get_factory()
     return set((factory.get_metadata("klass") or "").split("/")) if factory is not None else set()
-
-
-def _check_bitrate(what: str, element: Any, encoder: Encoder, units: int) -> None:
-    """Raise ConfigError where ``element`` does not take so many ``units``, which ``what`` names."""
-    spec = element.find_property(encoder.bitrate)
-    if spec is not None and not spec.minimum <= units <= spec.maximum:
-        lowest, highest = (n * encoder.unit_bps for n in (max(1, spec.minimum), spec.maximum))
-        raise ConfigError(
-            f"{what}: {format_bitrate(max(0, units) * encoder.unit_bps)} is no bitrate for it; it takes "
-            f"{format_bitrate(lowest)} to {format_bitrate(highest)}"
-        )
 
 
 def _explained(message: Any) -> str:

@@ -51,7 +51,7 @@ class Sender:
         self._arrived = asyncio.Event()
         self._playing = False
         self._heard = False
-        self._bitrate_bps = self.pipeline.maximum_bps  # as the log has it
+        self._bitrate_bps = self.pipeline.encoder.maximum_bps  # as the log has it
 
     async def run(self) -> None:
         """Push until the pipeline has no more, for ever with a live one; raise SenderError where it fails.
@@ -134,19 +134,19 @@ class Sender:
         if self._playing:
             while self.pipeline.take() is not None:  # encoded before this connection
                 pass
-            self.pipeline.force_keyframe()
+            self.pipeline.encoder.force_keyframe()
         else:
             self._playing = True
             self.pipeline.play()
         while not (picture := await self._next()).keyframe:
             pass
-        if self.pipeline.codec in ivf.FOURCCS:
-            writer.write(ivf.file_header(self.pipeline.codec, *picture.size))
+        if self.pipeline.encoder.codec in ivf.FOURCCS:
+            writer.write(ivf.file_header(self.pipeline.encoder.codec, *picture.size))
         left_out, report_at = self.pipeline.left_out, 0.0
         while True:
             header = (
                 ivf.frame_header(len(picture.data), picture.time_ns)
-                if self.pipeline.codec in ivf.FOURCCS
+                if self.pipeline.encoder.codec in ivf.FOURCCS
                 else b""
             )
             writer.write(header + picture.data)
@@ -199,10 +199,10 @@ class Sender:
         if kind == "keyframe":
             self.keyframes_asked_for += 1
             self._log.info("a keyframe is wanted")
-            self.pipeline.force_keyframe()
+            self.pipeline.encoder.force_keyframe()
         elif kind == "rate" and (wanted_bps := bitrate_bps(message)) is not None:
             # In a thread: an encoder may be busy with a picture, which waits for this loop to take another.
-            set_bps = await asyncio.to_thread(self.pipeline.set_bitrate, wanted_bps)
+            set_bps = await asyncio.to_thread(self.pipeline.encoder.set_bitrate, wanted_bps)
             if set_bps is not None and set_bps != self._bitrate_bps:
                 self._bitrate_bps = set_bps
                 carried = format_bitrate(round(wanted_bps, -3))

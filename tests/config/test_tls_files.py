@@ -9,12 +9,7 @@ import pytest
 from ingestd.config.schema import TlsConfig
 from ingestd.config.tls_files import TlsFileError, client_context, expired, expiry, server_context
 from tests.config.support import LIVEKIT, Complains, Loads, stream
-from tests.support.certificates import Certificate, make_ca, sign
-
-
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return make_ca(tmp_path_factory.mktemp("ca"))
+from tests.support.certificates import Certificate, sign
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 from ingestd.devserver.livekit_server import LiveKitServer
 from tests.conftest import RunDaemon
 from tests.e2e.test_real_encoders import running
-from tests.support.certificates import Certificate, make_ca, sign
+from tests.support.certificates import Certificate, sign
 from tests.support.daemon import run_command, stream
 from tests.support.encoded import encode
 from tests.support.matching import assert_pictures_match, latencies
@@ -35,11 +35,6 @@ GST = (
     "! x264enc tune=zerolatency key-int-max=30 aud=true "
     "! video/x-h264,stream-format=byte-stream,profile=constrained-baseline ! fdsink fd=1"
 )
-
-
-@pytest.fixture
-def ca(tmp_path: Path) -> Certificate:
-    return make_ca(tmp_path)
 
 
 def tls_stream(room: str, ca: Certificate, name: str = "cam", **keys: Any) -> dict[str, Any]:

@@ -26,6 +26,12 @@ def error_of(*arguments: str, code: int = 2) -> str:
     return done.stderr.splitlines()[-1]
 
 
+def printed(pipeline: str, *arguments: str) -> list[str]:
+    done = run("--print", "--pipeline", pipeline, *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
 class Running:
     """Runs beside the test; leaving it stops it, and expects exit code 0."""
 

@@ -5,8 +5,7 @@ import subprocess
 
 import pytest
 
-from ingestd.sender.encoders import ENCODERS
-from ingestd.sender.pipeline import TAILS
+from ingestd.sender.encoders import ENCODERS, TAILS
 
 # `make test` installs these; others need hardware.
 HERE = ("x264enc", "x265enc", "openh264enc", "vp8enc", "vp9enc", "av1enc")

@@ -25,11 +25,6 @@ BEHIND = b"PROXY TCP4 10.1.2.3 127.0.0.1 40112 5004\r\n"
 
 
 @pytest.fixture(scope="module")
-def ca(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return make_ca(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture(scope="module")
 def ours(ca: Certificate) -> dict[str, str]:
     made = sign(ca, "ingestd.test")
     return {"cert": str(made.cert), "key": str(made.key)}

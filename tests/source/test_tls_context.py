@@ -9,14 +9,9 @@ from structlog.testing import capture_logs
 from ingestd.config.schema import TlsConfig
 from ingestd.errors import AddressError
 from ingestd.source.tls_context import TlsContext
-from tests.support.certificates import Certificate, make_ca, sign
+from tests.support.certificates import Certificate, sign
 
 LOG = structlog.get_logger("test")
-
-
-@pytest.fixture
-def ca(tmp_path: Path) -> Certificate:
-    return make_ca(tmp_path)
 
 
 def put(made: Certificate, directory: Path) -> TlsConfig:

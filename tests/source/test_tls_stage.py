@@ -8,14 +8,9 @@ from ingestd.config.schema import TlsConfig
 from ingestd.config.tls_files import client_context, server_context
 from ingestd.source.entry import EntryError
 from ingestd.source.tls_stage import TlsStage
-from tests.support.certificates import Certificate, make_ca, sign
+from tests.support.certificates import Certificate, sign
 
 READ_BYTES = 64 * 1024
-
-
-@pytest.fixture(scope="module")
-def ca(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    return make_ca(tmp_path_factory.mktemp("ca"))
 
 
 @pytest.fixture(scope="module")

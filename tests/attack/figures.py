@@ -46,11 +46,12 @@ def write(page: Path, before: Mapping[Key, Row], after: Mapping[Key, Row]) -> No
 
 
 def table(before: Mapping[Key, Row], after: Mapping[Key, Row]) -> str:
-    """Markdown; a cell says "before → after" where there are both."""
+    """Markdown; a cell says "before → after", "before" or "→ after"."""
     lines = ["| " + " | ".join(HEAD) + " |", "|---|" + "---:|" * (len(HEAD) - 1)]
     for key in [(row.attack, row.at_once) for row in _in_order({**before, **after})]:
         sides = [_cells(rows[key]) for rows in (before, after) if key in rows]
-        cells = [" → ".join(values) for values in zip(*sides, strict=True)]
+        now_only = "" if key in before else "→ "
+        cells = [now_only + " → ".join(values) for values in zip(*sides, strict=True)]
         lines.append(f"| {ATTACKS[key[0]].what} | {key[1]} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -56,7 +56,7 @@ class Route:
         self.failure: Exception | None = None  # why the server could not be reached since `open`
         self.server_protocol: int | None = None  # version, once a server has said it
         self.refreshed_token: str | None = None  # the last that a server has sent
-        self.begun: EstimateBounds | None = None  # what WebRTC's estimate has begun with since the last join
+        self.begun: EstimateBounds | None = None  # what WebRTC was last answered since the last join
         self.ceiling_bps: int | None = None  # the maximum in place of that of `begun`, after a probe
         self.offered: rtc.SessionDescription | None = None  # the SDK's last, but version and id
         self.answer: rtc.SessionDescription | None = None  # the server's to that
@@ -112,10 +112,9 @@ class Route:
     def bounded(self, response: rtc.SignalResponse) -> bytes:
         """Return an answer to a publisher, with the bounds in it, if there are any."""
         if (bounds := self.bounds()) is not None:
-            bounds = corrected(self.begun, bounds)
-            self.begun = self.begun or bounds
-            if self.ceiling_bps is not None:
-                bounds = self.begun
+            if self.begun is None or self.ceiling_bps is None:
+                self.begun = corrected(self.begun, bounds)
+            bounds = self.begun  # other than in the last answer WebRTC would begin anew
             response.answer.sdp = with_bounds(response.answer.sdp, bounds, self.ceiling_bps)
         self._answered.set()
         return response.SerializeToString()

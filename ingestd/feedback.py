@@ -101,6 +101,14 @@ class EncoderFeedback:
                 # Packets were lost at its beginning. A viewer who lacks one for good asks only after 3 s.
                 self.ask_for_keyframe(now, at_us)
 
+    def packets_lost(self, now: float) -> None:
+        """The server misses packets: if they never come viewers see nothing more, and ask only after 3 s.
+
+        On a link that dips a keyframe would be lost as well, and be in the way: `send_delay` asks for one.
+        """
+        if not self._rate_target.dips(now):
+            self.ask_for_keyframe(now, time.time_ns() // 1000)
+
     def keyframe_requested(self, now: float, at_us: int) -> None:
         """A viewer needs a keyframe."""
         self.keyframe_requests += 1

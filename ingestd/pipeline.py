@@ -228,6 +228,10 @@ class TrackPipeline:
         self._delivery.lost(count, time.monotonic())
         self.pump()
 
+    def track_packets_lost(self) -> None:
+        """The server misses packets."""
+        self._feedback.packets_lost(time.monotonic())
+
     def track_held_back(self, keyframe_left_out: bool) -> None:
         """WebRTC has left out a picture, as the link is slow, and encodes none up to the next keyframe."""
         now = time.monotonic()

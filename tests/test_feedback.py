@@ -50,6 +50,22 @@ async def test_an_encoder_is_asked_for_a_keyframe_where_webrtc_encodes_none_with
     await eventually(lambda: played.pipeline.figures("lobby").frames_held == 0, "submit what waited")
 
 
+async def test_packets_that_never_came_have_the_encoder_asked_for_a_keyframe_unless_the_link_dips(
+    played: Played,
+) -> None:
+    played.submit(KEYFRAME)
+    played.room.track.publish()
+    played.room.track.ask(bitrate_bps=1_200_000)
+    await eventually(lambda: [m["type"] for m in played.sink.messages] == ["rate"], "know the link")
+    played.pipeline.track_send_delay(1.0, 1_000_000, False, False)
+    told = len(played.sink.messages)
+    played.pipeline.track_packets_lost()
+    assert "keyframe" not in {message["type"] for message in played.sink.messages[told:]}
+    played.pipeline.track_send_delay(0.0, 1_000_000, True, False)
+    played.pipeline.track_packets_lost()
+    assert played.sink.messages[-1]["type"] == "keyframe"
+
+
 async def test_requests_in_silence_that_come_too_soon_make_one_more_message_when_it_is_time(
     played: Played,
 ) -> None:

@@ -57,6 +57,10 @@ class RateTarget:
         """Packets wait ``send_delay_s`` in WebRTC before they leave."""
         self._send_delay_s = send_delay_s
 
+    def dips(self, now: float) -> bool:
+        """Whether WebRTC's target falls far, or pictures wait for the link."""
+        return self._known_at is None or self._dive_ratio(now) < 1 or self._send_delay_s > SHORT_DELAY_S
+
     def dip_over(self, now: float) -> bool:
         """Whether, for the first time since WebRTC's target fell far, it falls no more, and nothing waits."""
         if not self._dipped or self._dive_ratio(now) < 1 or self._send_delay_s > SHORT_DELAY_S:

@@ -28,7 +28,8 @@ class News:
     """What one reading of the statistics has told."""
 
     encoder: EncoderReport
-    packets_missed: bool  # by the server
+    packets_missed: bool  # by the server, which asks for them again
+    packets_lost: bool  # some were still missed when it reported
     keyframe_asked_for: bool  # while no picture is submitted, with which `take_feedback` would tell
 
 
@@ -134,4 +135,5 @@ class OpenTrack:
         if self.encoding:
             self._send_delay.read(stats)
             self._link.read(stats)
-        return News(report, stats.nacks > before.nacks, asked)
+        lost = stats.lost_ratio > 0 and stats.lost_ratio != before.lost_ratio
+        return News(report, stats.nacks > before.nacks, lost, asked)

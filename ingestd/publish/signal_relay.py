@@ -57,8 +57,8 @@ class Route:
         self.joined = False  # a server has let the participant in since `open`
         self.server_protocol: int | None = None  # version, once a server has said it
         self.refreshed_token: str | None = None  # the last that a server has sent
-        self.begun_with: EstimateBounds | None = None  # WebRTC's estimate, since the last join
-        self.ceiling_bps: int | None = None  # the maximum in place of that of `begun_with`, after a probe
+        self.given: EstimateBounds | None = None  # what WebRTC was last answered since the last join
+        self.ceiling_bps: int | None = None  # the maximum in place of that of `begun`, after a probe
         self.offered: rtc.SessionDescription | None = None  # the SDK's last, but version and id
         self.answer: rtc.SessionDescription | None = None  # the server's to that
         self.participant: web.WebSocketResponse | None = None  # the SDK's signalling, while it is connected
@@ -113,10 +113,9 @@ class Route:
     def bounded(self, response: rtc.SignalResponse) -> bytes:
         """Return an answer to a publisher, with the bounds in it, if there are any."""
         if (bounds := self.bounds()) is not None:
-            bounds = corrected(self.begun_with, bounds)
-            self.begun_with = self.begun_with or bounds
-            if self.ceiling_bps is not None:
-                bounds = self.begun_with
+            if self.given is None or self.ceiling_bps is None:
+                self.given = corrected(self.given, bounds)
+            bounds = self.given  # other than in the last answer WebRTC would begin anew
             response.answer.sdp = with_bounds(response.answer.sdp, bounds, self.ceiling_bps)
         self._answered.set()
         return response.SerializeToString()
@@ -284,7 +283,7 @@ def _read_and_bounded(data: bytes, route: Route) -> bytes:
     match message.WhichOneof("message"):
         case "join":
             route.joined = True
-            route.server_protocol, route.begun_with = message.join.server_info.protocol, None
+            route.server_protocol, route.given = message.join.server_info.protocol, None
             route.ceiling_bps = route.offered = route.answer = None
         case "reconnect":
             route.server_protocol = message.reconnect.server_info.protocol

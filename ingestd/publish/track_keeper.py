@@ -363,6 +363,8 @@ class TrackKeeper:
             news = track.read(stats)
             if news.packets_missed:
                 self._missed_packets_at = time.monotonic()
+            if news.packets_lost and self.running:
+                self._listener.track_packets_lost()
             if news.keyframe_asked_for:
                 self._listener.track_asked_for_keyframe()
             if track.encoding:

@@ -34,6 +34,10 @@ class TrackListener(Protocol):
         """WebRTC took ``count`` pictures and has not encoded them."""
         ...
 
+    def track_packets_lost(self) -> None:
+        """The server reports packets that it misses, though it has asked for what it missed before."""
+        ...
+
     def track_held_back(self, keyframe_left_out: bool) -> None:
         """WebRTC has left out a picture, as the link is slow, and encodes none up to the next keyframe.
 

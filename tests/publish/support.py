@@ -45,6 +45,7 @@ class Stream:
     link_good: bool = False
     link_idle: bool = False
     asked_for_keyframe: int = 0
+    packets_lost: int = 0
     held_back: list[bool] = field(default_factory=list)
 
     def track_opened(self) -> None:
@@ -58,6 +59,9 @@ class Stream:
 
     def track_lost(self, count: int) -> None:
         self.lost += count
+
+    def track_packets_lost(self) -> None:
+        self.packets_lost += 1
 
     def track_held_back(self, keyframe_left_out: bool) -> None:
         self.held_back.append(keyframe_left_out)

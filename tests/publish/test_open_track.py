@@ -29,7 +29,7 @@ class Source:
         return True
 
 
-def reading(encoded: int, at: float, **more: int) -> SendStats:
+def reading(encoded: int, at: float, **more: Any) -> SendStats:
     return SendStats("video/VP8", encoded, encoded, encoded, 0.0, 1e6, 3e6, at, **more)
 
 
@@ -87,3 +87,11 @@ def test_the_statistics_tell_of_requests_in_silence_and_of_missed_packets() -> N
     assert not news.keyframe_asked_for, "`take_feedback` tells while pictures are submitted"
     assert news.packets_missed
     assert not track.read(reading(1, 5.0, keyframe_requests=3, nacks=1)).packets_missed
+
+
+def test_packets_that_the_server_still_misses_when_it_reports_are_lost() -> None:
+    track = opened(Source())
+    assert not track.read(reading(1, 1.0)).packets_lost
+    assert track.read(reading(2, 1.5, lost_ratio=0.004)).packets_lost
+    assert not track.read(reading(3, 2.0, lost_ratio=0.004)).packets_lost, "the same report"
+    assert not track.read(reading(4, 2.5)).packets_lost

@@ -153,6 +153,21 @@ async def test_a_probe_finds_what_the_link_carries_and_interrupts_nothing(
     await joined.disconnect()
 
 
+async def test_a_probe_leaves_the_bounds_as_they_were_answered_last(relay: SignalRelay) -> None:
+    tracks = [EstimateBounds(1_000_000, 10_000_000), EstimateBounds(1_000_000, 20_000_000)]
+    route = relay.route("ws://127.0.0.1:1", lambda: tracks.pop(0) if len(tracks) > 1 else tracks[0])
+    sdp = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n"
+
+    def answered() -> str:
+        response = signalling.SignalResponse(answer=signalling.SessionDescription(sdp=sdp))
+        return signalling.SignalResponse.FromString(route.bounded(response)).answer.sdp
+
+    assert "x-google-max-bitrate=10000" in answered()
+    assert "x-google-max-bitrate=20000" in answered(), "another track has joined, or the first one grown"
+    route.ceiling_bps = 4_000_000
+    assert "x-google-max-bitrate=20000" in answered()
+
+
 async def test_a_token_with_all_that_a_participant_may_say_passes(
     livekit: LiveKitServer, room: str, relay: SignalRelay
 ) -> None:

@@ -69,6 +69,7 @@ async def test_the_preview_plays_the_pictures(
                 await screenshot(page, "preview")
 
 
+@pytest.mark.long
 async def test_of_a_codec_that_the_browser_does_not_decode_the_preview_says_so_and_what_helps(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:

@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
 SECONDS ?= 30
-WORKERS ?= 2
+WORKERS ?=
 MINUTES ?= 5
 STREAMS ?= 1 4
 ARGS ?=

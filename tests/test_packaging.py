@@ -142,11 +142,15 @@ def test_a_step_shows_how_far_it_came_in_whole_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("together", "alone", "status"),
-    [(0, 0, 0), (1, 0, 1), (0, 1, 1), (0, 5, 0), (5, 0, 0), (5, 1, 1), (5, 5, 5), (2, 0, 2), (4, 0, 4)],
+    ("together", "quiet", "alone", "status"),
+    [
+        *((0, 0, 0, 0), (1, 0, 0, 1), (0, 1, 0, 1), (0, 0, 1, 1)),
+        *((0, 5, 5, 0), (5, 0, 5, 0), (5, 5, 0, 0), (5, 1, 5, 1), (5, 5, 1, 1), (5, 5, 5, 5)),
+        *((2, 0, 0, 2), (4, 0, 0, 4)),
+    ],
 )
-def test_make_test_fails_where_one_of_its_passes_does_or_neither_finds_a_test(
-    tmp_path: Path, together: int, alone: int, status: int
+def test_make_test_fails_where_one_of_its_passes_does_or_none_finds_a_test(
+    tmp_path: Path, together: int, quiet: int, alone: int, status: int
 ) -> None:
     python = tmp_path / ".venv/bin/python"
     scripts = {
@@ -155,7 +159,8 @@ def test_make_test_fails_where_one_of_its_passes_does_or_neither_finds_a_test(
         tmp_path / "scripts/system-packages": "",
         tmp_path / "scripts/browser": "",
         python: '#!/bin/bash\nprintf "%s\\n" "$*" >>said\n'
-        f'case $* in *"not alone"*-k\\ x) exit {together} ;; *"alone and"*-k\\ x) exit {alone} ;; esac\n',
+        f'case $* in *"not alone"*-k\\ x) exit {together} ;; *"quiet and"*-k\\ x) exit {quiet} ;; '
+        f'*"alone and"*-k\\ x) exit {alone} ;; esac\n',
     }
     for path, script in scripts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +169,7 @@ def test_make_test_fails_where_one_of_its_passes_does_or_neither_finds_a_test(
     done = subprocess.run([tmp_path / "scripts/test", "short", "-k", "x"], cwd=tmp_path, capture_output=True)
     assert done.returncode == status, done
     passes = re.findall(r"^-m pytest ", (tmp_path / "said").read_text(), re.MULTILINE)
-    assert len(passes) == (1 if together in (2, 4) else 2)
+    assert len(passes) == (1 if together in (2, 4) else 3)
 
 
 # --- the image --------------------------------------------------------------------------------------

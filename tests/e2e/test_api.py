@@ -11,20 +11,20 @@ from tests.support.matching import assert_pictures_match
 from tests.support.viewer import Viewer
 from tests.support.wait import PATIENCE_S
 
-BEFORE_PUBLISHING_PICTURES = 30  # pictures, 2 s
+BEFORE_PUBLISHING_PICTURES = 30  # 1 s
 OUTAGE_S = 4.0
 IN_FLIGHT_S = 1.0  # seconds before the server dies whose pictures may die with it
 RECOVERY_S = 45.0  # the SDKs of application and viewer each wait several seconds between their attempts
 
 
-@pytest.mark.alone  # every picture is to be seen
+@pytest.mark.quiet  # every picture is to be seen
 @pytest.mark.parametrize(
     "codec", ["h264", "av1", *(pytest.param(codec, marks=pytest.mark.long) for codec in ("vp8", "vp9"))]
 )
 def test_a_viewer_sees_what_was_submitted_bit_for_bit_and_also_before_the_room_was_joined(
     livekit: LiveKitServer, room: str, codec: str
 ) -> None:
-    video = encode(codec, frames=105, fps=15, gop=70, size=(160, 120))
+    video = encode(codec, frames=150, gop=120, size=(160, 120))
     with (
         Viewer(livekit, room) as viewer,
         Application(livekit, room, video, before_publishing=BEFORE_PUBLISHING_PICTURES) as application,
@@ -41,8 +41,8 @@ def test_a_viewer_sees_what_was_submitted_bit_for_bit_and_also_before_the_room_w
     assert figures is not None
     assert figures.up
     assert figures.problems == ()
-    assert (figures.frames_submitted, figures.frames_held) == (105, 0)
-    assert figures.frames_sent >= 105
+    assert (figures.frames_submitted, figures.frames_held) == (150, 0)
+    assert figures.frames_sent >= 150
     assert figures.feedback_messages["keyframe"]["sent"] == application.keyframes_wanted
 
 
@@ -50,7 +50,7 @@ def test_pictures_come_back_after_the_server_was_gone(own_livekit: LiveKitServer
     video = encode("h264", frames=15 * 100, fps=15, gop=30, size=(160, 120))
     with Viewer(own_livekit, room) as viewer, Application(own_livekit, room, video) as application:
         viewer.wait_for_first_picture(timeout=PATIENCE_S)
-        viewer.wait_for_pictures(45, timeout=PATIENCE_S)
+        viewer.wait_for_pictures(30, timeout=PATIENCE_S)
 
         killed_at = time.monotonic()
         own_livekit.kill()
@@ -61,7 +61,7 @@ def test_pictures_come_back_after_the_server_was_gone(own_livekit: LiveKitServer
         viewer.wait_until(
             lambda: viewer.pictures()[-1].at > restarted_at, timeout=RECOVERY_S, what="see pictures again"
         )
-        viewer.wait_for_pictures(60, timeout=PATIENCE_S)
+        viewer.wait_for_pictures(30, timeout=PATIENCE_S)
         last = application.pushed[-1]
         viewer.wait_for_picture(last.hash, timeout=PATIENCE_S)
 

@@ -60,7 +60,7 @@ class ObedientEncoder:
                     self._encoder.set_bitrate(message["bitrate_bps"])
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_one_who_joins_gets_a_keyframe_of_the_encoder_and_one_who_watches_sees_no_jump(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:

@@ -32,7 +32,7 @@ def replayed(daemon: Daemon) -> int:
     return int(daemon.metrics().total("ingestd_frames_replayed_total"))
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 @pytest.mark.parametrize("encoder", EACH)
 def test_a_viewer_who_joins_gets_a_keyframe_of_the_encoder_and_who_was_there_sees_no_jump(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, encoder: str

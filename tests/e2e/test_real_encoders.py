@@ -84,7 +84,7 @@ def finish(process: "subprocess.Popen[str]") -> None:
     assert process.returncode == 0, said
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 @pytest.mark.parametrize(("codec", "command"), ENCODERS.values(), ids=list(ENCODERS))
 def test_a_real_encoder_is_seen_bit_for_bit(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str, command: str

@@ -29,7 +29,7 @@ def steps_back(seen: list[int]) -> int:
     return sum(later < earlier for earlier, later in pairwise(seen))
 
 
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_who_comes_soon_sees_the_past_and_who_leaves_throws_no_one_back(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
@@ -73,7 +73,7 @@ def test_who_comes_while_the_encoder_is_silent_sees_its_last_picture(
 
 
 @pytest.mark.long
-@pytest.mark.alone
+@pytest.mark.quiet
 def test_an_encoder_whose_only_keyframe_is_not_held_any_more_is_to_connect_again_after_an_outage(
     own_livekit: LiveKitServer, tmp_path: Path, room: str
 ) -> None:

@@ -35,7 +35,7 @@ def test_pictures_come_back_after_the_server_was_gone(
     ):
         with Encoder(daemon.port(), video) as encoder:
             viewer.wait_for_first_picture(timeout=PATIENCE_S)
-            viewer.wait_for_pictures(45, timeout=PATIENCE_S)
+            viewer.wait_for_pictures(30, timeout=PATIENCE_S)
 
             killed_at = time.monotonic()
             own_livekit.kill()
@@ -46,7 +46,7 @@ def test_pictures_come_back_after_the_server_was_gone(
             viewer.wait_until(
                 lambda: viewer.pictures()[-1].at > restarted_at, timeout=RECOVERY_S, what="see pictures again"
             )
-            viewer.wait_for_pictures(60, timeout=PATIENCE_S)
+            viewer.wait_for_pictures(30, timeout=PATIENCE_S)
             daemon.metrics()
         viewer.wait_for_picture(encoder.pushed[-1].hash, timeout=PATIENCE_S)
 

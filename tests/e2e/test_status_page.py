@@ -25,7 +25,7 @@ async def becomes(page: Page, state: str) -> None:
     await expect(page.locator("[data-state]")).to_have_attribute("data-state", state, timeout=PATIENCE_MS)
 
 
-@pytest.mark.alone  # where pictures are lost a stream is not live
+@pytest.mark.quiet  # where pictures are lost a stream is not live
 async def test_the_page_follows_an_encoder_that_comes_falls_silent_and_goes(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:

@@ -74,6 +74,7 @@ async def test_b_frames_are_left_out_and_it_is_said_what_remains(played: Played)
     assert played.pipeline.figures("room").frames_dropped[Drop.B_FRAME] > 0
 
 
+@pytest.mark.parametrize("options", [{"b_frames": "auto"}, {"b_frames": "warn"}], ids=["auto", "warn"])
 async def test_b_frames_that_others_refer_to_are_a_problem(played: Played) -> None:
     played.submit_all(WITH_B_PYRAMID)
     (problem,) = played.pipeline.stream_problems

@@ -29,8 +29,7 @@ class BFrames:
         self.later_pictures = 0.0  # by which the last picture is shown later than its place in decoding says
         self._leave_out = leave_out
         self._gops = 0
-        # The last GOP that has some of which others refer to, that has some that are not left out.
-        self._referred_to_in = self._sent_in = -inf
+        self._referred_to_in = -inf  # the last GOP with some that others refer to
         self._since_keyframe = 0  # pictures
         self._orders: deque[int] = deque(maxlen=MAX_REORDERED_PICTURES)  # of the last pictures of the GOP
         self._keyframe_order = 0
@@ -42,12 +41,12 @@ class BFrames:
 
     @property
     def beyond_cure(self) -> bool:
-        """Whether some are sent, in this GOP or the one before: browsers fail at them."""
-        return self._gops - self._sent_in <= 1
+        """Whether some are sent though they are to be left out: browsers fail at them, GOP after GOP."""
+        return self._leave_out and self.referred_to
 
     @property
     def referred_to(self) -> bool:
-        """Whether others refer to some, in this GOP or the one before, so that leaving out mends nothing."""
+        """Whether others refer to some, in this GOP or the one before: leaving out mends nothing."""
         return self._gops - self._referred_to_in <= 1
 
     @property
@@ -61,8 +60,6 @@ class BFrames:
         if access_unit.reordered and not access_unit.discardable:
             self._referred_to_in = self._gops
         cut = self._leave_out and access_unit.reordered and self._referred_to_in < self._gops
-        if access_unit.reordered and not cut:
-            self._sent_in = self._gops
         self._follow_order(access_unit)
         if cut or self.left_out:
             self.pictures += 1

@@ -53,14 +53,15 @@ class Seen(NamedTuple):
     dropped: int  # for b_frame
     decoded: int
     shown_per_s: float
+    different: int  # pictures that were shown, each once
     back: int  # how often a picture was shown behind a later one
     keyframe_requests: int
     replayed: int
 
     def __str__(self) -> str:
         return (
-            f"{self.sent} | {self.dropped} | {self.decoded} | {self.shown_per_s:.1f} | {self.back} | "
-            f"{self.keyframe_requests} | {self.replayed}"
+            f"{self.sent} | {self.dropped} | {self.decoded} | {self.shown_per_s:.1f} | {self.different} | "
+            f"{self.back} | {self.keyframe_requests} | {self.replayed}"
         )
 
 
@@ -89,6 +90,7 @@ def see(client: Path, kind: Kind, b_frames: str, seconds: int, *, log: bool) -> 
             int(metrics.total("ingestd_frames_dropped_total", reason="b_frame")),
             browser.decoded(WATCHER),
             len(shown) / seconds,
+            len(set(shown)),
             sum(after < before for before, after in pairwise(shown)),
             int(metrics.total("ingestd_keyframe_requests_total")),
             int(metrics.total("ingestd_frames_replayed_total")),
@@ -104,8 +106,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=12)
     parser.add_argument("--log", action="store_true", help="print the daemon's log, too")
     arguments = parser.parse_args()
-    print("| stream | `b_frames` | sent | left out | decoded | shown/s | jumps back | requests | replayed |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print(
+        "| x264 | b_frames | sent | left out | decoded | shown/s | different | jumps | requests | replayed |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for name, kind in KINDS.items():
         for b_frames in arguments.b_frames if arguments.only in name else []:
             seen = see(arguments.client, kind, b_frames, arguments.seconds, log=arguments.log)

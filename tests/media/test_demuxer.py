@@ -91,6 +91,16 @@ H264_STREAMS = {
     "no parameter sets": annexb(IDR, *DELTAS),
     "no keyframe either": annexb(*DELTAS, DELTAS[0]),
     "zeros first": bytes(50) + annexb(*SETS, IDR, *DELTAS),
+    "zeros behind each NAL unit": b"".join(START + nal + bytes(9) for nal in (*SETS, IDR, *DELTAS)),
+    "a delimiter before keyframes only": annexb(AUD, *SETS, IDR, *DELTAS[:2], AUD, *SETS, IDR, *DELTAS[:2]),
+    "parameter sets with other ids in the next GOP": annexb(
+        *SETS,
+        IDR,
+        *DELTAS[:2],
+        sps(id=3),
+        pps(id=7, sps_id=3),
+        *[slice(idr=n == 0, pps_id=7, frame_num=n, poc_lsb=2 * n) for n in range(3)],
+    ),
 }
 H265_STREAMS = {
     "parameter sets first": annexb(*H265_SETS, H265_IDR, *[H265_TRAIL] * 5),

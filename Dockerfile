@@ -21,13 +21,17 @@ COPY ingestd ingestd
 RUN hatchling build -t wheel -d dist \
     && pip --python /opt/ingestd/.venv/bin/python install --no-deps dist/ingestd-*.whl
 # What never runs: numpy's tests alone are a tenth of the image.
-RUN find /opt/ingestd/.venv -depth \( -name tests -o -name '*.pyx' -o -name '*.c' -o -name '*.h' -o -name '*.a' \) -exec rm -rf {} +
+RUN find /opt/ingestd/.venv -depth \( -name tests -o -name '*.pyx' -o -name '*.c' -o -name '*.h' -o -name '*.a' -o -name '*.pyi' \) -exec rm -rf {} +
 
-FROM ${PYTHON}
+# What that needs of this stage's system, and nothing else.
+COPY scripts/image-root scripts/image-root
+RUN scripts/image-root /opt/ingestd/.venv /rootfs
 
-RUN useradd --system --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ingestd
-COPY --from=build /opt/ingestd/.venv /opt/ingestd/.venv
+FROM scratch
+
+COPY --from=build /rootfs /
 USER 10001:10001
+ENV LANG=C.UTF-8
 
 # Loopback of a container is nobody's; goes before `http.listen` of the file, and HEALTHCHECK asks its port.
 ENV INGESTD_HTTP__LISTEN=0.0.0.0:9464

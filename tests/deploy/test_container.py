@@ -26,7 +26,7 @@ COMPOSE = ROOT / "deploy/compose"
 SERVICES: dict[str, Any] = yaml.safe_load((COMPOSE / "compose.yaml").read_text())["services"]
 SOME_UID = 54321
 IGNORED = shutil.ignore_patterns("__pycache__", "h265_standins")  # as .dockerignore says
-MAX_MB = 75  # of the layer that is ours, packed; the base has 45 MB, an image may have 200 MB
+MAX_MB = 200  # unpacked, the whole of the image, as it has no base
 
 
 def test_the_composed_daemon_accepts_its_configuration_and_finds_the_server() -> None:
@@ -73,7 +73,7 @@ def build_steps() -> list[str]:
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[Path]:
-    """A directory with what the image has beside its base, made by the steps of the Dockerfile."""
+    """The root of the image, made by the steps of the Dockerfile on this machine, with its Python."""
     root = Path(tempfile.mkdtemp(prefix="ingestd-image-"))
     root.chmod(0o755)  # any user is to run it
     try:
@@ -90,9 +90,9 @@ def image() -> Iterator[Path]:
         subprocess.run([sys.executable, "-m", "venv", root / "builder"], check=True)
         environment = clean_environment(PATH=f"{root}/builder/bin:{os.environ['PATH']}")
         for step in build_steps():
-            step = step.replace("/opt/ingestd", f"{root}/opt/ingestd")
+            step = re.sub(r"(?<!\S)(/opt/ingestd|/rootfs)", rf"{root}\1", step)
             subprocess.run(["bash", "-ec", step], cwd=source, env=environment, check=True)
-        yield root
+        yield root / "rootfs"
     finally:
         shutil.rmtree(root)
 
@@ -100,12 +100,12 @@ def image() -> Iterator[Path]:
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_the_steps_make_a_small_tree(image: Path) -> None:
-    packed = subprocess.run(
-        f"tar -C {image}/opt -cz . | wc -c", shell=True, capture_output=True, check=True, text=True
-    )
-    megabytes = int(packed.stdout) / 1e6
-    print(f"our layer: {megabytes:.0f} MB packed")  # noqa: T201 - for who runs it with -s
+    files = [path for path in image.rglob("*") if path.is_file() and not path.is_symlink()]
+    megabytes = sum(path.stat().st_size for path in files) / 1e6
+    print(f"the image: {megabytes:.0f} MB unpacked, {len(files)} files")  # noqa: T201 - for who runs it with -s
     assert megabytes < MAX_MB
+    names = {path.name for path in files}
+    assert not names & {"sh", "bash", "pip", "apt", "dpkg"}
 
 
 @pytest.mark.long
@@ -116,16 +116,19 @@ def test_it_runs_for_any_user_with_a_read_only_root_and_leaves_at_sigterm(image:
             "to make the root read-only takes root, unshare and setpriv: run as root, install util-linux"
         )
     http, port = free_port(), free_port()
-    config = image / "ingestd.yaml"
     text = (COMPOSE / "ingestd.yaml").read_text().replace("tcp://127.0.0.1:5004", f"tcp://127.0.0.1:{port}")
-    config.write_text(text)
+    (image / "etc/ingestd").mkdir()
+    (image / "etc/ingestd/ingestd.yaml").write_text(text)
+    (venv,) = (str(path)[len(str(image)) :] for path in image.rglob(".venv"))
+    # As an engine does it: what it mounts, a root of its own that is read-only, no rights, and the program.
     inside = (
-        "set -e; for mount in $(awk '{print $2}' /proc/mounts | grep -Ev \"^/(proc|sys|dev)\"); do "
-        'mount -o remount,bind,ro "$mount"; done; '
-        "touch /tmp/x 2>/dev/null && exit 99; "
-        f"exec setpriv --reuid {SOME_UID} --regid {SOME_UID} --clear-groups "
-        "--no-new-privs --bounding-set=-all "
-        f"{image}/opt/ingestd/.venv/bin/ingestd run --config {config}"
+        f"set -e; mount --bind {image} {image}; mkdir -p {image}/proc {image}/dev; "
+        f"touch {image}/dev/urandom {image}/dev/null; "
+        f"mount -t proc proc {image}/proc; for one in null urandom; do "
+        f"mount --bind /dev/$one {image}/dev/$one; done; mount -o remount,bind,ro {image}; "
+        f"touch {image}/tmp/x 2>/dev/null && exit 99; "
+        f"exec setpriv --no-new-privs chroot --userspec {SOME_UID}:{SOME_UID} --groups= {image} "
+        f"{venv}/bin/ingestd run --config /etc/ingestd/ingestd.yaml"
     )
     environment = {
         "PATH": os.environ["PATH"],

@@ -8,8 +8,9 @@ _IN_URL = re.compile(r"((?:access_token|api_secret|token)=)[^&\s\"']+", re.IGNOR
 _USER_IN_URL = re.compile(r"(?<=://)[^/?#\s\"'@]+(?=@)")
 # Without a scheme, too, where an address is wanted.
 _USER = re.compile(r"[^/\s\"'@]+@")
-# What a terminal obeys: C0, DEL, C1 (ECMA-48) but for the ends of lines and tabs.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# What a terminal obeys: C0, DEL, C1 (ECMA-48) but for the ends of lines and tabs. And what turns the order of
+# letters round (Unicode UAX 9), so that a line reads as another.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _HIDDEN = "[hidden]"
 # Shorter than this a "secret" is a word that ordinary lines hold too.
 MIN_SECRET_CHARACTERS = 6

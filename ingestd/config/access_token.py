@@ -33,8 +33,8 @@ class AccessToken:
             claims = jwt.decode(text, options={"verify_signature": False})
         except jwt.InvalidTokenError:
             raise ValueError(
-                "is no access token: three parts of base64url with dots between, as `lk token create --join "
-                "--room ROOM --identity IDENTITY` prints it"
+                "is no access token: three parts of base64url with dots between, as `lk token create "
+                "--token-only --join --room ROOM --identity IDENTITY` prints it"
             ) from None
         video = claims.get("video")
         grants = video if isinstance(video, dict) else {}

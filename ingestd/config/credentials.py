@@ -12,7 +12,7 @@ _NEEDED = {
     "api_key": "set it here or as LIVEKIT_API_KEY, or give a token",
     "api_secret": "set it here, in a file named by api_secret_file, as LIVEKIT_API_SECRET, or give a token",
 }
-_MAKE_ONE = "make one with `lk token create --join --room ROOM --identity IDENTITY`"
+_MAKE_ONE = "make one with `lk token create --token-only --join --room ROOM --identity IDENTITY`"
 
 
 def resolve(document: Document, livekit: Located, secrets: SecretFiles) -> None:

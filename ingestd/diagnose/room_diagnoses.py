@@ -28,7 +28,7 @@ _NOT_JOINED: Diagnoses = {
     ),
     "token_unusable": Diagnosis(
         means="the token that is given is none, is for another room or identity, or does not let it publish",
-        cures={"any": "make one with `lk token create --join --room ROOM --identity IDENTITY`"},
+        cures={"any": "make one with `lk token create --token-only --join --room ROOM --identity IDENTITY`"},
     ),
     "clock.ahead": Diagnosis(means="this machine's clock is ahead of the server's", cures=_ONE_CLOCK),
     "clock.behind": Diagnosis(means="this machine's clock is behind the server's", cures=_ONE_CLOCK),

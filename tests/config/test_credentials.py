@@ -67,7 +67,7 @@ def test_what_the_token_does_not_allow_is_named_with_its_room_and_identity(compl
 )
 def test_grants_that_are_missing_are_named(complains: Complains, video: object, complaint: str) -> None:
     (line,) = complains(f"livekit: {{token: {token(**video)}}}\n" + ONE_STREAM)  # type: ignore[arg-type]
-    assert f"livekit.token: {complaint}; make one with `lk token create --join" in line
+    assert f"livekit.token: {complaint}; make one with `lk token create --token-only --join" in line
 
 
 def test_what_is_said_of_the_participant_is_in_the_token(complains: Complains) -> None:

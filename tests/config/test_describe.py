@@ -62,3 +62,17 @@ def test_the_guards_of_a_source_are_said(loads: Loads, tmp_path: Path) -> None:
 def test_who_can_watch_the_preview_is_said(loads: Loads) -> None:
     text = LIVEKIT + "http: {preview: true}\nstreams:\n" + stream()
     assert "9464; everyone who reaches it can watch (http.preview)." in describe(loads(text))
+
+
+def test_who_may_send_and_how_long_one_may_be_silent_is_said(loads: Loads) -> None:
+    text = LIVEKIT + "streams:\n"
+    text += stream("source: {listen: 'unix:///run/cam', idle_timeout: 10s}")
+    text += stream(
+        "source: {listen: 'tcp://h:2', allow: [10.0.0.0/8, '::1'], second_encoder: replace}", name="b"
+    )
+    said = describe(loads(text))
+    assert (
+        "from any process that may write to the socket; a second one is refused; "
+        "one that is silent for 10s is disconnected\n"
+    ) in said
+    assert "from 10.0.0.0/8, ::1/128; a second one replaces the first; " in said

@@ -102,3 +102,24 @@ def test_a_secret_of_the_environment_replaces_the_files(loads: Loads, tmp_path: 
     (tmp_path / "s").write_text("from-file")
     config = loads(LIVEKIT + ONE_STREAM, INGESTD_LIVEKIT__API_SECRET_FILE="s")
     assert config.livekit.api_secret.get_secret_value() == "from-file"
+
+
+def test_a_hook_may_come_from_the_environment_alone(loads: Loads) -> None:
+    config = loads(LIVEKIT + "hooks:\n" + ONE_STREAM, INGESTD_HOOKS__0__URL="https://hooks.example/a")
+    assert [str(hook.url) for hook in config.hooks] == ["https://hooks.example/a"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("INGESTD_HOOKS__A__URL", "matches no hook and key; allowed: INGESTD_HOOKS__0__URL, with URL, "),
+        ("INGESTD_HOOKS__0__ADDRESS", "matches no hook and key; allowed: INGESTD_HOOKS__0__URL, with URL, "),
+        ("INGESTD_HOOKS__1__URL", "there is no hook 1; allowed: 0 to 0 (one more)"),
+        ("INGESTD_STREAMS__2__NAME", "there is no stream 2; allowed: 0 to 1 (one more)"),
+    ],
+)
+def test_a_place_that_a_list_does_not_have_is_an_error(
+    complains: Complains, variable: str, said: str
+) -> None:
+    (complaint,) = complains(LIVEKIT + ONE_STREAM, **{variable: "https://hooks.example/a"})
+    assert complaint.startswith(f"environment: {variable}: {said}")

@@ -184,3 +184,16 @@ def test_a_codec_that_some_browsers_lack_is_a_remark_and_no_problem() -> None:
     ]
     assert {line["log_level"] for line in lines} == {"info"}
     assert (reporter.problems, len(reporter.remarks)) == ([], 1)
+
+
+def test_rates_that_do_not_fit_are_said_once() -> None:
+    with structlog.testing.capture_logs() as lines:
+        reporter = StreamReporter(structlog.get_logger())
+        for now in range(20):
+            reporter.rate_watch.check(30.0, 60.0, 4e6, 1_000_000, now, target_bps=500_000)
+            reporter.rates()
+    assert [line["event"] for line in lines] == [
+        "the stream states a wrong frame rate",
+        "the stream is over max_bitrate",
+        "the encoder ignores the bitrate that it is asked for",
+    ]

@@ -52,3 +52,17 @@ def test_nothing_else_is_a_record() -> None:
     noise = random.Random(1)
     for _ in range(2000):
         assert read_decoder_configuration(b"\x01" + noise.randbytes(200), last=True) is False
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(avcc([HIGH_SPS[:4]], [pps()]), id="H.264: an SPS that ends"),
+        pytest.param(avcc([HIGH_SPS], [sps()]), id="H.264: an SPS where a PPS should be"),
+        pytest.param(hvcc(h265_vps(), h265_sps()[:5], h265_pps()), id="H.265: an SPS that ends"),
+        pytest.param(hvcc(b"\x46\x01\x50"), id="H.265: a delimiter where sets should be"),
+        pytest.param(AV1C + b"\x8a\x01\x00", id="AV1: an OBU with its forbidden bit"),
+    ],
+)
+def test_a_record_of_what_is_no_parameter_set_is_none(record: bytes) -> None:
+    assert read_decoder_configuration(record + bytes(64), last=True) is False

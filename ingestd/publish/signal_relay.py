@@ -54,6 +54,7 @@ class Route:
         self.path = secrets.token_urlsafe(16)  # other users of this machine do not know it
         self.reached = False  # a request has come since `open`
         self.failure: Exception | None = None  # why the server could not be reached since `open`
+        self.joined = False  # the server has answered since `open`
         self.server_protocol: int | None = None  # version, once a server has said it
         self.refreshed_token: str | None = None  # the last that a server has sent
         self.begun: EstimateBounds | None = None  # what WebRTC was last answered since the last join
@@ -121,7 +122,7 @@ class Route:
 
     async def open(self) -> str:
         """Return the URL to join by. Raises OSError where no port can be listened on."""
-        self.reached, self.failure = False, None
+        self.reached, self.failure, self.joined = False, None, False
         return f"ws://{await self._relay.listen()}/{self.path}"
 
     def close(self) -> None:
@@ -186,7 +187,7 @@ class SignalRelay:
         if route is None or self._client is None:
             return web.Response(status=404)
         route.reached = True
-        if route.failure is not None:  # the SDK tries four times: once is enough
+        if route.failure is not None and not route.joined:  # the SDK tries four times: once is enough
             return web.Response(status=502, text=str(route.failure))
         path = request.raw_path.split("/", 2)[2]
         target = URL(f"{str(route.server).rstrip('/')}/{path}", encoded=True)
@@ -280,7 +281,7 @@ def _read_and_bounded(data: bytes, route: Route) -> bytes:
         return data  # the SDK's to complain of
     match message.WhichOneof("message"):
         case "join":
-            route.server_protocol, route.begun = message.join.server_info.protocol, None
+            route.server_protocol, route.begun, route.joined = message.join.server_info.protocol, None, True
             route.ceiling_bps = route.offered = route.answer = None
         case "reconnect":
             route.server_protocol = message.reconnect.server_info.protocol

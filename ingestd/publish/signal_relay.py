@@ -58,7 +58,7 @@ class Route:
         self.server_protocol: int | None = None  # version, once a server has said it
         self.refreshed_token: str | None = None  # the last that a server has sent
         self.given: EstimateBounds | None = None  # what WebRTC was last answered since the last join
-        self.ceiling_bps: int | None = None  # the maximum in place of that of `begun`, after a probe
+        self.ceiling_bps: int | None = None  # the maximum in place of that of `given`, after a probe
         self.offered: rtc.SessionDescription | None = None  # the SDK's last, but version and id
         self.answer: rtc.SessionDescription | None = None  # the server's to that
         self.participant: web.WebSocketResponse | None = None  # the SDK's signalling, while it is connected

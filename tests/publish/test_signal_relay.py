@@ -220,6 +220,19 @@ async def test_a_refused_token_is_told_as_the_server_says_it(
     assert route.failure is None
 
 
+async def test_a_server_that_was_out_of_reach_after_a_join_is_dialled_again(
+    livekit: LiveKitServer, room: str, relay: SignalRelay
+) -> None:
+    route = relay.route(livekit.url, lambda: BOUNDS)
+    url, joined, events = await route.open(), rtc.Room(), []
+    joined.on("reconnected", lambda: events.append("reconnected"))
+    await connect(joined, replace(address(livekit, room), url=url))
+    route.failure = OSError("out of reach for a while")
+    await joined.simulate_scenario(rtc.SimulateScenarioKind.SIMULATE_SIGNAL_RECONNECT)
+    await eventually(lambda: "reconnected" in events, "reconnect")
+    await joined.disconnect()
+
+
 async def test_a_server_that_is_not_there_is_dialled_once(relay: SignalRelay, room: str) -> None:
     route = relay.route(f"ws://127.0.0.1:{free_port()}", lambda: BOUNDS)
     url = await route.open()

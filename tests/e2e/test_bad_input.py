@@ -185,10 +185,12 @@ def test_refused_h265_after_h264_takes_the_track_away_until_it_can_be_published_
         with Encoder(daemon.port(), after) as second:
             second.wait()
             viewer.wait_for_picture(second.last_hash, timeout=PATIENCE_S)
-            assert daemon.metrics().total("ingestd_stream_up") == 1
+            metrics = daemon.metrics()
+            assert metrics.total("ingestd_stream_up") == 1
         # The SDK's receiver may be the old track's too, whose stream then shows the new pictures as well.
         new = [picture for picture in viewer.pictures() if picture.sid == viewer.tracks()[-1].sid]
-        assert_pictures_match(new, second.pushed, left_out=viewer.left_out)
+        lost = int(metrics.total("ingestd_frames_lost_total"))  # by WebRTC, on a busy machine
+        assert_pictures_match(new, second.pushed, left_out=lambda: lost + viewer.left_out())
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])

@@ -245,7 +245,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from ingestd.config import compare, describe, describe_changes, tls_files
+    from ingestd.config import certificate_expiry, compare, describe, describe_changes
     from ingestd.hooks.event import describe_hooks
     from ingestd.publish.sdk import h265_choice
 
@@ -258,7 +258,7 @@ def _check(options: argparse.Namespace) -> int:
         said += ["", f"A reload that replaces {options.against} changes:", changes]
     print(*said, sep="\n", flush=True)
     _refuse_invalid_token(config, may_be_early=False)
-    if expired := tls_files.expired(config):
+    if expired := certificate_expiry.expired(config):
         # `run` goes on: a daemon that does not start takes the other streams away, too.
         raise ConfigError("\n".join(expired))
     return _visit_rooms(config) if options.connect else DONE

@@ -12,6 +12,7 @@ from ingestd.media.demuxer import Demuxer
 from ingestd.pipeline import TrackPipeline
 from ingestd.source.connection import EncoderConnection
 from ingestd.timer import Timer
+from ingestd.units import format_size
 
 # No encoder makes this many in 64 KiB; noise does.
 MAX_FAULTS_PER_READ = 100
@@ -169,7 +170,7 @@ class EncoderReader:
         try:
             for access_unit in access_units:
                 if len(access_unit.data) > self._max_picture_bytes:
-                    raise _too_large(f"{len(access_unit.data)} bytes", self._max_picture_bytes)
+                    raise _too_large(f"{len(access_unit.data)} bytes, more", self._max_picture_bytes)
                 waited_s = now - (access_unit.arrived_at or now)
                 self._pipeline.receive(access_unit, now, now_us - round(waited_s * 1e6))
                 if access_unit.info is not None and not self.understood:
@@ -189,7 +190,7 @@ class EncoderReader:
                 self._gathered_bytes = 0
             elif self._gathered_bytes > self._max_picture_bytes + NEXT_PICTURE_BYTES:
                 # Not when it is whole: what no viewer gets is to cost no memory either.
-                raise _too_large("more bytes than that", self._max_picture_bytes)
+                raise _too_large("more", self._max_picture_bytes)
         finally:
             if access_units:  # also what came before a fault
                 self._pipeline.pump()
@@ -214,4 +215,5 @@ class EncoderReader:
 
 
 def _too_large(has: str, max_bytes: int) -> StreamError:
-    return StreamError("too_large", f"a picture has {has}, and {max_bytes} are allowed (max_picture)")
+    allowed = format_size(max_bytes)
+    return StreamError("too_large", f"a picture has {has} than the {allowed} that are allowed (max_picture)")

@@ -81,7 +81,7 @@ async def test_a_picture_beyond_its_limit_ends_the_connection() -> None:
         await asyncio.to_thread(encoder.sendall, video.container)
     await eventually(lambda: line.errors)
     assert line.errors == {"too_large": 1}
-    assert "65536 are allowed (max_picture)" in str(line.stream.figures().problems)
+    assert "more than the 64KiB that are allowed (max_picture)" in str(line.stream.figures().problems)
     encoder.close()
     await line.stream.stop("the test is over")
 
@@ -105,7 +105,7 @@ async def test_a_picture_beyond_its_limit_is_refused_before_it_is_whole(form: st
         reading.feed(b"\xa5" * (16 * 1024))
         sent += 16 * 1024
     assert reading.connection.closed.startswith(
-        "too_large: a picture has more bytes than that, and 65536 are"
+        "too_large: a picture has more than the 64KiB that are allowed"
     )
     assert 64 * 1024 < sent <= 160 * 1024
 

@@ -14,7 +14,7 @@ EXCEPTIONS = {
     "media/access_unit.py": "dataclasses and enumerations",
     "media/codecs/h26x.py": "an enumeration, a dataclass and a protocol",
     "observe/figures.py": "a dataclass",
-    "source/entry.py": "an exception and a protocol",
+    "source/entrance_stage.py": "an exception and a protocol",
     "room.py": "protocols",
     "probe/report_model.py": "dataclasses",
     "publish/track_listener.py": "a dataclass of two fields and a protocol",

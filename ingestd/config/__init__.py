@@ -13,7 +13,8 @@ warnings       what is allowed, and has no effect or is risky
 credentials    key and secret, or a token; where they are missing or contradict each other
 access_token   a token in place of key and secret: what it grants, until when
 address        tcp://, tls://, unix:// and networks
-tls_files      certificates and keys to TLS contexts
+tls_contexts   files of certificates and keys to TLS contexts
+certificate_expiry  which of those certificates have expired or soon will
 tokens         tokens of encoders
 key_docs       what each key does, in words: reference, schema and man page say it
 written        how each value may be written

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from ingestd.config import credentials, tls_files, tokens
+from ingestd.config import certificate_expiry, credentials, tls_contexts, tokens
 from ingestd.config.conflicts import check_conflicts
 from ingestd.config.document import Document, Located, parse
 from ingestd.config.document import Path as KeyPath
@@ -209,12 +209,12 @@ def _read_files(document: Document, source: SourceConfig, here: KeyPath, warning
             document.problem((*here, "token_file"), f"{source.token_file} {error}")
     if source.address.scheme != "tls":
         return
-    make = tls_files.client_context if source.listen is None else tls_files.server_context
+    make = tls_contexts.client_context if source.listen is None else tls_contexts.server_context
     try:
         make(source.tls)
-        for key, path in tls_files.certificates(source):
+        for key, path in certificate_expiry.certificates(source):
             warnings.look_at_certificate(path, (*here, "tls", key))
-    except tls_files.TlsFileError as error:
+    except tls_contexts.TlsFileError as error:
         document.problem((*here, "tls", error.key), str(error))
 
 

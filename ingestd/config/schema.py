@@ -71,7 +71,7 @@ class LogConfig(Section):
 
 
 class TlsConfig(Section):
-    """Files of PEM for TLS; `ingestd.config.tls_files` reads them."""
+    """Files of PEM for TLS; `ingestd.config.tls_contexts` reads them."""
 
     cert: values.Text | None = None  # of ours, and what lies between it and its CA
     key: values.Text | None = None  # None: in the same file

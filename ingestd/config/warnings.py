@@ -4,7 +4,7 @@ import grp
 import ipaddress
 from typing import Any
 
-from ingestd.config import tls_files, tokens
+from ingestd.config import certificate_expiry, tokens
 from ingestd.config.document import Document, Located, Origin
 from ingestd.config.document import Path as KeyPath
 from ingestd.config.key_tree import PINNED
@@ -50,7 +50,7 @@ class Warnings:
 
     def look_at_certificate(self, cert: str, path: KeyPath) -> None:
         """Warn of one that has expired, or soon will. Raises TlsFileError."""
-        if (text := tls_files.expiry(cert)) is not None:
+        if (text := certificate_expiry.expiry(cert)) is not None:
             self._warn(self._document.origin(path), text)
 
     def look_at(self, stream: StreamConfig, own_source: object, path: KeyPath) -> None:

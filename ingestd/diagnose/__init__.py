@@ -7,6 +7,7 @@ the log, the status page, the probe and the API add it where a person reads it.
     stream_diagnoses.py   the table of what an encoder sends: a new reason is one entry here
     foreign_format_diagnoses.py  its part on containers and protocols (MPEG-TS, FLV, ...)
     viewer_diagnoses.py   its part on what viewers cannot decode or see badly
+    rate_diagnoses.py     its part on how fast pictures and bits come
     room_diagnoses.py     the table of LiveKit's rooms and of the track in one: likewise
     explain.py            error or issue -> the whole text: seen, expected, what to change
     encoder_commands.py   address and codec -> commands that send a test picture, for ffmpeg and GStreamer

@@ -14,6 +14,7 @@ from ingestd.diagnose.diagnosis import (
     Diagnosis,
 )
 from ingestd.diagnose.foreign_format_diagnoses import FOREIGN_FORMATS
+from ingestd.diagnose.rate_diagnoses import RATES
 from ingestd.diagnose.viewer_diagnoses import VIEWERS
 
 _FINISH = {
@@ -304,6 +305,7 @@ STREAM_SECTIONS: Mapping[str, Diagnoses] = {
     "H.264 and H.265": _NAL_UNITS,
     "IVF and OBUs: VP8, VP9, AV1": _IVF_AND_OBUS,
     "What viewers do not decode, or not well": VIEWERS,
+    "How fast it comes": RATES,
     "Access units from Python": _SUBMITTED,
     "The probe": _PROBED,
 }

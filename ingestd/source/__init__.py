@@ -5,9 +5,9 @@
     admission        which connection is the encoder's: allow, second_encoder, waiting for the line
     entrance         what a connection passes before its bytes are a stream's:
       proxy_header     PROXY header of a load balancer (source.proxy_protocol)
-      tls_stage        TLS of one connection; tls_context: certificate and key, read again when they change
+      tls_stage        TLS of one connection; tls_renewal: certificate and key, read again when they change
       token_gate       INGEST <token> (source.token)
-      entry            a connection that does not pass, and the interface of the three
+      entrance_stage   a connection that does not pass, and the interface of the three
     connection_limits  how many connections, and new ones per second and address
     watched_files    files that are read again when they change
     connection       one connection: bytes in, feedback lines out, pauses, idle_timeout

@@ -10,7 +10,7 @@ from typing import Protocol, cast
 
 from ingestd.source import socket_state
 from ingestd.source.entrance import Entrance
-from ingestd.source.entry import EntryError
+from ingestd.source.entrance_stage import EntryError
 
 # Most pictures in one read.
 RECEIVE_BUFFER_BYTES = 64 * 1024

@@ -9,9 +9,9 @@ from typing import Any
 from ingestd.config import SourceConfig
 from ingestd.log_limiter import LogLimiter
 from ingestd.source.connection_limits import ConnectionRate
-from ingestd.source.entry import EntryError, Stage
+from ingestd.source.entrance_stage import EntryError, Stage
 from ingestd.source.proxy_header import ProxyHeader
-from ingestd.source.tls_context import TlsContext
+from ingestd.source.tls_renewal import TlsContext
 from ingestd.source.tls_stage import TlsStage
 from ingestd.source.token_gate import TokenLine, Tokens
 from ingestd.timer import Timer

@@ -6,7 +6,7 @@ Spec: "The PROXY protocol", versions 1 and 2, of HAProxy (proxy-protocol.txt), s
 import ipaddress
 import re
 
-from ingestd.source.entry import EntryError
+from ingestd.source.entrance_stage import EntryError
 
 V1_BEGINS = b"PROXY "
 V2_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"

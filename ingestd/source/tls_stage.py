@@ -10,7 +10,7 @@ from typing import Any
 
 from ingestd.redact import printable
 from ingestd.source import proxy_header
-from ingestd.source.entry import EntryError
+from ingestd.source.entrance_stage import EntryError
 from ingestd.source.token_gate import BEGINS as TOKEN_BEGINS
 
 # RFC 8446, 5.1: plaintext of one record.

@@ -9,7 +9,7 @@ from typing import Any
 from ingestd.config import tokens
 from ingestd.redact import hide
 from ingestd.source import proxy_header
-from ingestd.source.entry import EntryError
+from ingestd.source.entrance_stage import EntryError
 from ingestd.source.watched_files import WatchedFiles
 
 BEGINS = b"INGEST "

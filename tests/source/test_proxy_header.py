@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from ingestd.source.entry import EntryError
+from ingestd.source.entrance_stage import EntryError
 from ingestd.source.proxy_header import (
     MAX_V1_BYTES,
     V2_SIGNATURE,

@@ -5,8 +5,8 @@ import ssl
 import pytest
 
 from ingestd.config.schema import TlsConfig
-from ingestd.config.tls_files import client_context, server_context
-from ingestd.source.entry import EntryError
+from ingestd.config.tls_contexts import client_context, server_context
+from ingestd.source.entrance_stage import EntryError
 from ingestd.source.tls_stage import TlsStage
 from tests.support.certificates import Certificate, sign
 

@@ -8,7 +8,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from ingestd.redact import redact
-from ingestd.source.entry import EntryError
+from ingestd.source.entrance_stage import EntryError
 from ingestd.source.token_gate import MAX_LINE_BYTES, TokenLine, Tokens
 
 TOKEN = "b2f1c0ffee15600d"

@@ -82,7 +82,7 @@ def test_more_may_come_while_the_reader_is_behind(stream: bytes) -> None:
 
 def test_what_was_kept_until_the_format_was_known_is_read_in_steps_too() -> None:
     # Nothing tells before the parameter sets come, behind thousands of tiny pictures.
-    kept = annexb(*[b"\x0c\xff\xff\x80"] * 200, b"\x0c" + b"\xff" * 150_000, *H264 * 10)
+    kept = annexb(*[b"\x0c\xff\xff\x80"] * 200, b"\x0c" + b"\xff" * 100_000, *H264 * 100)
     demuxer, most = Demuxer(max_items=MAX_ITEMS_PER_STEP), 0
     for position in range(0, len(kept), 16384):
         for step in steps(demuxer, kept[position : position + 16384]):

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from ingestd.config.schema import TlsConfig
 from ingestd.errors import AddressError
-from ingestd.source.tls_context import TlsContext
+from ingestd.source.tls_renewal import TlsContext
 from tests.support.certificates import Certificate, sign
 
 LOG = structlog.get_logger("test")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingestd.config.schema import TlsConfig
-from ingestd.config.tls_files import TlsFileError, client_context, expired, expiry, server_context
+from ingestd.config.tls_contexts import TlsFileError, client_context, server_context
 from tests.config.support import LIVEKIT, Complains, Loads, stream
 from tests.support.certificates import Certificate, sign
 
@@ -24,7 +24,6 @@ def test_files_that_fit(ca: Certificate, ours: Certificate, tmp_path: Path) -> N
     both = tmp_path / "both.pem"
     both.write_text(ours.cert.read_text() + ours.key.read_text())
     server_context(TlsConfig(cert=str(both)))
-    assert expiry(str(ours.cert)) is None
 
 
 @pytest.mark.parametrize(
@@ -71,16 +70,6 @@ def test_a_file_that_cannot_be_used(
     assert re.match(complaint, f"{error.value.key}: {error.value}")
 
 
-def test_a_certificate_that_ends_is_said_before_and_after(ca: Certificate) -> None:
-    soon = sign(ca, "soon", days=5)
-    assert "expires on" in (expiry(str(soon.cert)) or "")
-    assert "in 5.0 days; renew it" in (expiry(str(soon.cert)) or "")
-    late = expiry(str(sign(ca, "late", days=-1).cert)) or ""
-    assert "expired on" in late
-    assert "refuses it; renew it" in late
-    assert "is valid from" in (expiry(str(ca.cert), now=0) or "")
-
-
 def test_a_configuration_names_the_file_the_key_and_the_line(
     complains: Complains, ours: Certificate, tmp_path: Path
 ) -> None:
@@ -102,16 +91,6 @@ def test_a_relative_file_lies_beside_the_configuration(
     config = loads(text + stream("source: {listen: 'tls://h:1'}"))
     assert config.streams[0].source.tls.cert == str(tmp_path / "cam.pem")
     assert config.warnings == ()
-    assert expired(config) == []
-
-
-def test_an_expired_certificate_is_warned_of_and_check_fails(loads: Loads, ca: Certificate) -> None:
-    old = sign(ca, "old", days=-1)
-    source = f"source: {{listen: 'tls://h:1', tls: {{cert: {old.cert}, key: {old.key}}}}}"
-    config = loads(LIVEKIT + "streams:\n" + stream(source))
-    (warning,) = config.warnings
-    assert f"streams[0].source.tls.cert: {old.cert} expired on" in warning
-    assert len(expired(config)) == 1
 
 
 @pytest.mark.parametrize(

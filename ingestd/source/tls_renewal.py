@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from ingestd.config import tls_files
+from ingestd.config import certificate_expiry, tls_contexts
 from ingestd.config.schema import TlsConfig
 from ingestd.errors import AddressError
 from ingestd.log_limiter import LogLimiter
@@ -25,7 +25,7 @@ class TlsContext:
 
     def __init__(self, tls: TlsConfig, *, listens: bool, log: Any) -> None:
         self._tls = tls
-        self._load = tls_files.server_context if listens else tls_files.client_context
+        self._load = tls_contexts.server_context if listens else tls_contexts.client_context
         self._log = log
         paths = [path for path in (tls.cert, tls.key, tls.client_ca, tls.ca) if path is not None]
         self._watched = WatchedFiles(Path(path) for path in paths)
@@ -33,7 +33,7 @@ class TlsContext:
         self._watched.changed()
         try:
             self._context = self._loaded()
-        except tls_files.TlsFileError as error:
+        except tls_contexts.TlsFileError as error:
             raise AddressError(f"source.tls.{error.key}: {error}") from None
 
     def current(self) -> ssl.SSLContext:
@@ -46,7 +46,7 @@ class TlsContext:
         if self._watched.changed():
             try:
                 self._context = self._loaded()
-            except tls_files.TlsFileError as error:
+            except tls_contexts.TlsFileError as error:
                 kept = "what was read before is used on"
                 self._log.error(f"source.tls.{error.key}: {error}; {kept}")
                 return
@@ -66,8 +66,8 @@ class TlsContext:
 
     def _say_expiry(self, cert: str) -> None:
         try:
-            text = tls_files.expiry(cert)
-        except tls_files.TlsFileError:
+            text = certificate_expiry.expiry(cert)
+        except tls_contexts.TlsFileError:
             return  # it is gone, and was said to be
         if text is not None:
             self._log.warning(f"source.tls.cert: {text}")

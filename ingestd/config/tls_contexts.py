@@ -1,17 +1,13 @@
 """TLS contexts from files: certificate, key and CA, each fault named with key, file and cure."""
 
 import ssl
-import time
 from pathlib import Path
 
 # `ssl` gives the dates of its own certificate to none but the peer; this reads them from a file.
 from ssl import _ssl  # type: ignore[attr-defined]
 from typing import Any
 
-from ingestd.config.schema import Config, SourceConfig, TlsConfig
-
-# Renewal by ACME begins 30 days before the end: later than this it has failed.
-EXPIRES_SOON_S = 14 * 86_400.0
+from ingestd.config.schema import TlsConfig
 
 
 class TlsFileError(ValueError):
@@ -47,40 +43,17 @@ def client_context(tls: TlsConfig) -> ssl.SSLContext:
     return _hardened(context)
 
 
-def expiry(cert: str, now: float | None = None) -> str | None:
-    """Return what to say of a certificate that has expired or soon will; None: nothing.
+def certificate_fields(key: str, path: str) -> dict[str, Any]:
+    """Return the fields of the first certificate in the file at ``path``, as `SSLSocket.getpeercert` does.
 
-    Raises TlsFileError where it cannot be read.
+    Raises TlsFileError.
     """
-    fields = _decoded("cert", cert)
-    begin, end = fields["notBefore"], fields["notAfter"]
-    now = time.time() if now is None else now
-    left_s = ssl.cert_time_to_seconds(end) - now
-    if left_s < 0:
-        return f"{cert} expired on {end}: who checks it refuses it; renew it"
-    if ssl.cert_time_to_seconds(begin) > now:
-        return f"{cert} is valid from {begin} on only: look at the clock of this machine"
-    if left_s < EXPIRES_SOON_S:
-        return f"{cert} expires on {end}, in {left_s / 86_400:.1f} days; renew it"
-    return None
-
-
-def expired(config: Config) -> list[str]:
-    """What to say of the certificates of ``config`` that have expired."""
-    sources = [stream.source for stream in config.streams if stream.source.address.scheme == "tls"]
-    files = sorted({found for source in sources for found in certificates(source)})
-    return [f"source.tls.{key}: {expiry(path)}" for key, path in files if _has_expired(path)]
-
-
-def _has_expired(cert: str) -> bool:
-    return ssl.cert_time_to_seconds(_decoded("cert", cert)["notAfter"]) < time.time()
-
-
-def certificates(source: SourceConfig) -> list[tuple[str, str]]:
-    """The files of certificates that ``source``, of scheme tls, uses, each with its key."""
-    tls = source.tls
-    authority = ("ca", tls.ca) if source.listen is None else ("client_ca", tls.client_ca)
-    return [(key, path) for key, path in (("cert", tls.cert), authority) if path is not None]
+    _readable(key, path)
+    try:
+        fields: dict[str, Any] = _ssl._test_decode_cert(path)
+    except ssl.SSLError:
+        raise TlsFileError(key, f"{path} holds no certificate; allowed: PEM, BEGIN CERTIFICATE") from None
+    return fields
 
 
 def _hardened(context: ssl.SSLContext) -> ssl.SSLContext:
@@ -91,7 +64,7 @@ def _hardened(context: ssl.SSLContext) -> ssl.SSLContext:
 
 def _load_certificate(context: ssl.SSLContext, tls: TlsConfig) -> None:
     assert tls.cert is not None, "validated: a listener has one, and so has a key"
-    _decoded("cert", tls.cert)
+    certificate_fields("cert", tls.cert)
     key = tls.key or tls.cert
     asked = False
 
@@ -125,7 +98,7 @@ def _load_certificate(context: ssl.SSLContext, tls: TlsConfig) -> None:
 
 
 def _load_ca(context: ssl.SSLContext, key: str, path: str) -> None:
-    _decoded(key, path)
+    certificate_fields(key, path)
     try:
         context.load_verify_locations(cafile=path)
     except ssl.SSLError as error:
@@ -140,16 +113,6 @@ def _readable(key: str, path: str) -> None:
         raise TlsFileError(
             key, f"{path} cannot be read: {error.strerror}; give ingestd a file that it may read"
         ) from None
-
-
-def _decoded(key: str, path: str) -> dict[str, Any]:
-    """The fields of the first certificate in the file at ``path``."""
-    _readable(key, path)
-    try:
-        fields: dict[str, Any] = _ssl._test_decode_cert(path)
-    except ssl.SSLError:
-        raise TlsFileError(key, f"{path} holds no certificate; allowed: PEM, BEGIN CERTIFICATE") from None
-    return fields
 
 
 def _words(error: ssl.SSLError) -> str:

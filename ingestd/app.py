@@ -25,8 +25,8 @@ from ingestd.publish.sdk import native_log
 from ingestd.publish.signal_relay import SignalRelay
 from ingestd.publish.viewer_access import ViewerAccess
 from ingestd.service.movement import Motion
-from ingestd.service.notifier import Notifier
 from ingestd.service.passed_sockets import PassedSockets
+from ingestd.service.sd_notify import Notifier
 from ingestd.service.service_manager import ServiceManager
 from ingestd.service.status_line import status_line
 from ingestd.source.connection_limits import ConnectionCount

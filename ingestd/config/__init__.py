@@ -15,7 +15,7 @@ access_token   a token in place of key and secret: what it grants, until when
 address        tcp://, tls://, unix:// and networks
 tls_contexts   files of certificates and keys to TLS contexts
 certificate_expiry  which of those certificates have expired or soon will
-tokens         tokens of encoders
+ingest_tokens  tokens of encoders
 key_docs       what each key does, in words: reference, schema and man page say it
 written        how each value may be written
 json_schema    the JSON schema of the file, of these two and schema

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from ingestd.config import certificate_expiry, credentials, tls_contexts, tokens
+from ingestd.config import certificate_expiry, credentials, ingest_tokens, tls_contexts
 from ingestd.config.conflicts import check_conflicts
 from ingestd.config.document import Document, Located, parse
 from ingestd.config.document import Path as KeyPath
@@ -204,7 +204,7 @@ def _read_files(document: Document, source: SourceConfig, here: KeyPath, warning
     """Note what is wrong with the files of ``source``, as opening it would find."""
     if source.token_path is not None:
         try:
-            tokens.read(source.token_path)
+            ingest_tokens.read(source.token_path)
         except ValueError as error:
             document.problem((*here, "token_file"), f"{source.token_file} {error}")
     if source.address.scheme != "tls":

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, SecretStr
 
-from ingestd.config import tokens
+from ingestd.config import ingest_tokens
 from ingestd.config.address import Address, Network, parse_address, parse_http_address, parse_networks
 from ingestd.delivery.replays import Replay
 from ingestd.media.access_unit import Codec, Format
@@ -108,7 +108,7 @@ def _tokens(value: object) -> tuple[SecretStr, ...]:
     if not found:
         raise ValueError("is an empty list; allowed: a token, or a list of them")
     plain = [token.get_secret_value() if isinstance(token, SecretStr) else token for token in found]
-    return tuple(SecretStr(tokens.usable(token)) for token in plain)
+    return tuple(SecretStr(ingest_tokens.usable(token)) for token in plain)
 
 
 def _codec(value: object) -> Codec | None:

@@ -4,7 +4,7 @@ import grp
 import ipaddress
 from typing import Any
 
-from ingestd.config import certificate_expiry, tokens
+from ingestd.config import certificate_expiry, ingest_tokens
 from ingestd.config.document import Document, Located, Origin
 from ingestd.config.document import Path as KeyPath
 from ingestd.config.key_tree import PINNED
@@ -61,12 +61,12 @@ class Warnings:
         # Under defaults such a key is meant for the streams that do use it.
         self._look_at_tls(source, own, here)
         if source.token_path is None and any(
-            len(token.get_secret_value()) < tokens.SAFE_TOKEN_CHARACTERS for token in source.token
+            len(token.get_secret_value()) < ingest_tokens.SAFE_TOKEN_CHARACTERS for token in source.token
         ):
             self._warn(
                 self._document.origin((*here, "token")),
-                f"is shorter than {tokens.SAFE_TOKEN_CHARACTERS} characters: it can be guessed; take one of "
-                "`openssl rand -hex 16`",
+                f"is shorter than {ingest_tokens.SAFE_TOKEN_CHARACTERS} characters: it can be guessed; "
+                "take one of `openssl rand -hex 16`",
             )
         if source.listen is None or (source.listen.scheme == "unix" and not source.proxy_protocol):
             if own.get("allow") is not None:

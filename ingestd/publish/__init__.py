@@ -6,8 +6,9 @@
   before that expires, `room_errors` says why it could not.
 - `signal_relay`: through which the SDK joins, so that `estimate_bounds` can set where WebRTC's estimate of
   the link begins and ends, and `estimate_probing` have it find more.
-- `track_keeper`: `TrackKeeper` keeps one track published in the room; `track` publishes it once, `open_track`
-  submits its pictures and reads WebRTC's statistics of them, `track_listener` is who is told.
+- `track_keeper`: `TrackKeeper` keeps one track published in the room; `track` publishes it once,
+  `frame_metadata` says what viewers are told of each picture, `open_track` submits its pictures and reads
+  WebRTC's statistics of them, `track_listener` is who is told.
 - `states`: the states and events of both as tables, which docs/states.md shows.
 - `send_stats`: WebRTC's own count of pictures. `encoder_watch` finds in it what was lost, and a stall,
   `send_delay` how long packets wait in WebRTC, `link_health` whether the receiver loses packets.

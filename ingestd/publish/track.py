@@ -10,6 +10,7 @@ from livekit import rtc
 from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import Codec, StreamInfo
+from ingestd.publish.frame_metadata import FEATURES
 from ingestd.publish.send_stats import Statistics
 
 # The SDK waits 10 s for the server's answer to a new track, and raises then. Longer, and the SDK is stuck.
@@ -24,19 +25,6 @@ WITHDRAW_TIMEOUT_S = 2.0
 # With any other preference one bandwidth dip stops WebRTC's encoder for good. (The SDK types its options by
 # the protocol's enum and exports this one.)
 SURVIVES_A_DIP: Any = rtc.DegradationPreference.MAINTAIN_FRAMERATE_AND_RESOLUTION
-
-# All of them: they are fixed when the track is published, and user data may begin with any picture.
-FRAME_METADATA = [
-    rtc.FrameMetadataFeature.FMF_USER_TIMESTAMP,
-    rtc.FrameMetadataFeature.FMF_FRAME_ID,
-    rtc.FrameMetadataFeature.FMF_USER_DATA,
-]
-
-# Metadata travels behind the data of a picture. A server that speaks this protocol version (livekit-server
-# 1.10.1) takes it off for viewers who do not know it. Left in place, these codecs play all the same; VP9 does
-# not, and H.265 has not been tried in any browser.
-STRIPPING_PROTOCOL = 17
-UNHARMED_BY_METADATA = {Codec.H264, Codec.VP8, Codec.AV1}
 
 # The most that the configuration takes; a source that is faster is no live one.
 NO_MAX_FRAMERATE_FPS = 240.0
@@ -89,13 +77,6 @@ class PublishedTrack:
     publication: rtc.LocalTrackPublication
 
 
-def sends_metadata(options: TrackOptions, codec: Codec, server_protocol: int | None) -> bool:
-    """Whether metadata goes with ``codec`` to a server of this protocol version (None: unknown)."""
-    if options.frame_metadata is not None:
-        return options.frame_metadata
-    return codec in UNHARMED_BY_METADATA or (server_protocol or 0) >= STRIPPING_PROTOCOL
-
-
 async def publish(room: rtc.Room, options: TrackOptions, info: StreamInfo) -> PublishedTrack:
     """Publish a track for what ``info`` describes. Raises RoomError, and leaves nothing in the room then.
 
@@ -138,7 +119,7 @@ def _sdk_options(options: TrackOptions, codec: Codec) -> rtc.TrackPublishOptions
             max_framerate=options.max_framerate_fps or NO_MAX_FRAMERATE_FPS,
         ),
         degradation_preference=SURVIVES_A_DIP,
-        frame_metadata_features=FRAME_METADATA if options.frame_metadata else [],
+        frame_metadata_features=FEATURES if options.frame_metadata else [],
     )
 
 

@@ -18,6 +18,7 @@ from ingestd.backoff import Backoff
 from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import FrameMetadata, StreamInfo
+from ingestd.publish.frame_metadata import sends_metadata
 from ingestd.publish.open_track import OpenTrack
 from ingestd.publish.send_stats import SendStats, Statistics, read
 from ingestd.publish.server_queries import answers
@@ -27,7 +28,6 @@ from ingestd.publish.track import (
     PublishedTrack,
     TrackOptions,
     publish,
-    sends_metadata,
     withdraw,
 )
 from ingestd.publish.track_listener import Feedback, TrackListener
@@ -316,7 +316,7 @@ class TrackKeeper:
 
     def _options_for(self, info: StreamInfo) -> TrackOptions:
         """The options, with what those that are left open come to for this codec and server at present."""
-        sends = sends_metadata(self._options, info.codec, self._server_protocol)
+        sends = sends_metadata(self._options.frame_metadata, info.codec, self._server_protocol)
         if not sends and self._options.frame_metadata is None and not self._said_no_metadata:
             self._said_no_metadata = True
             self._log.info(

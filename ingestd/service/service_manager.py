@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 import structlog
 
 from ingestd.service.movement import Motion, Movement
-from ingestd.service.notifier import Notifier
+from ingestd.service.sd_notify import Notifier
 
 logger = structlog.get_logger("ingestd.service")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from ingestd.config import tokens
+from ingestd.config import ingest_tokens
 from ingestd.redact import hide
 from ingestd.source import proxy_header
 from ingestd.source.entrance_stage import EntryError
@@ -14,7 +14,7 @@ from ingestd.source.watched_files import WatchedFiles
 
 BEGINS = b"INGEST "
 # With CR and LF.
-MAX_LINE_BYTES = len(BEGINS) + tokens.MAX_TOKEN_BYTES + 2
+MAX_LINE_BYTES = len(BEGINS) + ingest_tokens.MAX_TOKEN_BYTES + 2
 _CURE = "have the encoder send `INGEST <token>` as its first line (ingestd-gst --token)"
 
 
@@ -42,7 +42,7 @@ class Tokens:
         if self._file is None or not self._watched.changed():
             return
         try:
-            self._take(tokens.read(self._file))
+            self._take(ingest_tokens.read(self._file))
         except ValueError as error:
             kept = "the tokens read before still count" if self._digests else "no encoder is let in"
             self._log.error(f"source.token_file: {self._file} {error}; {kept}")

@@ -22,10 +22,11 @@ from ingestd.config import ParticipantConfig
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import RoomError
 from ingestd.publish.estimate_bounds import EstimateBounds
+from ingestd.publish.frame_metadata import STRIPPING_PROTOCOL
 from ingestd.publish.room_join import RoomAddress, connect
 from ingestd.publish.send_stats import read
 from ingestd.publish.signal_relay import SignalRelay
-from ingestd.publish.track import STRIPPING_PROTOCOL, PublishedTrack, publish
+from ingestd.publish.track import PublishedTrack, publish
 from tests.publish.support import OPTIONS, address, info, tracks_become, video
 from tests.sdk.test_sdk_facts import CODECS
 from tests.support.ports import free_port

@@ -1,6 +1,5 @@
 """How a track is published, and withdrawn again."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -11,7 +10,7 @@ from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import Codec
 from ingestd.publish.room_join import connect
-from ingestd.publish.track import STRIPPING_PROTOCOL, TrackOptions, publish, sends_metadata, withdraw
+from ingestd.publish.track import TrackOptions, publish, withdraw
 from tests.publish.support import OPTIONS, address, info, tracks_become
 
 
@@ -65,24 +64,3 @@ async def test_the_sdk_is_asked_to_pass_pictures_on_as_they_are_and_to_keep_on_t
 async def test_frame_metadata_is_asked_for_where_it_is_wanted() -> None:
     asked = await refused(TrackOptions("cam", "camera", 2_000_000, 25.0, frame_metadata=True))
     assert len(asked.frame_metadata_features) == 3
-
-
-@pytest.mark.parametrize("codec", list(Codec))
-@pytest.mark.parametrize("wanted", [True, False])
-def test_what_the_configuration_says_of_frame_metadata_is_done(codec: Codec, wanted: bool) -> None:
-    assert sends_metadata(replace(OPTIONS, frame_metadata=wanted), codec, None) is wanted
-
-
-@pytest.mark.parametrize(
-    ("server_protocol", "codecs"),
-    [
-        (None, {Codec.H264, Codec.VP8, Codec.AV1}),
-        (STRIPPING_PROTOCOL - 1, {Codec.H264, Codec.VP8, Codec.AV1}),
-        (STRIPPING_PROTOCOL, set(Codec)),
-    ],
-)
-def test_by_default_frame_metadata_goes_with_codecs_that_every_viewer_can_play_with_it(
-    server_protocol: int | None, codecs: set[Codec]
-) -> None:
-    options = replace(OPTIONS, frame_metadata=None)
-    assert {codec for codec in Codec if sends_metadata(options, codec, server_protocol)} == codecs

@@ -16,9 +16,10 @@ from structlog.testing import capture_logs
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import FrameMetadata, StreamInfo
+from ingestd.publish.frame_metadata import STRIPPING_PROTOCOL
 from ingestd.publish.send_stats import SendStats
 from ingestd.publish.token import mint
-from ingestd.publish.track import STRIPPING_PROTOCOL, PublishedTrack, TrackOptions
+from ingestd.publish.track import PublishedTrack, TrackOptions
 from ingestd.publish.track_keeper import (
     CLOSE_TIMEOUT_S,
     CONGESTED_POLL_S,

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestd.config import tokens
+from ingestd.config import ingest_tokens
 from ingestd.errors import ConfigError
 from ingestd.sender import connection
 from ingestd.sender.connection import Target, Tls, first_line, parse_target
@@ -56,7 +56,7 @@ def test_the_token_is_the_first_line() -> None:
 
 
 def test_the_longest_token_is_the_daemons() -> None:
-    assert connection.MAX_TOKEN_BYTES == tokens.MAX_TOKEN_BYTES
+    assert connection.MAX_TOKEN_BYTES == ingest_tokens.MAX_TOKEN_BYTES
     assert first_line("x" * connection.MAX_TOKEN_BYTES)
 
 

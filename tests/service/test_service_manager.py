@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from ingestd.service.movement import STUCK_S, Motion
-from ingestd.service.notifier import Notifier
+from ingestd.service.sd_notify import Notifier
 from ingestd.service.service_manager import ServiceManager
 from tests.service.support import Manager
 from tests.support.wait import eventually

@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from ingestd.redact import hide
-from ingestd.service.notifier import Notifier
+from ingestd.service.sd_notify import Notifier
 from tests.service.support import Manager
 
 

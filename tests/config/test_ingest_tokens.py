@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestd.config.tokens import read, usable
+from ingestd.config.ingest_tokens import read, usable
 
 
 def test_a_file_has_one_token_a_line(tmp_path: Path) -> None:

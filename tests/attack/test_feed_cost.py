@@ -15,6 +15,7 @@ from tests.attack.pushes import Payload, Pushing
 READ_BYTES = 16 * 1024
 # A plain read of 16 kB takes 0.5 ms, and nothing may keep the loop for more than 20 ms.
 MAX_RATIO = 40
+TRIES = 10
 MAX_FEED_BYTES = 1 << 17
 
 PAYLOADS = [attack for attack in ATTACKS.values() if isinstance(attack.arm, Pushing)]
@@ -45,9 +46,8 @@ def worst_s(data: bytes) -> float:
     return max(calls(data), default=0.0)
 
 
-@pytest.fixture(scope="module")
 def limit_s() -> float:
-    """What a call may take on this machine."""
+    """What a call may take on this machine, now."""
     plain = list(calls(h26x.file("h264").container * 4))
     return MAX_RATIO * sum(plain) / len(plain)
 
@@ -61,10 +61,10 @@ def bytes_of(payload: Payload) -> bytes:
 
 
 @pytest.mark.parametrize("attack", PAYLOADS, ids=lambda attack: attack.name)
-def test_no_call_takes_long_for_the_bytes_of_an_attack(attack: Attack, limit_s: float) -> None:
+def test_no_call_takes_long_for_the_bytes_of_an_attack(attack: Attack) -> None:
     assert isinstance(attack.arm, Pushing)
 
     data = bytes_of(attack.arm.make())
 
-    # One of two: caches and interrupts are no property of the parser.
-    assert any(worst_s(data) < limit_s for _ in range(2))
+    # One of some: what else the machine does is no property of the parser, and a long call is so in each.
+    assert any(worst_s(data) < limit_s() for _ in range(TRIES))

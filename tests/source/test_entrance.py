@@ -132,6 +132,19 @@ async def test_a_token_that_no_one_asks_for_is_taken_off_and_said_once() -> None
     assert "set source.token" in warning["event"]
 
 
+async def test_a_token_file_that_changes_counts_though_nobody_dials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestd.source.entrance.LOOK_INTERVAL_S", 0.01)
+    path = tmp_path / "tokens"
+    path.write_text(TOKEN)
+    stream = Stream()
+    with capture_logs() as log:
+        async with listening(stream, token_file=str(path)):
+            path.write_text("another-token-of-enough-length")
+            await eventually(lambda: any("token" in line["event"] for line in log), "say that it was read")
+
+
 async def test_tokens_work_on_a_unix_socket(tmp_path: Path) -> None:
     stream = Stream()
     address = Address("unix", path=str(tmp_path / "cam.sock"))

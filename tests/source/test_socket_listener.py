@@ -1,9 +1,11 @@
 """Listening on ports and sockets in the file system, and what becomes of encoders when that ends."""
 
 import asyncio
+import errno
 import grp
 import os
 import resource
+import shutil
 import socket
 import stat
 from pathlib import Path
@@ -224,6 +226,21 @@ async def test_a_group_that_is_not_there_is_named_with_its_key(tmp_path: Path) -
     admission = Admission(SourceConfig(listen=ANY_PORT), "cam")
     listener = Listener(Address("unix", path=str(path)), admission, "cam", socket_group="no-such-group")
     with pytest.raises(AddressError, match=r"source\.socket_group: this machine has no group no-such-group"):
+        await listener.start()
+    assert not path.exists()
+
+
+async def test_a_group_that_ingestd_is_no_member_of_is_named_with_its_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def may_not(*_: object, **__: object) -> None:  # as root may give a socket to any group, these tests may
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(shutil, "chown", may_not)
+    path = tmp_path / "cam.sock"
+    admission = Admission(SourceConfig(listen=ANY_PORT), "cam")
+    listener = Listener(Address("unix", path=str(path)), admission, "cam", socket_group="video")
+    with pytest.raises(AddressError, match=r"source\.socket_group: ingestd is no member of video"):
         await listener.start()
     assert not path.exists()
 

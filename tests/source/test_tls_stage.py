@@ -87,6 +87,19 @@ def test_a_full_read_fits_behind_what_has_come_of_a_record(ca: Certificate, ours
     assert got == 20 * 16_384
 
 
+def test_a_record_that_cannot_be_decrypted_ends_the_connection_in_words(
+    ca: Certificate, ours: Certificate
+) -> None:
+    stage, peer = listening_stage(ours), Peer(client_context(TlsConfig(ca=str(ca.cert))), "ours.test")
+    peer.shake_hands(stage)
+    peer.tls.write(b"a picture")
+    record = bytearray(peer.outgoing.read())
+    record[-1] ^= 1
+    with pytest.raises(EntryError) as error:
+        stage.receive(memoryview(record))
+    assert error.value.label == "tls"
+
+
 def test_nothing_is_sent_that_an_encoder_would_not_read(ca: Certificate, ours: Certificate) -> None:
     stage, peer = listening_stage(ours), Peer(client_context(TlsConfig(ca=str(ca.cert))), "ours.test")
     peer.shake_hands(stage)

@@ -170,7 +170,7 @@ class EncoderReader:
         try:
             for access_unit in access_units:
                 if len(access_unit.data) > self._max_picture_bytes:
-                    raise _too_large(f"{len(access_unit.data)} bytes, more", self._max_picture_bytes)
+                    raise _too_large(self._max_picture_bytes)
                 waited_s = now - (access_unit.arrived_at or now)
                 self._pipeline.receive(access_unit, now, now_us - round(waited_s * 1e6))
                 if access_unit.info is not None and not self.understood:
@@ -190,7 +190,7 @@ class EncoderReader:
                 self._gathered_bytes = 0
             elif self._gathered_bytes > self._max_picture_bytes + NEXT_PICTURE_BYTES:
                 # Not when it is whole: what no viewer gets is to cost no memory either.
-                raise _too_large("more", self._max_picture_bytes)
+                raise _too_large(self._max_picture_bytes)
         finally:
             if access_units:  # also what came before a fault
                 self._pipeline.pump()
@@ -214,6 +214,6 @@ class EncoderReader:
         self._detection_end.clear()
 
 
-def _too_large(has: str, max_bytes: int) -> StreamError:
+def _too_large(max_bytes: int) -> StreamError:
     allowed = format_size(max_bytes)
-    return StreamError("too_large", f"a picture has {has} than the {allowed} that are allowed (max_picture)")
+    return StreamError("too_large", f"a picture has more than the {allowed} that are allowed (max_picture)")

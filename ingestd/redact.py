@@ -11,7 +11,7 @@ _USER = re.compile(r"[^/\s\"'@]+@")
 # What a terminal obeys: C0, DEL, C1 (ECMA-48) but for the ends of lines and tabs. And what turns the order of
 # letters round (Unicode UAX 9), so that a line reads as another.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_HIDDEN = "[hidden]"
+HIDDEN = "[hidden]"
 # Shorter than this a "secret" is a word that ordinary lines hold too.
 MIN_SECRET_CHARACTERS = 6
 # Shorter than this it may be a part of such a word, as that of a server for tests is: "secret".
@@ -32,9 +32,9 @@ def redact(text: str) -> str:
     """``text`` without hidden secrets, tokens, and the tokens and passwords in URLs."""
     for secret, pattern in _secrets.items():
         if secret in text:  # far cheaper, and mostly not so
-            text = pattern.sub(_HIDDEN, text)
-    text = _IN_URL.sub(rf"\1{_HIDDEN}", _JWT.sub(_HIDDEN, text))
-    return _USER_IN_URL.sub(_HIDDEN, text)
+            text = pattern.sub(HIDDEN, text)
+    text = _IN_URL.sub(rf"\1{HIDDEN}", _JWT.sub(HIDDEN, text))
+    return _USER_IN_URL.sub(HIDDEN, text)
 
 
 def printable(text: str) -> str:
@@ -46,7 +46,7 @@ def shown(value: object) -> str:
     """``value`` of a configuration as an error quotes it: without user and password, and no mapping."""
     if isinstance(value, dict):
         return "a mapping"
-    return _USER.sub(f"{_HIDDEN}@", repr(value))
+    return _USER.sub(f"{HIDDEN}@", repr(value))
 
 
 def without_credentials(url: str) -> str:

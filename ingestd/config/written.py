@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from ingestd.config.values import HookEvent
 from ingestd.delivery.replays import Replay
 from ingestd.media.access_unit import Codec, Format
-from ingestd.redact import without_credentials
+from ingestd.redact import HIDDEN, without_credentials
 from ingestd.units import (
     format_bitrate,
     format_duration,
@@ -24,8 +24,6 @@ from ingestd.units import (
 )
 
 Schema = dict[str, Any]
-
-HIDDEN = "[hidden]"
 
 _PORT = r"(0*([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))"
 _HOST_AND_PORT = rf"(\[[0-9A-Za-z:.%_-]+\]|[A-Za-z0-9._-]+):{_PORT}"

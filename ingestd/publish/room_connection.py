@@ -39,8 +39,8 @@ logger = structlog.get_logger("ingestd.publish")
 
 # After the last encoder has gone: one that restarts is back within seconds, and its viewers are still there.
 LINGER_S = 10.0
-# Each stream of the room asks once a second, and the answer is in a file.
-NOTICE_LASTS_S = 1.0
+# Each stream of the room asks of the token once a second, and the answer is in a file.
+TOKEN_LOOK_INTERVAL_S = 1.0
 # Why a stay ends that nothing has gone wrong with.
 UNNEEDED = "unneeded"
 
@@ -82,8 +82,9 @@ class RoomConnection:
         self.state = RoomState.OUT
         self.connections: Counter[str] = Counter(joined=0, reconnected=0, lost=0)
         self.problem: str | None = f"room {address.room!r} is not joined"
-        self._notice: str | None = None  # as it was said last
-        self._notice_until = 0.0
+        self._notice: str | None = None  # of the token, as of the last look at it
+        self._barred: str | None = None  # likewise
+        self._looks_at_token_at = 0.0  # again
 
     def start(self) -> None:
         """Begin to join, and stay until `close`."""
@@ -116,28 +117,32 @@ class RoomConnection:
     def revise(self, address: RoomAddress) -> None:
         """Say of the participant what ``address`` says, which is equal to the one so far."""
         changed = address.participant != self._address.participant
-        self._address, self._notice_until = address, 0.0
+        self._address, self._looks_at_token_at = address, 0.0
         if changed and self.state is RoomState.JOINED:
             self._introduce()
 
     @property
     def notice(self) -> str | None:
         """What to do about the token that is given, in words; None where nothing is needed."""
-        given, now = self._address.given, time.monotonic()
-        if given is not None and now >= self._notice_until:
-            self._notice, self._notice_until = given.notice(), now + NOTICE_LASTS_S
+        self._look_at_token()
         return self._notice
 
     @property
     def barred(self) -> str | None:
         """Why the room cannot be joined whatever the server says, in words; None where it can, or is."""
-        if self._address.given is None or self.state is RoomState.JOINED:
-            return None
+        self._look_at_token()
+        return None if self.state is RoomState.JOINED else self._barred
+
+    def _look_at_token(self) -> None:
+        given, now = self._address.given, time.monotonic()
+        if given is None or now < self._looks_at_token_at:
+            return
+        self._looks_at_token_at = now + TOKEN_LOOK_INTERVAL_S
+        self._notice, self._barred = given.notice(), None
         try:
-            self._address.given.take()
+            given.take()
         except RoomError as error:
-            return f"room {self._address.room!r} is not joined: {error}"
-        return None
+            self._barred = f"room {self._address.room!r} is not joined: {error}"
 
     async def joined_once(self) -> None:
         """Return when the room has been joined, even if it has been lost since."""
@@ -290,11 +295,11 @@ class RoomConnection:
     def _needed_bps(self) -> float:
         return sum(now_bps for now_bps, _ in (track.bitrates_bps for track in self._tracks if track.running))
 
-    def _probe_for_more(self, available_bps: float, send_delay_s: float) -> None:
+    def _probe_for_more(self, available_bps: float, wait_s: float) -> None:
         """WebRTC believes that the link carries ``available_bps``, and nothing says that it is full."""
         if self._route is None or not self._route.can_probe:
             return
-        probe_bps = self._probing.probe_bps(self._needed_bps(), available_bps, send_delay_s, time.monotonic())
+        probe_bps = self._probing.probe_bps(self._needed_bps(), available_bps, wait_s, time.monotonic())
         if probe_bps is not None:
             self._tasks.start(f"probe for {self._address!r}", self._route.probe(round(probe_bps)))
 

@@ -72,7 +72,7 @@ def _ignore_rejoin(_reason: str) -> None:
     """Where the room cannot be joined again."""
 
 
-def _ignore_estimate(_available_bps: float, _send_delay_s: float) -> None:
+def _ignore_estimate(_available_bps: float, _wait_s: float) -> None:
     """Where WebRTC's estimate grows by itself only."""
 
 

@@ -6,7 +6,8 @@ from jsonschema import Draft202012Validator
 from pydantic import SecretStr
 
 from ingestd.config import all_keys
-from ingestd.config.written import HIDDEN, KINDS, yaml_text
+from ingestd.config.written import KINDS, yaml_text
+from ingestd.redact import HIDDEN
 
 
 def test_every_key_has_its_ways() -> None:

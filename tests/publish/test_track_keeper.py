@@ -81,6 +81,16 @@ async def publication(stream: Stream, tasks: Tasks, publisher: Publisher) -> Asy
     await publication.close()
 
 
+async def publish_nothing(*_: object) -> Any:
+    """Where the statistics are made up no track is needed."""
+    return SimpleNamespace(
+        codec=info().codec,
+        source=SimpleNamespace(take_feedback=lambda: None),
+        track=None,
+        publication=SimpleNamespace(sid="TR_1"),
+    )
+
+
 async def test_from_a_description_to_pictures_sent_to_the_end(
     livekit: LiveKitServer, room: str, joined: rtc.Room, publication: TrackKeeper, stream: Stream
 ) -> None:
@@ -174,14 +184,6 @@ async def test_requests_in_silence_and_packets_missed_are_read_from_the_statisti
         await asyncio.sleep(0 if readings else 3600)
         return readings.pop(0)
 
-    async def publish_nothing(*_: object) -> Any:
-        return SimpleNamespace(
-            codec=info().codec,
-            source=SimpleNamespace(take_feedback=lambda: None),
-            track=None,
-            publication=SimpleNamespace(sid="TR_1"),
-        )
-
     monkeypatch.setattr(
         "ingestd.publish.track_keeper.Statistics", lambda *_: SimpleNamespace(next=next_reading)
     )
@@ -206,14 +208,6 @@ async def test_on_a_link_that_carries_less_than_the_stream_the_statistics_are_re
         await asyncio.sleep(0 if available_bps else 3600)
         number = len(intervals_s)
         return SendStats("video/VP8", number, number, number, 0.0, 1e6, available_bps.pop(0), at + number)
-
-    async def publish_nothing(*_: object) -> Any:
-        return SimpleNamespace(
-            codec=info().codec,
-            source=SimpleNamespace(take_feedback=lambda: None),
-            track=None,
-            publication=SimpleNamespace(sid="TR_1"),
-        )
 
     monkeypatch.setattr(
         "ingestd.publish.track_keeper.Statistics", lambda *_: SimpleNamespace(next=next_reading)

@@ -2,16 +2,18 @@
 
 import contextlib
 import copy
+import fcntl
 import secrets
 import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self, cast
 
 from tests.attack.catalogue import Attack, Guard
 from tests.attack.probes import (
@@ -23,12 +25,14 @@ from tests.attack.probes import (
     Vitals,
     unbalanced,
 )
+from tests.attack.storms import LOG_DISK
 from tests.attack.target import Target
 from tests.support.certificates import make_ca, sign
 from tests.support.daemon import ROOT, Daemon, Metrics, clean_environment, stream
 from tests.support.encoded import EncodedStream, encode
 from tests.support.matching import Push
 from tests.support.push import Encoder
+from tests.support.small_disk import small_disk
 from tests.support.viewer import Picture, Server, Viewer
 
 GOOD = ("good-1", "good-2")
@@ -42,6 +46,8 @@ ARRIVAL_S = 1.0
 ATTACKER_GRACE_S = 8.0  # a reload, or a write to a daemon that does not read
 NEXT_ENCODER_TIMEOUT_S = 6.0
 RETRY_S = 0.1
+LOG_DISK_BYTES = 64 << 10  # a log's worth of the calm before
+PIPE_BYTES = 4096  # the least that Linux gives
 HEAD_START_S = 0.5  # of attackers who keep the next encoder out
 
 
@@ -122,9 +128,13 @@ class Rig:
                     entry["source"]["listen"] = entry["source"]["listen"].replace(
                         "tcp:", "tls:" if tls else "tcp:"
                     )
+            if attack.log == "full":
+                (directory / LOG_DISK).mkdir()
+                stack.enter_context(small_disk(directory / LOG_DISK, LOG_DISK_BYTES))
             daemon = stack.enter_context(
-                _leaving(LimitedDaemon(self._server, directory, attack.max_descriptors, *entries), row)
+                _leaving(AttackedDaemon(self._server, directory, attack, *entries), row)
             )
+            stack.callback(daemon.go_on_reading)
             next_viewer = stack.enter_context(Viewer(self._server, watched, "next-viewer"))
             aims = list(GOOD) * at_once if attack.aims_at_good else names
             targets = [
@@ -147,12 +157,15 @@ class Rig:
             ):
                 time.sleep(CALM_S)
                 began = time.monotonic()
+                if attack.log == "unread":
+                    daemon.stop_reading()
                 attacker.begin()
                 if attack.keeps_out:
                     time.sleep(HEAD_START_S)
                 else:
                     attacker.wait(seconds + ATTACKER_GRACE_S)
                 ended = time.monotonic()
+                daemon.go_on_reading()
                 row.next_encoder_s = _next_encoder(daemon.port(names[0]), next_viewer, first, tls)
                 if attack.keeps_out:
                     attacker.wait(seconds + ATTACKER_GRACE_S)
@@ -181,26 +194,63 @@ class Rig:
         return row
 
 
-class LimitedDaemon(Daemon):
-    """A daemon that may open ``max_descriptors`` files and sockets, and cannot raise that."""
+class AttackedDaemon(Daemon):
+    """A daemon that may open no more than an attack says, and whose log goes where it says."""
 
-    def __init__(
-        self, server: Server, directory: Path, max_descriptors: int | None, *streams: dict[str, Any]
-    ) -> None:
+    def __init__(self, server: Server, directory: Path, attack: Attack, *streams: dict[str, Any]) -> None:
         super().__init__(server, directory, *streams)
-        self._max_descriptors = max_descriptors
+        self._max_descriptors = attack.max_descriptors
+        self._log_file = directory / LOG_DISK / "ingestd.log" if attack.log == "full" else None
+        self._reading = threading.Event()
+        self._reading.set()
 
     @property
     def program(self) -> tuple[str, ...]:
-        """Sets the limit, then runs ingestd."""
-        if self._max_descriptors is None:
-            return super().program
-        limits = (self._max_descriptors, self._max_descriptors)
-        return (
-            "-c",
-            f"import resource, runpy; resource.setrlimit(resource.RLIMIT_NOFILE, {limits}); "
-            "runpy.run_module('ingestd', run_name='__main__', alter_sys=True)",
-        )
+        """Sets the limit and the log, then runs ingestd."""
+        text = "import os, resource, runpy; "
+        if self._max_descriptors is not None:
+            limits = (self._max_descriptors, self._max_descriptors)
+            text += f"resource.setrlimit(resource.RLIMIT_NOFILE, {limits}); "
+        if self._log_file is not None:
+            self._log_file.touch()
+            text += f"log = os.open({str(self._log_file)!r}, os.O_WRONLY | os.O_APPEND); "
+            text += "os.dup2(log, 1); os.dup2(log, 2); "
+        return ("-c", text + "runpy.run_module('ingestd', run_name='__main__', alter_sys=True)")
+
+    @property
+    def logs_to_disk(self) -> bool:
+        """Whether its log goes to a disk that the attack fills."""
+        return self._log_file is not None
+
+    def stop_reading(self) -> None:
+        """Read its log no more, of which the pipe holds a page."""
+        assert self._process.stdout is not None
+        fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self._reading.clear()
+
+    def go_on_reading(self) -> None:
+        """Read its log again."""
+        self._reading.set()
+
+    def _read(self, output: IO[str]) -> None:
+        if self._log_file is None:
+            super()._read(cast("IO[str]", (line for line in output if self._reading.wait())))
+        else:
+            super()._read(cast("IO[str]", self._lines_of(self._log_file)))
+
+    def _lines_of(self, path: Path) -> Iterator[str]:
+        with path.open() as file:
+            begun = ""
+            while True:
+                over = self._process.poll() is not None
+                begun += file.readline()
+                if begun.endswith("\n"):
+                    yield begun
+                    begun = ""
+                elif over:
+                    return
+                else:
+                    time.sleep(LOOK_EVERY_S)
 
 
 class _Attacker:
@@ -245,7 +295,7 @@ def _attacker(attack: Attack, targets: Sequence[Target]) -> Iterator[_Attacker]:
 
 
 @contextlib.contextmanager
-def _leaving(daemon: Daemon, row: Row) -> Iterator[Daemon]:
+def _leaving(daemon: AttackedDaemon, row: Row) -> Iterator[AttackedDaemon]:
     """The daemon; that it died, or does not stop as it should, is a figure as others."""
     with daemon:
         yield daemon
@@ -254,6 +304,8 @@ def _leaving(daemon: Daemon, row: Row) -> Iterator[Daemon]:
         except AssertionError as error:
             row.trouble.append(str(error).splitlines()[0][:200])
             row.trouble += [str(record)[-400:] for record in daemon.records if "Traceback" in str(record)][:1]
+        if daemon.logs_to_disk and "log lines lost" not in daemon.log:
+            row.trouble.append("its disk was not full")
 
 
 def _guarded(guard: Guard | None, directory: Path) -> tuple[dict[str, Any], bytes, ssl.SSLContext | None]:

@@ -1,4 +1,4 @@
-"""Every key with values that make no sense: what is refused is named by file, line and key, with what to do."""
+"""Every key with values that make no sense: what is refused is named by file, line and key, with the cure."""
 
 import re
 from pathlib import Path

@@ -100,10 +100,11 @@ def moments(count: int, seed: int = 5) -> list[float]:
 
 def kills(server: Server, after_s: Sequence[float]) -> Iterator[Kill]:
     """Kill a daemon so long after its start, start it again, and so on; what is left of them fails."""
-    entries = [stream(name, name) for name in GOOD]
+    rooms = [f"killed-{name}" for name in GOOD]  # others may watch the good ones
+    entries = [stream(name, room) for name, room in zip(GOOD, rooms, strict=True)]
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ingestd-sigkill-")))
-        viewers = [stack.enter_context(Viewer(server, name)) for name in GOOD]
+        viewers = [stack.enter_context(Viewer(server, room)) for room in rooms]
         ports = MarkedDaemon(server, directory, *entries)
         for name, video in zip(GOOD, good_streams(), strict=True):
             stack.enter_context(Redialling(ports.port(name), video))

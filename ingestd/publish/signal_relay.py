@@ -23,8 +23,8 @@ from ingestd.publish.estimate_bounds import EstimateBounds, corrected, with_boun
 
 # The SDK itself gives a server 5 s; what fails here is to fail before.
 DIAL_TIMEOUT_S = 4.5
-# The nodes of a cluster believe for up to 5 s that one lives which has died, and who dials meanwhile waits for
-# it for 3 s (livekit-server 1.13, routing/selector and service/rtcservice.go). Each dial asks them anew.
+# The nodes of a cluster believe for up to 5 s that one lives which has died, and who dials meanwhile waits
+# 3 s for it (livekit-server 1.13, pkg/routing/selector and pkg/service). Each dial has them look again.
 BELIEVED_ALIVE_S = 5.0
 # A server that is well answers within this time, or a few times the one that it has taken before.
 REDIAL_AFTER_S = 0.7

@@ -189,9 +189,13 @@ def _refuse_invalid_token(config: "Config", *, may_be_early: bool) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    import resource
+
     from ingestd.observe import logs
     from ingestd.observe.log_writer import LogWriter
 
+    # A core, of native code that crashes, would hold every secret. Who wants one asks for it (prlimit --core).
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     config = _load(options.config)
     if config.livekit.token is not None:
         _refuse_invalid_token(config, may_be_early=True)  # one in a file may be replaced at any time

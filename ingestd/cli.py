@@ -194,7 +194,7 @@ def _run(options: argparse.Namespace) -> int:
     from ingestd.observe import logs
     from ingestd.observe.log_writer import LogWriter
 
-    # A core, of native code that crashes, would hold every secret. Who wants one asks for it (prlimit --core).
+    # A core, of native code that crashes, would hold every secret. Who wants one has prlimit --core.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     config = _load(options.config)
     if config.livekit.token is not None:

@@ -1,13 +1,17 @@
 """One attack beside two good streams: a real server, the daemon, and what the subscribers of the two saw."""
 
+import array
 import contextlib
 import copy
 import fcntl
+import os
 import secrets
+import select
 import ssl
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -165,6 +169,8 @@ class Rig:
                 else:
                     attacker.wait(seconds + ATTACKER_GRACE_S)
                 ended = time.monotonic()
+                if attack.log == "unread" and not daemon.pipe_full:
+                    row.trouble.append("the pipe of its log was not full")
                 daemon.go_on_reading()
                 row.next_encoder_s = _next_encoder(daemon.port(names[0]), next_viewer, first, tls)
                 if attack.keeps_out:
@@ -228,15 +234,33 @@ class AttackedDaemon(Daemon):
         fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._reading.clear()
 
+    @property
+    def pipe_full(self) -> bool:
+        """Whether the pipe of its log takes no more."""
+        assert self._process.stdout is not None
+        unread = array.array("i", [0])
+        fcntl.ioctl(self._process.stdout, termios.FIONREAD, unread)
+        return unread[0] == PIPE_BYTES
+
     def go_on_reading(self) -> None:
         """Read its log again."""
         self._reading.set()
 
     def _read(self, output: IO[str]) -> None:
         if self._log_file is None:
-            super()._read(cast("IO[str]", (line for line in output if self._reading.wait())))
+            super()._read(cast("IO[str]", self._lines_from(output.fileno())))
         else:
             super()._read(cast("IO[str]", self._lines_of(self._log_file)))
+
+    def _lines_from(self, pipe: int) -> Iterator[str]:
+        begun = b""
+        while self._reading.wait():
+            if select.select([pipe], [], [], LOOK_EVERY_S)[0]:
+                data = os.read(pipe, PIPE_BYTES)
+                if not data:
+                    return
+                *lines, begun = (begun + data).split(b"\n")
+                yield from (line.decode(errors="replace") + "\n" for line in lines)
 
     def _lines_of(self, path: Path) -> Iterator[str]:
         with path.open() as file:

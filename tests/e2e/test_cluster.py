@@ -26,7 +26,7 @@ STOPPED_BACK_S = 5.0
 # Of a node that dies without a word: the other one believes it alive for up to 5 s. The SDK alone comes back
 # after 16 s at best.
 KILLED_BACK_S = 9.0
-# A viewer with the SDK alone, whose signalling goes through the other node, learns of the death when that node
+# A viewer with the SDK alone, whose signalling goes through the other node, learns of the death when that
 # gives up passing it on: with the servers' own 7.5 s, after 8 to 13 s.
 VIEWER_BACK_S = 12.0
 SERVERS_GIVE_UP = {"signal_relay": {"retry_timeout": "1s"}}

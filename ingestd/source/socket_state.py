@@ -99,6 +99,8 @@ def segment_bytes(transport: asyncio.BaseTransport) -> int:
     line = _socket(transport)
     if line.family == socket.AF_UNIX:  # which has no segments
         return 0
+    received: int
+    announced: int
     received, announced = TCP_INFO.unpack(line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO.size))
     # Of what arrives within the machine Linux makes out the size of writes.
     return received if announced <= MAX_SEGMENT_BYTES else announced

@@ -75,7 +75,7 @@ async def test_a_unix_socket_has_no_segments(tmp_path: Path) -> None:
         assert socket_state.segment_bytes(transport) == 0
 
 
-async def test_within_the_machine_a_long_write_comes_in_segments_whatever_the_others_have(tmp_path: Path) -> None:
+async def test_within_the_machine_a_long_write_comes_in_full_segments(tmp_path: Path) -> None:
     async with line(socket.AF_INET, tmp_path) as (transport, theirs):
         ours: socket.socket = transport.get_extra_info("socket")
 

@@ -12,8 +12,8 @@ ATTACK_S = 2.0
 # What a person who looks at a health check, or waits for a camera, would notice.
 MAX_GAP_S = 1.0
 MAX_NEXT_ENCODER_S = 3.0
-# Four kinds of line, three of each and attacker, come at once; a few of WebRTC's beside them.
-LINES_OF_AN_ATTACKER, OTHER_LINES = 12, 8
+# Four kinds of line, of each one about each attacker and two more, come at once; a few of WebRTC's beside.
+LINES_OF_AN_ATTACKER, OTHER_LINES = 4, 16
 MAX_MEMORY_BYTES = 100 << 20
 
 pytestmark = pytest.mark.alone

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ingestd.config import Config
 
 DONE, FAILED, BAD_CONFIG = 0, 1, 2
+# A log that is still read has taken them by then.
+_LAST_LINES_TIMEOUT_S = 0.5
 _VALID = "the server takes the token; not joined, as that would put a running ingestd out"
 
 
@@ -187,12 +189,18 @@ def _refuse_invalid_token(config: "Config", *, may_be_early: bool) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ingestd.observe import logs
+    import resource
 
+    from ingestd.observe import logs
+    from ingestd.observe.log_writer import LogWriter
+
+    # A core, of native code that crashes, would hold every secret. Who wants one has prlimit --core.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     config = _load(options.config)
     if config.livekit.token is not None:
         _refuse_invalid_token(config, may_be_early=True)  # one in a file may be replaced at any time
-    logs.configure(config.log.level, config.log.format)
+    log_writer = LogWriter(sys.stderr)
+    logs.configure(config.log.level, config.log.format, log_writer)
     sys.unraisablehook = logs.log_unraisable
 
     import asyncio
@@ -241,7 +249,10 @@ def _run(options: argparse.Namespace) -> int:
     asyncio.set_event_loop(loop)
     # What was imported is here to stay: looking through it for garbage would hold up the loop for 45 ms.
     gc.freeze()
-    return loop.run_until_complete(run())
+    try:
+        return loop.run_until_complete(run())
+    finally:
+        log_writer.drain(_LAST_LINES_TIMEOUT_S)
 
 
 def _check(options: argparse.Namespace) -> int:

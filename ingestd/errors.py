@@ -13,6 +13,9 @@
 A broken invariant is an ``AssertionError`` and is caught only at the edge of a stream.
 """
 
+# What to do about a file that is not there, or belongs to another user.
+FILE_CURE = "give ingestd a file that it may read"
+
 
 class IngestdError(Exception):
     """Base of every error that is not a defect of ingestd itself."""

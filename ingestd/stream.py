@@ -189,7 +189,9 @@ class Stream:
         found: list[str | None] = []
         if encoder is not None:
             found = [] if problems else [self._pipeline.problem]
-            found += self._pipeline.stream_problems
+            # Of a stream without a picture that can be shown there is no track, either: that is no reason.
+            faults = self._pipeline.stream_problems
+            found = [*faults, *found] if figures.unwatchable else [*found, *faults]
         notice = self._room.notice
         if notice is not None and not any(notice in problem for problem in problems):
             found.append(notice)

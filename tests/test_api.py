@@ -228,7 +228,7 @@ def test_arguments_nobody_could_publish_with_are_named() -> None:
     assert str(refused.value) == (
         "url: 'lobby.example.com' is not usable; allowed: ws://HOST or wss://HOST or http://HOST or "
         "https://HOST; api_secret: is empty, or has spaces around it or control characters in it; "
-        "max_bitrate: 12 is out of range; allowed: 10kbps to 1Gbps"
+        "allowed: one line of text; max_bitrate: 12 is out of range; allowed: 10kbps to 1Gbps"
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import jwt
 
+from ingestd.errors import FILE_CURE
+
 _MAX_FILE_BYTES = 1 << 20  # a token with all that servers take of metadata has a fifth of it
 # An hour is time to make a new one, and less than most are valid for.
 EXPIRES_SOON_S = 3600.0
@@ -108,7 +110,7 @@ class TokenSource:
                 text = file.read(_MAX_FILE_BYTES).decode().strip()
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise ValueError(f"'{self.file}' cannot be read: {why}") from None
+            raise ValueError(f"'{self.file}' cannot be read: {why}; {FILE_CURE}") from None
         try:
             return AccessToken.parse(text)
         except ValueError as error:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from ingestd.errors import FILE_CURE
+
 # More bits than any key has, and little enough to be read in one go.
 MAX_TOKEN_BYTES = 256
 # 16 letters and digits at random are more than 90 bits, which no one guesses over a network.
@@ -33,7 +35,7 @@ def read(path: Path) -> tuple[str, ...]:
         with path.open("rb") as file:
             data = file.read(_MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror}") from None
+        raise ValueError(f"cannot be read: {error.strerror}; {FILE_CURE}") from None
     if len(data) > _MAX_FILE_BYTES:
         raise ValueError("is larger than 64 KiB; allowed: one token a line")
     try:

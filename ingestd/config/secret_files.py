@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from ingestd.config.document import Document, Located
 from ingestd.config.document import Path as KeyPath
 from ingestd.config.values import SecretFile, usable_secret
+from ingestd.errors import FILE_CURE
 
 # No key, token or password is longer.
 _MAX_SECRET_FILE_BYTES = 1 << 16
@@ -64,7 +65,7 @@ class SecretFiles:
             return usable_secret(secret)
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            self._document.problem_at(name.origin, f"{name.value!r} cannot be read: {why}")
+            self._document.problem_at(name.origin, f"{name.value!r} cannot be read: {why}; {FILE_CURE}")
         except ValueError as error:
             self._document.problem_at(name.origin, f"{name.value!r} {error}")
         return "unread"  # none: keeps "is missing" out of the list

@@ -8,6 +8,7 @@ from ssl import _ssl  # type: ignore[attr-defined]
 from typing import Any
 
 from ingestd.config.schema import TlsConfig
+from ingestd.errors import FILE_CURE
 
 
 class TlsFileError(ValueError):
@@ -110,9 +111,7 @@ def _readable(key: str, path: str) -> None:
         with Path(path).open("rb") as file:
             file.read(1)
     except OSError as error:
-        raise TlsFileError(
-            key, f"{path} cannot be read: {error.strerror}; give ingestd a file that it may read"
-        ) from None
+        raise TlsFileError(key, f"{path} cannot be read: {error.strerror}; {FILE_CURE}") from None
 
 
 def _words(error: ssl.SSLError) -> str:

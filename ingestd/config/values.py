@@ -49,7 +49,9 @@ def usable_secret(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("is not text; put it in quotes")
     if not value or not value.isprintable() or value != value.strip():
-        raise ValueError("is empty, or has spaces around it or control characters in it")
+        raise ValueError(
+            "is empty, or has spaces around it or control characters in it; allowed: one line of text"
+        )
     return value
 
 

@@ -15,5 +15,6 @@ preview    the page that plays a track, made of assets/preview.html, preview.css
 recent_lines  the last log lines of each stream, for the page
 histogram  what figures count delays with
 logs       log lines as console or JSON, redacted and limited
+log_writer  writes them from a thread, so that nothing waits for who reads them
 loss_log   log lines of dropped pictures
 """

@@ -13,8 +13,11 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from ingestd.log_limiter import LIMIT_INTERVAL_S, LeftOut, LineLimiter
+from ingestd.observe.log_writer import LogWriter
 from ingestd.observe.recent_lines import RECENT_LINES
 from ingestd.redact import printable, redact
+
+logger = structlog.get_logger("ingestd.observe")
 
 _LEVELS = {
     "debug": logging.DEBUG,
@@ -39,13 +42,16 @@ def log_unraisable(unraisable: Any) -> None:
     logging.getLogger("python").error("%s: %r", where, unraisable.object, exc_info=error)
 
 
-def configure(level: str = "info", format: str = "auto", stream: TextIO | None = None) -> None:
-    """Send every line, of ours and of libraries, to ``stream`` (default: stderr).
+def configure(level: str = "info", format: str = "auto", stream: TextIO | LogWriter | None = None) -> None:
+    """Send every line, of ours and of libraries, to ``stream``.
 
-    ``level`` is debug, info, warning or error; ``format`` is console, json, or auto, which is console on a
-    terminal and JSON otherwise. May be called again.
+    Default: the `LogWriter` that they go to now, else stderr. ``level`` is debug, info, warning or error;
+    ``format`` is console, json, or auto, which is console on a terminal and JSON otherwise. May be called
+    again.
     """
-    out = sys.stderr if stream is None else stream
+    if stream is None:
+        stream = next((handler.writer for handler in _handlers() if handler.writer is not None), None)
+    out = stream if stream is not None else sys.stderr
     console = format == "console" or (format == "auto" and _is_terminal(out))
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -96,22 +102,29 @@ def configure(level: str = "info", format: str = "auto", stream: TextIO | None =
 def say_left_out(*, all: bool = False) -> None:
     """Log how many lines were left out in the intervals that have ended; with ``all`` also in the others.
 
-    Every line that is logged does so, too; this is for when none comes.
+    Every line that is logged does so, too; this is for when none comes. And how many were lost.
     """
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, _Handler):
-            handler.say_left_out(all=all)
+    for handler in _handlers():
+        handler.say_left_out(all=all)
+        if handler.writer is not None and (lines := handler.writer.take_lost()):
+            why = "what reads the log was too slow, or its disk was full"
+            logger.warning("log lines lost", lines=lines, error=why)
 
 
-class _Handler(logging.StreamHandler[TextIO]):
+def _handlers() -> "list[_Handler]":
+    return [handler for handler in logging.getLogger().handlers if isinstance(handler, _Handler)]
+
+
+class _Handler(logging.StreamHandler[TextIO | LogWriter]):
     """Never raises and never prints about itself: a closed pipe or a full disk must not stop the pictures.
 
     Of one kind it writes in LIMIT_INTERVAL_S the first about each stream and MAX_LINES_OF_A_KIND - 1 more,
     then how many others there were, and while more come only that. Lines for debugging have no limit.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO | LogWriter) -> None:
         super().__init__(stream)
+        self.writer = stream if isinstance(stream, LogWriter) else None
         self._limiter: LineLimiter[logging.LogRecord] = LineLimiter()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -165,7 +178,7 @@ def _summary(left_out: LeftOut[logging.LogRecord]) -> logging.LogRecord:
     return record
 
 
-def _is_terminal(stream: TextIO) -> bool:
+def _is_terminal(stream: TextIO | LogWriter) -> bool:
     try:
         return stream.isatty()
     except (AttributeError, ValueError):

@@ -49,8 +49,12 @@ def render(
     host: str = "",
     preview: bool = False,
 ) -> str:
-    """Return the page. ``lines``: the last of each stream's log; ``host``: by which the browser calls us."""
+    """Return the page, what needs a person first; an open page keeps that order: rows should not jump.
+
+    ``lines``: the last of each stream's log; ``host``: by which the browser calls us.
+    """
     opened = len(samples) <= MAX_OPEN_STREAMS
+    ranks = list(State)
     return _fill(
         "",
         version=version,
@@ -59,7 +63,8 @@ def render(
         problems=Raw(problem_list(_elsewhere(problems, samples))),
         streams=Raw(
             "\n".join(
-                _stream(sample, lines[sample.figures.name], host, opened, preview) for sample in samples
+                _stream(sample, lines[sample.figures.name], host, opened, preview)
+                for sample in sorted(samples, key=lambda sample: ranks.index(sample.state))
             )
             or _fill("no-streams")
         ),

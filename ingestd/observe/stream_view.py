@@ -21,7 +21,8 @@ def view(sample: Sample) -> dict[str, str]:
     return {
         "state": sample.state.value,
         "reason": sample.reason,
-        "picture": ", ".join([_picture(figures), *_silence(sample)]),
+        "picture": _picture(figures),
+        "silence": _silence(sample),
         "frame_rate": f"{figures.frame_rate:.1f}" if figures.encoder else UNKNOWN,
         "bitrate": bitrate(figures.bitrate_bps) if figures.encoder else UNKNOWN,
         "target": UNKNOWN if figures.target_bitrate_bps is None else bitrate(figures.target_bitrate_bps),
@@ -69,9 +70,9 @@ def milliseconds(seconds: float | None) -> str:
     return f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"
 
 
-def _silence(sample: Sample) -> list[str]:
+def _silence(sample: Sample) -> str:
     """Of a live stream the page shows what it is, not the reason, which may say that nothing comes."""
-    return [sample.reason] if sample.state is State.LIVE and sample.reason != WELL else []
+    return sample.reason if sample.state is State.LIVE and sample.reason != WELL else ""
 
 
 def _picture(figures: StreamFigures) -> str:

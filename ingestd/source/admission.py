@@ -180,6 +180,7 @@ class Admission:
             self._refuse(connection, "no_descriptors", NO_DESCRIPTORS)
         elif not (self._config.proxy_protocol or self._config.allows(connection.host)):
             reason = f"its address {connection.host} is not in source.allow"
+            self._note_turned_away(connection, reason)
             self._refuse(connection, "not_allowed", reason)
         elif (full := self._full()) is not None and not self._make_room():
             self._refuse(connection, "limit", full)
@@ -189,10 +190,11 @@ class Admission:
     def connection_refused(self, connection: EncoderConnection, label: str, reason: str) -> None:
         """Turn away ``connection``, which has not passed its entrance."""
         self._silent.pop(connection, None)
+        if label != "limit":
+            self._note_turned_away(connection, reason)
         if label in ("limit", "not_allowed"):
             self._refuse(connection, label, reason)
             return
-        self.last_turned_away = f"the last connection, from {connection.peer}, was turned away: {reason}"
         # Who mends one fault is to see the next.
         self._say_refused(self._turned_away_limiter, f"{connection.host} {reason}", connection, label, reason)
         if self._closed is None:
@@ -322,6 +324,9 @@ class Admission:
         if self._config.second_encoder == "replace":
             reason = f"what it sends is no stream, and {self._current.peer} is already sending"
         self._refuse(connection, "second_encoder", reason)
+
+    def _note_turned_away(self, connection: EncoderConnection, reason: str) -> None:
+        self.last_turned_away = f"the last connection, from {connection.peer}, was turned away: {reason}"
 
     def _refuse(self, connection: EncoderConnection, label: str, reason: str) -> None:
         # By host: an encoder that tries again and again has a new port each time.

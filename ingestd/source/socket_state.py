@@ -16,7 +16,7 @@ WINDOW, WINDOW_OFFSET_BYTES = struct.Struct("=I"), 228
 # It keeps small pieces in larger ones, and takes less than it has promised.
 LEAST_WINDOW_BYTES = 1024
 # Networks carry at most 9000 bytes or so at once. A greater MSS is that of the machine itself, which sends
-# whole writes as one segment: their ends say nothing of segments.
+# whole writes as one segment, and only what is longer in full ones.
 MAX_SEGMENT_BYTES = 9000
 
 # A machine that has not answered for this long is gone. Linux asks it (keepalive) when nothing has come for a
@@ -95,12 +95,15 @@ def peer_takes(transport: asyncio.BaseTransport, size_bytes: int) -> bool:
 
 
 def segment_bytes(transport: asyncio.BaseTransport) -> int:
-    """Return how many bytes a full segment has that arrives (TCP_INFO); 0 where that is unknown."""
+    """Return how many bytes a full segment has that arrives (TCP_INFO); 0 where there are none."""
     line = _socket(transport)
     if line.family == socket.AF_UNIX:  # which has no segments
         return 0
+    received: int
+    announced: int
     received, announced = TCP_INFO.unpack(line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO.size))
-    return received if announced <= MAX_SEGMENT_BYTES else 0
+    # Of what arrives within the machine Linux makes out the size of writes.
+    return received if announced <= MAX_SEGMENT_BYTES else announced
 
 
 def _socket(transport: asyncio.BaseTransport) -> socket.socket:

@@ -14,9 +14,11 @@ from ingestd.media.access_unit import CODEC_NAMES
 from ingestd.redact import printable
 from ingestd.terminal.figures import STATES, Figures
 
-# Narrower than this a name says nothing.
+# Narrower than this a name says little; where there is no room for both, its state is worth more.
 _MIN_NAME_COLUMNS = 12
+_LEAST_NAME_COLUMNS = 4
 _MAX_NAME_COLUMNS = 40
+_ROOMY_COLUMNS = 40  # in fewer, an indent of two costs lines
 _UNKNOWN = "-"
 # SGR (ECMA-48, 8.3.117). Each state has its word, too: without colours nothing is lost.
 _STATE_COLOURS = {
@@ -144,13 +146,17 @@ def render(
 
 
 def _heading(left: str, style: Style, place: str, right: str) -> str:
-    free = style.width - cells(right) - 2 * bool(right)
+    # How many have failed is worth more than the time, and that more than which key ends it.
+    for beside in (right, right.partition("  ")[0], ""):
+        free = style.width - cells(beside) - 2 * bool(beside)
+        if cells(left) <= free:
+            break
     place = printable(place)
     if cells(left) + cells(place) + 4 <= free:
         left += f" at {place}"
     left = cut(left, free)
-    space = " " * (style.width - cells(left) - cells(right)) if right else ""
-    return style.paint(left, _BOLD) + space + right
+    space = " " * (style.width - cells(left) - cells(beside)) if beside else ""
+    return style.paint(left, _BOLD) + space + beside
 
 
 def _tally(streams: Iterable[Figures]) -> str:
@@ -187,7 +193,7 @@ def _fitting(streams: Sequence[Figures], columns: list[_Column], style: Style, r
             blocks[number] = whole
     lines = [line for block in blocks for line in block]
     if hidden:
-        more = cut(f"… and {len(hidden)} more (↓ or j): {_tally(hidden)}", style.width)
+        more = cut(f"… {len(hidden)} more: {_tally(hidden)} (↓ or j)", style.width)
         return [*lines, style.paint(more, _DIM)]
     legend = _legend(columns, style)
     return [*lines, *[""] * (left - len(legend)), *legend] if left > len(legend) else lines
@@ -199,7 +205,9 @@ def _columns(streams: Sequence[Figures], width: int) -> list[_Column]:
     name = min(max(longest, _MIN_NAME_COLUMNS), _MAX_NAME_COLUMNS)
     chosen: set[str] = set()
     by_title = {column.title: column for column in _COLUMNS}
-    free = width - _MIN_NAME_COLUMNS
+    beside_state = width - by_title["STATE"].width - 1
+    least = min(max(beside_state, _LEAST_NAME_COLUMNS), _MIN_NAME_COLUMNS)
+    free = width - least
     for title in _WORTH:
         # What most terminals are wide enough for is worth more than the end of a long name.
         needed = by_title[title].width + 1 + (0 if len(chosen) < 8 else name - _MIN_NAME_COLUMNS)
@@ -207,7 +215,7 @@ def _columns(streams: Sequence[Figures], width: int) -> list[_Column]:
             break
         chosen.add(title)
         free -= by_title[title].width + 1
-    name = max(min(name, _MIN_NAME_COLUMNS + free), 1)
+    name = max(min(name, least + free), 1)
     return [_Column("STREAM", name, _name, left=True), *(c for c in _COLUMNS if c.title in chosen)]
 
 
@@ -248,13 +256,13 @@ def _whole(stream: Figures, columns: list[_Column], style: Style) -> list[str]:
         _clean(problem).removeprefix(f"{stream['name']}: ") for problem in stream.get("problems") or ()
     ]
     if stream["state"] != "live" or problems:
-        lines += _wrapped(reason, style.width, 2)
+        lines += _wrapped(reason, style.width, 1)
     for problem in problems:
         text, cures = by_tool(problem)
         seen, _, rest = text.partition("; ")
-        lines += _wrapped(rest if seen in reason else text, style.width, 2)
+        lines += _wrapped(rest if seen in reason else text, style.width, 1)
         for tool, cure in cures:
-            lines += _wrapped(f"{tool}: {cure}", style.width, 4)
+            lines += _wrapped(f"{tool}: {cure}", style.width, 2)
     return lines
 
 
@@ -263,7 +271,8 @@ def _clean(text: object) -> str:
 
 
 def _wrapped(text: str, width: int, indent: int) -> list[str]:
-    first, more = " " * indent, " " * (indent + 2 if indent else 0)
+    step = 2 if width >= _ROOMY_COLUMNS else 1
+    first, more = " " * (indent * step), " " * ((indent + 1) * step if indent else 0)
     lines = textwrap.wrap(
         text, max(width, 20), initial_indent=first, subsequent_indent=more, break_on_hyphens=False
     )

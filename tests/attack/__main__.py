@@ -3,6 +3,7 @@
     python -m tests.attack                              # all attacks, by one and by eight attackers at a time
     python -m tests.attack h264-idr-7 codec-flip        # some
     python -m tests.attack --at-once 1 --seconds 4 NAME # by one attacker only
+    python -m tests.attack sigkill                      # SIGKILL of the daemon at eight random moments
     python -m tests.attack --verbose NAME               # with the end of the daemon's log
     python -m tests.attack --list                       # their names
     python -m tests.attack --figures FILE NAME          # keeps the rows in FILE (JSON) instead of in the page
@@ -14,12 +15,14 @@ An attack takes about 15 s. What the columns mean: docs/security.md.
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ingestd.devserver.livekit_server import LiveKitServer
 from tests.attack import figures
 from tests.attack.catalogue import ATTACKS, FIRST
 from tests.attack.rig import Rig
+from tests.attack.sigkill import kills, moments
 from tests.conftest import SHOW_AT_ONCE
 from tests.support.daemon import ROOT
 
@@ -27,6 +30,7 @@ PAGE = ROOT / "docs" / "security.md"
 FOLDER = ROOT / "tests" / "attack"
 BEFORE, AFTER = FOLDER / "before.json", FOLDER / "after.json"
 AT_ONCE = (1, 8)
+SIGKILL, KILLS = "sigkill", 8
 
 
 def main() -> None:
@@ -44,18 +48,22 @@ def main() -> None:
     if arguments.list:
         for attack in ATTACKS.values():
             _say(f"{attack.name:24} {attack.what}")
+        _say(f"{SIGKILL:24} SIGKILL of the daemon at random moments")
         return
     if not arguments.table:
-        _attack(arguments)
+        names = arguments.names or [*(FIRST if arguments.first else ATTACKS), SIGKILL]
+        if unknown := set(names) - {*ATTACKS, SIGKILL}:
+            sys.exit(f"no such attack: {', '.join(sorted(unknown))}; --list names them")
+        with LiveKitServer(config_overrides=SHOW_AT_ONCE) as server:
+            _attack(server, [name for name in names if name != SIGKILL], arguments)
+            if SIGKILL in names:
+                _kill(server)
     if arguments.figures == AFTER:
         figures.write(PAGE, figures.load(BEFORE), figures.load(AFTER))
 
 
-def _attack(arguments: argparse.Namespace) -> None:
-    names = arguments.names or (FIRST if arguments.first else list(ATTACKS))
-    if unknown := set(names) - ATTACKS.keys():
-        sys.exit(f"no such attack: {', '.join(sorted(unknown))}; --list names them")
-    with LiveKitServer(config_overrides=SHOW_AT_ONCE) as server, Rig(server) as rig:
+def _attack(server: LiveKitServer, names: Sequence[str], arguments: argparse.Namespace) -> None:
+    with Rig(server) as rig:
         for name in names:
             attack = ATTACKS[name]
             for at_once in (1,) if attack.alone else arguments.at_once:
@@ -63,6 +71,15 @@ def _attack(arguments: argparse.Namespace) -> None:
                 _say(figures.line(row))
                 rows = figures.load(arguments.figures)
                 figures.store(arguments.figures, {**rows, (name, at_once): row})
+
+
+def _kill(server: LiveKitServer) -> None:
+    found = []
+    for kill in kills(server, moments(KILLS)):
+        found.append(kill)
+        lived_s, reached, ready_s, seen_s = figures.kill_cells(kill)
+        _say(f"killed after {lived_s} s ({reached}): ready after {ready_s} s, pictures after {seen_s} s")
+    figures.write_kills(PAGE, found)
 
 
 def _say(line: str) -> None:

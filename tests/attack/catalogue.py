@@ -12,6 +12,7 @@ from tests.attack.pushes import Pushing, Run
 from tests.media.vectors_h26x import annexb, length_prefixed
 
 Guard = Literal["tls", "token", "proxy"]
+Log = Literal["full", "unread"]
 
 # The soft limit of most systems.
 USUAL_DESCRIPTORS = 1024
@@ -29,6 +30,9 @@ class Attack:
     aims_at_good: bool = False  # connects to the ports of the good streams, whose encoders are there
     keeps_out: bool = False  # the next encoder comes at its beginning, not at its end
     guard: Guard | None = None  # what the attacked streams ask of an encoder
+    log: Log | None = (
+        None  # where the daemon's goes: to a small disk, or meanwhile to a pipe that nobody reads
+    )
     shares_room: bool = False  # the attacked streams are in the good ones' rooms, with their identities
 
 
@@ -73,7 +77,10 @@ def _attacks() -> list[Attack]:
         Attack("reload-aliases", reload(storms.aliases), "SIGHUP: aliases of aliases", alone=True),
         Attack("reload-huge", reload(storms.huge), "SIGHUP: 16 MB of comments", alone=True),
         Attack(
-            "reload-storm", storm(storms.reload_storm), "SIGHUP: 50 a second, each with a change", alone=True
+            "reload-storm",
+            storm(storms.reload_storm),
+            "SIGHUP: 20 a second; streams change, come and go",
+            alone=True,
         ),
         Attack("reload-unknown", reload(storms.unknown_keys), "SIGHUP: 10,000 unknown keys", alone=True),
         Attack(
@@ -82,6 +89,20 @@ def _attacks() -> list[Attack]:
             "SIGHUP: 500 streams more, with 1,024 descriptors",
             alone=True,
             max_descriptors=USUAL_DESCRIPTORS,
+        ),
+        Attack(
+            "log-full",
+            storm(storms.full_disk(storms.reloading(storms.unknown_keys))),
+            "a full disk behind the log, and lines of 6 kB",
+            alone=True,
+            log="full",
+        ),
+        Attack(
+            "log-unread",
+            storm(storms.reloading(storms.unknown_keys)),
+            "a pipe behind the log that nobody reads, and lines of 6 kB",
+            alone=True,
+            log="unread",
         ),
         # 6. descriptors
         Attack(

@@ -2,13 +2,15 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.attack.catalogue import ATTACKS
 from tests.attack.rig import Row
+from tests.attack.sigkill import Kill
 
 BEGIN, END = "<!-- attacks: begin -->", "<!-- attacks: end -->"
+KILLS_BEGIN, KILLS_END = "<!-- kills: begin -->", "<!-- kills: end -->"
 HEAD = (
     "attack",
     "at once",
@@ -40,9 +42,28 @@ def store(path: Path, rows: Mapping[Key, Row]) -> None:
 
 def write(page: Path, before: Mapping[Key, Row], after: Mapping[Key, Row]) -> None:
     """Put the table between its marks."""
+    _put(page, BEGIN, table(before, after), END)
+
+
+def write_kills(page: Path, kills: Sequence[Kill]) -> None:
+    """Put the table of SIGKILLs between its marks."""
+    head = ("killed after, s", "what it had reached", "ready again, s", "pictures of both streams again, s")
+    lines = ["| " + " | ".join(head) + " |", "|---:|---|---:|---:|"]
+    in_order = sorted(kills, key=lambda kill: kill.lived_s)
+    lines += ["| " + " | ".join(kill_cells(kill)) + " |" for kill in in_order]
+    _put(page, KILLS_BEGIN, "\n".join(lines), KILLS_END)
+
+
+def kill_cells(kill: Kill) -> tuple[str, ...]:
+    """A row of that table."""
+    reached = "pictures" if kill.was_seen else "ready" if kill.was_ready else "starting"
+    return f"{kill.lived_s:.1f}", reached, f"{kill.ready_again_s:.1f}", f"{kill.seen_again_s:.1f}"
+
+
+def _put(page: Path, begin: str, table: str, end: str) -> None:
     text = page.read_text()
-    start, end = text.index(BEGIN) + len(BEGIN), text.index(END)
-    page.write_text(f"{text[:start]}\n{table(before, after)}\n{text[end:]}")
+    start, stop = text.index(begin) + len(begin), text.index(end)
+    page.write_text(f"{text[:start]}\n{table}\n{text[stop:]}")
 
 
 def table(before: Mapping[Key, Row], after: Mapping[Key, Row]) -> str:

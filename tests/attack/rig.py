@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from tests.attack.attacked_daemon import AttackedDaemon
 from tests.attack.catalogue import Attack, Guard
 from tests.attack.probes import (
     HEALTH_EVERY_S,
@@ -23,12 +24,14 @@ from tests.attack.probes import (
     Vitals,
     unbalanced,
 )
+from tests.attack.storms import LOG_DISK
 from tests.attack.target import Target
 from tests.support.certificates import make_ca, sign
-from tests.support.daemon import ROOT, Daemon, Metrics, clean_environment, stream
+from tests.support.daemon import ROOT, Metrics, clean_environment, stream
 from tests.support.encoded import EncodedStream, encode
 from tests.support.matching import Push
 from tests.support.push import Encoder
+from tests.support.small_disk import small_disk
 from tests.support.viewer import Picture, Server, Viewer
 
 GOOD = ("good-1", "good-2")
@@ -42,6 +45,7 @@ ARRIVAL_S = 1.0
 ATTACKER_GRACE_S = 8.0  # a reload, or a write to a daemon that does not read
 NEXT_ENCODER_TIMEOUT_S = 6.0
 RETRY_S = 0.1
+LOG_DISK_BYTES = 64 << 10  # a log's worth of the calm before
 HEAD_START_S = 0.5  # of attackers who keep the next encoder out
 
 
@@ -122,9 +126,13 @@ class Rig:
                     entry["source"]["listen"] = entry["source"]["listen"].replace(
                         "tcp:", "tls:" if tls else "tcp:"
                     )
+            if attack.log == "full":
+                (directory / LOG_DISK).mkdir()
+                stack.enter_context(small_disk(directory / LOG_DISK, LOG_DISK_BYTES))
             daemon = stack.enter_context(
-                _leaving(LimitedDaemon(self._server, directory, attack.max_descriptors, *entries), row)
+                _leaving(AttackedDaemon(self._server, directory, attack, *entries), row)
             )
+            stack.callback(daemon.go_on_reading)
             next_viewer = stack.enter_context(Viewer(self._server, watched, "next-viewer"))
             aims = list(GOOD) * at_once if attack.aims_at_good else names
             targets = [
@@ -147,12 +155,17 @@ class Rig:
             ):
                 time.sleep(CALM_S)
                 began = time.monotonic()
+                if attack.log == "unread":
+                    daemon.stop_reading()
                 attacker.begin()
                 if attack.keeps_out:
                     time.sleep(HEAD_START_S)
                 else:
                     attacker.wait(seconds + ATTACKER_GRACE_S)
                 ended = time.monotonic()
+                if attack.log == "unread" and not daemon.pipe_full:
+                    row.trouble.append("the pipe of its log was not full")
+                daemon.go_on_reading()
                 row.next_encoder_s = _next_encoder(daemon.port(names[0]), next_viewer, first, tls)
                 if attack.keeps_out:
                     attacker.wait(seconds + ATTACKER_GRACE_S)
@@ -179,28 +192,6 @@ class Rig:
             if verbose:
                 sys.stderr.write(daemon.tail(40))
         return row
-
-
-class LimitedDaemon(Daemon):
-    """A daemon that may open ``max_descriptors`` files and sockets, and cannot raise that."""
-
-    def __init__(
-        self, server: Server, directory: Path, max_descriptors: int | None, *streams: dict[str, Any]
-    ) -> None:
-        super().__init__(server, directory, *streams)
-        self._max_descriptors = max_descriptors
-
-    @property
-    def program(self) -> tuple[str, ...]:
-        """Sets the limit, then runs ingestd."""
-        if self._max_descriptors is None:
-            return super().program
-        limits = (self._max_descriptors, self._max_descriptors)
-        return (
-            "-c",
-            f"import resource, runpy; resource.setrlimit(resource.RLIMIT_NOFILE, {limits}); "
-            "runpy.run_module('ingestd', run_name='__main__', alter_sys=True)",
-        )
 
 
 class _Attacker:
@@ -245,7 +236,7 @@ def _attacker(attack: Attack, targets: Sequence[Target]) -> Iterator[_Attacker]:
 
 
 @contextlib.contextmanager
-def _leaving(daemon: Daemon, row: Row) -> Iterator[Daemon]:
+def _leaving(daemon: AttackedDaemon, row: Row) -> Iterator[AttackedDaemon]:
     """The daemon; that it died, or does not stop as it should, is a figure as others."""
     with daemon:
         yield daemon
@@ -254,6 +245,8 @@ def _leaving(daemon: Daemon, row: Row) -> Iterator[Daemon]:
         except AssertionError as error:
             row.trouble.append(str(error).splitlines()[0][:200])
             row.trouble += [str(record)[-400:] for record in daemon.records if "Traceback" in str(record)][:1]
+        if daemon.logs_to_disk and "log lines lost" not in daemon.log:
+            row.trouble.append("its disk was not full")
 
 
 def _guarded(guard: Guard | None, directory: Path) -> tuple[dict[str, Any], bytes, ssl.SSLContext | None]:

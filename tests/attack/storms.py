@@ -20,7 +20,8 @@ from tests.support.ports import free_port
 # More than a process may open where the limit is the usual one of 1,024.
 MANY_CONNECTIONS = 1100
 RELOAD_EVERY_S = 1.0
-STORM_EVERY_S = 0.02
+STORM_EVERY_S = 0.05
+LOG_DISK = "log"  # where a small one is mounted, beside the configuration
 
 
 def connecting(*, reset: bool) -> Run:
@@ -222,17 +223,21 @@ def reloading(text: Callable[[str], str]) -> Run:
 
 
 def reload_storm(target: Target) -> None:
-    """Has the file read again and again, each time with other values, and now and then with a mistake."""
+    """Has the file read again and again: each time the attacked stream changes, and every other time another
+    one is there; now and then with a mistake."""
     clock, path = Clock(target.seconds), Path(target.config_path)
-    before = path.read_text()
+    before, port = path.read_text(), free_port()
     # A reload must never find half a file.
     beside = path.with_suffix(".new")
     for number in itertools.count():
         if not clock:
             break
         config = yaml.safe_load(before)
-        config["log"]["level"] = ("info", "warning")[number % 2]
+        config["log"]["level"] = ("info", "warning")[number // 4 % 2]
         config["streams"][-1]["max_bitrate"] = f"{number % 7 + 1}Mbps"
+        if number % 2:
+            source = {"listen": f"tcp://127.0.0.1:{port}"}
+            config["streams"].append({"name": "comes-and-goes", "room": "storm", "source": source})
         beside.write_text(str(yaml.safe_dump(config)) + "x" * (number % 5 == 0))
         beside.replace(path)
         os.kill(target.pid, signal.SIGHUP)
@@ -240,6 +245,22 @@ def reload_storm(target: Target) -> None:
     path.write_text(before)
     os.kill(target.pid, signal.SIGHUP)
     time.sleep(RELOAD_EVERY_S)
+
+
+def full_disk(run: Run) -> Run:
+    """Fills the disk that the daemon logs to, and keeps it full while ``run`` gives it reasons to log."""
+
+    def filling(target: Target) -> None:
+        ballast = Path(target.config_path).with_name(LOG_DISK) / "ballast"
+        with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(b"\0")
+        try:
+            run(target)
+        finally:
+            ballast.unlink()
+
+    return filling
 
 
 def nested(_before: str) -> str:

@@ -7,14 +7,23 @@ import pytest
 from ingestd.devserver.livekit_server import LiveKitServer
 from tests.attack.catalogue import ATTACKS
 from tests.attack.rig import Rig
+from tests.attack.sigkill import kills
+from tests.support import small_disk
 
 ATTACK_S = 2.0
+# Killed in its start, and while pictures move.
+KILL_AFTER_S = (0.3, 4.0)
 # What a person who looks at a health check, or waits for a camera, would notice.
 MAX_GAP_S = 1.0
 MAX_NEXT_ENCODER_S = 3.0
+MAX_SEEN_AGAIN_S = 8.0  # two seconds on an idle machine
 # Four kinds of line, of each one about each attacker and two more, come at once; a few of WebRTC's beside.
 LINES_OF_AN_ATTACKER, OTHER_LINES = 4, 16
 MAX_MEMORY_BYTES = 100 << 20
+
+NEEDS_A_SMALL_DISK = pytest.mark.skipif(
+    small_disk.unavailable() is not None, reason=str(small_disk.unavailable())
+)
 
 pytestmark = pytest.mark.alone
 
@@ -32,11 +41,16 @@ def rig(livekit: LiveKitServer) -> Iterator[Rig]:
         ("h264-idr-7", 4),
         ("h264-file", 1),
         ("reload-nested", 1),
+        ("tls-garbage", 1),
+        ("tls-half", 1),
+        ("token-guesser", 1),
+        ("reload-storm", 1),
+        pytest.param("log-full", 1, marks=NEEDS_A_SMALL_DISK),
+        ("log-unread", 1),
         pytest.param("tls-garbage", 4, marks=pytest.mark.long),
         pytest.param("tls-half", 4, marks=pytest.mark.long),
         pytest.param("tls-handshakes", 4, marks=pytest.mark.long),
         pytest.param("token-guesser", 4, marks=pytest.mark.long),
-        pytest.param("reload-storm", 1, marks=pytest.mark.long),
         pytest.param("h264-idr-7", 8, marks=pytest.mark.long),
         pytest.param("h264-sei-ff", 1, marks=pytest.mark.long),
         pytest.param("codec-flip", 1, marks=pytest.mark.long),
@@ -52,3 +66,8 @@ def test_the_good_streams_lose_nothing_beside(name: str, at_once: int, rig: Rig)
     assert row.lines_per_s * ATTACK_S <= LINES_OF_AN_ATTACKER * at_once + OTHER_LINES
     assert row.next_encoder_s is not None, "the next encoder is never seen"
     assert row.next_encoder_s < MAX_NEXT_ENCODER_S
+
+
+def test_killed_at_any_moment_it_comes_back_and_so_do_the_pictures(livekit: LiveKitServer) -> None:
+    for kill in kills(livekit, KILL_AFTER_S):
+        assert kill.seen_again_s < MAX_SEEN_AGAIN_S

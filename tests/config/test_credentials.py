@@ -40,7 +40,10 @@ def test_a_token_file_is_named_and_not_kept(loads: Loads, tmp_path: Path) -> Non
 def test_a_token_file_that_holds_none(complains: Complains, tmp_path: Path) -> None:
     text = "livekit:\n  token_file: token\n" + ONE_STREAM
     (line,) = complains(text)
-    assert line == "ingestd.yaml:2: livekit.token_file: 'token' cannot be read: No such file or directory"
+    assert line == (
+        "ingestd.yaml:2: livekit.token_file: 'token' cannot be read: No such file or directory; "
+        "give ingestd a file that it may read"
+    )
     (tmp_path / "token").write_text(SECRET)
     (line,) = complains(text)
     assert "livekit.token_file: what is in 'token' is no access token: three parts of base64url" in line

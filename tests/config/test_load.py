@@ -101,12 +101,13 @@ def test_a_secret_file_that_cannot_be_read(complains: Complains, tmp_path: Path)
     text = "livekit:\n  api_key: k\n  api_secret_file: "
 
     assert complains(text + "none\n" + ONE_STREAM) == [
-        "ingestd.yaml:3: livekit.api_secret_file: 'none' cannot be read: No such file or directory"
+        "ingestd.yaml:3: livekit.api_secret_file: 'none' cannot be read: No such file or directory; "
+        "give ingestd a file that it may read"
     ]
     (tmp_path / "empty").write_text("\n")
     assert complains(text + "empty\n" + ONE_STREAM) == [
         "ingestd.yaml:3: livekit.api_secret_file: 'empty' is empty, or has spaces around it "
-        "or control characters in it"
+        "or control characters in it; allowed: one line of text"
     ]
 
 
@@ -139,9 +140,9 @@ def test_a_webhooks_secret_that_cannot_be_read_is_named(complains: Complains, tm
         + stream("feedback: {webhook_secret_file: 5, min_bitrate: auto}", name="b", port=5005)
     ) == [
         "ingestd.yaml:4: defaults.feedback.webhook_secret_file: 'none' cannot be read: "
-        "No such file or directory",
+        "No such file or directory; give ingestd a file that it may read",
         "ingestd.yaml:8: streams[0].feedback.webhook_secret_file: 'empty' is empty, or has spaces around it "
-        "or control characters in it",
+        "or control characters in it; allowed: one line of text",
         "ingestd.yaml:12: streams[1].feedback.webhook_secret_file: 5 is no path of a file; put it in quotes",
         "ingestd.yaml:12: streams[1].feedback.min_bitrate: 'auto' is no bitrate; allowed: 10kbps to 1Gbps",
     ]
@@ -334,7 +335,8 @@ def test_hooks_are_added_and_changed_by_the_environment(loads: Loads) -> None:
         ("hooks: [{url: 'http://a/', evens: up}]\n", "hooks[0].evens: is not known; did you mean events?"),
         (
             "hooks: [{url: 'http://a/', secret_file: none}]\n",
-            "hooks[0].secret_file: 'none' cannot be read: No such file or directory",
+            "hooks[0].secret_file: 'none' cannot be read: No such file or directory; "
+            "give ingestd a file that it may read",
         ),
         (
             "hooks: [{url: 'http://a/', secret: x, secret_file: none}]\n",

@@ -34,10 +34,13 @@ def test_else_it_is_a_credential(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     _, problems = read(tmp_path, "secret", CREDENTIALS_DIRECTORY=str(tmp_path))
     assert problems == [
-        "ingestd.yaml:2: livekit.api_secret_file: 'secret' cannot be read: No such file or directory"
+        "ingestd.yaml:2: livekit.api_secret_file: 'secret' cannot be read: No such file or directory; "
+        "give ingestd a file that it may read"
     ]
     (tmp_path / "secret").write_bytes(b"\xff")
-    assert read(tmp_path, "secret")[1][0].endswith("cannot be read: it is not UTF-8 text")
+    assert read(tmp_path, "secret")[1][0].endswith(
+        "cannot be read: it is not UTF-8 text; give ingestd a file that it may read"
+    )
     (tmp_path / "secret").write_bytes(b"x" * ((1 << 16) + 1))  # a part of it would be refused as wrong
     assert read(tmp_path, "secret")[1][0].endswith("is larger than 64 KiB; a secret of one line is expected")
 

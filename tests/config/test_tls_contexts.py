@@ -77,7 +77,8 @@ def test_a_configuration_names_the_file_the_key_and_the_line(
     source = "source: {listen: 'tls://h:1', tls: {cert: cam.pem, key: cam.key}, token_file: tokens}"
     lines = complains(LIVEKIT + "streams:\n" + stream(source))
     assert lines == [
-        "ingestd.yaml:7: streams[0].source.token_file: tokens cannot be read: No such file or directory",
+        "ingestd.yaml:7: streams[0].source.token_file: tokens cannot be read: No such file or directory; "
+        "give ingestd a file that it may read",
         "ingestd.yaml:7: streams[0].source.tls.key: cam.key cannot be read: No such file or directory; "
         "give ingestd a file that it may read",
     ]

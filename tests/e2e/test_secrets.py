@@ -3,8 +3,10 @@
 import base64
 import os
 import re
+import resource
 import signal
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -58,12 +60,23 @@ class Canaries:
             self.assert_none_in(daemon.get(page)[1], page)
         self.assert_none_in(Path(f"/proc/{daemon.pid}/cmdline").read_text(), "the process's title")
         self.assert_none_in(daemon.log, "the log")
+        cores, _ = resource.prlimit(daemon.pid, resource.RLIMIT_CORE)
+        assert cores == 0, "a core of a crash holds all of them"
 
     def assert_none_in_commands(self, config: Path, before: Path) -> None:
         """`check`, with and without `--against` and `--connect`."""
         for more in ([], ["--against", str(before)], ["--connect"]):
             said = run_command("check", "--config", str(config), *more)
             self.assert_none_in(said.stdout + said.stderr, f"ingestd check {more}")
+
+
+@pytest.fixture(autouse=True)
+def cores_are_allowed() -> Iterator[None]:
+    """As on machines that keep those of crashes."""
+    before, most = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (most, most))
+    yield
+    resource.setrlimit(resource.RLIMIT_CORE, (before, most))
 
 
 @pytest.fixture

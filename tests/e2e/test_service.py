@@ -1,6 +1,5 @@
 """The daemon under a service manager: what it reports, passed sockets, reloads, a log that nothing takes."""
 
-import random
 import re
 import socket
 import subprocess
@@ -225,29 +224,6 @@ def answers(port: int) -> bool:
     with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
         return bool(answer.status == 200)
     return False
-
-
-@pytest.mark.long
-def test_killed_at_random_moments_it_comes_back_and_so_do_the_pictures(
-    livekit: LiveKitServer, room: str, tmp_path: Path
-) -> None:
-    random_moments = random.Random(5)
-    with socket.create_server(("127.0.0.1", 0)) as line, Viewer(livekit, room) as viewer:
-        port = line.getsockname()[1]
-        cam = {"name": "cam", "room": room, "source": {"listen": f"tcp://127.0.0.1:{port}"}}
-        for _ in range(6):
-            with suppress(AssertionError):  # it may be killed before it is ready
-                daemon = ServiceDaemon(livekit, tmp_path, cam, sockets={"cam": line})
-                with daemon, Encoder(port, VIDEO, writing=over_and_over):
-                    time.sleep(random_moments.uniform(0.0, 2.0))
-                    daemon.kill()
-                    raise AssertionError
-            with (
-                ServiceDaemon(livekit, tmp_path, cam, sockets={"cam": line}) as daemon,
-                Encoder(port, VIDEO, writing=over_and_over),
-            ):
-                viewer.wait_for_pictures(60, timeout=PATIENCE_S)
-                daemon.stop()
 
 
 def test_the_configuration_that_a_reload_reads_may_be_a_template(tmp_path: Path) -> None:

@@ -106,19 +106,31 @@ def test_an_ffmpeg_that_is_dialled_by_tls(
             viewer.wait_for_first_picture(timeout=PATIENCE_S)
 
 
-def test_a_certificate_that_is_replaced_is_used_and_the_stream_goes_on(
-    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, ca: Certificate
+def test_a_certificate_that_is_renewed_is_used_and_the_stream_goes_on(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, ca: Certificate, tmp_path: Path
 ) -> None:
-    entry, video = tls_stream(room, ca), encode("h264", frames=150, gop=30, size=(160, 120))
+    # As Kubernetes mounts a secret: a renewal swaps the link to both files.
+    for version in ("old", "new"):
+        ours = sign(ca, "localhost")
+        (tmp_path / version).mkdir()
+        ours.cert.rename(tmp_path / version / "tls.crt")
+        ours.key.rename(tmp_path / version / "tls.key")
+    (tmp_path / "..data").symlink_to("old")
+    for name in ("tls.crt", "tls.key"):
+        (tmp_path / name).symlink_to(f"..data/{name}")
+    tls = {"cert": str(tmp_path / "tls.crt"), "key": str(tmp_path / "tls.key")}
+    entry = stream("cam", room, source={"listen": f"tls://127.0.0.1:{free_port()}", "tls": tls})
+    video = encode("h264", frames=150, gop=30, size=(160, 120))
     context = ssl.create_default_context(cafile=ca.cert)
     with run_daemon(entry) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port(), video, tls=context) as encoder:
             viewer.wait_for_first_picture(timeout=PATIENCE_S)
             before = ssl.get_server_certificate(("127.0.0.1", daemon.port()))
-            Path(entry["source"]["tls"]["key"]).write_text("no key")
+            (tmp_path / "old/tls.key").write_text("no key")
             daemon.wait_for_problem("source.tls.key", "what was read before is used on")
             assert ssl.get_server_certificate(("127.0.0.1", daemon.port())) == before
-            sign(ca, "localhost", file_name="server")  # both files again
+            (tmp_path / "..next").symlink_to("new")
+            (tmp_path / "..next").replace(tmp_path / "..data")
             assert ssl.get_server_certificate(("127.0.0.1", daemon.port())) != before
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)

@@ -36,8 +36,8 @@ def text(html: str) -> str:
 
 def test_each_stream_has_a_section_with_its_state_and_its_plots() -> None:
     said = page(sample(), sample(State.FROZEN, name="roof"))
-    first, second = said.split("<section")[1:]
-    assert 'data-stream="front-door"' in first
+    second, first = said.split("<section")[1:]
+    assert 'data-stream="front-door"' in first, "below the one that needs a person"
     assert re.findall(r'data-state="(\w+)"', first) == ["live"]
     assert re.findall(r'data-state="(\w+)"', second) == ["frozen"]
     assert first.count("<svg") == 6, "the states and five plots"
@@ -49,6 +49,13 @@ def test_each_stream_has_a_section_with_its_state_and_its_plots() -> None:
         "encoder connected",
     ):
         assert words in text(first), words
+
+
+def test_the_worst_is_at_the_top_and_others_in_the_order_of_the_configuration() -> None:
+    states = (State.LIVE, State.DEGRADED, State.LIVE, State.FAILED, State.WAITING, State.DEGRADED)
+    said = page(*[sample(state, name=f"{state}-{n}") for n, state in enumerate(states)])
+    order = ["failed-3", "degraded-1", "degraded-5", "waiting-4", "live-0", "live-2"]
+    assert re.findall(r'data-stream="([^"]+)"', said) == order
 
 
 def test_nothing_of_a_template_is_left() -> None:

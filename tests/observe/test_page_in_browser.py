@@ -6,15 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from ingestd.config import Address
 from ingestd.observe.history import KEPT_SAMPLES
 from ingestd.observe.http import HttpServer
 from ingestd.observe.metrics import make_registry
+from ingestd.observe.page_files import ASSETS
 from ingestd.observe.stream_state import State
 from tests.observe.staged import Stage, StagedStream
 from tests.support.browser import assert_accessible, assert_fits, chromium, opened, screenshot
+from tests.support.tcp_link import Link
 from tests.support.wait import PATIENCE_S
 
 PATIENCE_MS = PATIENCE_S * 1000
@@ -148,15 +150,68 @@ async def test_a_daemon_that_is_gone_is_told_and_one_that_is_back_too() -> None:
             await expect(state(page, "front-door")).to_have_text("live")
 
 
+async def hastened(page: Page, **constants: int) -> None:
+    """Have the script's constants another value: what takes ten seconds takes none."""
+
+    async def answer(route: Route) -> None:
+        script = (ASSETS / "page.js").read_text()
+        for name, value in constants.items():
+            script, changed = re.subn(rf"const {name} = \d+;", f"const {name} = {value};", script)
+            assert changed == 1
+        await route.fulfill(body=script, content_type="text/javascript")
+
+    await page.route("**/page.js", answer)
+
+
+async def test_a_connection_that_died_unheard_as_while_a_laptop_sleeps_is_made_anew() -> None:
+    async with served(Stage(StagedStream("front-door"))) as url, chromium() as browser:
+        with Link(int(url.rpartition(":")[2])) as link:
+            page = await browser.new_page()
+            await hastened(page, SILENT_MS=1500, RETRY_MS=3000)
+            await page.goto(f"http://127.0.0.1:{link.port}/")
+            line = page.locator('figure[data-plot="rate"] path.line')
+            await expect(line).to_have_attribute("d", re.compile(r"^M0 "), timeout=PATIENCE_MS)
+            link.stick()
+            await expect(page.get_by_role("alert")).to_contain_text("does not answer", timeout=PATIENCE_MS)
+            await expect(page).to_have_title("no answer · ingestd")
+            await expect(page.get_by_role("alert")).to_be_hidden(timeout=PATIENCE_MS)
+            await expect(page).to_have_title("1 live · ingestd")
+
+
+async def test_a_tab_in_the_background_keeps_no_connection_and_no_title_that_may_be_untrue() -> None:
+    stage = Stage(StagedStream("front-door"))
+    async with served(stage) as url, chromium() as browser:
+        page = await browser.new_page()
+        await hastened(page, HIDDEN_MS=50)
+        # Chromium without a window takes every page for visible.
+        await page.add_init_script("Object.defineProperty(document, 'hidden', {get: () => !window.seen})")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url.removeprefix(url)))
+        await page.goto(url)
+        await expect(page).to_have_title("paused · ingestd")
+        assert "/api/events" not in asked
+        stage.streams[0].act = "failed"
+        look = "(seen) => { window.seen = seen; document.dispatchEvent(new Event('visibilitychange')); }"
+        await page.evaluate(look, True)
+        await expect(page).to_have_title("1 failed · ingestd", timeout=PATIENCE_MS)
+        async with page.expect_event("requestfailed", lambda request: "/api/events" in request.url):
+            await page.evaluate(look, False)
+        await expect(page).to_have_title("paused · ingestd")
+
+
 @pytest.mark.parametrize("width", [400, pytest.param(1600, marks=pytest.mark.long)])
 async def test_sixty_four_streams_and_the_button_that_leaves_those_that_fail(width: int) -> None:
-    acts = {7: "degraded", 19: "frozen", 33: "failed", 40: "waiting"}
+    acts = {7: "degraded", 19: "frozen", 33: "failed", 40: "waiting", 50: "silent"}
     stage = Stage(*[StagedStream(f"camera-{n:02}", acts.get(n, "live"), since=400) for n in range(1, 65)])
     failed = stage.streams[32]
     async with served(stage) as url, chromium() as browser, opened(browser, url, width=width) as page:
         await expect(page.locator("[data-stream]")).to_have_count(64)
         band = page.locator('[data-stream="camera-01"] .strip .live')
         await expect(band).to_have_attribute("d", f"M0 5H{KEPT_SAMPLES}", timeout=PATIENCE_MS)
+        await expect(page.locator("[data-stream]").first).to_have_attribute("data-stream", failed.name)
+        silent = page.locator('[data-stream="camera-50"] .silence')
+        await expect(silent).to_contain_text("the encoder has sent nothing for")
+        await expect(silent).to_be_visible()
         await assert_fits(page)
         await assert_accessible(page)
         await page.get_by_role("button", name="1 failed: camera-33").click()

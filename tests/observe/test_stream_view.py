@@ -55,4 +55,5 @@ def test_an_encoder_has_the_name_of_its_certificate_and_what_some_viewers_lack_i
 
 def test_a_live_stream_that_is_silent_says_so_beside_what_it_is() -> None:
     said = view(replace(sample(), reason="the encoder has sent nothing for 48 s"))
-    assert said["picture"].endswith(", the encoder has sent nothing for 48 s")
+    assert said["silence"] == "the encoder has sent nothing for 48 s"
+    assert view(sample())["silence"] == ""

@@ -254,6 +254,8 @@ async def test_a_peer_outside_the_allowed_networks_is_turned_away() -> None:
             "token": 0,
         }
         assert stream.events == []
+        said = "was turned away: its address 127.0.0.1 is not in source.allow"
+        assert said in str(admission.last_turned_away), "the page does not say that none has come"
 
 
 async def test_a_peer_that_resets_the_connection_before_we_know_its_address() -> None:

@@ -1,6 +1,8 @@
 """What the system knows of a socket, asked of real ones."""
 
 import asyncio
+import os
+import select
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -67,8 +69,28 @@ async def test_the_end_of_the_peer_is_seen_behind_what_it_has_sent(family: int, 
         assert socket_state.has_unread_bytes(transport)
 
 
-@FAMILIES
-async def test_a_line_within_the_machine_has_no_segments(family: int, tmp_path: Path) -> None:
-    async with line(family, tmp_path / "socket") as (transport, theirs):
+async def test_a_unix_socket_has_no_segments(tmp_path: Path) -> None:
+    async with line(socket.AF_UNIX, tmp_path / "socket") as (transport, theirs):
         theirs.send(bytes(100_000))
         assert socket_state.segment_bytes(transport) == 0
+
+
+async def test_within_the_machine_a_long_write_comes_in_full_segments(tmp_path: Path) -> None:
+    async with line(socket.AF_INET, tmp_path) as (transport, theirs):
+        ours: socket.socket = transport.get_extra_info("socket")
+
+        def largest_segment_bytes(write_bytes: int) -> int:
+            """Of those in which the writes came, as the kernel makes it out."""
+            for _ in range(4):
+                theirs.sendall(bytes(write_bytes))
+                while select.select([ours], [], [], 0.1)[0]:
+                    os.read(ours.fileno(), write_bytes)
+            largest, _ = socket_state.TCP_INFO.unpack(
+                ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, socket_state.TCP_INFO.size)
+            )
+            return int(largest)
+
+        full = socket_state.segment_bytes(transport)
+        assert largest_segment_bytes(30_000) == 30_000
+        assert socket_state.segment_bytes(transport) == full
+        assert largest_segment_bytes(150_000) == full

@@ -1,5 +1,6 @@
 """Certificate and key of a source: read again when they change; a bad pair changes nothing."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,72 @@ def test_a_pair_that_changed_is_used_from_the_next_handshake_on(ca: Certificate,
         assert context.current() is second
     assert second is not first
     assert [line["event"] for line in log] == ["certificate and key read again"]
+
+
+def renamed(made: Certificate, directory: Path) -> None:
+    """As those do who write beside and rename: no one ever finds half a file."""
+    for new, name in ((made.cert, "current.pem"), (made.key, "current.key")):
+        (directory / "new").write_bytes(new.read_bytes())
+        (directory / "new").replace(directory / name)
+
+
+def linked_one_by_one(made: Certificate, directory: Path) -> None:
+    """As certbot does in live/: each link is taken away and made again; for a moment they do not fit."""
+    for new, name in ((made.cert, "current.pem"), (made.key, "current.key")):
+        (directory / name).unlink()
+        (directory / name).symlink_to(new)
+
+
+def linked_at_once(made: Certificate, directory: Path) -> None:
+    """As Kubernetes does with secrets, and so cert-manager: the link to their directory is swapped."""
+    version = directory / f"..{made.cert.stem}"
+    version.mkdir()
+    put(made, version)
+    (directory / "..data_tmp").symlink_to(version.name)
+    (directory / "..data_tmp").replace(directory / "..data")
+    for name in ("current.pem", "current.key"):
+        if not (directory / name).exists():
+            (directory / name).symlink_to(f"..data/{name}")
+
+
+@pytest.mark.parametrize("renew", [renamed, linked_one_by_one, linked_at_once])
+def test_a_renewal_by_rename_or_link_is_used_from_the_next_handshake_on(
+    renew: Callable[[Certificate, Path], None], ca: Certificate, tmp_path: Path
+) -> None:
+    if renew is not linked_at_once:
+        put(sign(ca, "one"), tmp_path)
+    else:
+        renew(sign(ca, "one"), tmp_path)
+    tls = TlsConfig(cert=str(tmp_path / "current.pem"), key=str(tmp_path / "current.key"))
+    context = TlsContext(tls, listens=True, log=LOG)
+    first = context.current()
+    for name in ("two", "three"):
+        renew(sign(ca, name), tmp_path)
+        with capture_logs() as log:
+            second = context.current()
+        assert second is not first
+        assert [line["event"] for line in log] == ["certificate and key read again"]
+        first = second
+
+
+def test_a_look_in_the_midst_of_a_renewal_keeps_the_old_pair_until_both_are_there(
+    ca: Certificate, tmp_path: Path
+) -> None:
+    tls, two = put(sign(ca, "one"), tmp_path), sign(ca, "two")
+    context = TlsContext(tls, listens=True, log=LOG)
+    first = context.current()
+    with capture_logs() as log:
+        (tmp_path / "current.pem").unlink()
+        assert context.current() is first
+        (tmp_path / "current.pem").symlink_to(two.cert)
+        assert context.current() is first
+        (tmp_path / "current.key").unlink()
+        (tmp_path / "current.key").symlink_to(two.key)
+        assert context.current() is not first
+    said = [line["event"] for line in log]
+    assert "current.pem cannot be read: No such file" in said[0]
+    assert "current.key does not belong to the first certificate in" in said[1]
+    assert said[2:] == ["certificate and key read again"]
 
 
 def test_a_bad_pair_changes_nothing_and_is_said_once(ca: Certificate, tmp_path: Path) -> None:

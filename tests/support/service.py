@@ -56,9 +56,3 @@ class ServiceDaemon(Daemon):
             descriptors=self.descriptors, count=len(self._sockets), names=":".join(self._sockets)
         )
         return ("-c", text)
-
-    def kill(self) -> None:
-        """End it as the kernel does when memory is short."""
-        self._process.kill()
-        self._process.wait()
-        self._reader.join()

@@ -81,9 +81,23 @@ def test_where_not_all_fits_the_worst_is_told_in_full_and_the_rest_is_counted() 
     assert "    ffmpeg: add `-pix_fmt yuv420p`" in lines
     assert lines[7].startswith("cam-0        degraded")
     assert lines[8].endswith("…"), "one line of its reason"
-    assert lines[-1] == "… and 55 more (↓ or j): 12 degraded, 43 live"
+    assert lines[-1] == "… 55 more: 12 degraded, 43 live (↓ or j)"
     assert len(lines) == 24
     assert render(MANY, Style(80, 24), place="h:1", skip=21)[2].startswith("live-0")
+
+
+@pytest.mark.parametrize("width", [20, 40])
+def test_a_narrow_terminal_tells_the_state_of_each_and_the_tally_before_the_time(width: int) -> None:
+    lines = render(
+        [FAILED, WAITING, stream("a-long-name")], Style(width, 40), place="h:1", right="12:00:00  q ends"
+    )
+    assert lines[0] == "1 failed, 1 waiting…" if width == 20 else "1 failed, 1 waiting, 1 live     12:00:00"
+    names = [
+        line.split()[:2] for line in lines if line.split()[:1] in (["roof"], ["garage"], ["a-long-name"])
+    ]
+    assert names == [["roof", "failed"], ["garage", "waiting"], ["a-long-name", "live"]]
+    many = render(MANY, Style(width, 24), place="h:1")
+    assert re.match(r"… \d+ more: \d+ degra", many[-1])
 
 
 def test_a_wide_terminal_has_more_columns_and_whole_names() -> None:

@@ -84,7 +84,7 @@ def test_arrows_and_pages_scroll() -> None:
     answers = Answers()
     answers.body = json.dumps([stream(f"cam-{number:02}") for number in range(64)]).encode()
     with serving(answers), Terminal("top", "--url", answers.url, NO_COLOR="1") as terminal:
-        terminal.shows("more (↓ or j): ")
+        terminal.shows(" (↓ or j)")
         terminal.type("\x1b[B\x1b[Bj")
         terminal.shows("LOST\r\n\x1b[Kcam-03 ")
         terminal.type("\x1b[6~" * 9)

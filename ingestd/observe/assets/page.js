@@ -6,11 +6,11 @@ const KEPT = 600; // samples, one a second
 const COLUMNS = ["state", "rate", "bitrate", "target", "key", "delta", "delay", "sendDelay", "lost"];
 const STATES = ["failed", "frozen", "degraded", "starting", "waiting", "live"];
 const SILENT_MS = 5000; // without a sample for so long, what the page shows is old
-const HIDDEN_MS = 60000; // a page that no one has looked at for so long gives its connection back
-const FULL_MS = 10000; // where too many pages are open already, the next try
+const HIDDEN_MS = 10000; // a page that no one has looked at for so long gives its connection back: a browser has six
+const RETRY_MS = 10000; // the next try, where too many pages are open, or a connection died while the machine slept
 
 const streams = new Map(); // name → {section, columns, look, visible}
-let source = null, heardAt = Date.now(), only = "", reloading = false, hiddenTimer = 0;
+let source = null, heardAt = Date.now(), triedAt = 0, only = "", reloading = false, hiddenTimer = 0;
 
 // Texts
 
@@ -122,22 +122,26 @@ function onSample({look, title, tally, problems, streams: said}) {
 }
 
 function connect() {
+  disconnect();
+  triedAt = Date.now();
   source = new EventSource("/api/events");
   source.addEventListener("history", (event) => onHistory(JSON.parse(event.data)));
   source.addEventListener("sample", (event) => onSample(JSON.parse(event.data)));
-  const mine = source;
-  source.onerror = () => {
-    if (mine === source && source.readyState === EventSource.CLOSED) {
-      disconnected("This page is not live: too many are open, or ingestd has ended. It tries again.");
-      setTimeout(() => { if (mine === source && !document.hidden) connect(); }, FULL_MS);
-    }
-  };
+  source.onerror = () => { if (source?.readyState === EventSource.CLOSED) old(); };
 }
 
-function disconnected(text) {
-  const lost = document.getElementById("lost");
+function disconnect() {
+  source?.close();
+  source = null;
+}
+
+function old() { // what the page shows
+  const lost = document.getElementById("lost"), since = new Date(heardAt).toLocaleTimeString();
   lost.hidden = false;
-  setText(lost, text);
+  setText(lost, source?.readyState === EventSource.CLOSED
+    ? `Not live since ${since}: too many pages are open, or a proxy does not reach ingestd. What you see is old.`
+    : `ingestd does not answer since ${since}; what you see is old.`);
+  document.title = "no answer · ingestd";
   document.documentElement.dataset.stale = "";
 }
 
@@ -147,18 +151,23 @@ function connected() {
 }
 
 setInterval(() => {
-  if (!document.hidden && Date.now() - heardAt > SILENT_MS)
-    disconnected(`ingestd does not answer since ${new Date(heardAt).toLocaleTimeString()}; what you see is old.`);
+  const now = Date.now();
+  if (document.hidden || now - heardAt <= SILENT_MS) return;
+  old();
+  // Of a connection that died while this machine slept the browser never hears.
+  if (now - triedAt > RETRY_MS) connect();
 }, 1000);
 
-document.addEventListener("visibilitychange", () => {
+function looked() { // or not: a tab in the background keeps no connection, nor a title that may be untrue
   clearTimeout(hiddenTimer);
-  if (document.hidden) hiddenTimer = setTimeout(() => { source.close(); source = null; }, HIDDEN_MS);
-  else {
+  if (document.hidden) {
+    hiddenTimer = setTimeout(() => { disconnect(); document.title = "paused · ingestd"; }, source ? HIDDEN_MS : 0);
+  } else if (source === null) {
     heardAt = Date.now();
-    if (source === null || source.readyState === EventSource.CLOSED) connect();
+    connect();
   }
-});
+}
+document.addEventListener("visibilitychange", looked);
 
 // Plots
 
@@ -299,4 +308,4 @@ document.addEventListener("change", (event) => {
 });
 try { chooseTool(localStorage.getItem("tool") === "gstreamer" ? "gstreamer" : "ffmpeg"); } catch { /* likewise */ }
 adopt();
-connect();
+looked();

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from ingestd import __version__, descriptors
+from ingestd import __version__, descriptors, heap
 from ingestd.backoff import Backoff
 from ingestd.config import Changes, Config, Effect, StreamConfig, compare, in_force
 from ingestd.errors import AddressError, ConfigError, PassedSocketError
@@ -152,6 +152,7 @@ class App:
         for warning in self._config.warnings:
             logger.warning(warning)
         descriptors.raise_limit()
+        heap.give_back_large_blocks()
         self._warn_of_shortage()
         self.tasks.start("keep the log", self._keep_log())
         keep = self._service_manager.keep(self._latest_status, self._motions)

@@ -54,6 +54,7 @@ class EncoderReader:
         self._picture_end = Timer(self._end_picture)
         self._detection_end = Timer(self._end_detection)
         self._faults = 0  # in what was fed last
+        self._turn_used_s = 0.0  # on the event loop, of one turn
         self._gathered_bytes = 0  # that have come since a picture came out
         self._over = False
         self.understood = False  # a picture with its headers has come
@@ -77,7 +78,10 @@ class EncoderReader:
     # Turns on the event loop, whose other users must not have to wait for long.
 
     def _take_turn(self, data: memoryview | bytes) -> None:
-        """Read ``data``, and what the demuxer is behind with; what is left waits for the next turn."""
+        """Read ``data``, and what the demuxer is behind with; what is left waits for the next turn.
+
+        So does what the connection has left, where the turn is half over: the other half is another's.
+        """
         began_at = time.thread_time()
         ends_at = began_at + MAX_TURN_S
         rest_s = self._read_step(data)
@@ -85,10 +89,16 @@ class EncoderReader:
             rest_s = self._read_step(b"")
         self._await_picture_end()
         self._await_detection()
-        if not self._over and (rest_s or self._demuxer.behind):
-            self._account.took_turn(time.monotonic(), time.thread_time() - began_at)
+        self._turn_used_s += time.thread_time() - began_at
+        left = not self._connection.drained
+        turn_over = self._demuxer.behind or (left and self._turn_used_s > MAX_TURN_S / 2)
+        if not self._over and (rest_s or turn_over):
+            self._account.took_turn(time.monotonic(), self._turn_used_s)
             self._connection.hold(True)
             self._next_turn.set(rest_s)
+            left = False
+        if not left:
+            self._turn_used_s = 0.0
 
     def _begin_turn(self) -> None:
         if wait_s := self._account.wait_s(time.monotonic()):
@@ -103,7 +113,14 @@ class EncoderReader:
         """Read one step; return how many seconds nothing more may be read."""
         began_s = time.thread_time()
         self._read(self._demuxer.feed, data, self._connection.arrived_at, self._connection.segment_bytes)
-        rest_s = self._account.charge(time.monotonic(), time.thread_time() - began_s, len(data))
+        # A file is read ahead, and sent at its own pace.
+        paced = self._pipeline.paced
+        if not paced:
+            self._account.sends(len(data))
+        rests = paced or (self._connection.drained and not self._demuxer.behind)
+        now = time.monotonic()
+        rest_s = self._account.charge(now, time.thread_time() - began_s, len(data), rests=rests)
+        self._pipeline.share_memory(self._account.sharers(now, paced=paced))
         if rest_s and not self._over and self._account.exhausting:
             self._fail(
                 StreamError("too_costly", "reading it costs far more time than any real stream of its bytes")

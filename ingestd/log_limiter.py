@@ -7,13 +7,13 @@ what is the same.
 
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 Line = TypeVar("Line")
 
-# Of one kind and stream: the third tells that it goes on. An encoder that is hung up on makes four kinds, and
-# there may be many.
+# Of one kind: the first of each stream tells that it happens, two more that it goes on, of whichever streams.
+# An encoder that is hung up on makes four kinds, and there may be many.
 MAX_LINES_OF_A_KIND = 3
 LIMIT_INTERVAL_S = 10.0
 
@@ -51,25 +51,41 @@ class LogLimiter:
 
 @dataclass(slots=True)
 class LeftOut(Generic[Line]):
-    """What was left out of one kind in one interval."""
+    """What was left out of one kind in one interval: by subject the number of lines, and the last of them."""
 
-    number: int = 0
-    last: Line | None = None  # the last of them
+    by_subject: dict[Hashable, tuple[int, Line]] = field(default_factory=dict)  # the last is that of `last`
+
+    @property
+    def number(self) -> int:
+        """How many lines, of all subjects."""
+        return sum(number for number, _ in self.by_subject.values())
+
+    @property
+    def last(self) -> Line:
+        """The last of all."""
+        return next(reversed(self.by_subject.values()))[1]
+
+    def add(self, subject: Hashable, line: Line) -> None:
+        """Leave out one more."""
+        number, _ = self.by_subject.pop(subject, (0, line))
+        self.by_subject[subject] = (number + 1, line)
 
 
 @dataclass(slots=True)
 class _Interval(Generic[Line]):
     began: float
-    passed: int
-    left_out: LeftOut[Line]
+    known: set[Hashable]  # subjects of which a line has passed
+    repeated: int = 0  # lines that have passed of these
+    left_out: LeftOut[Line] = field(default_factory=LeftOut)
 
 
 class LineLimiter(Generic[Line]):
-    """Lets ``lines`` of each kind through in ``interval_s`` seconds, and keeps the last of the others.
+    """Lets some lines of each kind through in ``interval_s`` seconds, and keeps the last of the others.
 
-    A kind of which some were left out has no lines in the next interval: what it has is left out, too, until
-    an interval passes without. What is kept is bounded by the number of kinds in one interval, which begins
-    with the first line.
+    The first about each subject, such as a stream, passes, and ``lines`` - 1 more about any of these. A kind
+    of which some were left out has no more in the next interval: what repeats itself is left out, too, until
+    an interval passes without. What is kept is bounded by the number of kinds and subjects in one interval,
+    which begins with the first line.
     """
 
     def __init__(
@@ -83,16 +99,18 @@ class LineLimiter(Generic[Line]):
         self._clock = clock
         self._intervals: dict[Hashable, _Interval[Line]] = {}  # the oldest first, as all are of one length
 
-    def admit(self, kind: Hashable, line: Line) -> bool:
-        """Whether ``line`` may pass. Take what has `ended` before."""
+    def admit(self, kind: Hashable, line: Line, subject: Hashable = None) -> bool:
+        """Whether ``line``, about ``subject``, may pass. Take what has `ended` before."""
         interval = self._intervals.get(kind)
         if interval is None:
-            interval = self._intervals[kind] = _Interval(self._clock(), 0, LeftOut())
-        if interval.passed < self._lines:
-            interval.passed += 1
+            interval = self._intervals[kind] = _Interval(self._clock(), set())
+        if subject not in interval.known:
+            interval.known.add(subject)
             return True
-        interval.left_out.number += 1
-        interval.left_out.last = line
+        if interval.repeated < self._lines - 1:
+            interval.repeated += 1
+            return True
+        interval.left_out.add(subject, line)
         return False
 
     def ended(self, *, now: bool = False) -> list[LeftOut[Line]]:
@@ -104,7 +122,8 @@ class LineLimiter(Generic[Line]):
             if interval.began > end and not now:
                 break
             del self._intervals[kind]
-            if interval.left_out.number:
-                self._intervals[kind] = _Interval(time_now, self._lines, LeftOut())
+            if interval.left_out.by_subject:
+                known = set(interval.left_out.by_subject)
+                self._intervals[kind] = _Interval(time_now, known, self._lines)
                 found.append(interval.left_out)
         return found

@@ -36,12 +36,13 @@ class EncoderCallbacks:
 
     ``defect`` is told of an exception while pictures are submitted or feedback is taken, which is a defect of
     ours and is logged; ``full`` when `TrackPipeline.full` changes; ``no_keyframe`` when only another
-    connection of the encoder brings a keyframe.
+    connection of the encoder brings a keyframe; ``played`` of the bytes of a file's picture when it is due.
     """
 
     defect: Callable[[], None]
     full: Callable[[bool], None] = lambda _full: None
     no_keyframe: Callable[[], None] = lambda: None
+    played: Callable[[int], None] = lambda _size_bytes: None
 
 
 class TrackPipeline:
@@ -114,9 +115,18 @@ class TrackPipeline:
         return self._delivery.full(time.monotonic())
 
     @property
+    def paced(self) -> bool:
+        """Whether the input is a file, whose pictures are submitted at its own pace."""
+        return self._delivery.pace is not None
+
+    @property
     def playing(self) -> bool:
         """Whether what was read ahead of a file is still to be shown."""
         return self._delivery.pace is not None and self._delivery.held > 0
+
+    def share_memory(self, streams: int) -> None:
+        """Hold no more than a part of the memory for pictures, which ``streams`` share; 1: all of it."""
+        self._delivery.share_memory(streams)
 
     # What comes in.
 
@@ -431,4 +441,6 @@ class TrackPipeline:
         if submission.replayed:
             self._feedback.replayed(len(access_unit.data), now)
         else:
+            if self.paced:
+                self._callbacks.played(len(access_unit.data))
             self._delay.observe(now - picture.arrived_at)

@@ -67,6 +67,7 @@ def build_stream(
     hear of the stream, ``passed`` may have its socket, and ``connections`` counts those of all streams.
     """
     address = config.source.address
+    account = LOOP_SHARE.account()
     admission = Admission(config.source, config.name, is_stream=_is_stream, count=connections)
     source = (
         Listener(
@@ -112,6 +113,7 @@ def build_stream(
             no_keyframe=partial(admission.hang_up, CLOSED_FOR_KEYFRAME)
             if config.source.reconnect_for_keyframe
             else lambda: None,
+            played=account.sends,
         ),
         reject_b_frames=config.b_frames == "reject",
         min_bitrate_bps=config.feedback.min_bitrate,
@@ -124,7 +126,7 @@ def build_stream(
         source,
         pipeline,
         room,
-        LOOP_SHARE.account(),
+        account,
         webhook,
         detection_timeout_s,
         hooks,

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 import pytest
 import structlog
 
-from ingestd import loop_share
+from ingestd import encoder_reader, loop_share
 from ingestd.config import Address, SourceConfig, StreamConfig
 from ingestd.delivery.delivery import Delivery
 from ingestd.encoder_reader import EncoderReader
@@ -20,7 +20,7 @@ from ingestd.loop_share import LoopShare
 from ingestd.media.access_unit import MAX_VIEWABLE_BYTES
 from ingestd.media.demuxer import Demuxer
 from ingestd.media.formats.step import MAX_ITEMS_PER_STEP
-from ingestd.pipeline import EncoderCallbacks
+from ingestd.pipeline import EncoderCallbacks, TrackPipeline
 from ingestd.publish.track import TrackOptions
 from ingestd.source.connection import EncoderConnection
 from ingestd.tasks import Tasks
@@ -155,6 +155,7 @@ class Connection:
     peer = "127.0.0.1:40112"
     segment_bytes = 0
     cut = throttled = False
+    drained = True
 
     def __init__(self) -> None:
         self.more = False  # bytes are in the socket
@@ -321,6 +322,50 @@ async def test_streams_that_are_behind_take_one_turn_in_each_round_of_the_loop(
                 del waiting[reading]
     for reading in readings:
         reading.reader.end(silent=False)
+
+
+HUGE = annexb(*h26x.H264_SETS, *(h26x.idr(n, b"\xa5" * 200_000) for n in range(2))) * 10
+
+
+@pytest.mark.parametrize(("drained", "played"), [(False, False), (True, False), (False, True)])
+async def test_who_sends_more_than_any_camera_without_a_rest_has_to_wait(
+    drained: bool, played: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A socket that is empty again and again is that of a camera, and a file is sent at its own pace.
+    monkeypatch.setattr(loop_share, "LIVE_BYTES_PER_S", 1e12)
+    monkeypatch.setattr(TrackPipeline, "paced", played)
+    reading = Reading()
+    reading.connection.drained = drained
+    for position in range(0, len(HUGE), 16 * 1024):
+        reading.feed(HUGE[position : position + 16 * 1024])
+    assert (True in reading.connection.held) == (not drained and not played)
+    reading.reader.end(silent=False)
+
+
+async def test_heavy_streams_hold_parts_of_the_memory_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_share, "MAX_AHEAD_BYTES", 1)
+    share = LoopShare()
+    shared: list[int] = []
+    monkeypatch.setattr(TrackPipeline, "share_memory", lambda _self, streams: shared.append(streams))
+    for heavy in (1, 2, 3):
+        reading = Reading(share)
+        reading.connection.drained = False
+        reading.feed(VIDEO.access_units[0])
+        reading.feed(VIDEO.access_units[1])
+        reading.reader.end(silent=False)
+        assert shared[-1] == heavy
+
+
+@pytest.mark.parametrize("drained", [False, True])
+async def test_what_the_socket_has_left_behind_a_turn_waits_for_others(
+    drained: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder_reader, "MAX_TURN_S", 0.0)
+    reading = Reading()
+    reading.connection.drained = drained
+    reading.feed(VIDEO.access_units[0])
+    assert (reading.connection.held == [True]) == (not drained)
+    await eventually(lambda: not (reading.connection.held and reading.connection.held[-1]), "let it go on")
 
 
 async def test_what_is_left_to_read_is_read_when_the_connection_has_ended() -> None:

@@ -4,11 +4,16 @@ import pytest
 
 from ingestd.loop_share import (
     HEAVY_RATIO,
+    LIVE_BYTES_PER_S,
+    MAX_AHEAD_BYTES,
     MAX_OWED_S,
     MAX_OWED_UNNOTICED_S,
+    MAX_SHARERS,
     PARTING_WHILES,
     PLAIN_RATIO,
     PLAIN_S_PER_BYTE,
+    SENDING_S_PER_BYTE,
+    SHARER_FORGOTTEN_S,
     WHILE_S,
     LoopAccount,
     LoopShare,
@@ -165,3 +170,72 @@ def test_a_plain_stream_that_a_hiccup_made_heavy_is_read_on_and_is_plain_again_b
         waits_s.append(plain_second(plain, loop.now))
     assert max(waits_s) < 0.5
     assert waits_s[-1] == 0.0
+
+
+READ_BYTES = 64 * 1024
+READ_S = READ_BYTES * 5e-9
+
+
+def greedy_bytes(streams: int, seconds: float) -> float:
+    """What encoders are read that always have more: bytes per second, of all together."""
+    share, now = LoopShare(), 100.0
+    next_at = {share.account(): now for _ in range(streams)}
+    read_bytes, begun_at = 0, now + 5.0  # until all are noticed
+    while now < begun_at + seconds:
+        account = min(next_at, key=lambda account: next_at[account])
+        now = max(now, next_at[account]) + READ_S
+        account.sends(READ_BYTES)
+        next_at[account] = now + account.charge(now, READ_S, READ_BYTES, rests=False)
+        assert not account.exhausting
+        read_bytes += READ_BYTES if now >= begun_at else 0
+    return read_bytes / seconds
+
+
+@pytest.mark.parametrize("streams", [1, 2, 8])
+def test_who_sends_without_a_rest_is_read_as_webrtc_can_send_beside_others(streams: int) -> None:
+    most = HEAVY_RATIO / (SENDING_S_PER_BYTE + READ_S / READ_BYTES)
+    assert greedy_bytes(streams, 10.0) == pytest.approx(most, rel=0.1)
+
+
+def test_a_live_stream_of_large_keyframes_never_waits() -> None:
+    # 40 Mbit/s, a fifth of them in a keyframe each second, which takes many reads.
+    account, now, waits_s = LoopShare().account(), 100.0, 0.0
+    for number in range(60 * 60):
+        now = max(now, 100.0 + number / 60)
+        left = 1_000_000 if number % 60 == 0 else 66_000
+        while left:
+            size, left = min(left, READ_BYTES), max(left - READ_BYTES, 0)
+            now += READ_S
+            account.sends(size)
+            waits_s += account.charge(now, READ_S, size, rests=left == 0)
+    assert waits_s == 0.0
+
+
+def test_who_rests_after_a_burst_is_plain_again() -> None:
+    account, now = LoopShare().account(), 100.0
+    account.charge(now, 0.0, 0)
+    account.sends(8 * MAX_AHEAD_BYTES)
+    assert account.charge(now, READ_S, READ_BYTES) > 0.0
+    now += 4 * MAX_AHEAD_BYTES / LIVE_BYTES_PER_S
+    assert account.charge(now, READ_S, READ_BYTES) == 0.0
+
+
+def test_no_time_counts_as_rest_while_there_is_more_to_read() -> None:
+    account, now = LoopShare().account(), 100.0
+    account.charge(now, 0.0, 0, rests=False)
+    account.sends(MAX_AHEAD_BYTES + 1)
+    assert account.charge(now + 3600.0, READ_S, READ_BYTES, rests=False) > 0.0
+
+
+def test_heavy_streams_share_the_memory_of_one_and_so_do_files() -> None:
+    share, now = LoopShare(), 100.0
+    plain, *heavy = [share.account() for _ in range(4)]
+    files = [share.account() for _ in range(MAX_SHARERS + 2)]
+    for account in heavy:
+        account.charge(now, 0.0, 0)
+        account.charge(now, 1.0, 0)
+    assert [account.sharers(now, paced=False) for account in heavy] == [1, 2, 3]
+    assert plain.sharers(now, paced=False) == 1
+    assert [account.sharers(now, paced=True) for account in files][-3:] == [MAX_SHARERS] * 3
+    now += SHARER_FORGOTTEN_S + 1
+    assert heavy[0].sharers(now, paced=False) == 1

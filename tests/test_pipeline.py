@@ -52,6 +52,16 @@ async def test_that_it_is_full_no_more_is_said_once(played: Played) -> None:
     assert played.full == [True, False]
 
 
+async def test_the_pictures_of_a_file_are_said_as_they_are_played(played: Played) -> None:
+    played.submit(KEYFRAME)
+    played.room.track.publish()
+    await eventually(lambda: played.pipeline.submitted == 1, "submit it")
+    assert played.played_bytes == []
+    played.until_full()
+    await eventually(lambda: played.played_bytes, "play")
+    assert set(played.played_bytes) <= {len(KEYFRAME), len(DELTA)}
+
+
 @pytest.mark.parametrize("options", [{"b_frames": "reject"}])
 async def test_b_frames_are_refused_where_they_are_to_be(played: Played) -> None:
     with pytest.raises(StreamError, match="b_frames: reject") as refused:

@@ -34,10 +34,9 @@ class Backlog:
         """The size of all pictures that wait."""
         return self._bytes
 
-    @property
-    def used_ratio(self) -> float:
-        """How much of what may be held is in use; above 1 it is too much."""
-        return self._limits.used_ratio(self._bytes, len(self._pictures))
+    def used_ratio(self, sharers: int = 1) -> float:
+        """How much of what may be held is in use, where ``sharers`` share the bytes; above 1: too much."""
+        return self._limits.used_ratio(self._bytes * sharers, len(self._pictures))
 
     def append(self, picture: Picture) -> None:
         """Put ``picture`` behind the others."""

@@ -148,6 +148,15 @@ class Delivery:
         """Whether no more should be read: what has been is far ahead of real time."""
         return self._intake.full(now)
 
+    def share_memory(self, streams: int) -> None:
+        """Hold a part of the bytes that may be held, where ``streams`` share them: 1 holds all.
+
+        Of a file less is read ahead then, and what has come of it is held as before; of another stream more
+        than its part is dropped.
+        """
+        self._intake.sharers = streams
+        self._gop.sharers = 1 if self._intake.pacing.paced else streams
+
     def silent_s(self, now: float) -> float:
         """Seconds since a picture was received."""
         return now - self._received_at

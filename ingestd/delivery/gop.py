@@ -30,6 +30,7 @@ class Gop:
         self._limits = limits
         self._pictures: list[Picture] = []
         self._bytes = 0
+        self.sharers = 1  # streams that share the bytes that may be held
 
     def __len__(self) -> int:
         return len(self._pictures)
@@ -50,7 +51,7 @@ class Gop:
             return
         self._pictures.append(picture)
         self._bytes += len(picture.access_unit.data)
-        if self._limits.used_ratio(self._bytes, len(self._pictures)) > 1:
+        if self._limits.used_ratio(self._bytes * self.sharers, len(self._pictures)) > 1:
             self.clear()
 
     def replace_last(self, access_unit: AccessUnit) -> None:

@@ -74,6 +74,7 @@ class Intake:
         self._interval = FrameInterval(framerate_fps)
         self._clock = CaptureClock()
         self._number = 0
+        self.sharers = 1  # streams that share the memory for what waits
 
     @property
     def last_number(self) -> int:
@@ -160,7 +161,7 @@ class Intake:
 
     def full(self, now: float) -> bool:
         """Whether no more should be read for now: what has been is far ahead of real time."""
-        return not self._new_encoder and self.pacing.full(now, self.queue.used_ratio)
+        return not self._new_encoder and self.pacing.full(now, self.queue.used_ratio(self.sharers))
 
     def drop(self, reason: Drop, count: int = 1) -> None:
         """Book ``count`` pictures that are not in the queue, or not any more, as dropped."""
@@ -221,7 +222,8 @@ class Intake:
         return 0.0, self._clock.captured_at(self._interval, arrived_at)
 
     def _limit_queue(self) -> Drop | None:
-        if self.queue.used_ratio <= 1:
+        # What has come of a file was let come.
+        if self.queue.used_ratio(1 if self.pacing.paced else self.sharers) <= 1:
             return None
         self.drop_all(Drop.QUEUE_FULL)
         self.gate.shut(Drop.QUEUE_FULL)

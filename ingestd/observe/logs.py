@@ -31,7 +31,7 @@ _CHATTY = ("livekit", "asyncio", "aiohttp", "aiohttp.access")
 _SDK_LINE = re.compile(r"(?P<target>[\w:]+?):(?P<line>\d+):(?P<module>[\w:]*) - (?P<event>.*)", re.DOTALL)
 
 _MAX_DEPTH = 6
-# What tells lines of one event apart. Who the peer is does not: that may be as many as there are lines.
+# What lines of one event are about. Who the peer is does not: that may be as many as there are lines.
 _SUBJECT = ("stream", "room", "identity", "task", "what")
 
 
@@ -118,8 +118,8 @@ def _handlers() -> "list[_Handler]":
 class _Handler(logging.StreamHandler[TextIO | LogWriter]):
     """Never raises and never prints about itself: a closed pipe or a full disk must not stop the pictures.
 
-    Of one kind it writes MAX_LINES_OF_A_KIND in LIMIT_INTERVAL_S, then how many more there were, and while
-    more come only that. Lines for debugging have no limit.
+    Of one kind it writes in LIMIT_INTERVAL_S the first about each stream and MAX_LINES_OF_A_KIND - 1 more,
+    then how many others there were, and while more come only that. Lines for debugging have no limit.
     """
 
     def __init__(self, stream: TextIO | LogWriter) -> None:
@@ -129,7 +129,7 @@ class _Handler(logging.StreamHandler[TextIO | LogWriter]):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.say_left_out()
-        if record.levelno <= logging.DEBUG or self._limiter.admit(_kind(record), record):
+        if record.levelno <= logging.DEBUG or self._limiter.admit(_kind(record), record, _subject(record)):
             super().emit(record)
             RECENT_LINES.add(record)
 
@@ -137,8 +137,8 @@ class _Handler(logging.StreamHandler[TextIO | LogWriter]):
         with self.lock or contextlib.nullcontext():
             for left_out in self._limiter.ended(now=all):
                 super().emit(_summary(left_out))
-                assert left_out.last is not None
-                RECENT_LINES.add(left_out.last, left_out.number)
+                for number, last in left_out.by_subject.values():
+                    RECENT_LINES.add(last, number)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name of the base class
         error = sys.exc_info()[1]
@@ -153,17 +153,22 @@ class _Handler(logging.StreamHandler[TextIO | LogWriter]):
 
 def _kind(record: logging.LogRecord) -> Hashable:
     if isinstance(record.msg, dict):  # ours
-        return (record.name, record.msg["event"], *(str(record.msg.get(key)) for key in _SUBJECT))
+        return (record.name, record.msg["event"])
     match = _SDK_LINE.fullmatch(str(record.msg)) if record.name == "livekit" else None
     # Where in the SDK it was written: its words differ each time.
     return (record.name, match["target"], match["line"]) if match else (record.name, str(record.msg))
 
 
+def _subject(record: logging.LogRecord) -> Hashable:
+    return tuple(str(record.msg.get(key)) for key in _SUBJECT) if isinstance(record.msg, dict) else None
+
+
 def _summary(left_out: LeftOut[logging.LogRecord]) -> logging.LogRecord:
     """Return the last of the lines that were left out, with the number of all."""
-    assert left_out.last is not None
     record = copy.copy(left_out.last)
-    more = f"… {left_out.number} more in the last {LIMIT_INTERVAL_S:g} s left out; the last one:"
+    subjects = len(left_out.by_subject)
+    of_many = f", of {subjects} streams or rooms," if subjects > 1 else ""
+    more = f"… {left_out.number} more{of_many} in the last {LIMIT_INTERVAL_S:g} s left out; the last one:"
     if isinstance(record.msg, dict):
         fields = {key: value for key, value in record.msg.items() if key != "exc_info"}
         record.msg = {**fields, "event": f"{more} {fields['event']}", "left_out": left_out.number}

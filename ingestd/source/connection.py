@@ -102,6 +102,7 @@ class EncoderConnection(asyncio.BufferedProtocol):
         self._buffer: memoryview | None = None  # a silent connection needs none
         self._unread: deque[memoryview] = deque()  # what was read and not passed on yet
         self._unread_bytes = 0
+        self._drained = True  # the last read has left nothing in the socket
         self._pauses: set[Pause] = set()
         self._full = False  # what `throttle` was told last
         self._looks_ahead = False  # it is read even though nothing is passed on
@@ -146,6 +147,7 @@ class EncoderConnection(asyncio.BufferedProtocol):
         assert self._transport is not None
         if self._turned_away:
             return
+        self._drained = nbytes < RECEIVE_BUFFER_BYTES
         data: bytes | memoryview = self._buffer[:nbytes]
         if self._entrance is not None:
             began_s = time.thread_time()
@@ -156,6 +158,10 @@ class EncoderConnection(asyncio.BufferedProtocol):
             self._take(memoryview(data))
         if self._entrance is not None and self._entrance.ended:
             self.eof_received()
+        if not (self._drained or self._pauses or self._end_reason):
+            # libuv would go on reading, up to 2 MB of one socket before it looks at the others.
+            self._pause(Pause.TURN)
+            self._loop.call_soon(self._go_on_after, Pause.TURN)
 
     def _enter(self, entrance: Entrance, data: memoryview) -> bytes | memoryview:
         """Take off ``data`` what stands before the stream; return what is the stream's."""
@@ -322,6 +328,11 @@ class EncoderConnection(asyncio.BufferedProtocol):
         if transport is None or transport.is_closing():
             return bool(self._unread)
         return bool(self._unread) or socket_state.has_unread_bytes(transport)
+
+    @property
+    def drained(self) -> bool:
+        """Whether all that had come at the last read was passed on."""
+        return self._drained and not self._unread
 
     @property
     def silent_s(self) -> float:

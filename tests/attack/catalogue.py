@@ -50,6 +50,11 @@ def _attacks() -> list[Attack]:
 
     return [
         Attack("none", storm(lambda target: storms.silent(0, reopening=False)(target)), "no attack"),
+        # to compare with
+        Attack("h264-live", Pushing(h26x.live), "no attack: H.264 of 1.5 Mbit/s, live"),
+        Attack(
+            "h264-live-2-mb", Pushing(h26x.live_of_2_mb), "no attack: pictures of 2.3 MB, 12 Mbit/s, live"
+        ),
         # 1. one frame, one message
         Attack("ivf-av1-delimiters", Pushing(frames.ivf_of_delimiters), "IVF: one frame of 16 MB of `12 00`"),
         Attack("obu-delimiters", Pushing(frames.delimiters), "OBU: `12 00` without end"),

@@ -235,6 +235,16 @@ def pictures_of_2_mb(frame: Frame) -> Payload:
     return repeated(begun(frame), [idr(n, b"\xa5" * 2_300_000) for n in range(2)], frame)
 
 
+def live() -> Payload:
+    """What a camera sends: 1.5 Mbit/s, 30 pictures a second."""
+    return Payload(begun(annexb), annexb(idr(0, b"\xa5" * 6_250)), writes_per_s=30)
+
+
+def live_of_2_mb() -> Payload:
+    """As `pictures_of_2_mb`, one each 1.5 s: by eight 12 MB/s, which is what those are slowed to."""
+    return Payload(begun(annexb), annexb(idr(0, b"\xa5" * 2_300_000)), writes_per_s=0.68)
+
+
 def zero_lengths() -> Payload:
     """NAL units of no bytes."""
     return Payload(begun(length_prefixed), bytes(4))

@@ -17,8 +17,8 @@ KILL_AFTER_S = (0.3, 4.0)
 MAX_GAP_S = 1.0
 MAX_NEXT_ENCODER_S = 3.0
 MAX_SEEN_AGAIN_S = 8.0  # two seconds on an idle machine
-# Four kinds of line, three of each and attacker, come at once; a few of WebRTC's beside them.
-LINES_OF_AN_ATTACKER, OTHER_LINES = 12, 8
+# Four kinds of line, of each one about each attacker and two more, come at once; a few of WebRTC's beside.
+LINES_OF_AN_ATTACKER, OTHER_LINES = 4, 16
 MAX_MEMORY_BYTES = 100 << 20
 
 NEEDS_A_SMALL_DISK = pytest.mark.skipif(

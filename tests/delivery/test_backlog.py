@@ -17,13 +17,19 @@ def picture(name: str, size: int = 0) -> Picture:
 
 def test_the_fuller_of_both_limits_counts() -> None:
     backlog = Backlog(LIMITS)
-    assert backlog.used_ratio == 0
+    assert backlog.used_ratio() == 0
     backlog.append(picture("K", 10))
-    assert backlog.used_ratio == 1 / 5
+    assert backlog.used_ratio() == 1 / 5
     backlog.append(picture("d", 90))
-    assert backlog.used_ratio == 1
+    assert backlog.used_ratio() == 1
     backlog.append(picture("d", 1))
-    assert backlog.used_ratio > 1
+    assert backlog.used_ratio() > 1
+
+
+def test_streams_that_share_the_memory_share_bytes() -> None:
+    backlog = Backlog(LIMITS)
+    backlog.append(picture("K", 50))
+    assert backlog.used_ratio(4) == 2
 
 
 def test_what_waits_before_keyframes_is_counted() -> None:

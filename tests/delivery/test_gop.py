@@ -38,6 +38,15 @@ def test_as_much_as_the_limits_is_held_and_no_more() -> None:
         assert (len(gop), gop.size_bytes) == (0, 0)
 
 
+def test_streams_that_share_the_memory_hold_a_part_of_it_each() -> None:
+    gop = Gop(LIMITS)
+    gop.sharers = 4
+    gop.append(picture("K", 25))
+    assert len(gop) == 1
+    gop.append(picture("d", 1))
+    assert (len(gop), gop.size_bytes) == (0, 0)
+
+
 def test_what_the_last_picture_is_replaced_by_takes_its_place() -> None:
     gop = Gop(LIMITS)
     for name, size in (("K1", 10), ("d2", 60)):

@@ -1,4 +1,5 @@
 from ingestd.delivery.accounting import Drop
+from ingestd.delivery.gop import HeldLimits
 from ingestd.delivery.intake import Gate, Intake
 from ingestd.delivery.picture import Picture
 from ingestd.media.access_unit import AccessUnit
@@ -28,6 +29,25 @@ def fill(intake: Intake, names: str, now: float = 10.0) -> None:
         picture = intake.receive(access_unit(name), now, 0)
         assert isinstance(picture, Picture)
         assert intake.append(picture) is None
+
+
+def test_streams_that_share_the_memory_let_a_part_of_it_wait() -> None:
+    intake = Intake(0.5, held_limits=HeldLimits(max_bytes=8))
+    intake.sharers = 4
+    fill(intake, "K0")
+    picture = intake.receive(access_unit("d1"), 10.0, 0)
+    assert isinstance(picture, Picture)
+    assert intake.append(picture) is Drop.QUEUE_FULL
+
+
+def test_of_files_that_share_the_memory_less_is_read_and_what_was_read_stays() -> None:
+    intake = Intake(0.5, live=False, held_limits=HeldLimits(max_bytes=8))
+    fill(intake, "K0 d1")
+    assert not intake.full(10.0)
+    intake.sharers = 4
+    assert intake.full(10.0)
+    fill(intake, "d2")
+    assert len(intake.queue) == 3
 
 
 def test_a_skip_ends_at_the_oldest_keyframe_that_waits() -> None:

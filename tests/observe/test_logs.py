@@ -13,6 +13,7 @@ import structlog
 from ingestd import redact
 from ingestd.log_limiter import MAX_LINES_OF_A_KIND
 from ingestd.observe import logs
+from ingestd.observe.recent_lines import RECENT_LINES
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJmcm9udC1kb29yIn0.c2lnbmF0dXJl"
 SECRET = "a-secret-nobody-may-see"
@@ -290,6 +291,24 @@ def test_a_storm_of_one_kind_of_line_is_a_few_lines_and_the_number_of_the_others
         "192.0.2.1:999",
         1000 - MAX_LINES_OF_A_KIND,
     )
+
+
+def test_a_storm_of_many_streams_is_a_line_for_each_and_one_with_the_number_of_the_others() -> None:
+    output = json_output()
+    log = structlog.get_logger("ingestd.stream")
+    for _ in range(100):
+        for name in ("front-door", "garden"):
+            log.info("encoder gone", stream=name)
+    logs.say_left_out(all=True)
+
+    *lines, last = output.lines()
+    assert {line["stream"] for line in lines} == {"front-door", "garden"}
+    assert len(lines) == 2 + MAX_LINES_OF_A_KIND - 1
+    assert last["event"].startswith(
+        "… 196 more, of 2 streams or rooms, in the last 10 s left out; the last one:"
+    )
+    told = {name: RECENT_LINES.of(name, "")[0].text for name in ("front-door", "garden")}
+    assert all("more of these before" in text for text in told.values())
 
 
 def test_a_storm_of_tracebacks_is_limited_and_its_last_line_has_none() -> None:

@@ -68,6 +68,53 @@ async def test_others_get_their_turns_between_the_slices_of_one_read() -> None:
         assert stream.arrived_at[0] <= time.monotonic() - 5 * MAX_READ_TURN_S
 
 
+class Reads(Stream):
+    """Notes in which turn of the loop each read was made, and whether it left nothing behind."""
+
+    turns = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turn_of_read: dict[float, int] = {}
+        self.drained: list[bool] = []
+
+    def encoder_data(self, connection: EncoderConnection, data: memoryview) -> None:
+        super().encoder_data(connection, data)
+        self.turn_of_read.setdefault(connection.arrived_at, self.turns)
+        self.drained.append(connection.drained)
+
+    async def count_turns(self) -> None:
+        while True:
+            await asyncio.sleep(0)
+            self.turns += 1
+
+
+async def test_others_get_their_turns_between_the_reads_of_an_encoder_that_fills_each() -> None:
+    stream, data, loop = Reads(), bytes(RECEIVE_BUFFER_BYTES * 20), asyncio.get_running_loop()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        stream.turn_of_read.clear()
+        counting = loop.create_task(stream.count_turns())
+        sending = loop.create_task(encoder.send(data))
+        await stream.until(lambda: len(stream.received) == len(data))
+        await sending
+        counting.cancel()
+        assert len(stream.turn_of_read) >= 20
+        assert len(set(stream.turn_of_read.values())) == len(stream.turn_of_read), "two reads in one turn"
+
+
+async def test_it_is_known_whether_a_read_has_left_something() -> None:
+    stream = Reads()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        stream.drained.clear()
+        assert encoder.connection.send(bytes(RECEIVE_BUFFER_BYTES + 1)) == RECEIVE_BUFFER_BYTES + 1
+        await stream.until(lambda: len(stream.received) == RECEIVE_BUFFER_BYTES + 1)
+        assert stream.drained == [False] * (RECEIVE_BUFFER_BYTES // SLICE_BYTES) + [True]
+
+
 async def test_what_waits_for_its_turn_comes_before_the_end() -> None:
     stream = Slow()
     async with listening(stream) as (listener, _):

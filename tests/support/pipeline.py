@@ -42,6 +42,7 @@ class Played:
     room: Room = field(default_factory=Room)
     sink: Sink = field(default_factory=Sink)
     full: list[bool] = field(default_factory=list)
+    played_bytes: list[int] = field(default_factory=list)
     no_keyframes: int = 0
     defects: int = 0
 
@@ -56,7 +57,7 @@ class Played:
             [self.sink],
             self.tasks,
             structlog.get_logger(),
-            EncoderCallbacks(self._defect, self.full.append, self._no_keyframe),
+            EncoderCallbacks(self._defect, self.full.append, self._no_keyframe, self.played_bytes.append),
             reject_b_frames=self.b_frames == "reject",
             make_track=Track,
         )

@@ -229,7 +229,7 @@ def test_a_log_that_nothing_takes_costs_no_picture(
             wait_until(lambda: answers(config.http_port), "be ready")
             config.config_path.write_text(long_value(config.config_path.read_text()))
             process.send_signal(signal.SIGHUP)  # an error that no pipe of a page takes
-            with Encoder(config.port(), VIDEO) as encoder:
+            with Encoder(config.port(), encode("h264", frames=240, gop=30, size=(160, 120))) as encoder:
                 viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
             assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
             process.terminate()

@@ -83,6 +83,7 @@ class App:
         self._reload_failure = ""  # of the last reload; for the service manager's line of status
         self._rooms: dict[RoomAddress, RoomConnection] = {}
         self._not_started: dict[str, str] = {}  # by a reload: why, by the stream's name
+        self._started = False  # every source is open, or has said why it is not
         self._retrying: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
         self._failed = False
@@ -122,8 +123,9 @@ class App:
 
     def problems(self) -> list[str]:
         """Why the daemon is not ready, in words; empty when it is."""
+        starting = [] if self._started else ["ingestd is starting: not every source is open yet"]
         running = [problem for stream in self._streams.values() for problem in stream.problems]
-        return running + list(self._not_started.values())
+        return starting + running + list(self._not_started.values())
 
     async def _start_until_stopped(self) -> None:
         # A signal need not wait for the start, which may be looking up a name that no server knows.
@@ -168,6 +170,7 @@ class App:
                 except PassedSocketError as error:
                     logger.error("stream not started", stream=config.name, error=str(error))
                     self._not_started[config.name] = str(error)
+        self._started = True
         self._warn_of_unused_sockets()
         logger.info("ready", version=__version__, streams=len(self._streams))
         self._service_manager.ready(self._status())

@@ -159,6 +159,26 @@ async def test_a_signal_closes_everything(livekit: LiveKitServer, room: str, num
         assert not can_be_dialled(two)
 
 
+async def test_it_is_not_ready_before_every_source_is_open(livekit: LiveKitServer, room: str) -> None:
+    may_open = asyncio.Event()
+
+    class Slow(Played):
+        async def start(self) -> None:
+            await may_open.wait()
+            await super().start()
+
+    config = configuration(livekit, stream("slow", room))
+    daemon = Daemon(config, make_stream=Slow.make)
+    daemon.code = asyncio.get_running_loop().create_task(daemon.app.run())
+    await eventually(lambda: daemon.tasks("keep the log"), "start")
+    (problem,) = daemon.app.problems()
+    assert "is starting" in problem
+    may_open.set()
+    await eventually(lambda: not daemon.app.problems(), "be ready")
+    assert daemon.names == ["slow"]
+    assert await daemon.stop() == 0
+
+
 async def test_a_start_that_fails_leaves_nothing_open(livekit: LiveKitServer, room: str) -> None:
     fine = stream("fine", room)
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -219,7 +239,7 @@ async def test_a_stream_with_encoder_and_one_that_is_always_there_share_the_room
     always = stream("always", room, identity="cam")
     async with running(configuration(livekit, waits)) as daemon:
         assert daemon.tasks("room") == [], "none is joined"
-        assert daemon.app.problems() == []
+        await eventually(lambda: not daemon.app.problems(), "be ready")
         await daemon.reload(configuration(livekit, waits, always))
         await eventually(lambda: any(f.room_connections["joined"] for f in daemon.app.figures()), "join")
         await daemon.reload(configuration(livekit, waits))

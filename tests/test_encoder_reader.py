@@ -338,6 +338,8 @@ async def test_who_sends_more_than_any_camera_without_a_rest_has_to_wait(
     reading = Reading()
     reading.connection.drained = drained
     for position in range(0, len(HUGE), 16 * 1024):
+        if played:
+            reading.account.sends(16 * 1024)
         reading.feed(HUGE[position : position + 16 * 1024])
     assert (True in reading.connection.held) == (not drained and not played)
     reading.reader.end(silent=False)

@@ -4,7 +4,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from tests.support.disturbance import Course, Disturbance, endure
+from tests.support.disturbance import BITRATE_BPS, Course, Disturbance, endure
 from tests.support.link import NOTHING, Quality
 
 DISTURBANCES = (
@@ -16,9 +16,12 @@ DISTURBANCES = (
     Disturbance("nothing for 5 s", NOTHING, 5),
     Disturbance("nothing for 30 s", NOTHING, 30),
 )
+# Beside the rows above, which have 1.5 Mbit/s, a stream of 8 Mbit/s.
+FAST = Disturbance("4 Mbit/s for 13 s", Quality(rate=4_000_000), 13)
+FAST_BPS = 8_000_000
 COLUMNS = (
-    "link | GOP | pictures/s before, meanwhile, after | full rate after | delay at the end | "
-    "replayed | lost | dropped | silent | wrong"
+    "link | GOP | pictures/s before, meanwhile, after | longest freeze | full rate after | late for | "
+    "delay at the end | replayed | lost | dropped | silent | wrong"
 )
 
 
@@ -33,7 +36,9 @@ def row(disturbance: Disturbance, gop_seconds: int, course: Course) -> str:
             disturbance.name,
             f"{gop_seconds} s",
             ", ".join(f"{rate:.1f}" for rate in rates),
+            f"{course.freeze:.1f} s",
             f"{course.recovery:.1f} s",
+            f"{course.late:.1f} s",
             f"{course.lag_at(course.until):.2f} s",
             f"{course.count('ingestd_frames_replayed_total')}",
             f"{course.count('ingestd_frames_lost_total')}",
@@ -54,7 +59,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     print(f"| {COLUMNS} |\n|{'---|' * len(COLUMNS.split('|'))}")
-    for disturbance in (d for d in DISTURBANCES if arguments.only in d.name):
+    for disturbance in (d for d in (*DISTURBANCES, FAST) if arguments.only in d.name):
         for gop_seconds in arguments.gop:
             with tempfile.TemporaryDirectory() as directory:
                 course = endure(
@@ -63,6 +68,7 @@ def main() -> None:
                     observed=arguments.observed,
                     directory=Path(directory),
                     room="links",
+                    bitrate_bps=FAST_BPS if disturbance is FAST else BITRATE_BPS,
                 )
                 print(f"| {row(disturbance, gop_seconds, course)} |", flush=True)
                 if arguments.verbose:

@@ -162,9 +162,9 @@ KEY_DOCS: Mapping[str, str] = {
         "while one is connected: `reject` the newcomer (after 0.3 s, as it may be the same encoder, back "
         "before its old connection has ended), or `replace` the first as soon as the newcomer's bytes show "
         "that they are a stream. A connection that has sent nothing that is a stream is no encoder, and makes"
-        " way for any. In any case an encoder that has been silent for over 1 s makes way for one from its"
-        " own address, and one that has ended while `ingestd` still plays or reads what it sent makes way for"
-        " any"
+        " way for any. In any case an encoder that has been silent for over 1 s makes way for a stream from"
+        " its own address, and one that has ended while `ingestd` still plays or reads what it sent makes way"
+        " for any stream"
     ),
     "streams[].source.idle_timeout": (
         "an encoder that is silent for this long is disconnected, and so is one whose bytes have not shown "

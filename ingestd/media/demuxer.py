@@ -97,7 +97,7 @@ class Demuxer:
     @property
     def quiet_at(self) -> float | None:
         """When `flush` is due if nothing more arrives; None while nothing waits for that."""
-        return self._reader.quiet_at if self._reader is not None else None
+        return self._reader.quiet_at if self._reader is not None and not self._packets_ended else None
 
     def feed(
         self, data: bytes | bytearray | memoryview, now: float = 0.0, segment_bytes: int = 0

@@ -53,9 +53,9 @@ class Admission:
 
     A second encoder waits ``max_wait_s`` seconds for the line to become free, and as long as the first has
     finished but was not read to its end; then it is refused. ``is_stream`` says what may replace the encoder
-    that is connected, or that is none, as it has sent nothing that is a stream. ``limiter`` is for the log
-    lines of refusals, ``probe_limiter`` for those of connections that never sent a byte. ``count`` is of the
-    connections of all streams.
+    that is connected, or that is none, as it has sent nothing that is a stream; what is none is refused at
+    once. ``limiter`` is for the log lines of refusals, ``probe_limiter`` for those of connections that never
+    sent a byte. ``count`` is of the connections of all streams.
 
     A stream has ``max_connections`` of the configuration at most, the encoder's included. The oldest that was
     turned away, or has sent nothing, gives way to the next.
@@ -207,7 +207,7 @@ class Admission:
         """Admit ``connection``, which has sent its first bytes, let it wait, or refuse it."""
         self._silent.pop(connection, None)
         if connection in self._waiting:
-            self._replace(connection)
+            self._consider(connection)
         elif self._closed is not None:
             connection.close(self._closed)
         elif self._current is None:
@@ -219,7 +219,7 @@ class Admission:
             self._waiting[connection] = loop.time()
             loop.call_later(self._max_wait_s, self._end_wait, connection)
             self._current.look_ahead()
-            self._replace(connection)
+            self._consider(connection)
 
     def connection_lost(self, connection: EncoderConnection, reason: str, error: str | None) -> None:
         """Pass on that the admitted encoder is gone, and admit the one that has waited longest."""
@@ -275,53 +275,61 @@ class Admission:
         self._handler.encoder_connected(connection)
         connection.admit(self._handler)
 
-    def _replace(self, connection: EncoderConnection, *, final: bool = False) -> None:
-        """Admit ``connection`` if the encoder on the line gives way to it; ``final``: to what it has sent."""
-        assert self._current is not None, "an encoder that finds the line free is admitted"
-        reason = self._reason_to_give_way(self._current, connection, final)
-        if reason is not None:
+    def _consider(self, connection: EncoderConnection, *, final: bool = False) -> None:
+        """Admit ``connection`` if the encoder on the line gives way to it; refuse what is no stream.
+
+        ``final``: it is judged by what it has sent.
+        """
+        current, stream = self._current, self._is_stream(connection.first_bytes, final)
+        assert current is not None, "an encoder that finds the line free is admitted"
+        if stream is not None and not stream:
+            self._refuse_second(connection, no_stream=True)
+        elif (reason := self._reason_to_give_way(current, connection, is_stream=bool(stream))) is not None:
             del self._waiting[connection]
             self._end_current(reason)
             self._admit(connection)
+        elif stream is None:
+            connection.read_more()
 
     def _reason_to_give_way(
-        self, current: EncoderConnection, newcomer: EncoderConnection, final: bool
+        self, current: EncoderConnection, newcomer: EncoderConnection, *, is_stream: bool
     ) -> str | None:
+        """Why the encoder on the line makes way for ``newcomer``; None: it does not."""
+        if current.recognised and not is_stream:
+            return None
         waited_s = asyncio.get_running_loop().time() - self._waiting[newcomer]
         if current.finished() and (current.throttled or waited_s > MAX_LAST_READ_S):
             return f"it had ended, and its last pictures make way for {newcomer.peer}"
         if newcomer.host == current.host and current.silent_s > MAX_SILENCE_S:
             return f"silent for {current.silent_s:.1f} s when {newcomer.peer} came from the same address"
-        if self._config.second_encoder == "replace" or not current.recognised:
-            stream = self._is_stream(newcomer.first_bytes, final)
-            if stream and not current.recognised:
-                return f"it had sent nothing that is a stream when {newcomer.peer} sent one"
-            if stream:
-                return f"replaced by {newcomer.peer} (second_encoder: replace)"
-            if stream is None:
-                newcomer.read_more()
+        if is_stream and not current.recognised:
+            return f"it had sent nothing that is a stream when {newcomer.peer} sent one"
+        if is_stream and self._config.second_encoder == "replace":
+            return f"replaced by {newcomer.peer} (second_encoder: replace)"
         return None
 
     def _end_wait(self, connection: EncoderConnection) -> None:
         if connection not in self._waiting or self._current is None:
             return
-        self._replace(connection, final=True)
+        loop, current = asyncio.get_running_loop(), self._current
+        waited_s = loop.time() - self._waiting[connection]
+        # It sends no more, but we have not read all that it sent; or it may not send any more.
+        ends = current.finished() or (waited_s < MAX_LOOK_AHEAD_S and current.look_ahead())
+        silent = connection.host == current.host and current.silent_s > waited_s
+        waits = ends or silent
+        self._consider(connection, final=not waits or waited_s > MAX_LOOK_AHEAD_S)
         if connection not in self._waiting:
             return
-        loop, current, heard_at = asyncio.get_running_loop(), self._current, self._waiting[connection]
-        # It sends no more, but we have not read all that it sent; or it may not send any more.
-        ends = current.finished() or (loop.time() - heard_at < MAX_LOOK_AHEAD_S and current.look_ahead())
-        silent = connection.host == current.host and current.silent_s > loop.time() - heard_at
-        if ends or silent:
+        if waits:
             loop.call_later(self._max_wait_s, self._end_wait, connection)
         else:
             self._refuse_second(connection)
 
-    def _refuse_second(self, connection: EncoderConnection) -> None:
+    def _refuse_second(self, connection: EncoderConnection, *, no_stream: bool = False) -> None:
         assert self._current is not None, "an encoder that finds the line free is admitted"
         self._waiting.pop(connection, None)
         reason = f"{self._current.peer} is already sending (source.second_encoder: reject)"
-        if self._config.second_encoder == "replace":
+        if no_stream or self._config.second_encoder == "replace":
             reason = f"what it sends is no stream, and {self._current.peer} is already sending"
         self._refuse(connection, "second_encoder", reason)
 

@@ -55,12 +55,12 @@ class AttackedDaemon(Daemon):
         self._reading.clear()
 
     @property
-    def pipe_full(self) -> bool:
-        """Whether the pipe of its log takes no more."""
+    def log_waits(self) -> bool:
+        """Whether something of its log is in the pipe, unread."""
         assert self._process.stdout is not None
         unread = array.array("i", [0])
         fcntl.ioctl(self._process.stdout, termios.FIONREAD, unread)
-        return unread[0] == PIPE_BYTES
+        return unread[0] > 0
 
     def go_on_reading(self) -> None:
         """Read its log again."""

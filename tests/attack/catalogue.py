@@ -92,14 +92,14 @@ def _attacks() -> list[Attack]:
         ),
         Attack(
             "log-full",
-            storm(storms.full_disk(storms.reloading(storms.unknown_keys))),
+            storm(storms.full_disk(storms.reloading(storms.long_value))),
             "a full disk behind the log, and lines of 6 kB",
             alone=True,
             log="full",
         ),
         Attack(
             "log-unread",
-            storm(storms.reloading(storms.unknown_keys)),
+            storm(storms.reloading(storms.long_value)),
             "a pipe behind the log that nobody reads, and lines of 6 kB",
             alone=True,
             log="unread",

@@ -163,9 +163,6 @@ class Rig:
                 else:
                     attacker.wait(seconds + ATTACKER_GRACE_S)
                 ended = time.monotonic()
-                if attack.log == "unread" and not daemon.pipe_full:
-                    row.trouble.append("the pipe of its log was not full")
-                daemon.go_on_reading()
                 row.next_encoder_s = _next_encoder(daemon.port(names[0]), next_viewer, first, tls)
                 if attack.keeps_out:
                     attacker.wait(seconds + ATTACKER_GRACE_S)
@@ -173,6 +170,9 @@ class Rig:
                 time.sleep(max(0.0, ended + AFTER_S - time.monotonic()))
                 stopped = time.monotonic()
                 time.sleep(ARRIVAL_S)
+            if attack.log == "unread" and not daemon.log_waits:
+                row.trouble.append("nothing of its log was unread")
+            daemon.go_on_reading()
             sights = [
                 Sight(encoder.pushed, viewer.pictures(name), viewer.left_out(viewer.tracks(name)[-1].sid))
                 for name, encoder, viewer in zip(GOOD, encoders, self._viewers, strict=True)

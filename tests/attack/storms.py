@@ -289,6 +289,11 @@ def unknown_keys(before: str) -> str:
     return before + "\n" + "\n".join(f"strems{n}: 1" for n in range(10_000))
 
 
+def long_value(before: str) -> str:
+    """A value of 6,000 letters, which the error quotes: a line that no pipe of a page takes."""
+    return f"{before}\nlimits: {{max_connections: {'x' * 6000}}}\n"
+
+
 def more_streams(count: int, *, rooms: int) -> Callable[[str], str]:
     """So many streams more, all valid, in so many rooms; those of a room share a connection."""
 

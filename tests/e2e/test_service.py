@@ -1,14 +1,17 @@
 """The daemon under a service manager: what it reports, passed sockets, reloads, a log that nothing takes."""
 
+import fcntl
+import os
 import re
+import select
 import socket
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -190,18 +193,37 @@ def test_streams_that_a_reload_does_not_name_lose_no_picture(
         assert metrics.total("ingestd_frames_dropped_total", stream="kept") == 0
 
 
-def test_a_full_disk_behind_the_log_costs_no_picture(
-    livekit: LiveKitServer, room: str, tmp_path: Path
+@contextmanager
+def full_disk() -> Iterator[int]:
+    with open("/dev/full", "wb") as full:
+        yield full.fileno()
+
+
+@contextmanager
+def pipe_that_nobody_reads() -> Iterator[int]:
+    unread, log = os.pipe()
+    fcntl.fcntl(log, fcntl.F_SETPIPE_SZ, 4096)
+    try:
+        yield log
+        assert select.select([], [log], [], 0)[1] == [], "it was full"
+    finally:
+        os.close(unread)
+        os.close(log)
+
+
+@pytest.mark.parametrize("log", [full_disk, pipe_that_nobody_reads])
+def test_a_log_that_nothing_takes_costs_no_picture(
+    log: Callable[[], AbstractContextManager[int]], livekit: LiveKitServer, room: str, tmp_path: Path
 ) -> None:
     config = Daemon(livekit, tmp_path, stream("cam", room), level="debug")
     config._write_config()
-    with open("/dev/full", "wb") as full, Viewer(livekit, room) as viewer:
+    with log() as out, Viewer(livekit, room) as viewer:
         process = subprocess.Popen(
             [sys.executable, "-m", "ingestd", "run", "--config", str(config.config_path)],
             cwd=ROOT,
             env=clean_environment(),
-            stdout=full,
-            stderr=full,
+            stdout=out,
+            stderr=out,
         )
         try:
             wait_until(lambda: answers(config.http_port), "be ready")

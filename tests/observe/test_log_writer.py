@@ -136,3 +136,10 @@ def test_the_log_says_how_many_lines_were_lost_and_goes_on_by_the_same_writer() 
         root.handlers[:] = handlers
         root.setLevel(level)
     assert '"event": "log lines lost", "lines": 1' in line
+
+
+def test_a_terminal_is_known_as_one(pipe: tuple[io.TextIOWrapper, io.TextIOWrapper]) -> None:
+    manager, terminal = os.openpty()
+    with os.fdopen(manager), os.fdopen(terminal, "w") as screen:
+        assert LogWriter(screen).isatty()
+    assert not LogWriter(pipe[1]).isatty()

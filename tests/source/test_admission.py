@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from ingestd.log_limiter import LogLimiter
 from ingestd.source.admission import (
+    MAX_SILENCE_S,
     MAX_WAIT_S,
     MAX_WAITING_ENCODERS,
     PROBE_LOG_INTERVAL_S,
@@ -120,6 +121,10 @@ async def test_an_encoder_that_comes_back_waits_for_all_that_it_sent_before() ->
         await again.send(b"after")
         await stream.until(lambda: stream.received == b"before, at the end, after")
         assert stream.events == ["connected", "gone: the encoder closed the connection", "connected"]
+
+
+def silent_for(admission: Admission) -> float:
+    return admission.current.silent_s if admission.current is not None else 0.0
 
 
 async def waits(admission: Admission, count: int) -> None:
@@ -400,6 +405,35 @@ async def test_an_encoder_that_went_silent_makes_way_for_its_own_address_and_for
         assert gone.endswith(f" s when {again.name} came from the same address")
         assert await first.read() == b""
         assert admission.connections["second_encoder"] == 1
+
+
+async def test_what_is_no_stream_never_takes_the_place_of_a_slow_encoder_on_its_own_address() -> None:
+    def is_stream(first_bytes: bytes, final: bool) -> bool | None:
+        if first_bytes.startswith(GREETING + b"NAL"):
+            return True
+        return None if len(first_bytes) < 8 and not final else False
+
+    stream = Stream()
+    async with listening(stream, is_stream=is_stream) as (listener, admission):
+        first = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        await eventually(lambda: silent_for(admission) > MAX_SILENCE_S)
+        for probe in [b"GET / HTTP/1.1\r\n"] * (MAX_WAITING_ENCODERS + 1):
+            browser = Encoder.dial(listener.address)
+            await browser.send(probe)
+            assert await browser.read() == b""
+        one_byte = [Encoder.dial(listener.address) for _ in range(MAX_WAITING_ENCODERS - 1)]
+        await waits(admission, len(one_byte))
+        await first.send(b"a picture in many seconds")
+        await stream.until(lambda: stream.received == b"a picture in many seconds")
+        assert stream.events == ["connected"]
+        for connection in one_byte:
+            assert await connection.read() == b""
+        await eventually(lambda: silent_for(admission) > MAX_SILENCE_S)
+        again = Encoder.dial(listener.address)
+        await again.send(b"NAL unit")
+        await stream.until_events(3)
+        assert stream.events[1].endswith(f" s when {again.name} came from the same address")
 
 
 # A peer's end is seen though nothing is read.

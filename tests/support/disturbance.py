@@ -23,6 +23,7 @@ SETTLING_S = 8.0  # WebRTC begins with a guess at the bandwidth, and needs so lo
 FULL_RATE_FPS = 28.0  # new pictures per second
 STEP_S = 0.25  # seconds between the beginnings of the seconds in which pictures are counted
 FREEZE_S = 0.2  # seconds without a new picture that people notice
+LATE_S = 0.1  # a picture that takes longer to the viewer is late
 SAMPLE_INTERVAL_S = 0.5  # between two looks at the metrics
 
 
@@ -73,6 +74,18 @@ class Course:
         slow = (start + STEP_S for start in starts if self.rate(start, start + 1) < FULL_RATE_FPS)
         return max([self.end, *freezes, *slow]) - self.end
 
+    @property
+    def late(self) -> float:
+        """Seconds from the end of the disturbance to the last picture that is late."""
+        seen = zip(self.progress, self.lag, strict=True)
+        return max([self.end, *(at for at, lag in seen if lag > LATE_S)]) - self.end
+
+    @property
+    def freeze(self) -> float:
+        """The longest time without a new picture, from the beginning of the disturbance on, in seconds."""
+        seen = [self.begin, *(at for at in self.progress if at > self.begin), self.until]
+        return max(later - sooner for sooner, later in itertools.pairwise(seen))
+
     def lag_at(self, end: float) -> float:
         """The longest that a picture took to the viewer, of those seen in the second before `end`."""
         return max(
@@ -108,13 +121,14 @@ def endure(
     directory: Path,
     room: str,
     codec: str = "h264",
+    bitrate_bps: int = BITRATE_BPS,
     **keys: Any,
 ) -> Course:
     """Push a stream, disturb the link, and look on for `observed` seconds after that.
 
     `keys` are added to the configuration of the stream.
     """
-    video = encode(codec, frames=FPS * VIDEO_SECONDS, fps=FPS, gop=FPS * gop_seconds, bit_rate=BITRATE_BPS)
+    video = encode(codec, frames=FPS * VIDEO_SECONDS, fps=FPS, gop=FPS * gop_seconds, bit_rate=bitrate_bps)
     addresses = {
         "bind_addresses": ["127.0.0.1", FAR],
         "room": {"playout_delay": {"enabled": True, "min": 0, "max": 1}},

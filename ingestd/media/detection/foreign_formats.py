@@ -7,10 +7,11 @@ import re
 
 from ingestd.errors import BitstreamError
 
-_TS_PACKET_BYTES = 188  # ITU-T H.222.0 2.4.3.2
+# ITU-T H.222.0 2.4.3.2; with a timestamp before each packet (M2TS), with the parity of DVB behind it.
+_TS_PACKET_BYTES = (188, 192, 204)
 TS_PACKETS_SEEN = 4
 # In this many bytes MPEG-TS shows itself wherever it was joined.
-TS_DETECTABLE_BYTES = _TS_PACKET_BYTES * (TS_PACKETS_SEEN + 1)
+TS_DETECTABLE_BYTES = max(_TS_PACKET_BYTES) * (TS_PACKETS_SEEN + 1)
 
 # (pattern of the first bytes, reason, what this is)
 _Signatures = tuple[tuple[re.Pattern[bytes], str, str], ...]
@@ -35,11 +36,14 @@ PROTOCOLS_AND_CONTAINERS: _Signatures = tuple(
         (rb"SSH-[12]", "ssh", "SSH"),
     )
 )  # fmt: skip
+RTP_PACKETS_SEEN = 4
+_RTCP_PACKET_TYPES = range(200, 208)  # RFC 5761 4
 START_CODES: _Signatures = tuple(
     (re.compile(pattern), reason, name)
     for pattern, reason, name in (
         (rb"\0{2,}+\x01\xb3", "mpeg2", "MPEG-1 or MPEG-2 video"),
-        (rb"\0{2,}+\x01\xba", "mpeg_ps", "an MPEG program stream"),
+        # Behind a header of the sender's, as recorders write, or joined at a packet of it.
+        (rb"(?s:.{0,64}?)\0\0\x01\xba|\0{2,}+\x01[\xba\xe0-\xef]", "mpeg_ps", "an MPEG program stream"),
         (rb"\0{2,}+\x01[\xb0\xb6]", "mpeg4", "MPEG-4 Part 2 video"),
     )
 )
@@ -70,17 +74,24 @@ def _refusal(reason: str, name: str) -> BitstreamError:
 
 def refuse_packets(data: bytes) -> None:
     """Refuse MPEG-TS, wherever it was joined, and RTP framed by RFC 4571."""
-    for first in range(min(_TS_PACKET_BYTES, len(data) - _TS_PACKET_BYTES * (TS_PACKETS_SEEN - 1))):
-        if (
-            data[first : first + _TS_PACKET_BYTES * TS_PACKETS_SEEN : _TS_PACKET_BYTES]
-            == b"\x47" * TS_PACKETS_SEEN
-        ):
-            raise _refusal("mpeg_ts", "MPEG-TS")
-    second = 2 + int.from_bytes(data[:2], "big")
-    # Two packets of version 2 from one SSRC (RFC 3550 5.1), the length before each.
-    if (
-        second + 14 <= len(data)
-        and data[2] & 0xC0 == data[second + 2] & 0xC0 == 0x80
-        and data[10:14] == data[second + 10 : second + 14] != b"\0\0\0\0"
-    ):
+    for size in _TS_PACKET_BYTES:
+        for first in range(min(size, len(data) - size * (TS_PACKETS_SEEN - 1))):
+            if data[first : first + size * TS_PACKETS_SEEN : size] == b"\x47" * TS_PACKETS_SEEN:
+                raise _refusal("mpeg_ts", "MPEG-TS")
+    if _is_rtp(data):
         raise _refusal("rtp", "RTP over TCP")
+
+
+def _is_rtp(data: bytes) -> bool:
+    """Whether there are two packets of RTP from one SSRC (RFC 3550 5.1), RTCP between them or before."""
+    position, ssrc = 0, b""
+    for _ in range(RTP_PACKETS_SEEN):
+        packet = data[position + 2 : position + 14]
+        if len(packet) < 12 or packet[0] & 0xC0 != 0x80:  # version 2
+            return False
+        if packet[1] not in _RTCP_PACKET_TYPES:
+            if ssrc:
+                return packet[8:] == ssrc != b"\0\0\0\0"
+            ssrc = packet[8:]
+        position += 2 + int.from_bytes(data[position : position + 2], "big")
+    return False

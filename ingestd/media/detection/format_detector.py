@@ -92,18 +92,23 @@ def detect(data: bytes, *, final: bool = False, packed: bool = False) -> Detecte
     prefixed = _length_prefixed(data, final)
     if prefixed:
         return Detected(Format.LENGTH_PREFIXED, prefixed)
-    if None in (obus, delimited, prefixed):
-        return None
     for length_bytes in SHORT_LENGTHS_BYTES:
         if codec := _length_prefixed(data, final, length_bytes):
             return Detected(Format.LENGTH_PREFIXED, codec, length_bytes=length_bytes)
+    waits = None in (obus, delimited, prefixed)
+    if waits and at_start:
+        return None
     # Only what stands before the first start code can be a header.
     plain = packed or at_start
     packets: PacketLayout | Literal[False] | None = False
     if not packed and not (at_start and _begins_with_nal_unit(data)):
         packets = find_packets(data, final=final, last=last)
-    if packets and (packets.nal_units or not looks_like_headerless_ivf(data)):
+    if packets and (packets.nal_units or not (waits or looks_like_headerless_ivf(data))):
         return packets
+    if waits:
+        return None
+    if len(data) >= DETECTION_LIMIT_BYTES and (codec := _length_prefixed(data, final, cut=True)):
+        return Detected(Format.LENGTH_PREFIXED, codec)
     if at_start and packets is None and len(data) >= TWO_SMALL_PACKETS_BYTES:
         packets = False
     refuse_start_codes(data)
@@ -188,14 +193,14 @@ def _behind_record(record: DecoderConfiguration, rest: bytes, final: bool) -> De
 
 
 def _length_prefixed(
-    data: bytes, final: bool, length_bytes: int = LENGTH_BYTES
+    data: bytes, final: bool, length_bytes: int = LENGTH_BYTES, *, cut: bool = False
 ) -> Codec | Literal[False] | None:
     """Return the codec of NAL units with lengths before them; None if more of them must come to tell.
 
-    Where a length has other than four bytes, only a parameter set tells.
+    Where a length has other than four bytes, only a parameter set tells. ``cut``: so does the beginning of a
+    NAL unit that is larger than what is looked at, of which four bytes of noise may be the length.
     """
-    at_limit = len(data) >= DETECTION_LIMIT_BYTES
-    last = final or at_limit
+    last = final or len(data) >= DETECTION_LIMIT_BYTES
     position, empty = 0, False
     nals: list[bytes] = []
     while position + length_bytes < len(data) and len(nals) < PLAUSIBLE_NAL_UNITS:
@@ -207,7 +212,7 @@ def _length_prefixed(
         empty = False
         if not begin < end <= begin + MAX_ACCESS_UNIT_BYTES:
             return False
-        if end > len(data) and not at_limit:
+        if end > len(data) and not cut:
             break
         nals.append(data[begin:end])
         position = end

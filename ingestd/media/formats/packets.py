@@ -26,9 +26,12 @@ ENOUGH_STEPS = 2
 MAX_OBUS_EXAMINED = 128  # of a packet
 MAX_AV1_PLACES = 2  # in which AV1 may begin
 MIN_NAL_UNIT_BYTES = 5  # with its start code
-# scrcpy's greeting, by its options: a byte, the name of the device, and codec, width and height.
+# scrcpy's greeting, by its options: a byte, the name of the device, and codec, width and height. From 4.0 on
+# a header stands in place of width and height, and wherever these change: its first bit is set, and nothing
+# is behind it.
 _SCRCPY_NAME_BYTES = 64
-_SCRCPY_GREETING_ENDS = re.compile(rb"(?s)(?:h26[45]|\0av1).{8}")
+_SCRCPY_GREETING_ENDS = re.compile(rb"(?s)(?:h26[45]|\0av1)\0\0..\0\0..")
+_SCRCPY_SESSION = re.compile(rb"(?s)(h26[45]|\0av1|)\x80\0\0[\0\1]\0\0..\0\0..")
 _SCRCPY_GREETING_STARTS = (0, 1, _SCRCPY_NAME_BYTES, 1 + _SCRCPY_NAME_BYTES)
 
 # A start code and the header of a NAL unit. How AV1 may begin: temporal delimiter, sequence header, av1C.
@@ -49,9 +52,12 @@ class PacketLayout(NamedTuple):
     byteorder: Literal["big", "little"]
     counted: int  # how many bytes of the header the size includes
     nal_units: bool  # every packet begins with a start code
+    sessions: bool = False  # a header whose first bit is set stands alone
 
     def packet_bytes(self, data: bytes | bytearray, position: int) -> int:
         """Return the size of the packet, with its header, which has arrived at ``position``."""
+        if self.sessions and data[position] & 0x80:
+            return self.header_bytes
         at = position + self.size_at
         size = int.from_bytes(data[at : at + self.size_bytes], self.byteorder)
         return size - self.counted + self.header_bytes
@@ -127,6 +133,9 @@ def find_packets(data: bytes, *, final: bool, last: bool) -> PacketLayout | Lite
 
 def _candidates(data: bytes) -> Iterator[PacketLayout]:
     for start in _SCRCPY_GREETING_STARTS:
+        if (session := _SCRCPY_SESSION.match(data, start)) is not None:
+            nal_units = session[1] != b"\0av1"
+            yield PacketLayout(session.end(1), 12, 8, 4, "big", 0, nal_units, sessions=True)
         if (greeting := _SCRCPY_GREETING_ENDS.match(data, start)) is not None:
             nal_units = greeting[0][:1] == b"h"
             yield PacketLayout(greeting.end(), 12, 8, 4, "big", 0, nal_units)
@@ -148,7 +157,7 @@ def _layouts(header_bytes: int, nal_units: bool) -> Iterator[PacketLayout]:
         at_end = header_bytes - size_bytes
         # From the end on, as it mostly stands there; small ones, and those of AV1, which takes longer to
         # recognise, at either end only.
-        places = range(at_end, -1, -2) if size_bytes == 4 and nal_units else (at_end,)
+        places = range(at_end, -1, -1) if size_bytes == 4 and nal_units else (at_end,)
         for size_at in dict.fromkeys((*places, 0) if at_end >= 0 else ()):
             for byteorder in _BYTEORDERS:
                 # Where it stands first, it may count what is behind it, or all of the header.
@@ -163,6 +172,9 @@ def _steps(data: bytes, layout: PacketLayout, *, final: bool, last: bool) -> int
         begins = position + layout.header_bytes
         size = layout.packet_bytes(data, position)
         end = position + size
+        if end == begins and layout.sessions:
+            position = end
+            continue
         least_bytes = layout.header_bytes + (MIN_NAL_UNIT_BYTES if layout.nal_units else 1)
         if not least_bytes <= size <= MAX_ACCESS_UNIT_BYTES:
             return None

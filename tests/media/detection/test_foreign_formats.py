@@ -15,6 +15,7 @@ from tests.media.vectors_h26x import AUD, annexb, h265_vps, length_prefixed, sli
 from tests.media.vectors_obu import GSTREAMER_LOW_OVERHEAD
 
 TS_PACKET = b"\x47" + bytes(187)
+PARITY, TIMESTAMP = bytes(16), b"\x12\x34\x56\x78"  # of 204 bytes and of 192
 STREAMS = {
     "Annex B": annexb(AUD, sps(), slice(idr=True)) * 40,
     "H.265": annexb(h265_vps()) * 40,
@@ -74,6 +75,23 @@ def test_mpeg_ts_is_known_wherever_it_was_joined(joined_at: int) -> None:
     refuse_packets(data[: TS_DETECTABLE_BYTES // 2])
 
 
+@pytest.mark.parametrize("packet", [TIMESTAMP + TS_PACKET, TS_PACKET + PARITY])
+def test_mpeg_ts_is_known_whatever_stands_between_its_packets(packet: bytes) -> None:
+    for joined_at in (0, 3, 150):
+        with pytest.raises(BitstreamError, match="this is MPEG-TS"):
+            refuse_packets((packet * 8)[joined_at:][:TS_DETECTABLE_BYTES])
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [b"IMKH\1\1" + bytes(range(1, 35)), b"\xff" * 64, b"\0\0\1\xe0\x12\x34"],
+    ids=["IMKH", "junk", "PES"],
+)
+def test_a_program_stream_is_known_behind_a_header_and_where_it_was_joined(begin: bytes) -> None:
+    with pytest.raises(BitstreamError, match="this is an MPEG program stream"):
+        refuse_start_codes(begin + b"\0\0\1\xba\x44\0\4")
+
+
 def rtp(sequence_number: int, ssrc: int, size: int = 40) -> bytes:
     """A packet as RFC 4571 frames it."""
     packet = bytes([0x80, 96]) + sequence_number.to_bytes(2, "big") + bytes(4) + ssrc.to_bytes(4, "big")
@@ -86,6 +104,18 @@ def test_two_rtp_packets_of_one_source_are_known() -> None:
         refuse_packets(rtp(1, 0xDECAF) + rtp(2, 0xDECAF))
     refuse_packets(rtp(1, 0xDECAF))
     refuse_packets(rtp(1, 0xDECAF) + rtp(2, 0xBEEF))
+
+
+def test_rtp_is_known_where_rtcp_comes_between_or_first() -> None:
+    rtcp = (28).to_bytes(2, "big") + b"\x80\xc8\0\6" + bytes(range(24))
+    for data in (
+        rtcp + rtp(1, 7) + rtp(2, 7),
+        rtp(1, 7) + rtcp + rtp(2, 7),
+        rtcp * 2 + rtp(1, 7) + rtp(2, 7),
+    ):
+        with pytest.raises(BitstreamError, match="this is RTP over TCP, not a video"):
+            refuse_packets(data)
+    refuse_packets(rtcp * 8)
 
 
 @pytest.mark.parametrize("name", STREAMS)

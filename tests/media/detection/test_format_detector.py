@@ -50,6 +50,14 @@ def test_a_stream_is_known_by_its_first_headers(data: bytes, found: Detected) ->
     assert detect(data) == found
 
 
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
+@pytest.mark.parametrize("length_bytes", [2, 3])
+def test_short_lengths_are_known_whatever_four_bytes_say(codec: Codec, length_bytes: int) -> None:
+    nals = encode(codec, frames=2, gop=2).access_units[0].split(SHORT_START)[1:]
+    data = b"".join(len(nal := part.rstrip(b"\0")).to_bytes(length_bytes, "big") + nal for part in nals)
+    assert detect(data[:1024]) == Detected(Format.LENGTH_PREFIXED, codec, length_bytes=length_bytes)
+
+
 @pytest.mark.parametrize("codec", [Codec.VP8, Codec.AV1])
 def test_ivf_without_its_file_header_is_known_by_its_keyframe(codec: Codec) -> None:
     stream = encode(codec, frames=3, gop=3, size=(64, 64))

@@ -13,6 +13,8 @@ from ingestd.media.detection.format_detector import DETECTION_LIMIT_BYTES
 from ingestd.media.formats.packets import PacketLayout, Unpacker, find_packets
 from ingestd.media.picture_end.detector import FIRST_PROOF_PICTURES
 from tests.media.vectors_h26x import (
+    SHORT_START,
+    START,
     annexb,
     h265_pps,
     h265_slice,
@@ -26,6 +28,7 @@ from tests.media.vectors_h26x import (
 from tests.media.vectors_ivf import AV1_DELIMITER, AV1_DELTA, AV1_KEY, AV1_SEQUENCE_HEADER
 from tests.media.vectors_records import AV1C, avcc, hvcc
 from tests.support.chunking import chunkings, read_all, read_in_every_chunking
+from tests.support.encoded import encode
 
 
 def payload(n: int) -> bytes:
@@ -54,6 +57,8 @@ HEADERS: dict[str, Callable[[int, bytes], bytes]] = {
     "scrcpy's": lambda n, unit: struct.pack(">QI", n * 33_333 | (0 if n else 1 << 62), len(unit)),
     "size, timestamp": lambda n, unit: struct.pack("<IQ", len(unit), 1_700_000_000_000 + n * 33),
     "magic, size, number, checksum": lambda n, unit: b"HEAD" + struct.pack("<IIQ", len(unit), n, hash(unit)),
+    "size at an odd place": lambda n, unit: b"abc" + struct.pack(">IB", len(unit), n) + b"\x5a" * 24,
+    "size of 24 bits": lambda _, unit: len(unit).to_bytes(3, "big"),
     "40 bytes of anything": lambda n, unit: bytes([n * 7 % 256]) * 30 + struct.pack(">IIH", len(unit), n, n),
 }
 
@@ -67,7 +72,7 @@ def packets(codec: Codec, header: str) -> bytes:
 
 
 # Of AV1 the size must stand at either end; "size, timestamp" is IVF without its file header.
-NOT_AV1 = ("size, timestamp", "magic, size, number, checksum", "40 bytes of anything")
+NOT_AV1 = ("size, timestamp", "size at an odd place", "magic, size, number, checksum", "40 bytes of anything")
 
 
 @pytest.mark.parametrize(
@@ -110,6 +115,49 @@ def test_scrcpy_with_its_greeting(greeting: bytes, name: bytes, codec: Codec) ->
     assert [unit.data for unit in units[1:]] == STREAMS[codec][1:]
     assert units[0].keyframe
     assert units[0].data.endswith(STREAMS[codec][0][-140:])
+
+
+@pytest.mark.parametrize("greeting", [b"", b"\0", b"\0" + b"Pixel 9".ljust(64, b"\0")])
+@pytest.mark.parametrize("with_codec", [True, False])
+@pytest.mark.parametrize("codec", STREAMS)
+def test_scrcpy_with_the_headers_of_its_sessions(greeting: bytes, with_codec: bool, codec: Codec) -> None:
+    codec_id = {Codec.H264: b"h264", Codec.H265: b"h265", Codec.AV1: b"\0av1"}[codec]
+    if not with_codec and codec is Codec.AV1:
+        pytest.skip("its codec is known by the greeting alone")
+    session = struct.pack(">III", 1 << 31, 320, 240)
+    data = greeting + (codec_id if with_codec else b"") + session
+    for n, unit in enumerate(STREAMS[codec]):
+        if n == 4:
+            data += struct.pack(">III", 1 << 31 | 1, 240, 320)  # the phone was turned
+        data += struct.pack(">QI", n * 33_333 | (1 << 61 if n == 0 else 0), len(unit)) + unit
+    units = read_in_every_chunking(Demuxer, data)
+    assert [unit.data for unit in units] == STREAMS[codec]
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
+@pytest.mark.parametrize("size_bytes", [2, 3])
+@pytest.mark.parametrize("start_code", [SHORT_START, START])
+def test_a_small_size_is_no_length_of_four_bytes(codec: Codec, size_bytes: int, start_code: bytes) -> None:
+    nals = [
+        nal
+        for unit in encode(codec, frames=40, gop=20, size=(320, 240)).access_units
+        for nal in unit.replace(START, SHORT_START).split(SHORT_START)[1:]
+    ]
+    pieces = [start_code + nal for nal in nals]
+    data = b"".join(len(piece).to_bytes(size_bytes, "big") + piece for piece in pieces)
+    demuxer = Demuxer()
+    units = demuxer.feed(data[: len(data) // 2])
+    assert demuxer.codec is codec, "though four bytes may be the length of megabytes that are still to come"
+    units += demuxer.feed(data[len(data) // 2 :]) + demuxer.eof()
+    assert b"".join(unit.data for unit in units) == b"".join(START + nal for nal in nals)
+
+
+def test_after_a_packet_that_makes_no_sense_there_is_nothing_to_wait_for() -> None:
+    demuxer = Demuxer()
+    demuxer.feed(packets(Codec.H264, "scrcpy's") + b"\xff" * 40)
+    assert demuxer.quiet_at is None
+    with pytest.raises(BitstreamError, match="no packets any more"):
+        demuxer.feed(b"x", 1.0)
 
 
 def test_one_nal_unit_a_packet_is_put_together_to_pictures() -> None:

@@ -9,8 +9,10 @@ import ctypes
 
 # mallopt(3).
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-# What glibc begins with. Most pictures are smaller.
-LARGE_BYTES = 128 * 1024
+# Few pictures are larger.
+LARGE_BYTES = 512 * 1024
+# Of small blocks this much is kept for the next, as it comes and goes with every picture.
+KEPT_BYTES = 4 * 1024 * 1024
 
 
 def give_back_large_blocks() -> None:
@@ -18,4 +20,4 @@ def give_back_large_blocks() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
-        mallopt(_M_TRIM_THRESHOLD, LARGE_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)

@@ -333,10 +333,13 @@ async def test_who_sends_more_than_any_camera_without_a_rest_has_to_wait(
 ) -> None:
     # A socket that is empty again and again is that of a camera, and a file is sent at its own pace.
     monkeypatch.setattr(loop_share, "LIVE_BYTES_PER_S", 1e12)
+    monkeypatch.setattr(encoder_reader, "MAX_TURN_S", PATIENCE_S)
     monkeypatch.setattr(TrackPipeline, "paced", played)
     reading = Reading()
     reading.connection.drained = drained
     for position in range(0, len(HUGE), 16 * 1024):
+        if played:
+            reading.account.sends(16 * 1024)
         reading.feed(HUGE[position : position + 16 * 1024])
     assert (True in reading.connection.held) == (not drained and not played)
     reading.reader.end(silent=False)
@@ -360,10 +363,12 @@ async def test_heavy_streams_hold_parts_of_the_memory_of_one(monkeypatch: pytest
 async def test_what_the_socket_has_left_behind_a_turn_waits_for_others(
     drained: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encoder_reader, "MAX_TURN_S", 0.0)
     reading = Reading()
+    reading.feed(HUGE[: 16 * 1024])
+    assert reading.connection.held == []
+    monkeypatch.setattr(encoder_reader, "MAX_TURN_S", 0.0)
     reading.connection.drained = drained
-    reading.feed(VIDEO.access_units[0])
+    reading.feed(HUGE[16 * 1024 : 32 * 1024])
     assert (reading.connection.held == [True]) == (not drained)
     await eventually(lambda: not (reading.connection.held and reading.connection.held[-1]), "let it go on")
 

@@ -113,6 +113,10 @@ async def test_it_is_known_whether_a_read_has_left_something() -> None:
         assert encoder.connection.send(bytes(RECEIVE_BUFFER_BYTES + 1)) == RECEIVE_BUFFER_BYTES + 1
         await stream.until(lambda: len(stream.received) == RECEIVE_BUFFER_BYTES + 1)
         assert stream.drained == [False] * (RECEIVE_BUFFER_BYTES // SLICE_BYTES) + [True]
+        stream.drained.clear()
+        assert encoder.connection.send(bytes(SLICE_BYTES + 1)) == SLICE_BYTES + 1
+        await stream.until(lambda: len(stream.drained) == 2)
+        assert stream.drained == [False, True], "there is another slice of the same read"
 
 
 async def test_what_waits_for_its_turn_comes_before_the_end() -> None:

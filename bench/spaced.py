@@ -14,6 +14,8 @@ def _handed_over(
     frame_interval_s: float,  # noqa: ARG001
     waiting: int,  # noqa: ARG001
     sending_s: float = 0.0,  # noqa: ARG001
+    *,
+    slow: bool = False,  # noqa: ARG001
 ) -> None:
     self.ready_at = now + SPACING
 

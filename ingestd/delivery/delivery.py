@@ -101,8 +101,8 @@ class Delivery:
 
     @property
     def waits_for_link(self) -> bool:
-        """Whether nothing is submitted until a keyframe comes, or the link carries what WebRTC held back."""
-        return self._state is State.HELD_BACK
+        """Whether viewers see nothing live until a keyframe comes, or the link carries what was held back."""
+        return self._state is State.HELD_BACK or (self._state in REPLAYING and self._replays.slow)
 
     @property
     def held(self) -> int:
@@ -344,6 +344,9 @@ class Delivery:
         elif self._replays.makes_up(self._gop, self.rates.next_keyframe_s(now), bitrate_bps):
             self._advance(Event.REPLAY_BEGUN)
             self._replays.begin(now)
+        elif self._replays.shows_slowly(self._next_keyframe_s(now), bitrate_bps, now):
+            self._advance(Event.REPLAY_BEGUN)
+            self._replays.begin(now, slow=True)
         else:
             self._keyframe_again = keyframe_needed
 
@@ -414,7 +417,8 @@ class Delivery:
         if submission.replayed or self._behind_replay:
             # Behind WebRTC's own queue they would seem late to a player, which would then stay behind.
             sending_s = self._replays.sending_s(len(submission.picture.access_unit.data))
-        self._pacer.submitted(now, self.rates.frame_interval_s, waiting, sending_s)
+        slow = self._replays.slow and self._state is not State.HELD_BACK
+        self._pacer.submitted(now, self.rates.frame_interval_s, waiting, sending_s, slow=slow)
         if submission.replayed:
             self.accounting.replayed += 1
             if self._state in REPLAYING:

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from math import inf
 
-from ingestd.delivery.congestion import PACING_RATIO
+from ingestd.delivery.congestion import MAX_FREEZE_S, PACING_RATIO
 from ingestd.delivery.gop import Gop
 from ingestd.delivery.pacer import HURRIED_SPACING_S
 from ingestd.delivery.picture import Picture
@@ -40,6 +40,10 @@ WORTH_RATIO = 1.5
 SHORT_SENDING_S = 0.3
 # And where the link carries this many times what the stream needs.
 CATCH_UP_RATIO = 1.5
+# Where the next keyframe is far away it is shown in slow motion, if the link carries this part of what the
+# stream needs; and again this long after, as WebRTC may leave out a picture of that, too.
+SLOW_MOTION_RATIO = 0.3
+SLOW_MOTION_INTERVAL_S = 2.0
 # With less than this part of what the stream needs, the link is what is in the way; also while it is a guess.
 CONGESTED_RATIO = 0.7
 SURELY_CONGESTED_RATIO = 0.3
@@ -73,6 +77,7 @@ class Replays:
         self._cooldown_s = FIRST_COOLDOWN_S
         self._begun_at = 0.0
         self._next = 0  # index into the GOP
+        self.slow = False  # whether the last one takes as long as the link needs for it
 
     @property
     def ready_at(self) -> float:
@@ -96,6 +101,7 @@ class Replays:
         """WebRTC encodes."""
         self.running_since = self._begun_at = self._ready_at = now
         self._cooldown_s = FIRST_COOLDOWN_S
+        self.slow = False
 
     def request(self, now: float, patience_s: float, *, came_at: float = -inf, shared: bool = False) -> None:
         """A replay is wanted, unless the encoder sends a keyframe within ``patience_s``.
@@ -120,11 +126,11 @@ class Replays:
 
     def lately_begun(self, now: float) -> bool:
         """Whether the last replay may still be on its way."""
-        return now - self._begun_at < MAX_SENDING_S
+        return now - self._begun_at < MAX_SENDING_S and not self.slow
 
-    def begin(self, now: float, index: int = 0) -> None:
-        """Submit the GOP again from the picture with this ``index`` on."""
-        self._next, self._begun_at = index, now
+    def begin(self, now: float, index: int = 0, *, slow: bool = False) -> None:
+        """Submit the GOP again from the picture with this ``index`` on; ``slow``: in slow motion."""
+        self._next, self._begun_at, self.slow = index, now, slow
 
     def begin_again(self, now: float) -> None:
         """Begin the replay under way from its keyframe."""
@@ -185,6 +191,18 @@ class Replays:
         if self._link_bps < CATCH_UP_RATIO * bitrate_bps or sending_s > MAX_SENDING_S:
             return False
         return next_keyframe_s is None or next_keyframe_s >= max(submitting_s, MIN_SENT_RATIO * sending_s)
+
+    def shows_slowly(self, next_keyframe_s: float | None, bitrate_bps: float, now: float) -> bool:
+        """Whether viewers see what WebRTC has held back in slow motion, rather than nothing for long.
+
+        Arguments as of `makes_up`. What they see is old, but never as old as the picture that they see else.
+        """
+        if self._policy not in (Replay.AUTO, Replay.ALWAYS) or self._link_bps is None:
+            return False
+        if next_keyframe_s is not None and next_keyframe_s <= MAX_FREEZE_S:
+            return False
+        rested = now - self._begun_at >= SLOW_MOTION_INTERVAL_S
+        return rested and self._link_bps >= SLOW_MOTION_RATIO * bitrate_bps
 
     def _allowed(self, now: float, *, silent: bool) -> bool:
         if self._policy is Replay.START:

@@ -11,6 +11,7 @@ from ingestd.delivery.audience import Audience
 from ingestd.delivery.congestion import (
     ESTIMATE_SETTLES_S,
     MAX_FREEZE_S,
+    PACING_RATIO,
 )
 from ingestd.delivery.delivery import ONE_WRITE_S, PAUSE_S, PROBE_INTERVAL_S, SILENCE_S
 from ingestd.delivery.encoder_response import FIRST_PATIENCE_S
@@ -1246,6 +1247,51 @@ def test_a_replay_that_webrtc_holds_back_begins_again() -> None:
     assert script.take() == "(d2)"
     script.delivery.held_back(script.now, keyframe_left_out=True)
     assert script.drain() == "(K1) (d2) (d3)"
+
+
+def held_back_far_from_a_keyframe() -> tuple[Transcript, float]:
+    """A script and the bits per second that its link carries: half of what its stream needs."""
+    script = Transcript.running(" ".join(["K10", *(f"d{number}" for number in range(11, 100))]))
+    carried_bps = script.delivery.rates.bitrate_bps(script.now) / 2
+    script.read_statistics(0.0, available_bps=carried_bps)
+    script.delivery.held_back(script.now, keyframe_left_out=False)
+    return script, carried_bps
+
+
+def test_far_from_a_keyframe_viewers_see_in_slow_motion_what_webrtc_holds_back() -> None:
+    script, carried_bps = held_back_far_from_a_keyframe()
+    assert script.delivery.waits_for_link, "the encoder is to be asked for a keyframe"
+    script.handed_over_at.clear()
+    script.drain(2.0)
+    assert len(script.handed_over_at) == pytest.approx(2.0 * carried_bps * PACING_RATIO / 24, rel=0.1)
+
+
+def test_slow_motion_ends_with_the_next_keyframe() -> None:
+    script, _ = held_back_far_from_a_keyframe()
+    script.receive("d100 d101")
+    script.drain(1.0)
+    script.receive("K102 d103")
+    assert script.drain(0.5) == "K102 d103"
+    assert script.dropped() == {"backlog": 2}
+
+
+def test_slow_motion_catches_up_when_the_link_is_good_again() -> None:
+    script, _ = held_back_far_from_a_keyframe()
+    script.receive("d100")
+    script.drain(1.0)
+    script.read_statistics(0.0, available_bps=GOOD_BPS)
+    assert script.drain(1.0).endswith(" (d99) d100")
+
+
+def test_the_keyframe_alone_does_not_hold_up_what_comes_after_slow_motion() -> None:
+    script, carried_bps = held_back_far_from_a_keyframe()
+    script.drain(0.5)
+    script.delivery.held_back(script.now, keyframe_left_out=False)
+    script.read_statistics(0.0, available_bps=carried_bps, link_idle=True)
+    script.pass_time(0.1)  # the last picture is sent
+    assert script.take() == "(K10)"
+    script.receive("K100")
+    assert script.drain(FRAME / 2 + CALL) == "K100"
 
 
 @pytest.mark.parametrize("replay", [Replay.NEVER, Replay.START])

@@ -49,3 +49,9 @@ def test_what_is_to_be_sent_first_is_waited_for_for_half_an_interval_at_most() -
     assert pacer.ready_at == pytest.approx(10.035)
     pacer.submitted(10.035, 0.04, waiting=20, sending_s=0.001)
     assert pacer.ready_at == pytest.approx(10.055), "the large one is still being sent"
+
+
+def test_what_is_to_be_slow_waits_for_all_of_it() -> None:
+    pacer = Pacer()
+    pacer.submitted(10.0, 0.04, waiting=20, sending_s=0.5, slow=True)
+    assert pacer.ready_at == pytest.approx(10.5)

@@ -1,6 +1,8 @@
+from typing import Any
+
 import pytest
 
-from ingestd.delivery.congestion import PACING_RATIO
+from ingestd.delivery.congestion import MAX_FREEZE_S, PACING_RATIO
 from ingestd.delivery.gop import Gop
 from ingestd.delivery.pacer import HURRIED_SPACING_S
 from ingestd.delivery.picture import Picture
@@ -13,6 +15,8 @@ from ingestd.delivery.replays import (
     MAX_SUBMITTING_S,
     OVERDUE_COOLDOWNS,
     SHORT_WAIT_S,
+    SLOW_MOTION_INTERVAL_S,
+    SLOW_MOTION_RATIO,
     START_S,
     WORTH_RATIO,
     Replay,
@@ -151,3 +155,30 @@ def test_in_silence_the_start_policy_allows_a_replay_and_no_gop_is_too_long() ->
     held = gop(int(MAX_SUBMITTING_S / HURRIED_SPACING_S) + 1)
     assert replays(Replay.START).does_good(held, None, 0.0, LATER)
     assert not replays(Replay.NEVER).does_good(held, None, 0.0, LATER)
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        ({}, True),
+        ({"next_keyframe_s": None}, True),
+        ({"next_keyframe_s": MAX_FREEZE_S}, False),
+        ({"policy": Replay.AUTO}, True),
+        ({"policy": Replay.START}, False),
+        ({"policy": Replay.NEVER}, False),
+        ({"link_bps": None}, False),
+        ({"link_bps": 0.9 * SLOW_MOTION_RATIO * LIVE_BPS}, False),
+        ({"now": LATER + SLOW_MOTION_INTERVAL_S / 2}, False),
+    ],
+)
+def test_slow_motion_is_better_than_a_long_freeze(change: dict[str, Any], shown: bool) -> None:
+    case: dict[str, Any] = {
+        "policy": Replay.ALWAYS,
+        "link_bps": SLOW_MOTION_RATIO * LIVE_BPS,
+        "next_keyframe_s": MAX_FREEZE_S + 0.1,
+        "now": LATER + SLOW_MOTION_INTERVAL_S,
+    } | change
+    made = replays(case["policy"])
+    made.begin(LATER, slow=True)
+    made.set_link(case["link_bps"])
+    assert made.shows_slowly(case["next_keyframe_s"], LIVE_BPS, case["now"]) is shown

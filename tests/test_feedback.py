@@ -188,7 +188,7 @@ async def test_at_a_dip_what_waits_in_webrtc_is_thrown_away_if_the_encoder_answe
     assert track.taken[taken:] == [KEYFRAME]
     track.ask(bitrate_bps=2_900_000)  # what WebRTC begins with
     await eventually(lambda: track.at_rest, "take it in")
-    assert max(message.get("bitrate_bps", 0) for message in played.sink.messages[-2:]) < 1_000_000
+    assert 2_900_000 not in [message.get("bitrate_bps") for message in played.sink.messages]
     assert track.flushes == 1
 
 

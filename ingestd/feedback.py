@@ -56,6 +56,7 @@ class EncoderFeedback:
         self._take_timer = Timer(self._take_due)
         self._keyframe_timer = Timer(self._keyframe_due)
         self._taken_at = 0.0
+        self._flushed = False  # and nothing has been said since
 
     def close(self) -> None:
         """Take no more."""
@@ -90,6 +91,10 @@ class EncoderFeedback:
     def track_closed(self) -> None:
         """The track is gone."""
         self._rate_target.new_track()
+
+    def flushed(self) -> None:
+        """WebRTC has thrown away what waited in it."""
+        self._flushed = True
 
     def send_delay(self, delay_s: float, now: float) -> None:
         """Packets wait ``delay_s`` in WebRTC before they leave."""
@@ -128,15 +133,32 @@ class EncoderFeedback:
         feedback = self.track.take_feedback()
         now, at_us = time.monotonic(), time.time_ns() // 1000
         self._taken_at = now
-        if feedback.bitrate_bps is not None:
-            self._delivery.set_target(feedback.bitrate_bps)
-            self._rate_target.allotted(feedback.bitrate_bps, now)
+        bitrate_bps = feedback.bitrate_bps
+        if bitrate_bps is not None and self._flushed:
+            self._flushed, bitrate_bps = False, None  # what WebRTC begins with, whatever the link carries
+        if bitrate_bps is not None:
+            dipped_before = self._rate_target.dipped
+            self._delivery.set_target(bitrate_bps)
+            self._rate_target.allotted(bitrate_bps, now)
+            if self._rate_target.dipped and not dipped_before:
+                self._flush(now, at_us)
         if feedback and self._delivery.probing:
             # Only a running encoder gives feedback, and its first is for the keyframe it was just given.
             self._delivery.running(now)
         elif feedback.keyframe:
             self.keyframe_requested(now, at_us)
         self._tell_encoder(now, at_us)
+
+    def _flush(self, now: float, at_us: int) -> None:
+        """Have WebRTC throw away what waits in it, where an encoder that obeys makes up for it at once.
+
+        All of it was encoded for a link that is no more. Lost packets, sent again before anything new, fill
+        one that is slow for seconds (docs/webrtc.md).
+        """
+        answers = self._delivery.encoder_response.answers
+        if answers and self._delivery.submits and self.track.flush():
+            self._delivery.flushing()
+            self.ask_for_keyframe(now, at_us)
 
     def _take_due(self) -> None:
         self._guard(self.take)

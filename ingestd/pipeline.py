@@ -242,6 +242,12 @@ class TrackPipeline:
         """The server misses packets."""
         self._feedback.packets_lost(time.monotonic())
 
+    def track_flushed(self) -> None:
+        """WebRTC has thrown away what waited in it."""
+        self._delivery.flushed(time.monotonic())
+        self._feedback.flushed()
+        self.pump()
+
     def track_held_back(self, keyframe_left_out: bool) -> None:
         """WebRTC has left out a picture, as the link is slow, and encodes none up to the next keyframe."""
         now = time.monotonic()

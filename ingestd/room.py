@@ -61,6 +61,10 @@ class Track(Protocol):
         """Return, and forget, what WebRTC has asked for."""
         ...
 
+    def flush(self) -> bool:
+        """Have WebRTC throw away what waits in it; False where it cannot."""
+        ...
+
     async def close(self) -> None:
         """Take it out of the room."""
         ...

@@ -158,6 +158,40 @@ async def test_where_no_picture_comes_no_bitrate_is_told(
     assert len(played.sink.messages) == 1
 
 
+@pytest.mark.parametrize("answers", [True, False])
+async def test_at_a_dip_what_waits_in_webrtc_is_thrown_away_if_the_encoder_answers_requests(
+    played: Played, monkeypatch: pytest.MonkeyPatch, answers: bool
+) -> None:
+    monkeypatch.setattr("ingestd.control.rate_target.GUESS_S", 0.0)
+    monkeypatch.setattr("ingestd.control.backchannel.KEYFRAME_MESSAGE_INTERVAL_S", 0.0)
+    track = played.room.track
+    for picture in (KEYFRAME, DELTA):
+        played.submit(picture)
+    track.publish()
+    await eventually(lambda: track.at_rest, "submit all")
+    if answers:
+        played.pipeline.track_asked_for_keyframe()
+        played.submit(KEYFRAME)
+    for bitrate_bps in (1_000_000, 300_000):
+        track.ask(bitrate_bps=bitrate_bps)
+        await eventually(lambda: track.at_rest, "take it in")
+        played.submit(DELTA)
+    await eventually(lambda: track.flushes == answers, "throw it away")
+    if not answers:
+        return
+    assert played.sink.messages[-1]["type"] in ("keyframe", "rate")
+    assert "keyframe" in [message["type"] for message in played.sink.messages[-2:]]
+    taken = len(track.taken)
+    played.submit(DELTA)
+    track.flushed()
+    played.submit(KEYFRAME)
+    assert track.taken[taken:] == [KEYFRAME]
+    track.ask(bitrate_bps=2_900_000)  # what WebRTC begins with
+    await eventually(lambda: track.at_rest, "take it in")
+    assert 2_900_000 not in [message.get("bitrate_bps") for message in played.sink.messages]
+    assert track.flushes == 1
+
+
 async def test_after_a_dip_of_the_link_the_encoder_is_asked_for_a_keyframe(
     played: Played, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,11 @@ class RateTarget:
         self._forget(now)
         self._dipped = self._dipped or self._dive_ratio(now) == DIVE_RATIO
 
+    @property
+    def dipped(self) -> bool:
+        """Whether WebRTC's target has fallen far, and `dip_over` has not been true since."""
+        return self._dipped
+
     def delayed(self, send_delay_s: float) -> None:
         """Packets wait ``send_delay_s`` in WebRTC before they leave."""
         self._send_delay_s = send_delay_s

@@ -11,7 +11,8 @@ class Drop(StrEnum):
     AFTER_LOSS = "after_loss"  # what it refers to was dropped, and no keyframe has come since
     NO_PARAMETER_SETS = "no_parameter_sets"  # a keyframe that no decoder can show
     NO_ROOM = "no_room"  # overtaken by a newer keyframe, another encoder or codec, before the room took it
-    CONGESTED = "congested"  # later than max_backlog with the wait in WebRTC, and no keyframe has come since
+    # Later than max_backlog with the wait in WebRTC, or that is emptied; and no keyframe has come since.
+    CONGESTED = "congested"
     BACKLOG = "backlog"  # older than max_backlog when a newer keyframe was there
     QUEUE_FULL = "queue_full"  # it, or what it refers to, was more than may be held in memory
     REJECTED = "rejected"  # the SDK said no

@@ -78,6 +78,7 @@ class Delivery:
         self._congestion = Congestion(max_backlog_s)
         self._timestamps = Timestamps()
         self._next_probe_at = 0.0
+        self._flushed = False  # what waited in WebRTC, and it has not encoded since
         self._keyframe_again = False  # WebRTC is to be given it, alone, while all else is held back
         self._submitted_at = 0.0
         self._received_at = 0.0
@@ -93,6 +94,11 @@ class Delivery:
     def probing(self) -> bool:
         """Whether WebRTC has yet to show that it encodes."""
         return self._state is State.PROBING
+
+    @property
+    def submits(self) -> bool:
+        """Whether pictures are submitted as they come."""
+        return self._state in SUBMITTING
 
     @property
     def draining(self) -> bool:
@@ -231,14 +237,31 @@ class Delivery:
         self._advance(Event.ENCODING)
         if not was_probing:
             return
-        self._replays.begin_track(now)
+        flushed, self._flushed = self._flushed, False
+        if not flushed:
+            self._replays.begin_track(now)
         if len(self._gop) > 1:
             # After a reconnection the GOP holds more than the keyframe that was tried.
-            if self._replays.suits_new_track(self.rates.bitrate_bps(now), now):
+            if flushed or self._replays.suits_new_track(self.rates.bitrate_bps(now), now):
                 self._advance(Event.REPLAY_BEGUN)
                 self._replays.begin(now, index=1)
             else:
                 self._skip_to_keyframe()
+
+    def flushing(self) -> None:
+        """WebRTC throws away what waits in it: nothing is submitted until it has, then from a keyframe on.
+
+        Only while this `submits`.
+        """
+        self._drain()
+
+    def flushed(self, now: float) -> None:
+        """WebRTC has thrown away what waited, and begins as with a new track: with a keyframe."""
+        if self._state in (*SUBMITTING, State.DRAINING):
+            self._advance(Event.OPENED)
+            self._congestion.begin_track(now)
+            self._next_probe_at = now
+            self._flushed = True
 
     def closed(self) -> None:
         """The track is gone: keep what a new one will need."""
@@ -319,9 +342,12 @@ class Delivery:
         elif link_good or paced or self._state not in SUBMITTING:
             return
         elif self._congestion.cuts(self._next_keyframe_s(now), now):
-            self._advance(Event.CONGESTION)
-            self._gop.clear()
-            self._intake.skip_to_keyframe(Drop.CONGESTED)
+            self._drain()
+
+    def _drain(self) -> None:
+        self._advance(Event.CONGESTION)
+        self._gop.clear()
+        self._intake.skip_to_keyframe(Drop.CONGESTED)
 
     def held_back(self, now: float, *, keyframe_left_out: bool) -> None:
         """WebRTC has left out a picture, as the link is slow, and encodes none up to the next keyframe.

@@ -80,6 +80,11 @@ class EncoderResponse:
         return now - self._answered_at < ON_ITS_WAY_S
 
     @property
+    def answers(self) -> bool:
+        """Whether it has answered the last request, and soon."""
+        return self._took_s is not None
+
+    @property
     def deaf(self) -> bool:
         """Whether it does not do what it is asked for."""
         return self.unanswered_in_a_row >= DEAF_REQUESTS

@@ -13,6 +13,8 @@ _VIDEO_CODECS = frozenset({"VP8", "VP9", "AV1", "H264", "H265"})
 _RTPMAP = re.compile(r"a=rtpmap:(\d+) (\w+)/90000")
 _FMTP = re.compile(r"a=fmtp:(\d+) (.*)")
 _START, _MAX = "x-google-start-bitrate", "x-google-max-bitrate"
+_FLUSHES = "x-ingestd-flushes"  # means nothing to WebRTC, but that the codec's parameters have changed
+_OURS = (_START, _MAX, _FLUSHES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +63,17 @@ def track_max_bps(needed_bps: float, configured_bps: float | None) -> float:
     return MAX_RATIO * max(needed_bps, MIN_AUTO_BPS if configured_bps is None else configured_bps)
 
 
-def with_bounds(sdp: str, bounds: EstimateBounds, ceiling_bps: int | None = None) -> str:
+def with_bounds(sdp: str, bounds: EstimateBounds, ceiling_bps: int | None = None, flushes: int = 0) -> str:
     """Return ``sdp`` with ``bounds`` in the format parameters of every video codec (RFC 4566 6, a=fmtp).
 
     ``ceiling_bps`` goes into b=AS of the same sections (5.8): a maximum that may change without the codec's
-    parameters. What the SDP says of them already is replaced; everything else stays as it is, line ends
-    included.
+    parameters. ``flushes``: how often what waits in WebRTC was to be thrown away; a parameter that is another
+    than in the last answer has WebRTC build its streams anew. What the SDP says of them already is replaced;
+    everything else stays as it is, line ends included.
     """
     ours = f"{_START}={bounds.start_bps // 1000};{_MAX}={bounds.max_bps // 1000}"
+    if flushes:
+        ours += f";{_FLUSHES}={flushes}"
     lines: list[str] = []
     for section in re.split(r"(?m)^(?=m=)", sdp):
         if section.startswith("m=video"):
@@ -87,7 +92,7 @@ def _video_section(section: str, ours: str) -> list[str]:
         text = line.rstrip("\r\n")
         end = line[len(text) :]
         if (match := _FMTP.match(text)) and match[1] in codecs:
-            kept = [p for p in match[2].split(";") if p.strip().partition("=")[0] not in (_START, _MAX)]
+            kept = [p for p in match[2].split(";") if p.strip().partition("=")[0] not in _OURS]
             text = f"a=fmtp:{match[1]} {';'.join([*kept, ours])}"
         out.append(text + end)
         if (match := _RTPMAP.match(text)) and match[1] in codecs - described:

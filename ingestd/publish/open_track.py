@@ -21,6 +21,9 @@ from ingestd.publish.track_listener import Feedback
 FALL_RATIO = 0.85
 # WebRTC passes a request on with the next picture; without one for this long, the statistics are looked at.
 SILENCE_S = 0.5
+# With so many lost the link is full, and WebRTC lowers its estimate. A keyframe would be lost as well, and
+# large, as the encoder has not been told yet.
+FULL_LOST_RATIO = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class News:
 
     encoder: EncoderReport
     packets_missed: bool  # by the server, which asks for them again
-    packets_lost: bool  # some were still missed when it reported
+    packets_lost: bool  # some, though not many, were still missed when it reported
     keyframe_asked_for: bool  # while no picture is submitted, with which `take_feedback` would tell
 
 
@@ -135,5 +138,5 @@ class OpenTrack:
         if self.encoding:
             self._send_delay.read(stats)
             self._link.read(stats)
-        lost = stats.lost_ratio > 0 and stats.lost_ratio != before.lost_ratio
+        lost = 0 < stats.lost_ratio < FULL_LOST_RATIO and stats.lost_ratio != before.lost_ratio
         return News(report, stats.nacks > before.nacks, lost, asked)

@@ -167,9 +167,7 @@ class RoomConnection:
             watching = warn_of_expiry(lambda: self._address.given, self._log)
             self._watching = self._tasks.start(f"token for {self._address!r}", watching)
         if self._membership is not None and self.state is not RoomState.JOINING:
-            track.room_joined(
-                self._membership.room, self._rejoin, self._server_protocol, self._probe_for_more
-            )
+            self._offer_room(track, self._membership)
             if self.state is not RoomState.JOINED:
                 track.room_interrupted()
 
@@ -303,6 +301,18 @@ class RoomConnection:
         if probe_bps is not None:
             self._tasks.start(f"probe for {self._address!r}", self._route.probe(round(probe_bps)))
 
+    def _flush(self) -> Coroutine[Any, Any, None] | None:
+        """Return what has WebRTC throw away what waits in it; None where that cannot be, or costs others."""
+        if self._route is None or not self._route.can_probe or len(self._tracks) > 1:
+            return None
+        return self._route.flush()
+
+    def _offer_room(self, track: TrackKeeper, membership: Membership) -> None:
+        """Tell ``track`` that there is a room."""
+        track.room_joined(
+            membership.room, self._rejoin, self._server_protocol, self._probe_for_more, self._flush
+        )
+
     @property
     def _server_protocol(self) -> int | None:
         return self._route.server_protocol if self._route is not None else None
@@ -327,7 +337,7 @@ class RoomConnection:
         membership.listen("track_unmuted", self._muted)
         membership.listen("local_track_unpublished", self._track_withdrawn)
         for track in self._tracks:
-            track.room_joined(membership.room, self._rejoin, self._server_protocol, self._probe_for_more)
+            self._offer_room(track, membership)
 
     def _left(self, membership: Membership) -> None:
         self._move(RoomEvent.LEFT)

@@ -65,6 +65,7 @@ class Route:
         self.refreshed_token: str | None = None  # the last that a server has sent
         self.given: EstimateBounds | None = None  # what WebRTC was last answered since the last join
         self.ceiling_bps: int | None = None  # the maximum in place of that of `given`, after a probe
+        self.flushes = 0  # since the last join
         self.offered: rtc.SessionDescription | None = None  # the SDK's last, but version and id
         self.answer: rtc.SessionDescription | None = None  # the server's to that
         self.participant: web.WebSocketResponse | None = None  # the SDK's signalling, while it is connected
@@ -76,7 +77,7 @@ class Route:
 
     @property
     def can_probe(self) -> bool:
-        """Whether `probe` would have WebRTC probe now."""
+        """Whether `probe` would have WebRTC probe now, and `flush` throw away what waits."""
         return not self._probing.locked() and self.answer is not None and self.participant is not None
 
     async def probe(self, bps: int) -> None:
@@ -91,12 +92,28 @@ class Route:
                 if self.answer is None or self.participant is None:
                     return
                 self.ceiling_bps = ceiling_bps
-                self._answered.clear()
-                wanted = rtc.SignalResponse(media_sections_requirement=rtc.MediaSectionsRequirement())
-                with suppress(ConnectionError, TimeoutError):
-                    await self.participant.send_bytes(wanted.SerializeToString())
-                    async with asyncio.timeout(OFFER_TIMEOUT_S):
-                        await self._answered.wait()
+                await self._have_it_offer(self.participant)
+
+    async def flush(self) -> None:
+        """Have WebRTC throw away what waits in its pacer, and what it would send again.
+
+        Where a parameter of a codec is another in an answer, it builds the streams of that codec anew, with
+        the same SSRCs and sequence numbers. Its estimate goes on; its encoders begin with a keyframe.
+        """
+        async with self._probing:
+            if self.answer is None or self.participant is None:
+                return
+            self.flushes += 1
+            await self._have_it_offer(self.participant)
+
+    async def _have_it_offer(self, participant: web.WebSocketResponse) -> None:
+        """Have the SDK make an offer, and wait until it has its answer."""
+        self._answered.clear()
+        wanted = rtc.SignalResponse(media_sections_requirement=rtc.MediaSectionsRequirement())
+        with suppress(ConnectionError, TimeoutError):
+            await participant.send_bytes(wanted.SerializeToString())
+            async with asyncio.timeout(OFFER_TIMEOUT_S):
+                await self._answered.wait()
 
     def answer_to(self, request: bytes) -> bytes | None:
         """Return the answer to what the SDK says, if it offers what it did before; None: the server's to say.
@@ -121,10 +138,10 @@ class Route:
     def bounded(self, response: rtc.SignalResponse) -> bytes:
         """Return an answer to a publisher, with the bounds in it, if there are any."""
         if (bounds := self.bounds()) is not None:
-            if self.given is None or self.ceiling_bps is None:
+            if self.given is None or (self.ceiling_bps is None and not self.flushes):
                 self.given = corrected(self.given, bounds)
             bounds = self.given  # other than in the last answer WebRTC would begin anew
-            response.answer.sdp = with_bounds(response.answer.sdp, bounds, self.ceiling_bps)
+            response.answer.sdp = with_bounds(response.answer.sdp, bounds, self.ceiling_bps, self.flushes)
         self._answered.set()
         return response.SerializeToString()
 
@@ -311,6 +328,7 @@ def _read_and_bounded(data: bytes, route: Route) -> bytes:
             route.joined = True
             route.server_protocol, route.given = message.join.server_info.protocol, None
             route.ceiling_bps = route.offered = route.answer = None
+            route.flushes = 0
         case "reconnect":
             route.server_protocol = message.reconnect.server_info.protocol
             route.offered = route.answer = None  # what was answered may have been another server's

@@ -65,11 +65,16 @@ MUTED = explain_room("muted", "the track was muted in the room; nothing is publi
 # Taking the track out of the room is polite; a server that does not answer must not hold up our exit.
 CLOSE_TIMEOUT_S = 1.0
 
+Flush = Callable[[], Coroutine[Any, Any, None] | None]
 Publish = Callable[[rtc.Room, TrackOptions, StreamInfo], Coroutine[Any, Any, PublishedTrack]]
 
 
 def _ignore_rejoin(_reason: str) -> None:
     """Where the room cannot be joined again."""
+
+
+def _cannot_flush() -> None:
+    """Where WebRTC cannot be made to throw away what waits in it."""
 
 
 def _ignore_estimate(_available_bps: float, _wait_s: float) -> None:
@@ -97,6 +102,7 @@ class TrackKeeper:
         self._room: rtc.Room | None = None
         self._rejoin: Callable[[str], None] = _ignore_rejoin
         self._on_estimate: Callable[[float, float], None] = _ignore_estimate
+        self._flush: Flush = _cannot_flush
         self._server_protocol: int | None = None
         self._said_no_metadata = False
         self._info: StreamInfo | None = None
@@ -162,15 +168,17 @@ class TrackKeeper:
         rejoin: Callable[[str], None] = _ignore_rejoin,
         server_protocol: int | None = None,
         on_estimate: Callable[[float, float], None] = _ignore_estimate,
+        flush: Flush = _cannot_flush,
     ) -> None:
         """There is a room to publish in, on a server of this protocol version, None if it is not known.
 
         ``rejoin`` is told why to join it again (`RoomConnection`), ``on_estimate`` what WebRTC believes that
         the link carries, in bit/s, and how long pictures wait for it, where nothing says that it is full.
+        ``flush`` returns what has WebRTC throw away what waits in it, None where it cannot.
         """
         self._move_on(TrackEvent.ROOM_JOINED)
         self._room, self._rejoin, self._server_protocol = room, rejoin, server_protocol
-        self._on_estimate = on_estimate
+        self._on_estimate, self._flush = on_estimate, flush
         if self._info is not None:
             self._start_over(TrackEvent.DESCRIBED)
 
@@ -239,6 +247,21 @@ class TrackKeeper:
     def take_feedback(self) -> Feedback:
         """Return, and forget, what WebRTC has asked for."""
         return self._open_track.take_feedback() if self._open_track is not None else Feedback(False, None)
+
+    def flush(self) -> bool:
+        """Have WebRTC throw away what waits in it, and tell the listener; False where it cannot."""
+        if not self.running or (flushing := self._flush()) is None:
+            return False
+        self._tasks.start(f"flush {self._options.stream}", self._flushed(flushing))
+        return True
+
+    async def _flushed(self, flushing: Coroutine[Any, Any, None]) -> None:
+        track = self._open_track
+        await flushing
+        if track is not None and track is self._open_track:
+            track.take_feedback()  # of before
+            self._log.info("what waits in WebRTC is thrown away: the link has dipped")
+            self._listener.track_flushed()
 
     @property
     def _muted(self) -> bool:

@@ -35,7 +35,11 @@ class TrackListener(Protocol):
         ...
 
     def track_packets_lost(self) -> None:
-        """The server reports packets that it misses, though it has asked for what it missed before."""
+        """The server reports a few packets that it misses, though it has asked for what it missed before."""
+        ...
+
+    def track_flushed(self) -> None:
+        """WebRTC has thrown away what waited in it, and will encode soon, as after `track_opened`."""
         ...
 
     def track_held_back(self, keyframe_left_out: bool) -> None:

@@ -44,13 +44,16 @@ def test_a_dip_is_over_once_when_webrtc_falls_no_more_and_nothing_waits() -> Non
     target = RateTarget(MIN_BPS, MAX_BPS)
     target.allotted(4_000_000, 0.0)
     target.allotted(4_000_000, 9.0)
+    assert not target.dipped
     target.allotted(1_000_000, 9.4)
+    assert target.dipped
     target.delayed(1.0)
     later = 9.5 + FALL_WINDOW_S
     target.allotted(1_000_000, later)
     assert not target.dip_over(later)
     target.delayed(0.0)
     assert [target.dip_over(later), target.dip_over(later)] == [True, False]
+    assert not target.dipped
 
 
 def test_a_slow_decline_is_followed_step_by_step() -> None:

@@ -28,6 +28,7 @@ from ingestd.delivery.replays import (
     START_S,
     Replay,
 )
+from ingestd.delivery.states import State
 from ingestd.media.access_unit import AccessUnit
 from tests.delivery.transcript import CALL, FRAME, INFO, Transcript, access_unit
 
@@ -1314,3 +1315,41 @@ def test_a_gop_too_large_to_hold_is_not_made_up_for() -> None:
     assert script.drain() == ""
     script.receive("K5")
     assert script.drain() == "K5"
+
+
+# --- WebRTC throws away what waits in it
+
+
+def test_what_comes_while_webrtc_throws_away_what_waits_is_dropped_up_to_a_keyframe() -> None:
+    script = Transcript.running("K0 d1")
+    assert script.delivery.submits
+    script.delivery.flushing()
+    assert not script.delivery.submits
+    script.receive("d2 d3")
+    assert script.drain() == ""
+    script.delivery.flushed(script.now)
+    script.receive("d4 K5")
+    assert script.take() == "K5"
+    assert script.dropped() == {"congested": 3}
+
+
+def test_the_keyframe_is_tried_until_webrtc_encodes_again_and_then_followed_by_all() -> None:
+    script = Transcript.running("K0 d1")
+    script.delivery.set_target(1.0)  # however slow the link is: nothing of it is on its way
+    script.delivery.flushing()
+    script.receive("K2")
+    script.delivery.flushed(script.now)
+    assert script.take() == "K2"
+    script.receive("d3")
+    assert script.drain(0.05) == "(K2)"
+    script.run()
+    script.receive("d4")
+    assert script.drain() == "d3 d4"
+
+
+def test_a_track_that_is_lost_while_webrtc_throws_away_what_waits_is_begun_as_any_other() -> None:
+    script = Transcript.running("K0 d1")
+    script.delivery.flushing()
+    script.delivery.closed()
+    script.delivery.flushed(script.now)
+    assert script.delivery.state is State.NO_TRACK

@@ -37,6 +37,17 @@ def test_one_that_has_answered_is_given_a_little_longer_than_it_took() -> None:
     assert response.patience_s == pytest.approx(0.1 * ALLOWANCE_RATIO + PICTURE_ALLOWANCE_S)
 
 
+def test_one_answers_that_has_answered_the_last_request_soon() -> None:
+    response = EncoderResponse()
+    assert not response.answers
+    response.asked(1.0)
+    response.keyframe(1.1, in_turn=False)
+    assert response.answers
+    response.asked(2.0)
+    response.look(2.0 + LATE_S)
+    assert not response.answers
+
+
 def test_a_keyframe_that_was_due_is_no_answer_but_ends_the_wait() -> None:
     response = EncoderResponse()
     response.asked(1.0)

@@ -2,10 +2,13 @@
 
 import json
 import socket
+import ssl
 import threading
 import time
 from itertools import pairwise
-from typing import Self
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -13,6 +16,7 @@ from ingestd import Codec
 from ingestd.devserver.livekit_server import LiveKitServer
 from tests.conftest import RunDaemon
 from tests.e2e.test_examples import load
+from tests.support.certificates import Certificate, sign
 from tests.support.daemon import stream
 from tests.support.encoded import encode
 from tests.support.push import Encoder
@@ -116,22 +120,35 @@ def test_an_encoder_that_ignores_requests_is_named_with_what_to_change(
     assert any("asked for keyframes" in problem for problem in shown["problems"]), shown["problems"]
 
 
+@pytest.mark.parametrize("scheme", ["tcp", "unix", "tls"])
 def test_an_encoder_hears_which_rate_the_link_carries_and_when_a_viewer_needs_a_keyframe(
-    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, ca: Certificate, tmp_path: Path, scheme: str
 ) -> None:
     slow = encode("h264", frames=120, fps=15, gop=120, size=(160, 120))
     config = stream("cam", room, feedback={"inline": True}, max_framerate=25)
-    with run_daemon(config) as daemon, Encoder(daemon.port(), slow) as encoder:
+    address: int | Path = urlsplit(config["source"]["listen"]).port or 0
+    tls = None
+    if scheme == "unix":
+        address = tmp_path / "cam.sock"
+        config["source"] = {"listen": f"unix://{address}"}
+    elif scheme == "tls":
+        ours, tls = sign(ca, "feedback.test"), ssl.create_default_context(cafile=str(ca.cert))
+        certificate = {"cert": str(ours.cert), "key": str(ours.key)}
+        config["source"] = {"listen": f"tls://127.0.0.1:{address}", "tls": certificate}
+    with run_daemon(config) as daemon, Encoder(address, slow, tls=tls) as encoder:
         daemon.wait_for_metrics(
             lambda metrics: metrics.total("ingestd_frames_sent_total") > 30, what="pictures sent"
         )
         with Viewer(livekit, room) as viewer:
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
         counted = daemon.metrics().by("ingestd_feedback_messages_total", "type", result="sent")
-        heard = [json.loads(line) for line in encoder.heard()]
+        heard: list[dict[str, Any]] = []
+        while len(heard) < 1 + sum(counted.values()):  # of TLS one record comes at a time
+            heard += [json.loads(line) for line in encoder.heard()]
 
+    assert heard[0] == {"type": "hello", "version": 1, "stream": "cam"}
     rates = [message for message in heard if message["type"] == "rate"]
     assert {message["framerate_fps"] for message in rates} == {25.0}, "and not the 15 that come in"
     assert all(0 < message["bitrate_bps"] <= 8_000_000 for message in rates)
     assert len(rates) >= counted["rate"] > 0
-    assert len(heard) - len(rates) >= counted["keyframe"] > 0
+    assert len(heard) - len(rates) - 1 >= counted["keyframe"] > 0

@@ -63,6 +63,9 @@ class Stream:
     def track_packets_lost(self) -> None:
         self.packets_lost += 1
 
+    def track_flushed(self) -> None:
+        self.events.append("flushed")
+
     def track_held_back(self, keyframe_left_out: bool) -> None:
         self.held_back.append(keyframe_left_out)
 

@@ -77,3 +77,9 @@ def test_a_ceiling_goes_into_the_bandwidth_of_video_and_replaces_the_one_before(
     assert once == sdp.replace("c=IN IP4 0.0.0.0\r\n", "c=IN IP4 0.0.0.0\r\nb=AS:40000\r\n")
     assert with_bounds(once, BOUNDS, 41_000_000) == once.replace("40000", "41000")
     assert with_bounds(sdp, BOUNDS) == sdp
+
+
+def test_a_flush_changes_the_parameters_of_every_video_codec_and_takes_the_place_of_the_one_before() -> None:
+    once = with_bounds(ANSWER, BOUNDS, flushes=1)
+    assert once == with_bounds(ANSWER, BOUNDS).replace(OURS, f"{OURS};x-ingestd-flushes=1")
+    assert with_bounds(once, BOUNDS, flushes=2) == with_bounds(ANSWER, BOUNDS, flushes=2)

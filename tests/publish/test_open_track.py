@@ -95,3 +95,4 @@ def test_packets_that_the_server_still_misses_when_it_reports_are_lost() -> None
     assert track.read(reading(2, 1.5, lost_ratio=0.004)).packets_lost
     assert not track.read(reading(3, 2.0, lost_ratio=0.004)).packets_lost, "the same report"
     assert not track.read(reading(4, 2.5)).packets_lost
+    assert not track.read(reading(5, 3.0, lost_ratio=0.6)).packets_lost, "the link is full"

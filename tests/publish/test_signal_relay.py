@@ -154,6 +154,34 @@ async def test_a_probe_finds_what_the_link_carries_and_interrupts_nothing(
     await joined.disconnect()
 
 
+async def test_a_flush_has_the_encoder_begin_with_a_keyframe_and_leaves_estimate_and_counters(
+    livekit: LiveKitServer, room: str, relay: SignalRelay
+) -> None:
+    bounds = EstimateBounds(start_bps=4_000_000, max_bps=30_000_000)
+    route = relay.route(livekit.url, lambda: bounds)
+    joined = rtc.Room()
+    await connect(joined, replace(address(livekit, room), url=await route.open()))
+    published = await publish(joined, replace(OPTIONS, max_bitrate_bps=1_000_000_000), info())
+    assert await first_target(published) > 3e6
+    await submit(published, 1.0)
+    before = await read(published.track)
+    published.source.take_feedback()
+    await submit(published, 0.5)
+    assert not published.source.take_feedback().keyframe_requested
+    await route.flush()
+    for _ in range(50):
+        await submit(published, 0.1)
+        if published.source.take_feedback().keyframe_requested:
+            break
+    else:
+        raise AssertionError("the encoder goes on as before")
+    await submit(published, 1.0)
+    after = await read(published.track)
+    assert after.packets_sent > before.packets_sent
+    assert (after.available_bps or 0) > 3e6
+    await joined.disconnect()
+
+
 async def test_a_probe_leaves_the_bounds_as_they_were_answered_last(relay: SignalRelay) -> None:
     tracks = [EstimateBounds(1_000_000, 10_000_000), EstimateBounds(1_000_000, 20_000_000)]
     route = relay.route("ws://127.0.0.1:1", lambda: tracks.pop(0) if len(tracks) > 1 else tracks[0])

@@ -116,6 +116,26 @@ async def test_from_a_description_to_pictures_sent_to_the_end(
     await tracks_become(livekit, room, {"cam": []})
 
 
+async def test_what_waits_in_webrtc_is_thrown_away_where_the_room_can_do_that_and_is_told_of(
+    joined: rtc.Room, publication: TrackKeeper, stream: Stream
+) -> None:
+    flushes: list[int] = []
+
+    async def flush() -> None:
+        flushes.append(1)
+
+    publication.room_joined(joined, flush=flush)
+    assert not publication.flush(), "nothing is published yet"
+    publication.describe(info())
+    await eventually(lambda: publication.open, "publish")
+    await hand_over_until(publication, video(), lambda: publication.running)
+    assert publication.flush()
+    await eventually(lambda: stream.events[-1] == "flushed", "tell of it")
+    assert flushes == [1]
+    publication.room_interrupted()
+    assert not publication.flush()
+
+
 @pytest.mark.alone
 async def test_what_webrtc_takes_and_does_not_encode_is_told_as_lost(
     joined: rtc.Room, publication: TrackKeeper, stream: Stream

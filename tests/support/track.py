@@ -28,6 +28,8 @@ class Track:
         self.taken: list[bytes] = []
         self.metadata: list[FrameMetadata] = []
         self._feedback: list[Feedback] = []
+        self.flushes = 0
+        self.can_flush = True
         self.broken = False  # fails at the next picture
         self.feedback_broken = False  # fails when asked for feedback
 
@@ -70,6 +72,14 @@ class Track:
         assert not self.feedback_broken, "a defect of ours"
         self._used_at = time.monotonic()
         return self._feedback.pop(0) if self._feedback else Feedback(False, None)
+
+    def flush(self) -> bool:
+        self.flushes += self.can_flush
+        return self.can_flush
+
+    def flushed(self) -> None:
+        """WebRTC has thrown away what waited in it."""
+        self._listener.track_flushed()
 
     def ask(self, *, keyframe: bool = False, bitrate_bps: int | None = None) -> None:
         """Have WebRTC ask for a keyframe, or for another bitrate."""

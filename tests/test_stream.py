@@ -105,7 +105,7 @@ async def gone(stream: Stream) -> None:
 def one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is sent is taken at once, also by a machine so busy that a stream would be read in turns."""
     monkeypatch.setattr(EncoderConnection, "_yield", lambda *_: None)
-    monkeypatch.setattr(LoopAccount, "charge", lambda *_: 0.0)
+    monkeypatch.setattr(LoopAccount, "charge", lambda *_, **__: 0.0)
     monkeypatch.setattr(LoopAccount, "wait_s", lambda *_: 0.0)
     monkeypatch.setattr("ingestd.encoder_reader.MAX_TURN_S", math.inf)
 

@@ -12,9 +12,6 @@ KBIT, BIT = 1000, 1
 _NO_WAIT = "no picture waits in the encoder"
 _NO_B_FRAMES = "WebRTC shows pictures in the order in which they are sent"
 _STEADY = "the bitrate is kept from picture to picture"
-# libvpx keeps the level of its buffer, in bits, when the bitrate changes: of vp8enc's 6 s it takes as long to
-# get from one bitrate to another, and what it sends meanwhile goes the wrong way.
-_SHORT_BUFFER = "another bitrate is obeyed within a second"
 _HEADERS = "parameter sets come with every keyframe"
 
 
@@ -52,9 +49,6 @@ _VPX = (
     Setting("lag-in-frames", "0", _NO_WAIT),
     Setting("auto-alt-ref", "false", _NO_WAIT),
     Setting("end-usage", "cbr", _STEADY),
-    Setting("buffer-size", "1000", _SHORT_BUFFER),
-    Setting("buffer-initial-size", "500", _SHORT_BUFFER),
-    Setting("buffer-optimal-size", "600", _SHORT_BUFFER),
 )
 _NVENC = (  # three of them have another name where CUDA mode is the default, GStreamer 1.22 and 1.24
     Setting("zerolatency", "true", _NO_WAIT),

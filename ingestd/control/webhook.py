@@ -6,6 +6,7 @@ import aiohttp
 import structlog
 
 from ingestd.control.messages import Message, OnResult, Result, encode
+from ingestd.post_session import make_session
 from ingestd.signature import headers
 from ingestd.tasks import Tasks
 
@@ -34,7 +35,7 @@ class Webhook:
         self._url = url
         self._secret = secret
         self._stream = stream
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._timeout_s = timeout_s
         self._log = logger.bind(stream=stream)
         # One of a type, the newest: a slow controller hears what is wanted now, not all that was before.
         self._waiting: dict[object, tuple[Message, OnResult]] = {}
@@ -56,14 +57,17 @@ class Webhook:
 
     async def _run(self) -> None:
         failing = False
-        async with aiohttp.ClientSession(timeout=self._timeout) as session:
+        async with make_session(self._timeout_s) as session:
             while True:
                 message, on_result = await self._next()
                 body = encode({"stream": self._stream, **message})
                 try:
                     signed = headers(self._secret, body)
-                    async with session.post(self._url, data=body, headers=signed) as response:
-                        error = None if response.status < 400 else f"HTTP {response.status}"
+                    # Who answers is not to have another address asked.
+                    async with session.post(
+                        self._url, data=body, headers=signed, allow_redirects=False
+                    ) as response:
+                        error = None if response.status < 300 else f"HTTP {response.status}"
                 # UnicodeError: a name that no host can have. Their texts may hold the whole URL.
                 except (aiohttp.ClientError, TimeoutError, UnicodeError) as exception:
                     error = getattr(exception, "strerror", None) or type(exception).__name__

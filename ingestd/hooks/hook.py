@@ -13,6 +13,7 @@ import structlog
 from ingestd.backoff import Backoff
 from ingestd.config import HookConfig
 from ingestd.hooks.event import Event, headers
+from ingestd.post_session import make_session
 from ingestd.redact import without_credentials
 from ingestd.tasks import Tasks
 
@@ -57,7 +58,7 @@ class Hook:
     ) -> None:
         self.config = config
         self._on_result = on_result
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._timeout_s = timeout_s
         self._backoff = Backoff(first_retry_delay_s, MAX_RETRY_DELAY_S)
         self._max_age_s = max_age_s
         self._log = logger.bind(what=without_credentials(config.url))
@@ -92,7 +93,7 @@ class Hook:
         self._waiting.clear()
 
     async def _run(self) -> None:
-        async with aiohttp.ClientSession(timeout=self._timeout) as session:
+        async with make_session(self._timeout_s) as session:
             while await self._next():
                 event, came_at = self._waiting[0]
                 self._posting = True
@@ -147,7 +148,7 @@ class Hook:
                 said = f"HTTP {response.status}"
                 return f"{said}: redirects are not followed" if response.status < 400 else said
         except TimeoutError:
-            return f"no answer within {self._timeout.total:g} s"
+            return f"no answer within {self._timeout_s:g} s"
         except aiohttp.ClientConnectorError as error:
             return error.strerror or type(error).__name__
         # UnicodeError: a name that no host can have. Their texts may hold the whole URL.

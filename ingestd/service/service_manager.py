@@ -46,6 +46,7 @@ class ServiceManager:
         movement = Movement()
         said_stuck: list[str] = []
         while True:
+            self._notifier.flush()
             if not self._ready and not self._stopping:
                 self._notifier.send(EXTEND_TIMEOUT_USEC=_usec(START_EXTENSION_S), STATUS="starting")
             elif not self._stopping:

@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-_State = tuple[int, int, int, int] | None  # device, inode, size and time of change; None: not there
+# Device, inode, size, and time of the last change of content, owner or mode; None: not there. Not that of the
+# content alone (mtime): a copy may bear that of its original, and a file that we may read at last keeps it.
+_State = tuple[int, int, int, int] | None
 
 
 class WatchedFiles:
@@ -24,4 +26,4 @@ def _state(path: Path) -> _State:
         now = path.stat()
     except OSError:
         return None
-    return now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns
+    return now.st_dev, now.st_ino, now.st_size, now.st_ctime_ns

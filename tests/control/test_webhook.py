@@ -214,6 +214,31 @@ async def test_a_server_that_speaks_no_http_ends_nothing(tasks: Tasks) -> None:
     server.close()
 
 
+@pytest.mark.parametrize("status", [302, 307])
+async def test_a_redirect_leads_nowhere(controller: Controller, tasks: Tasks, status: int) -> None:
+    asked: list[str] = []
+
+    async def lead_elsewhere(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.Response(status=status, headers={"Location": controller.url})
+
+    app = web.Application()
+    app.router.add_post("/hook", lead_elsewhere)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    with structlog.testing.capture_logs() as lines:
+        webhook = Webhook(f"http://127.0.0.1:{runner.addresses[0][1]}/hook", "cam", tasks)
+        results = Results()
+        results.send(webhook, 1)
+        assert await results.until(1) == {1: Result.FAILED}
+        await webhook.close()
+    assert asked == ["/hook"]
+    assert controller.bodies == []
+    assert [line["error"] for line in lines] == [f"HTTP {status}"]
+    await runner.cleanup()
+
+
 async def test_nothing_is_posted_after_the_end(controller: Controller, tasks: Tasks) -> None:
     controller.free.clear()
     webhook, results = Webhook(controller.url, "cam", tasks), Results()

@@ -1,7 +1,11 @@
 """The Kubernetes manifests: valid by the schemas, and one fits the other and the daemon."""
 
+import re
+import shlex
 import shutil
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,8 @@ import yaml
 from tests.support.daemon import run_command
 from tests.support.tools import tool
 
-MANIFESTS = Path(__file__).parents[2] / "deploy/kubernetes"
+ROOT = Path(__file__).parents[2]
+MANIFESTS = ROOT / "deploy/kubernetes"
 KUSTOMIZATION: dict[str, Any] = yaml.safe_load((MANIFESTS / "kustomization.yaml").read_text())
 RESOURCES: list[str] = KUSTOMIZATION["resources"]
 NO_SCHEMA = ["pod-monitor.yaml"]  # of an operator: not among Kubernetes' own
@@ -111,6 +116,17 @@ def test_the_daemon_accepts_the_configuration_with_what_the_pod_adds(tmp_path: P
     checked = run_command("check", "--config", str(MANIFESTS / "ingestd.yaml"), **environment)
     assert checked.returncode == 0, checked.stderr
     assert "front-door: tcp://0.0.0.0:5004" in checked.stdout
+
+
+def test_the_command_for_a_reload_runs_what_the_image_has_and_sends_sighup() -> None:
+    file = (MANIFESTS / "kustomization.yaml").read_text()
+    (command,) = re.findall(r"^#   (kubectl .* exec .*)$", file, re.MULTILINE)
+    assert command in (ROOT / "docs/deploy.md").read_text()
+    program, option, code = shlex.split(command.partition(" -- ")[2])
+    assert f'CMD ["{program}", "{option}", ' in (ROOT / "Dockerfile").read_text(), "as its health check does"
+    told = f"import os; os.kill = print; {code}"
+    said = subprocess.run([sys.executable, option, told], capture_output=True, text=True, check=True).stdout
+    assert said == f"1 {signal.SIGHUP:d}\n", "to the first process, ingestd"
 
 
 def test_the_pod_may_do_nothing_that_it_needs_not() -> None:

@@ -1,5 +1,6 @@
 """Datagrams to a service manager that listens, does not, or is none."""
 
+import contextlib
 import socket
 from pathlib import Path
 
@@ -53,3 +54,35 @@ def test_one_that_does_not_listen_or_read_costs_one_line(tmp_path: Path) -> None
                 notifier.send(WATCHDOG=1)
             notifier.close()
     assert [line["event"] for line in lines] == ["the service manager is not told"] * 2
+
+
+def test_a_busy_service_manager_hears_of_all_but_the_watchdog_later_and_in_order(tmp_path: Path) -> None:
+    # As systemd is while it reads its units again: a READY that is lost ends in a restart.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as busy:
+        busy.bind(str(tmp_path / "busy"))
+        notifier = Notifier(str(tmp_path / "busy"))
+        with structlog.testing.capture_logs():
+            filled = fill(busy)
+            notifier.send(RELOADING=1)
+            notifier.send(WATCHDOG=1)
+            notifier.send(READY=1)
+        for _ in range(filled):
+            assert busy.recv(100) == b"X=1"
+        notifier.flush()
+        notifier.send(WATCHDOG=1)
+        notifier.close()
+        busy.setblocking(False)
+        assert [busy.recv(100) for _ in range(3)] == [b"RELOADING=1", b"READY=1", b"WATCHDOG=1"]
+        with pytest.raises(BlockingIOError):
+            busy.recv(100)
+
+
+def fill(busy: socket.socket) -> int:
+    """Send as much as it takes without reading; return how many datagrams."""
+    sent = 0
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other, contextlib.suppress(BlockingIOError):
+        other.setblocking(False)
+        while True:
+            other.sendto(b"X=1", busy.getsockname())
+            sent += 1
+    return sent

@@ -1,0 +1,42 @@
+"""HTTP session that hooks and webhooks post with: what it takes of an answer is bounded, whoever answers.
+
+aiohttp reads interim answers (RFC 9110, 15.2) as long as they come, megabytes of them in one turn of the loop
+that carries the pictures.
+"""
+
+from functools import partial
+from typing import Any
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+
+# Of one answer, interim ones included. Its status is all that we need; gateways add a few hundred bytes.
+MAX_ANSWER_BYTES = 16 * 1024
+
+
+class _Connection(ResponseHandler):
+    """Ends where an answer is longer than `MAX_ANSWER_BYTES`; a status before that counts."""
+
+    _left = MAX_ANSWER_BYTES
+
+    def set_response_params(self, **params: Any) -> None:
+        """A request begins, so says aiohttp."""
+        self._left = MAX_ANSWER_BYTES
+        super().set_response_params(**params)
+
+    def data_received(self, data: bytes) -> None:
+        """``data`` of an answer has come."""
+        taken = data[: self._left]
+        self._left -= len(taken)
+        super().data_received(taken)
+        if len(taken) < len(data) and self.transport is not None:
+            self.transport.abort()
+
+
+def make_session(timeout_s: float) -> aiohttp.ClientSession:
+    """Return a session whose requests take ``timeout_s`` at most, which keeps no cookies."""
+    connector = aiohttp.TCPConnector()
+    # It has no parameter for it. (partial is invariant.)
+    connector._factory = partial(_Connection, loop=connector._loop)  # type: ignore[assignment]
+    timeout = aiohttp.ClientTimeout(total=timeout_s)
+    return aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())

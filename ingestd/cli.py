@@ -85,8 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     run = add(
         "run",
         "run the daemon",
-        "The log says `ready` when every source is open. SIGTERM and Ctrl-C leave the rooms and end it, SIGHUP "
-        "has the configuration read again.",
+        "The log says `ready` when every source is open. SIGTERM and Ctrl-C leave the rooms and end it, "
+        "SIGHUP has the configuration read again.",
     )
     _add_config(run)
     run.set_defaults(command=_run)
@@ -125,9 +125,9 @@ def _parser() -> argparse.ArgumentParser:
     top = add(
         "top",
         "show the figures of a running daemon, live in the terminal",
-        "The worst stream comes first. The arrow keys, j and k, Page Up and Page Down move through the streams; "
-        "q and Ctrl-C end it. In a pipe, and on a dumb terminal, it looks once. NO_COLOR=1 takes the colours "
-        "off. INGESTD_HTTP__LISTEN says where the daemon is if neither --url nor --config does.",
+        "The worst stream comes first. The arrow keys, j and k, Page Up and Page Down move through the "
+        "streams; q and Ctrl-C end it. In a pipe, and on a dumb terminal, it looks once. NO_COLOR=1 takes the "
+        "colours off. INGESTD_HTTP__LISTEN says where the daemon is if neither --url nor --config does.",
     )
     where = top.add_mutually_exclusive_group()
     where.add_argument(

@@ -36,9 +36,7 @@ def one_of_each() -> dict[str, StagedStream]:
 
 
 @asynccontextmanager
-async def served(
-    stage: Stage, listen: Address | None = None, version: str = "1.2.3"
-) -> AsyncIterator[str]:
+async def served(stage: Stage, listen: Address | None = None, version: str = "1.2.3") -> AsyncIterator[str]:
     """The page of ``stage``, ten minutes after its first second."""
     server = HttpServer(
         listen or Address("http", "127.0.0.1", 0), stage, make_registry(list, version), version

@@ -126,8 +126,8 @@ def _parser() -> argparse.ArgumentParser:
         "top",
         "show the figures of a running daemon, live in the terminal",
         "The worst stream comes first. The arrow keys, j and k, Page Up and Page Down move through the "
-        "streams; q and Ctrl-C end it. In a pipe, and on a dumb terminal, it looks once. NO_COLOR=1 takes the "
-        "colours off. INGESTD_HTTP__LISTEN says where the daemon is if neither --url nor --config does.",
+        "streams; q and Ctrl-C end it. In a pipe, and on a dumb terminal, it looks once. NO_COLOR=1 takes "
+        "the colours off. INGESTD_HTTP__LISTEN says where the daemon is if neither --url nor --config does.",
     )
     where = top.add_mutually_exclusive_group()
     where.add_argument(

@@ -73,15 +73,25 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ingestd",
         description="Publish already encoded video from any encoder into a LiveKit room, untouched.",
+        epilog="Each command has a --help of its own. The manual: ingestd man | man -l -",
     )
     parser.add_argument("--version", action="version", version=f"ingestd {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    run = commands.add_parser("run", help="run the daemon")
+    def add(name: str, text: str, more: str | None = None) -> argparse.ArgumentParser:
+        described = f"{text[0].upper()}{text[1:]}."
+        return commands.add_parser(name, help=text, description=described, epilog=more)
+
+    run = add(
+        "run",
+        "run the daemon",
+        "The log says `ready` when every source is open. SIGTERM and Ctrl-C leave the rooms and end it, "
+        "SIGHUP has the configuration read again.",
+    )
     _add_config(run)
     run.set_defaults(command=_run)
 
-    check = commands.add_parser("check", help="validate a configuration and say what it would do")
+    check = add("check", "validate a configuration and say what it would do")
     _add_config(check)
     check.add_argument(
         "--connect",
@@ -97,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.set_defaults(command=_check)
 
-    probing = commands.add_parser("probe", help="say what a stream is and whether WebRTC can carry it")
+    probing = add("probe", "say what a stream is and whether WebRTC can carry it")
     probing.add_argument(
         "target",
         metavar="FILE|-|tcp://HOST:PORT|listen:PORT",
@@ -112,7 +122,13 @@ def _parser() -> argparse.ArgumentParser:
     probing.add_argument("--json", action="store_true", help="print one JSON object")
     probing.set_defaults(command=_probe)
 
-    top = commands.add_parser("top", help="show the figures of a running daemon, live in the terminal")
+    top = add(
+        "top",
+        "show the figures of a running daemon, live in the terminal",
+        "The worst stream comes first. The arrow keys, j and k, Page Up and Page Down move through the "
+        "streams; q and Ctrl-C end it. In a pipe, and on a dumb terminal, it looks once. NO_COLOR=1 takes "
+        "the colours off. INGESTD_HTTP__LISTEN says where the daemon is if neither --url nor --config does.",
+    )
     where = top.add_mutually_exclusive_group()
     where.add_argument(
         "--url", metavar="http://HOST:PORT", help="where it answers (default: http.listen's, 127.0.0.1:9464)"
@@ -125,21 +141,43 @@ def _parser() -> argparse.ArgumentParser:
     )
     top.set_defaults(command=_top)
 
-    schema = commands.add_parser("schema", help="print the JSON schema of the configuration, for editors")
+    schema = add("schema", "print the JSON schema of the configuration, for editors")
     schema.set_defaults(command=_schema)
 
-    completion = commands.add_parser("completion", help="print what completes the commands in a shell")
-    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
-    completion.add_argument("program", nargs="?", default="ingestd", choices=("ingestd", "ingestd-gst"))
+    completion = add(
+        "completion",
+        "print what completes the commands in a shell",
+        "It belongs into ~/.local/share/bash-completion/completions/ingestd of bash, a file _ingestd in a "
+        "directory of zsh's fpath, ~/.config/fish/completions/ingestd.fish of fish.",
+    )
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="whose script")
+    completion.add_argument(
+        "program",
+        nargs="?",
+        default="ingestd",
+        choices=("ingestd", "ingestd-gst"),
+        help="which commands (default: ingestd)",
+    )
     completion.set_defaults(command=_completion)
 
-    man = commands.add_parser("man", help="print a man page: ingestd man | man -l -")
-    man.add_argument("page", nargs="?", default="ingestd", choices=("ingestd", "ingestd-gst", "ingestd.yaml"))
+    man = add("man", "print a man page: ingestd man | man -l -")
+    man.add_argument(
+        "page",
+        nargs="?",
+        default="ingestd",
+        choices=("ingestd", "ingestd-gst", "ingestd.yaml"),
+        help="which page (default: ingestd); ingestd.yaml has the keys of the configuration",
+    )
     man.set_defaults(command=_man)
 
-    demo = commands.add_parser("demo", help="run encoder, ingestd, LiveKit server and viewer on this machine")
-    demo.add_argument("--codec", default="h264", choices=("h264", "h265", "vp8", "vp9", "av1"))
-    demo.add_argument("--seconds", type=float, default=30.0, help="how long; 0: until Ctrl-C")
+    demo = add("demo", "run encoder, ingestd, LiveKit server and viewer on this machine")
+    demo.add_argument(
+        "--codec",
+        default="h264",
+        choices=("h264", "h265", "vp8", "vp9", "av1"),
+        help="of the test picture (default: h264)",
+    )
+    demo.add_argument("--seconds", type=float, default=30.0, help="how long (default: 30); 0: until Ctrl-C")
     demo.set_defaults(command=_demo)
     return parser
 

@@ -34,6 +34,8 @@ def program_page(program: Command, version: str) -> str:
             lines += [f".SS {_escape(command.name)}", _synopsis(f"{program.name} {command.name}", command)]
             own = [argument for argument in command.arguments if argument.flags != _HELP]
             lines += [".PP", _text(_sentence(command.text)), *_arguments(own)]
+            if command.epilog:
+                lines += [".PP", _text(command.epilog)]
     lines += [".SH OPTIONS", *_arguments(program.arguments), ".SH EXIT STATUS"]
     for code, text in _EXIT_STATUS:
         lines += [".TP", f".B {code}", _text(text)]
@@ -127,8 +129,7 @@ def _usage(argument: Argument) -> str:
 def _arguments(arguments: Iterable[Argument]) -> list[str]:
     lines = []
     for argument in arguments:
-        text = _sentence(argument.text or f"One of {', '.join(argument.choices)}")
-        lines += [".TP", _usage(argument), _text(text)]
+        lines += [".TP", _usage(argument), _text(_sentence(argument.text))]
     return lines
 
 

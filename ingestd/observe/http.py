@@ -164,7 +164,8 @@ class HttpServer:
 
     def _describe(self) -> object:
         samples = list(self.sampler.samples.values())
-        return describe(self.sampler.looks, samples, _lines(samples), self._observed.problems())
+        problems = self._observed.problems()
+        return describe(self.sampler.looks, samples, _lines(samples), problems, self._version)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))

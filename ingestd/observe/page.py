@@ -140,11 +140,16 @@ def _elsewhere(problems: Sequence[str], samples: Sequence[Sample]) -> tuple[str,
 
 
 def describe(
-    looks: int, samples: Sequence[Sample], lines: Mapping[str, Sequence[Line]], problems: Sequence[str]
+    looks: int,
+    samples: Sequence[Sample],
+    lines: Mapping[str, Sequence[Line]],
+    problems: Sequence[str],
+    version: str,
 ) -> dict[str, object]:
     """Return what an open page is told at look number ``looks``, as an object for JSON; see page.js."""
     states = [sample.state for sample in samples]
     return {
+        "version": version,
         "look": looks,
         "title": title(states),
         "tally": tally(samples),

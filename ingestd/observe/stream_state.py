@@ -93,7 +93,7 @@ def _not_up(recent: Recent, problem: str) -> tuple[State, str]:
             return State.STARTING, "the encoder is connected and has not sent a picture yet"
         return State.STARTING, problem or "the first picture is on its way to the room"
     if recent.received_ago_s is None:
-        return State.FAILED, problem or f"no picture within {recent.encoder_s:.0f} s of the connection"
+        return State.FAILED, problem or f"no picture within {_how_long(recent.encoder_s)} of the connection"
     return State.FAILED, problem or "the track is not published"
 
 
@@ -105,7 +105,7 @@ def _up(figures: StreamFigures, recent: Recent, problem: str) -> tuple[State, st
         if recent.sent_ago_s is None and recent.encoder_s < STARTING_S:
             return State.STARTING, "the first picture is on its way to viewers"
         why = problem or _lost(recent) or "WebRTC sends none of the pictures"
-        return State.FROZEN, f"no picture has left for viewers for {sent_ago_s:.0f} s: {why}"
+        return State.FROZEN, f"no picture has left for viewers for {_how_long(sent_ago_s)}: {why}"
     late_ms = (figures.send_delay_s or 0.0) * 1000
     if recent.lost_pictures:
         return State.DEGRADED, _lost(recent)
@@ -118,8 +118,16 @@ def _up(figures: StreamFigures, recent: Recent, problem: str) -> tuple[State, st
         return State.DEGRADED, problem
     if recent.received_ago_s > patience_s:
         # As of a screen on which nothing moves; a dead encoder's connection ends.
-        return State.LIVE, f"the encoder has sent nothing for {recent.received_ago_s:.0f} s"
+        return State.LIVE, f"the encoder has sent nothing for {_how_long(recent.received_ago_s)}"
     return State.LIVE, WELL
+
+
+def _how_long(seconds: float) -> str:
+    """In the largest unit of which there are two, rounded down: by it a person at night knows since when."""
+    for unit_s, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * unit_s:
+            return f"{seconds // unit_s:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _lost(recent: Recent) -> str:

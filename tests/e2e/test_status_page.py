@@ -1,6 +1,7 @@
 """The status page and the preview of a real daemon, in Chromium: an encoder comes, hangs and goes."""
 
 import pytest
+from livekit import api
 from playwright.async_api import Page, expect
 
 from ingestd.devserver.livekit_server import LiveKitServer
@@ -67,6 +68,26 @@ async def test_the_preview_plays_the_pictures(
             await assert_accessible(page)
             if codec == "h264":
                 await screenshot(page, "preview")
+
+
+async def test_a_preview_whose_room_is_deleted_says_so_in_words(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    if not CLIENT.exists():
+        pytest.skip(
+            "LiveKit's JavaScript client is not here: scripts/fetch-livekit-client fetches it, by npm"
+        )
+    daemon = run_daemon(stream("cam", room))
+    daemon.config["http"]["preview"] = True
+    with daemon:
+        async with chromium() as browser, opened(browser, url(daemon, "preview/cam")) as page:
+            said = page.locator("#said")
+            await expect(said).to_contain_text("no encoder is connected", timeout=PATIENCE_MS)
+            async with api.LiveKitAPI(livekit.http_url, livekit.api_key, livekit.api_secret) as client:
+                await client.room.delete_room(api.DeleteRoomRequest(room=room))
+            await expect(said).to_have_text(
+                "The room was left (room deleted). Reload to try again.", timeout=PATIENCE_MS
+            )
 
 
 @pytest.mark.long

@@ -47,6 +47,19 @@ def test_every_command_and_option_is_in_it(program: str, capsys: pytest.CaptureF
     assert ".SH EXIT STATUS" in text
 
 
+def test_what_the_help_of_a_command_says_beside_its_options_is_in_it_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = page("ingestd", capsys).replace("\\-", "-")
+    (top,) = [command for command in read(parser_of("ingestd")).commands if command.name == "top"]
+    assert top.epilog in text
+    with pytest.raises(SystemExit):
+        main(["top", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Show the figures of a running daemon, live in the terminal." in said
+    assert top.epilog in said
+
+
 def test_every_key_is_in_the_page_of_the_configuration(capsys: pytest.CaptureFixture[str]) -> None:
     text = page("ingestd.yaml", capsys)
     assert [key for key in all_keys() if f"\\fB{key.removeprefix('streams[].')}\\fR" not in text] == []

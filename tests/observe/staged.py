@@ -33,6 +33,7 @@ class StagedStream:
     name: str
     act: str = "live"
     since: int = 0  # the second at which it began to do so; live before
+    source: str = "tcp://0.0.0.0:5004"
     seconds: int = 0
     received: Counter[str] = field(default_factory=lambda: Counter(key=0, delta=0))
     dropped: Counter[str] = field(default_factory=lambda: Counter(congested=0, before_keyframe=0))
@@ -106,7 +107,7 @@ class StagedStream:
             name=self.name,
             room="lobby",
             track=self.name,
-            source="tcp://0.0.0.0:5004",
+            source=self.source,
             frames_received=self.received,
             frames_dropped=self.dropped,
             frames_submitted=self.sent,

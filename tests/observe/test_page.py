@@ -131,8 +131,8 @@ def test_events_say_when_and_how_grave_and_an_empty_list_says_so() -> None:
 
 
 def test_what_an_open_page_is_told_is_json_without_nan() -> None:
-    told: Any = describe(7, [sample()], {"front-door": []}, ["it"])
-    assert told["look"] == 7
+    told: Any = describe(7, [sample()], {"front-door": []}, ["it"], "1.2.3")
+    assert (told["version"], told["look"]) == ("1.2.3", 7)
     one = told["streams"]["front-door"]
     assert one["values"] == [5, 30, 1.5e6, None, 20e3, 4e3, 0.0045, 0.0012, 0]
     assert one["texts"]["state"] == "live"

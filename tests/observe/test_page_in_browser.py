@@ -36,10 +36,10 @@ def one_of_each() -> dict[str, StagedStream]:
 
 
 @asynccontextmanager
-async def served(stage: Stage, listen: Address | None = None) -> AsyncIterator[str]:
+async def served(stage: Stage, listen: Address | None = None, version: str = "1.2.3") -> AsyncIterator[str]:
     """The page of ``stage``, ten minutes after its first second."""
     server = HttpServer(
-        listen or Address("http", "127.0.0.1", 0), stage, make_registry(list, "1.2.3"), "1.2.3"
+        listen or Address("http", "127.0.0.1", 0), stage, make_registry(list, version), version
     )
     now = asyncio.get_running_loop().time()
     for second in range(KEPT_SAMPLES):
@@ -134,6 +134,29 @@ async def test_a_stream_that_comes_and_one_that_goes() -> None:
         await expect(page.locator('[data-stream="front-door"]')).to_have_count(0)
 
 
+async def test_a_stream_that_listens_elsewhere_now_shows_commands_for_the_new_place() -> None:
+    stage = Stage(StagedStream("studio", "waiting", connections=0))
+    async with served(stage) as url, chromium() as browser, opened(browser, url) as page:
+        command = page.locator('[data-stream="studio"] pre:visible')
+        await expect(command).to_contain_text("tcp://127.0.0.1:5004", timeout=PATIENCE_MS)
+        stage.streams[0].source = "tcp://0.0.0.0:6006"
+        await expect(command).to_contain_text("tcp://127.0.0.1:6006", timeout=PATIENCE_MS)
+
+
+async def test_without_scripts_what_is_not_well_is_told_in_full_as_the_page_loads_itself_again() -> None:
+    streams = one_of_each()
+    async with (
+        served(Stage(*streams.values())) as url,
+        chromium() as browser,
+        opened(browser, url, java_script_enabled=False) as page,
+    ):
+        cures = page.locator('[data-stream="drone"] .cures li:visible')
+        await expect(cures.filter(has_text=PIXEL_FORMAT)).to_have_count(1)
+        await expect(cures.filter(has_text="x264enc")).to_have_count(1)
+        await expect(page.locator('[data-stream="studio"] pre').first).to_be_visible()
+        await expect(page.locator('[data-stream="front-door"] .facts')).to_be_hidden()
+
+
 @pytest.mark.long
 async def test_a_daemon_that_is_gone_is_told_and_one_that_is_back_too() -> None:
     stage = Stage(StagedStream("front-door"))
@@ -145,9 +168,10 @@ async def test_a_daemon_that_is_gone_is_told_and_one_that_is_back_too() -> None:
             await expect(state(page, "front-door")).to_have_text("live", timeout=PATIENCE_MS)
         await expect(page.get_by_role("alert")).to_contain_text("does not answer since", timeout=PATIENCE_MS)
         port = int(url.rpartition(":")[2])
-        async with served(stage, Address("http", "127.0.0.1", port)):
+        async with served(stage, Address("http", "127.0.0.1", port), "1.2.4"):
             await expect(page.get_by_role("alert")).to_be_hidden(timeout=PATIENCE_MS)
             await expect(state(page, "front-door")).to_have_text("live")
+            await expect(page.get_by_role("heading", level=1)).to_have_text("ingestd 1.2.4")
 
 
 async def hastened(page: Page, **constants: int) -> None:

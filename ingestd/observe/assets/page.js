@@ -64,7 +64,11 @@ function showOnly() {
   for (const {section} of streams.values()) section.hidden = only !== "" && section.dataset.look !== only;
 }
 
-async function reload() { // other streams are configured now: the server makes the page again
+function changed(known, {texts}) { // it listens elsewhere now: the commands to copy were made for the place before
+  return known?.section.querySelector("[data-field=source]").textContent !== texts.source;
+}
+
+async function reload() { // other streams are configured now, or other places: the server makes the page again
   if (reloading) return;
   reloading = true;
   try {
@@ -95,7 +99,9 @@ function onHistory({stream, look, packed}) {
   draw(known);
 }
 
-function onSample({look, title, tally, problems, streams: said}) {
+function onSample({version, look, title, tally, problems, streams: said}) {
+  // Another ingestd answers now: this script may not understand what it says.
+  if (version !== document.querySelector("h1 small").textContent) return location.reload();
   heardAt = Date.now();
   connected();
   document.title = `${title} · ingestd`;
@@ -104,9 +110,10 @@ function onSample({look, title, tally, problems, streams: said}) {
   if (focused) document.querySelector(`[data-count="${focused}"]`)?.focus();
   setHtml(document.getElementById("problems"), problems);
   const names = Object.keys(said);
-  if (names.length !== streams.size || names.some((name) => !streams.has(name))) reload();
+  const other = new Set(names.filter((name) => changed(streams.get(name), said[name])));
+  if (names.length !== streams.size || other.size) reload();
   for (const [name, known] of streams) {
-    if (!said[name]) continue;
+    if (!said[name] || other.has(name)) continue;
     update(known, said[name]);
     const missed = Math.min(look - known.look, KEPT);
     if (missed > 0) COLUMNS.forEach((column, place) => {

@@ -21,7 +21,7 @@ function notDecoded({mimeType}) {
 }
 
 async function play() {
-  const {Room, RoomEvent, setLogLevel} = LivekitClient;
+  const {DisconnectReason, Room, RoomEvent, setLogLevel} = LivekitClient;
   setLogLevel("error");
   const room = new Room();
   let pictures = 0, playing = null, before = 0, unknown = "";
@@ -44,7 +44,10 @@ async function play() {
     track.detach(video);
     if (track === playing) playing = null;
   });
-  room.on(RoomEvent.Disconnected, (reason) => say("failed", `The room was left (${reason ?? "lost"}). Reload to try again.`));
+  room.on(RoomEvent.Disconnected, (reason) => { // a number; its name is in capitals
+    const why = DisconnectReason[reason]?.toLowerCase().replaceAll("_", " ") ?? "lost";
+    say("failed", `The room was left (${why}). Reload to try again.`);
+  });
   say("joining", "Joining the room …");
   await room.connect(url, token, {autoSubscribe: false});
   for (const participant of room.remoteParticipants.values())

@@ -23,12 +23,6 @@ from ingestd.publish.estimate_bounds import EstimateBounds, corrected, with_boun
 
 # The SDK itself gives a server 5 s; what fails here is to fail before.
 DIAL_TIMEOUT_S = 4.5
-# The nodes of a cluster believe for up to 5 s that one lives which has died, and who dials meanwhile waits
-# 3 s for it (livekit-server 1.13, pkg/routing/selector and pkg/service). Each dial has them look again.
-BELIEVED_ALIVE_S = 5.0
-# A server that is well answers within this time, or a few times the one that it has taken before.
-REDIAL_AFTER_S = 0.7
-REDIAL_AFTER_RATIO = 3.0
 # Any rise of the maximum has WebRTC probe up to it.
 RAISE_RATIO = 1.01
 # An offer comes within milliseconds.
@@ -69,8 +63,6 @@ class Route:
         self.offered: rtc.SessionDescription | None = None  # the SDK's last, but version and id
         self.answer: rtc.SessionDescription | None = None  # the server's to that
         self.participant: web.WebSocketResponse | None = None  # the SDK's signalling, while it is connected
-        self.lost_at: float | None = None  # when that ended last, until a server has answered since
-        self.answered_in_s = 0.0  # the last dial that was
         self._relay = relay
         self._answered = asyncio.Event()
         self._probing = asyncio.Lock()
@@ -246,8 +238,9 @@ async def _web_socket(
     client: aiohttp.ClientSession, request: web.Request, target: URL, headers: dict[str, str], route: Route
 ) -> web.WebSocketResponse:
     async with asyncio.timeout(DIAL_TIMEOUT_S):
-        while (server := await _dial(client, target, headers, route)) is None:
-            pass
+        server = await client.ws_connect(
+            target, headers=headers, autoping=False, autoclose=False, max_msg_size=MAX_MESSAGE_BYTES
+        )
     participant = web.WebSocketResponse(
         autoping=False, autoclose=False, max_msg_size=MAX_MESSAGE_BYTES, compress=False
     )
@@ -259,28 +252,9 @@ async def _web_socket(
             both.create_task(_pass_on(server, participant, lambda data: _read_and_bounded(data, route)))
     finally:
         if route.participant is participant:
-            route.participant, route.lost_at = None, asyncio.get_running_loop().time()
+            route.participant = None
         await server.close()
     return participant
-
-
-async def _dial(
-    client: aiohttp.ClientSession, target: URL, headers: dict[str, str], route: Route
-) -> aiohttp.ClientWebSocketResponse | None:
-    """Dial the server; None where it is to be dialled again, as it may wait for a node that has died."""
-    loop = asyncio.get_running_loop()
-    began, patience_s = loop.time(), None
-    if route.lost_at is not None and began - route.lost_at < BELIEVED_ALIVE_S:
-        patience_s = max(REDIAL_AFTER_S, REDIAL_AFTER_RATIO * route.answered_in_s)
-    try:
-        async with asyncio.timeout(patience_s):
-            server = await client.ws_connect(
-                target, headers=headers, autoping=False, autoclose=False, max_msg_size=MAX_MESSAGE_BYTES
-            )
-    except TimeoutError:
-        return None
-    route.lost_at, route.answered_in_s = None, loop.time() - began
-    return server
 
 
 async def _pass_on(

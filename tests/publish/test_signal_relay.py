@@ -25,7 +25,7 @@ from ingestd.publish.estimate_bounds import EstimateBounds
 from ingestd.publish.frame_metadata import STRIPPING_PROTOCOL
 from ingestd.publish.room_join import RoomAddress, connect
 from ingestd.publish.send_stats import read
-from ingestd.publish.signal_relay import DIAL_TIMEOUT_S, REDIAL_AFTER_S, SignalRelay
+from ingestd.publish.signal_relay import SignalRelay
 from ingestd.publish.track import PublishedTrack, publish
 from tests.publish.support import OPTIONS, address, info, tracks_become, video
 from tests.sdk.test_sdk_facts import CODECS
@@ -289,55 +289,6 @@ async def test_who_has_been_let_in_is_passed_on_also_after_a_failure(relay: Sign
             await sdk.ws_connect(f"{url}/rtc")
         async with serving(answer, port=port), sdk.ws_connect(f"{url}/rtc") as socket:
             assert (await socket.receive()).type is WSMsgType.BINARY
-
-
-async def test_a_node_that_is_dead_and_believed_alive_is_not_waited_for(relay: SignalRelay) -> None:
-    dialled: list[float] = []
-    book_is_right = asyncio.Event()
-
-    async def answer(request: web.Request) -> web.WebSocketResponse:
-        dialled.append(time.monotonic())
-        if len(dialled) > 1 and not book_is_right.is_set():
-            await asyncio.sleep(DIAL_TIMEOUT_S * 2)
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        await socket.send_bytes(b"welcome")
-        await socket.close()
-        return socket
-
-    async with serving(answer) as server, aiohttp.ClientSession() as sdk:
-        route = relay.route(f"ws://{server}", lambda: BOUNDS)
-        url = await route.open()
-        async with sdk.ws_connect(f"{url}/rtc") as socket:  # joined, and the node dies
-            assert (await socket.receive()).data == b"welcome"
-        await eventually(lambda: route.lost_at is not None, "lose it")
-        async with asyncio.TaskGroup() as group:
-            again = group.create_task(sdk.ws_connect(f"{url}/rtc"))
-            await eventually(lambda: len(dialled) == 3, "dial again")
-            assert dialled[2] - dialled[1] < REDIAL_AFTER_S + 0.5
-            book_is_right.set()
-        async with again.result() as socket:
-            assert (await socket.receive()).data == b"welcome"
-        assert len(dialled) == 4
-
-
-async def test_a_server_that_takes_its_time_is_waited_for_at_the_first_join(relay: SignalRelay) -> None:
-    dialled: list[float] = []
-
-    async def answer(request: web.Request) -> web.WebSocketResponse:
-        dialled.append(time.monotonic())
-        await asyncio.sleep(REDIAL_AFTER_S * 2)
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        await socket.close()
-        return socket
-
-    async with serving(answer) as server, aiohttp.ClientSession() as sdk:
-        url = await relay.route(f"ws://{server}", lambda: BOUNDS).open()
-        for _ in range(2):  # after the first one it is known to be slow
-            async with sdk.ws_connect(f"{url}/rtc") as socket:
-                await socket.receive()
-    assert len(dialled) == 2
 
 
 async def test_paths_queries_headers_and_answers_pass_through(relay: SignalRelay) -> None:

@@ -20,7 +20,7 @@ MAX_OWED_UNNOTICED_S = 0.15
 MAX_OWED_S = 1.0
 HEAVY_RATIO = 0.5
 # A live source films, sends, and then rests: while there is nothing to read of it, it may have submitted this
-# much a second more. Cameras make up to 50 Mbit/s, of 8K.
+# much a second more, or its max_bitrate. Cameras make up to 50 Mbit/s, of 8K.
 LIVE_BYTES_PER_S = 50e6 / 8
 # A stream may be so far ahead of that: its first GOP at once, or what a network has held up. Behind it the
 # stream is as fast as all that are ahead may be together.
@@ -57,9 +57,12 @@ class LoopShare:
         self._heavy: dict[LoopAccount, float] = {}  # when each was read last
         self._files: dict[LoopAccount, float] = {}
 
-    def account(self) -> "LoopAccount":
-        """Return the account of one more stream; it outlives the stream's connections."""
-        return LoopAccount(self)
+    def account(self, max_bitrate_bps: float | None = None) -> "LoopAccount":
+        """Return the account of one more stream; it outlives the stream's connections.
+
+        ``max_bitrate_bps`` is what it may send, if that is configured.
+        """
+        return LoopAccount(self, max(LIVE_BYTES_PER_S, (max_bitrate_bps or 0.0) / 8))
 
     def next_turn(self, now: float, used_s: float) -> float:
         """Book the turn of a heavy stream behind one of ``used_s`` seconds that ends ``now``.
@@ -82,8 +85,9 @@ class LoopShare:
 class LoopAccount:
     """What one stream has cost; all times are in seconds."""
 
-    def __init__(self, share: LoopShare) -> None:
+    def __init__(self, share: LoopShare, live_bytes_per_s: float) -> None:
         self._share = share
+        self._live_bytes_per_s = live_bytes_per_s
         self._owed_s = 0.0  # beyond what a plain stream may cost
         self._at = 0.0  # when that was
         self._ahead_bytes = 0.0  # to be sent beyond what a live source makes while there is nothing to read
@@ -113,7 +117,7 @@ class LoopAccount:
         allowed_s = (now - self._at) * PLAIN_RATIO + received_bytes * PLAIN_S_PER_BYTE
         self._owed_s = min(max(self._owed_s + used_s - allowed_s, 0.0), MAX_OWED_S)
         if self._rests:
-            self._ahead_bytes = max(self._ahead_bytes - (now - self._at) * LIVE_BYTES_PER_S, 0.0)
+            self._ahead_bytes = max(self._ahead_bytes - (now - self._at) * self._live_bytes_per_s, 0.0)
         self._at, self._rests = now, rests
         beyond = max(self._owed_s / MAX_OWED_UNNOTICED_S, self._ahead_bytes / MAX_AHEAD_BYTES)
         if not self._heavy:

@@ -197,18 +197,28 @@ def test_who_sends_without_a_rest_is_read_as_webrtc_can_send_beside_others(strea
     assert greedy_bytes(streams, 10.0) == pytest.approx(most, rel=0.1)
 
 
-def test_a_live_stream_of_large_keyframes_never_waits() -> None:
-    # 40 Mbit/s, a fifth of them in a keyframe each second, which takes many reads.
-    account, now, waits_s = LoopShare().account(), 100.0, 0.0
+def live_waits_s(bitrate_bps: float, max_bitrate_bps: float | None) -> float:
+    """How long 60 pictures a second wait in a minute, with a keyframe of 1 MB each second."""
+    account, now, waits_s = LoopShare().account(max_bitrate_bps), 100.0, 0.0
+    other_bytes = (round(bitrate_bps / 8) - 1_000_000) // 59
     for number in range(60 * 60):
         now = max(now, 100.0 + number / 60)
-        left = 1_000_000 if number % 60 == 0 else 66_000
+        left = 1_000_000 if number % 60 == 0 else other_bytes
         while left:
             size, left = min(left, READ_BYTES), max(left - READ_BYTES, 0)
             now += READ_S
             account.sends(size)
             waits_s += account.charge(now, READ_S, size, rests=left == 0)
-    assert waits_s == 0.0
+    return waits_s
+
+
+def test_a_live_stream_of_large_keyframes_never_waits() -> None:
+    assert live_waits_s(40e6, None) == 0.0
+
+
+def test_a_live_stream_may_send_its_configured_bitrate_whatever_others_may() -> None:
+    assert live_waits_s(80e6, 100e6) == 0.0
+    assert live_waits_s(80e6, None) > 0.0
 
 
 def test_who_rests_after_a_burst_is_plain_again() -> None:

@@ -98,9 +98,8 @@ def detect(data: bytes, *, final: bool = False, packed: bool = False) -> Detecte
     waits = None in (obus, delimited, prefixed)
     if waits and at_start:
         return None
-    # Only what stands before the first start code can be a header.
-    plain = packed or at_start
     packets: PacketLayout | Literal[False] | None = False
+    # Only what stands before the first start code can be a header.
     if not packed and not (at_start and _begins_with_nal_unit(data)):
         packets = find_packets(data, final=final, last=last)
     if packets and (packets.nal_units or not (waits or looks_like_headerless_ivf(data))):
@@ -119,7 +118,7 @@ def detect(data: bytes, *, final: bool = False, packed: bool = False) -> Detecte
     if codec is not None:
         if packets is None and pictures_begun(data, codec, PACKETS_TELL_PICTURES) < PACKETS_TELL_PICTURES:
             return None
-        if not plain and refuse_unknown_headers(data, codec, last=last) is None:
+        if not packed and refuse_unknown_headers(data, codec, last=last) is None:
             return None
         return Detected(Format.ANNEXB, codec)
     # What is behind a start code may look like an AV1 sequence header, and frames of 65536 bytes, whose

@@ -4,9 +4,11 @@ In a byte stream such a header becomes the tail of the NAL unit before it, and r
 as that. It shows by what stands before the first start code of a connection: where that is a header,
 something like it stands before each of the next pictures, too: the same or counted on, which a few pictures
 show, or as different as noise or text, which up to `MAX_PICTURES` show (`slice_tails`). Where the stream was
-joined in the middle of a NAL unit, or something else was sent once, nothing does.
+joined in the middle of a NAL unit, or something else was sent once, nothing does. A counter or a clock may
+begin at 0: then nothing but zeros stands there, which byte streams may have, too, before every NAL unit.
 """
 
+import re
 from collections import Counter
 from typing import Literal
 
@@ -26,6 +28,10 @@ MIN_SLICE_BYTES = 6  # what is shorter between two start codes is none
 # Pictures of a still scene have a few bytes and may all end alike; the end of a slice this long is as chance
 # has it.
 MIN_TELLING_SLICE_BYTES = 128
+# Numbers of two bytes and more lead so often to a start code, and a number before it, if they are sizes.
+SIZES_IN_A_ROW = 3
+_SEVENS = re.compile(rb"[\x80-\xff]{1,4}[\0-\x7f]")
+_START_CODE = re.compile(rb"\0\0\0?\x01")
 
 
 def refuse_unknown_headers(data: bytes, codec: Codec, *, last: bool) -> bool | None:
@@ -39,6 +45,8 @@ def refuse_unknown_headers(data: bytes, codec: Codec, *, last: bool) -> bool | N
     if not 0 < size <= MAX_HEADER_BYTES:
         return False
     first = header = data[:size]
+    if _are_sizes(data):
+        raise _refusal(first)
     pictures, telling, alike = 0, False, True
     slice_at = -1  # of the NAL unit before, if it is a slice; a header comes behind the last of a picture
     behind_slice = tail = b""
@@ -58,6 +66,8 @@ def refuse_unknown_headers(data: bytes, codec: Codec, *, last: bool) -> bool | N
         if _begins_picture(codec, nal):
             if pictures:
                 if not behind_slice:
+                    return False
+                if not any(header) and not any(behind_slice):  # trailing_zero_8bits, ITU-T H.264 B.1.2
                     return False
                 alike = alike and _alike(header, behind_slice)
                 header = behind_slice
@@ -123,6 +133,27 @@ def _counts_on(one: bytes, other: bytes, byteorder: Literal["big", "little"]) ->
     bits = 8 * len(one)
     difference = int.from_bytes(other, byteorder) - int.from_bytes(one, byteorder)
     return difference % (1 << bits) < 1 << bits - (12 if len(one) > 3 else 8)
+
+
+def _are_sizes(data: bytes) -> bool:
+    """Whether sizes in groups of seven bits, either end first, lead from each access unit to the next.
+
+    Those of one byte do not tell: in a still scene chance leads to a start code soon.
+    """
+    return any(_leads(data, least_first) for least_first in (True, False))
+
+
+def _leads(data: bytes, least_first: bool) -> bool:
+    position = 0
+    for _ in range(SIZES_IN_A_ROW):
+        digits = _SEVENS.match(data, position)
+        if digits is None or not _START_CODE.match(data, digits.end()):
+            return False
+        size = 0
+        for digit in reversed(digits[0]) if least_first else digits[0]:
+            size = size << 7 | digit & 0x7F
+        position = digits.end() + size
+    return position <= len(data)
 
 
 def _refusal(header: bytes) -> BitstreamError:

@@ -80,7 +80,8 @@ async def test_a_preview_whose_room_is_deleted_says_so_in_words(
     daemon = run_daemon(stream("cam", room))
     daemon.config["http"]["preview"] = True
     with daemon:
-        async with chromium() as browser, opened(browser, url(daemon, "preview/cam")) as page:
+        preview = url(daemon, "preview/cam")
+        async with chromium() as browser, opened(browser, preview, server_goes=True) as page:
             said = page.locator("#said")
             await expect(said).to_contain_text("no encoder is connected", timeout=PATIENCE_MS)
             async with api.LiveKitAPI(livekit.http_url, livekit.api_key, livekit.api_secret) as client:

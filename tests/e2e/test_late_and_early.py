@@ -123,7 +123,7 @@ def test_a_file_is_shown_at_its_own_pace_and_whole(
         assert metrics.total("ingestd_frames_submitted_total") == len(video.access_units)
 
 
-@pytest.mark.quiet
+@pytest.mark.alone
 def test_a_camera_takes_the_place_of_a_file_whose_sender_has_ended(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:

@@ -29,7 +29,7 @@ def steps_back(seen: list[int]) -> int:
     return sum(later < earlier for earlier, later in pairwise(seen))
 
 
-@pytest.mark.quiet
+@pytest.mark.alone
 def test_who_comes_soon_sees_the_past_and_who_leaves_throws_no_one_back(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:

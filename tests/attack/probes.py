@@ -17,12 +17,12 @@ HTTP_TIMEOUT_S = 1.0
 
 
 class Repeated:
-    """Calls ``look`` again and again from a thread, while it is entered."""
+    """Calls ``look`` again and again from a thread, while it is entered; one that goes on asks `stopping`."""
 
     def __init__(self, look: Callable[[], None], every_s: float) -> None:
         self._look = look
         self._every_s = every_s
-        self._stop = threading.Event()
+        self.stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="probe", daemon=True)
 
     def __enter__(self) -> Self:
@@ -30,11 +30,11 @@ class Repeated:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
+        self.stopping.set()
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stop.wait(self._every_s):
+        while not self.stopping.wait(self._every_s):
             with contextlib.suppress(OSError, http.client.HTTPException):
                 self._look()
 

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Self
 
+from tests.attack.probes import Repeated
 from tests.attack.rig import GOOD, good_streams
 from tests.support.daemon import Daemon, is_ready, stream
 from tests.support.encoded import EncodedStream
@@ -62,34 +62,18 @@ class MarkedDaemon(Daemon):
         self._reader.join()
 
 
-class Redialling:
+class Redialling(Repeated):
     """An encoder that dials again, for ever, when its connection ends."""
 
     def __init__(self, port: int, video: EncodedStream) -> None:
+        super().__init__(self._push, REDIAL_AFTER_S)
         self._port = port
         self._video = video
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="redialling encoder", daemon=True)
 
-    def __enter__(self) -> Self:
-        """Begin."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End."""
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            with (
-                contextlib.suppress(OSError),
-                Encoder(self._port, self._video, writing=over_and_over) as encoder,
-            ):
-                while not self._stop.is_set() and not encoder.broken:
-                    time.sleep(0.02)
-            self._stop.wait(REDIAL_AFTER_S)
+    def _push(self) -> None:
+        with Encoder(self._port, self._video, writing=over_and_over) as encoder:
+            while not self.stopping.is_set() and not encoder.broken:
+                time.sleep(0.02)
 
 
 def moments(count: int, seed: int = 5) -> list[float]:

@@ -17,6 +17,11 @@ PATIENCE_MS = PATIENCE_S * 1000
 # Of those that Chromium decodes everywhere; H.265 needs a hardware decoder.
 CODECS = ["h264", *(pytest.param(codec, marks=pytest.mark.long) for codec in ("vp8", "vp9", "av1"))]
 
+NEEDS_CLIENT = pytest.mark.skipif(
+    not CLIENT.exists(),
+    reason="LiveKit's JavaScript client is not here: scripts/fetch-livekit-client fetches it, by npm",
+)
+
 
 def url(daemon: Daemon, path: str = "") -> str:
     return f"http://127.0.0.1:{daemon.http_port}/{path}"
@@ -48,14 +53,11 @@ async def test_the_page_follows_an_encoder_that_comes_falls_silent_and_goes(
             await expect(page.locator(".log")).to_contain_text("encoder connected")
 
 
+@NEEDS_CLIENT
 @pytest.mark.parametrize("codec", CODECS)
 async def test_the_preview_plays_the_pictures(
     run_daemon: RunDaemon, livekit: LiveKitServer, codec: str
 ) -> None:
-    if not CLIENT.exists():
-        pytest.skip(
-            "LiveKit's JavaScript client is not here: scripts/fetch-livekit-client fetches it, by npm"
-        )
     video = encode(codec, frames=60, gop=30, size=(640, 360))
     daemon = run_daemon(stream("front-door", f"lobby-{codec}"))
     daemon.config["http"]["preview"] = True
@@ -70,13 +72,10 @@ async def test_the_preview_plays_the_pictures(
                 await screenshot(page, "preview")
 
 
+@NEEDS_CLIENT
 async def test_a_preview_whose_room_is_deleted_says_so_in_words(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
-    if not CLIENT.exists():
-        pytest.skip(
-            "LiveKit's JavaScript client is not here: scripts/fetch-livekit-client fetches it, by npm"
-        )
     daemon = run_daemon(stream("cam", room))
     daemon.config["http"]["preview"] = True
     with daemon:
@@ -91,14 +90,11 @@ async def test_a_preview_whose_room_is_deleted_says_so_in_words(
             )
 
 
+@NEEDS_CLIENT
 @pytest.mark.long
 async def test_of_a_codec_that_the_browser_does_not_decode_the_preview_says_so_and_what_helps(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
-    if not CLIENT.exists():
-        pytest.skip(
-            "LiveKit's JavaScript client is not here: scripts/fetch-livekit-client fetches it, by npm"
-        )
     daemon = run_daemon(stream("cam", room))
     daemon.config["http"]["preview"] = True
     video = encode("h265", frames=60, gop=30, size=(320, 180))

@@ -138,7 +138,7 @@ class EncoderFeedback:
             self._flushed, bitrate_bps = False, None  # what WebRTC begins with, whatever the link carries
         if bitrate_bps is not None:
             dipped_before = self._rate_target.dipped
-            self._delivery.set_target(bitrate_bps)
+            self._delivery.slow_link.set_target(bitrate_bps)
             self._rate_target.allotted(bitrate_bps, now)
             if self._rate_target.dipped and not dipped_before:
                 self._flush(now, at_us)
@@ -157,7 +157,7 @@ class EncoderFeedback:
         """
         answers = self._delivery.encoder_response.answers
         if answers and self._delivery.submits and self.track.flush():
-            self._delivery.flushing()
+            self._delivery.slow_link.flushing()
             self.ask_for_keyframe(now, at_us)
 
     def _take_due(self) -> None:

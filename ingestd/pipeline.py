@@ -170,7 +170,7 @@ class TrackPipeline:
             self._report_b_frame(dropped)
         waits = dropped in CURED_BY_KEYFRAME
         self._reporter.waits_for_keyframe(waits, now, asked=self._back_channel.open)
-        if (waits and not self._delivery.draining) or dropped is Drop.NO_PARAMETER_SETS:
+        if (waits and not self._delivery.slow_link.draining) or dropped is Drop.NO_PARAMETER_SETS:
             self._feedback.ask_for_keyframe(now, arrived_us)
         next_keyframe_s = self._delivery.rates.next_keyframe_s(now)
         cut = dropped is Drop.CONGESTED  # not for want of a keyframe
@@ -251,8 +251,8 @@ class TrackPipeline:
     def track_held_back(self, keyframe_left_out: bool) -> None:
         """WebRTC has left out a picture, as the link is slow, and encodes none up to the next keyframe."""
         now = time.monotonic()
-        self._delivery.held_back(now, keyframe_left_out=keyframe_left_out)
-        if self._delivery.waits_for_link:
+        self._delivery.slow_link.held_back(now, keyframe_left_out=keyframe_left_out)
+        if self._delivery.slow_link.waited_for:
             self._reporter.held_back(self._track.target_bitrate_bps)
             self._feedback.ask_for_keyframe(now, time.time_ns() // 1000)
         self.pump()
@@ -262,10 +262,11 @@ class TrackPipeline:
     ) -> None:
         """Packets wait ``delay_s`` in WebRTC before they leave."""
         now = time.monotonic()
-        self._delivery.send_delay(delay_s, available_bps, now, link_good=link_good, link_idle=link_idle)
+        slow_link = self._delivery.slow_link
+        slow_link.send_delay(delay_s, available_bps, now, link_good=link_good, link_idle=link_idle)
         self._feedback.send_delay(delay_s, now)
         flows = self._delivery.rates.flows(now)
-        late = self._delivery.congested and flows
+        late = slow_link.congested and flows
         self._reporter.congested(late, delay_s, self._track.target_bitrate_bps, now)
         self.pump()
 
@@ -275,7 +276,7 @@ class TrackPipeline:
 
     def held_back_s(self) -> float:
         """Seconds of the stream that are to be submitted at once when the link carries them."""
-        return self._delivery.held_back_s(time.monotonic())
+        return self._delivery.slow_link.held_back_s(time.monotonic())
 
     def track_asked_for_keyframe(self) -> None:
         """A keyframe is asked for while nothing is submitted."""

@@ -10,7 +10,9 @@ delivery             the entrance, and the only module that knows all others: de
     capture_clock    when each was captured, and
     input_pacing     when it is due, where the input is faster than any clock (a file)
     rates            frame rate, bitrate, keyframe interval
-  congestion         cuts what waits too long inside WebRTC, up to the next keyframe
+  output             output: the state of what is submitted, and the GOP that viewers have of it
+  slow_link          what becomes of pictures where the link carries less than the stream
+    congestion       when what waits too long inside WebRTC is cut, up to the next keyframe
   keyframe_wait      when an encoder that sends no keyframe is to connect again
   keyframe_requests  what becomes of a request: it goes to the encoder, and a replay may answer it
     audience         who came to the room and who left, by which a request is judged

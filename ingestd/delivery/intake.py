@@ -96,6 +96,15 @@ class Intake:
         """When the first picture that waits is to be submitted, 0: at once; None where none waits."""
         return self.pacing.due_at(self.queue.first.due_at) if self.queue else None
 
+    @property
+    def keyframe_waits(self) -> bool:
+        """Whether a keyframe is among the pictures that wait."""
+        return self.queue.before_oldest_keyframe() < len(self.queue)
+
+    def backlog_s(self, now: float) -> float:
+        """Seconds that the oldest waiting picture has waited."""
+        return now - self.queue.first.received_at if self.queue else 0.0
+
     def keyframe_due(self, now: float) -> bool:
         """Whether the first picture that waits is a keyframe, and to be submitted ``now``."""
         return (

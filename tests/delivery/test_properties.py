@@ -197,19 +197,19 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(bitrate_bps=st.sampled_from([1e3, 1e5, 1e7]))
     def target_bitrate(self, bitrate_bps: float) -> None:
-        self.delivery.set_target(bitrate_bps)
+        self.delivery.slow_link.set_target(bitrate_bps)
 
     @rule(delay_s=st.sampled_from([0.0, 0.05, 1.0]), available_bps=st.sampled_from([None, 1.0, 1e7]))
     def send_delay(self, delay_s: float, available_bps: float | None) -> None:
-        self.delivery.send_delay(delay_s, available_bps, self.now)
+        self.delivery.slow_link.send_delay(delay_s, available_bps, self.now)
 
     @rule(keyframe_left_out=st.booleans())
     def held_back(self, keyframe_left_out: bool) -> None:
-        self.delivery.held_back(self.now, keyframe_left_out=keyframe_left_out)
+        self.delivery.slow_link.held_back(self.now, keyframe_left_out=keyframe_left_out)
 
     @rule(available_bps=st.sampled_from([1.0, 1e7]))
     def idle_link(self, available_bps: float) -> None:
-        self.delivery.send_delay(0.0, available_bps, self.now, link_idle=True)
+        self.delivery.slow_link.send_delay(0.0, available_bps, self.now, link_idle=True)
 
     def be_congested(self) -> None:
         """A keyframe that waits is one that what is late can be dropped up to."""

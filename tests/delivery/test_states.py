@@ -70,7 +70,7 @@ def blocked() -> Transcript:
 def held_back() -> Transcript:
     script = live()
     script.read_statistics(0.0, available_bps=1)
-    script.delivery.held_back(script.now, keyframe_left_out=False)
+    script.delivery.slow_link.held_back(script.now, keyframe_left_out=False)
     return script
 
 

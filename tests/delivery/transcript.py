@@ -83,7 +83,7 @@ class Transcript:
         link_good: bool = False,
         link_idle: bool = False,
     ) -> None:
-        self.delivery.send_delay(
+        self.delivery.slow_link.send_delay(
             send_delay_s, available_bps, self.now, link_good=link_good, link_idle=link_idle
         )
 

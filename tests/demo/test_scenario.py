@@ -125,7 +125,13 @@ def test_it_ends_cleanly_when_asked_to(demo: Demo, number: signal.Signals) -> No
 
 
 @pytest.mark.parametrize("demo", [("--codec", "vp8", "--seconds", "0")], indirect=True)
-@pytest.mark.parametrize("step", ["LiveKit server: ", "its configuration", "ingestd: ready", "encoder: "])
+@pytest.mark.parametrize(
+    "step",
+    [
+        *(pytest.param(step, marks=pytest.mark.long) for step in ("LiveKit server: ", "its configuration")),
+        *("ingestd: ready", "encoder: "),
+    ],
+)
 def test_it_ends_cleanly_while_it_sets_up(demo: Demo, step: str) -> None:
     demo.wait_for(step)
     demo.interrupt()

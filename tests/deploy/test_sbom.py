@@ -4,12 +4,15 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.support.tools import tool
 from tests.test_packaging import LOCKS, pins
 
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.long  # installs what writes it
 def test_the_sbom_lists_every_package_of_the_image_by_version_and_hash() -> None:
     tool("cyclonedx-py")
     said = subprocess.run([ROOT / "scripts/sbom"], capture_output=True, text=True, check=False, timeout=60)

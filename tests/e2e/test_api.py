@@ -46,6 +46,7 @@ def test_a_viewer_sees_what_was_submitted_bit_for_bit_and_also_before_the_room_w
     assert figures.feedback_messages["keyframe"]["sent"] == application.keyframes_wanted
 
 
+@pytest.mark.long  # of the daemon, by the same code, the short tests show it (test_server_outage.py)
 def test_pictures_come_back_after_the_server_was_gone(own_livekit: LiveKitServer, room: str) -> None:
     video = encode("h264", frames=15 * 100, fps=15, gop=30, size=(160, 120))
     with Viewer(own_livekit, room) as viewer, Application(own_livekit, room, video) as application:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -42,43 +43,44 @@ def huge_nal_unit() -> bytes:
     return first + b"\x00\x00\x00\x01\x41" + b"\xa5" * HUGE_BYTES
 
 
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (noise, ["no video", "expected"]),
-        (http_request, ["http"]),
-        (cut_ivf_header, ["ivf"]),
-        (huge_nal_unit, ["mib"]),
-    ],
-    ids=["noise", "http-request", "cut-ivf-header", "huge-nal-unit"],
-)
+BAD: dict[str, tuple[Callable[[], bytes], list[str]]] = {
+    # Names of streams, which hold none of the words.
+    "noise": (noise, ["no video", "expected"]),
+    "request": (http_request, ["http"]),
+    "cut-header": (cut_ivf_header, ["ivf"]),
+    "huge": (huge_nal_unit, ["mib"]),
+}
+
+
 def test_bad_input_is_counted_and_said_and_the_next_encoder_is_served(
-    run_daemon: RunDaemon, livekit: LiveKitServer, room: str, make: Callable[[], bytes], words: list[str]
-) -> None:
-    video = encode("h264", frames=90, gop=30, size=(160, 120))
-    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
-        memory = daemon.peak_memory()
-
-        send(daemon.port(), make())
-
-        daemon.wait_for_metrics(
-            lambda metrics: metrics.total("ingestd_stream_errors_total", stream="cam") >= 1, what="an error"
-        )
-        problem = daemon.wait_for_problem(*words)
-        assert problem.get("stream") == "cam"
-        assert daemon.peak_memory() - memory < MEMORY_GROWTH_BYTES
-
-        with Encoder(daemon.port(), video) as encoder:
-            encoder.wait()
-            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
-        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
-
-
-def test_a_connection_without_a_byte_is_a_probe_and_no_error(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
     video = encode("h264", frames=90, gop=30, size=(160, 120))
-    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
+    with (
+        run_daemon(*(stream(name, room) for name in BAD)) as daemon,
+        Viewer(livekit, room) as viewer,
+        ExitStack() as encoders,
+    ):
+        memory = daemon.peak_memory()
+
+        for name, (make, words) in BAD.items():
+            send(daemon.port(name), make())
+            daemon.wait_for_metrics(
+                lambda metrics: metrics.total("ingestd_stream_errors_total", stream=name) >= 1,  # noqa: B023
+                what="an error",
+            )
+            daemon.wait_for_problem(f'"stream": "{name}"', *words)
+        assert daemon.peak_memory() - memory < MEMORY_GROWTH_BYTES
+
+        pushing = {name: encoders.enter_context(Encoder(daemon.port(name), video)) for name in BAD}
+        for name, encoder in pushing.items():
+            encoder.wait()
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S, track=name)
+            assert_pictures_match(viewer.pictures(name), encoder.pushed, left_out=daemon.unseen(viewer))
+
+
+def test_a_connection_without_a_byte_is_a_probe_and_no_error(run_daemon: RunDaemon, room: str) -> None:
+    with run_daemon(stream("cam", room)) as daemon:
         for _ in range(5):
             send(daemon.port(), b"")
         metrics = daemon.wait_for_metrics(
@@ -87,33 +89,28 @@ def test_a_connection_without_a_byte_is_a_probe_and_no_error(
         assert metrics.total("ingestd_stream_errors_total") == 0
         assert daemon.problems("cam") == []
 
-        with Encoder(daemon.port(), video) as encoder:
-            encoder.wait()
-            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
-        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
-
 
 def test_a_stream_without_parameter_sets_is_dropped_and_said_once(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
-    headless = encode("h264", frames=120, gop=30, size=(160, 120), repeat_headers=False, seed=1)
+    headless = encode("h264", frames=60, gop=30, size=(160, 120), repeat_headers=False, seed=1)
     video = encode("h264", frames=90, gop=30, size=(160, 120), seed=2)
     with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port(), headless) as encoder:
             warning = daemon.wait_for_problem("repeat-headers=1", "config-interval=-1")
             encoder.wait()
             metrics = daemon.wait_for_metrics(
-                lambda metrics: metrics.total("ingestd_frames_received_total") == 120, what="all pictures"
+                lambda metrics: metrics.total("ingestd_frames_received_total") == 60, what="all pictures"
             )
             dropped = metrics.by("ingestd_frames_dropped_total", "reason")
-            assert dropped["no_parameter_sets"] >= 4, "the four keyframes at least"
+            assert dropped["no_parameter_sets"] >= 2, "the two keyframes at least"
             assert metrics.total("ingestd_frames_submitted_total") == 0
             assert daemon.problems("cam") == [warning]
 
         with Encoder(daemon.port(), video) as encoder:
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
-        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
+        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=daemon.unseen(viewer))
 
 
 @pytest.mark.long
@@ -143,7 +140,7 @@ def refusing_h265(livekit: LiveKitServer) -> dict[str, Any]:
 
 def test_h265_is_refused_where_it_is_off(run_daemon: RunDaemon, livekit: LiveKitServer, room: str) -> None:
     h265 = encode("h265", frames=90, gop=30, size=(160, 120), seed=1)
-    h264 = encode("h264", frames=150, gop=60, size=(160, 120), seed=2)
+    h264 = encode("h264", frames=90, gop=45, size=(160, 120), seed=2)
     with (
         run_daemon(stream("new", room), stream("old", room), **refusing_h265(livekit)) as daemon,
         Viewer(livekit, room) as viewer,
@@ -158,7 +155,7 @@ def test_h265_is_refused_where_it_is_off(run_daemon: RunDaemon, livekit: LiveKit
             encoder.wait()
         viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
 
-        assert_pictures_match(viewer.pictures("old"), encoder.pushed, left_out=viewer.left_out)
+        assert_pictures_match(viewer.pictures("old"), encoder.pushed, left_out=daemon.unseen(viewer))
         assert viewer.tracks("new") == []
         errors = [record for record in daemon.problems("new") if record["level"] == "error"]
         assert len(errors) == 1, "said once, not once a picture"
@@ -185,15 +182,13 @@ def test_refused_h265_after_h264_takes_the_track_away_until_it_can_be_published_
         with Encoder(daemon.port(), after) as second:
             second.wait()
             viewer.wait_for_picture(second.last_hash, timeout=PATIENCE_S)
-            metrics = daemon.metrics()
-            assert metrics.total("ingestd_stream_up") == 1
+            assert daemon.metrics().total("ingestd_stream_up") == 1
         # The SDK's receiver may be the old track's too, whose stream then shows the new pictures as well.
         new = [picture for picture in viewer.pictures() if picture.sid == viewer.tracks()[-1].sid]
-        lost = int(metrics.total("ingestd_frames_lost_total"))  # by WebRTC, on a busy machine
-        assert_pictures_match(new, second.pushed, left_out=lambda: lost + viewer.left_out())
+        assert_pictures_match(new, second.pushed, left_out=daemon.unseen(viewer))
 
 
-@pytest.mark.parametrize("codec", ["h264", "h265"])
+@pytest.mark.parametrize("codec", ["h264", pytest.param("h265", marks=pytest.mark.long)])
 def test_b_frames_are_left_out_and_every_other_picture_is_seen_in_order(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
 ) -> None:
@@ -224,7 +219,7 @@ def test_b_frames_are_left_out_and_every_other_picture_is_seen_in_order(
             assert list(dict.fromkeys(seen)) == list(range(seen[0], len(hashes) - held_back))
             assert seen[0] < len(hashes) / 3
         else:
-            assert_pictures_match(viewer.pictures(), expected, left_out=viewer.left_out)
+            assert_pictures_match(viewer.pictures(), expected, left_out=daemon.unseen(viewer))
         assert "pictures/s remain" in said["seen"]
         metrics = daemon.metrics()
         assert metrics.by("ingestd_frames_dropped_total", "reason")["b_frame"] == 91 - len(kept)
@@ -242,7 +237,7 @@ def test_b_frames_that_others_refer_to_stay_and_are_said_to_blind_browsers(
 
 
 def test_b_frames_are_warned_of_where_the_configuration_says_so(run_daemon: RunDaemon, room: str) -> None:
-    video = encode("h264", frames=90, gop=30, bframes=2, profile="main", size=(160, 120))
+    video = encode("h264", frames=45, gop=30, bframes=2, profile="main", size=(160, 120))
     with run_daemon(stream("cam", room, b_frames="warn")) as daemon, Encoder(daemon.port(), video) as encoder:
         daemon.wait_for_problem("b-frames", "cam", "Chromium")
         encoder.wait()

@@ -55,7 +55,7 @@ class Recorded(Publication):
 
 # Not VP8, of which WebRTC's decoder smooths what it shows.
 @pytest.mark.alone
-@pytest.mark.parametrize("codec", ["h264", "vp9"])
+@pytest.mark.parametrize("codec", ["h264", pytest.param("vp9", marks=pytest.mark.long)])
 async def test_what_the_example_pushes_is_seen_bit_for_bit_and_a_viewer_gets_its_keyframe(
     livekit: LiveKitServer, room: str, codec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

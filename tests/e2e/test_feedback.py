@@ -120,11 +120,11 @@ def test_an_encoder_that_ignores_requests_is_named_with_what_to_change(
     assert any("asked for keyframes" in problem for problem in shown["problems"]), shown["problems"]
 
 
-@pytest.mark.parametrize("scheme", ["tcp", "unix", "tls"])
+@pytest.mark.parametrize("scheme", ["tcp", pytest.param("unix", marks=pytest.mark.long), "tls"])
 def test_an_encoder_hears_which_rate_the_link_carries_and_when_a_viewer_needs_a_keyframe(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, ca: Certificate, tmp_path: Path, scheme: str
 ) -> None:
-    slow = encode("h264", frames=120, fps=15, gop=120, size=(160, 120))
+    slow = encode("h264", frames=75, fps=15, gop=75, size=(160, 120))
     config = stream("cam", room, feedback={"inline": True}, max_framerate=25)
     address: int | Path = urlsplit(config["source"]["listen"]).port or 0
     tls = None

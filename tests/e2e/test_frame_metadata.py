@@ -22,7 +22,11 @@ Metadata = tuple[int | None, int | None, bytes | None]
 
 
 @pytest.mark.parametrize(
-    ("encoded", "header"), [(VIDEO, H264_SEI), (H265, H265_PREFIX_SEI)], ids=["h264", "h265"]
+    ("encoded", "header"),
+    [
+        pytest.param(VIDEO, H264_SEI, id="h264"),
+        pytest.param(H265, H265_PREFIX_SEI, id="h265", marks=pytest.mark.long),
+    ],
 )
 def test_an_encoder_tells_viewers_of_its_pictures_in_sei(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, encoded: EncodedStream, header: bytes

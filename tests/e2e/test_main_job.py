@@ -33,7 +33,7 @@ SOON_S = 3.0  # seconds to the first picture; about 1 on an idle machine, and fa
 
 CODECS: list[Any] = [
     pytest.param("h264", {}, id="h264"),
-    pytest.param("h264", {"slices": 4, "aud": True}, id="h264-four-slices-aud"),
+    pytest.param("h264", {"slices": 4, "aud": True}, id="h264-four-slices-aud", marks=pytest.mark.long),
     pytest.param("h265", {}, id="h265"),
     pytest.param("vp8", {}, id="vp8"),
     pytest.param("vp9", {}, id="vp9"),
@@ -61,17 +61,14 @@ def test_a_viewer_sees_what_was_pushed_bit_for_bit(
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
             metrics = daemon.metrics()
 
-        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
+        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=daemon.unseen(viewer))
         [track] = viewer.tracks()
         assert (track.name, track.identity) == ("cam", "cam")
         assert track.mime_type.lower() == f"video/{codec}"
         assert metrics.by("ingestd_frames_received_total", "type") == {"key": 3, "delta": 87}
         assert metrics.total("ingestd_frames_submitted_total") == 90
         assert metrics.total("ingestd_stream_errors_total") == 0
-        # On a busy machine WebRTC may lose one that is handed over again; then it is counted and said.
-        lost = daemon.metrics().total("ingestd_frames_lost_total") > 0
-        said = [record["event"] for record in daemon.problems("cam")]
-        assert [event for event in said if not (lost and "lost in WebRTC" in event)] == []
+        assert daemon.problems("cam") == []
 
 
 @pytest.mark.parametrize(
@@ -79,9 +76,9 @@ def test_a_viewer_sees_what_was_pushed_bit_for_bit(
     [
         pytest.param(writing, codec, id=f"{name}-{codec}", marks=() if codec in short else pytest.mark.long)
         for name, writing, short in (
-            ("five-pictures", pictures_per_write(5), ("h264", "vp8")),
+            ("five-pictures", pictures_per_write(5), ("h264",)),
             ("1-7-bytes", tiny_writes, ("h264",)),
-            ("split", split_headers, ("h264", "av1")),
+            ("split", split_headers, ("av1",)),
         )
         for codec in ("h264", "h265", "vp8", "av1")
     ],
@@ -98,7 +95,7 @@ def test_it_does_not_matter_how_the_bytes_are_cut_into_writes(
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
 
-        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
+        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=daemon.unseen(viewer))
         assert daemon.metrics().total("ingestd_frames_submitted_total") == 80
 
 
@@ -131,11 +128,11 @@ def test_pictures_in_the_framing_of_something_else_are_seen_as_they_were_coded(
     ):
         encoder.wait()
         viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
-        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
+        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=daemon.unseen(viewer))
         assert daemon.metrics().total("ingestd_stream_errors_total") == 0
 
 
-@pytest.mark.parametrize("codec", ["h264", "h265", "vp8"])
+@pytest.mark.parametrize("codec", ["h264", pytest.param("h265", marks=pytest.mark.long), "vp8"])
 def test_an_encoder_that_reconnects_goes_on_in_the_same_track(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
 ) -> None:
@@ -153,7 +150,9 @@ def test_an_encoder_that_reconnects_goes_on_in_the_same_track(
             viewer.wait_for_picture(second.last_hash, timeout=PATIENCE_S)
             connections = daemon.metrics().total("ingestd_encoder_connections_total")
 
-        assert_pictures_match(viewer.pictures(), [*first.pushed, *second.pushed], left_out=viewer.left_out)
+        assert_pictures_match(
+            viewer.pictures(), [*first.pushed, *second.pushed], left_out=daemon.unseen(viewer)
+        )
         assert len(viewer.tracks()) == 1, "the same track, with the same SID"
         assert connections == 2
 
@@ -171,27 +170,10 @@ def test_an_encoder_may_come_back_with_another_picture_size(
             second.wait()
             viewer.wait_for_picture(second.last_hash, timeout=PATIENCE_S)
 
-        assert_pictures_match(viewer.pictures(), [*first.pushed, *second.pushed], left_out=viewer.left_out)
+        assert_pictures_match(
+            viewer.pictures(), [*first.pushed, *second.pushed], left_out=daemon.unseen(viewer)
+        )
         assert {picture.size for picture in viewer.pictures()} == {(160, 120), (320, 240)}
-
-
-def test_an_encoder_may_come_back_with_another_codec(
-    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
-) -> None:
-    before = encode("h264", frames=90, gop=30, size=(160, 120), seed=1)
-    after = encode("vp8", frames=120, gop=40, size=(160, 120), seed=2)
-    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
-        with Encoder(daemon.port(), before) as first:
-            first.wait()
-            viewer.wait_for_picture(first.last_hash, timeout=PATIENCE_S)
-        old = viewer.pictures()
-        with Encoder(daemon.port(), after) as second:
-            second.wait()
-            viewer.wait_for_picture(second.last_hash, timeout=PATIENCE_S)
-
-        assert_pictures_match(old, first.pushed, left_out=viewer.left_out)
-        assert_pictures_match(viewer.pictures()[len(old) :], second.pushed, left_out=viewer.left_out)
-        assert [track.mime_type.lower() for track in viewer.tracks()] == ["video/h264", "video/vp8"]
 
 
 def test_an_encoder_may_push_into_a_unix_socket(
@@ -200,26 +182,26 @@ def test_an_encoder_may_push_into_a_unix_socket(
     video = encode("h264", frames=90, gop=30, size=(160, 120))
     path = tmp_path / "cam.sock"
     with (
-        run_daemon(stream("cam", room, source={"listen": f"unix://{path}"})),
+        run_daemon(stream("cam", room, source={"listen": f"unix://{path}"})) as daemon,
         Viewer(livekit, room) as viewer,
         Encoder(path, video) as encoder,
     ):
         encoder.wait()
         viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
-        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
+        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=daemon.unseen(viewer))
 
 
 def test_the_daemon_may_dial_the_encoder(run_daemon: RunDaemon, livekit: LiveKitServer, room: str) -> None:
     video = encode("vp8", frames=90, gop=30, size=(160, 120))
     listening = ListeningEncoder(video)
     with (
-        run_daemon(stream("cam", room, source={"connect": f"tcp://127.0.0.1:{listening.port}"})),
+        run_daemon(stream("cam", room, source={"connect": f"tcp://127.0.0.1:{listening.port}"})) as daemon,
         Viewer(livekit, room) as viewer,
         listening as encoder,
     ):
         encoder.wait()
         viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
-        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
+        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=daemon.unseen(viewer))
 
 
 @pytest.mark.quiet
@@ -252,7 +234,7 @@ def test_who_joins_an_h265_stream_that_said_its_parameter_sets_once_sees_it(
         encoder.wait_until_pushed(75)
         with Viewer(livekit, room, decodes_h265=True) as viewer:
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
-            assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
+            assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=daemon.unseen(viewer))
 
 
 def without_parameter_sets(unit: bytes) -> bytes:
@@ -266,7 +248,7 @@ def without_parameter_sets(unit: bytes) -> bytes:
 def test_a_picture_does_not_wait_for_the_next_one(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
 ) -> None:
-    video = encode(codec, frames=24, fps=4, gop=4, size=(160, 120))
+    video = encode(codec, frames=16, fps=4, gop=4, size=(160, 120))
     with (
         run_daemon(stream("cam", room)) as daemon,
         Viewer(livekit, room, decodes_h265=codec == "h265") as viewer,
@@ -284,7 +266,7 @@ def test_a_picture_does_not_wait_for_the_next_one(
 def test_who_joins_in_the_middle_of_a_long_gop_sees_a_picture_soon(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str
 ) -> None:
-    video = encode(codec, frames=240, fps=30, gop=30 * GOP_SECONDS)
+    video = encode(codec, frames=180, fps=30, gop=30 * GOP_SECONDS)
     with (
         run_daemon(stream("cam", room)) as daemon,
         Viewer(livekit, room, "early", decodes_h265=codec == "h265") as early,
@@ -324,7 +306,7 @@ def test_several_streams_share_a_process_a_room_and_an_identity(
         for encoder, track in ((left, "left"), (right, "eye"), (alone, "alone")):
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S, track=track)
-            assert_pictures_match(viewer.pictures(track), encoder.pushed, left_out=viewer.left_out)
+            assert_pictures_match(viewer.pictures(track), encoder.pushed, left_out=daemon.unseen(viewer))
 
         assert {(track.name, track.identity) for track in viewer.tracks()} == {
             ("left", "rig"),

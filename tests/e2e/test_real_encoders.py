@@ -64,6 +64,9 @@ ENCODERS = {
     ),
 }
 
+# Each program, each framing, and H.265; the others in `make test-long`.
+SHORT = ("gstreamer-h264", "gstreamer-vp8", "ffmpeg-h265")
+
 
 @contextmanager
 def running(command: str) -> Iterator["subprocess.Popen[str]"]:
@@ -85,7 +88,13 @@ def finish(process: "subprocess.Popen[str]") -> None:
 
 
 @pytest.mark.quiet
-@pytest.mark.parametrize(("codec", "command"), ENCODERS.values(), ids=list(ENCODERS))
+@pytest.mark.parametrize(
+    ("codec", "command"),
+    [
+        pytest.param(*ENCODERS[name], id=name, marks=() if name in SHORT else pytest.mark.long)
+        for name in ENCODERS
+    ],
+)
 def test_a_real_encoder_is_seen_bit_for_bit(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str, command: str
 ) -> None:

@@ -16,7 +16,7 @@ from tests.support.viewer import Viewer
 from tests.support.wait import PATIENCE_S
 
 FPS = 30
-SOON_S = 1.5  # a replay is on its way after 0.5 s; a join takes 0.2 s, on a busy machine longer
+SOON_S = 3.0  # a replay is on its way after 0.5 s; a join takes 0.2 s, on a busy machine longer
 
 
 def numbers(viewer: Viewer, video: EncodedStream, since: float) -> list[int]:
@@ -33,7 +33,7 @@ def steps_back(seen: list[int]) -> int:
 def test_who_comes_soon_sees_the_past_and_who_leaves_throws_no_one_back(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
-    video = encode("h264", frames=17 * FPS, fps=FPS, gop=60 * FPS, size=(160, 120))
+    video = encode("h264", frames=14 * FPS, fps=FPS, gop=60 * FPS, size=(160, 120))
     with (
         run_daemon(stream("cam", room)) as daemon,
         Viewer(livekit, room, "watcher") as watcher,
@@ -44,7 +44,7 @@ def test_who_comes_soon_sees_the_past_and_who_leaves_throws_no_one_back(
         with Viewer(livekit, room, "newcomer") as viewer:
             first = viewer.wait_for_first_picture(timeout=PATIENCE_S)
             assert first.at - viewer.tracks()[0].at < SOON_S
-            encoder.wait_until_pushed(13 * FPS)
+            encoder.wait_until_pushed(11 * FPS)  # so late that it is no news of the replay for the newcomer
         left = time.monotonic()
         encoder.wait()
         watcher.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
@@ -52,7 +52,7 @@ def test_who_comes_soon_sees_the_past_and_who_leaves_throws_no_one_back(
         assert steps_back(numbers(watcher, video, left)) == 0
 
 
-@pytest.mark.parametrize("replay", ["auto", "start"])
+@pytest.mark.parametrize("replay", ["auto", pytest.param("start", marks=pytest.mark.long)])
 def test_who_comes_while_the_encoder_is_silent_sees_its_last_picture(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, replay: str
 ) -> None:

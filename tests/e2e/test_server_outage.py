@@ -52,6 +52,8 @@ def test_pictures_come_back_after_the_server_was_gone(
 
         before = [picture for picture in viewer.pictures() if picture.at < restarted_at]
         after = [picture for picture in viewer.pictures() if picture.at > restarted_at]
-        assert_pictures_match(before, encoder.pushed, until=killed_at - IN_FLIGHT_S, left_out=viewer.left_out)
-        assert_pictures_match(after, encoder.pushed, left_out=viewer.left_out)
+        assert_pictures_match(
+            before, encoder.pushed, until=killed_at - IN_FLIGHT_S, left_out=daemon.unseen(viewer)
+        )
+        assert_pictures_match(after, encoder.pushed, left_out=daemon.unseen(viewer))
         assert not encoder.broken, "the encoder kept its connection all the while"

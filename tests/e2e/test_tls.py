@@ -134,7 +134,7 @@ def test_a_certificate_that_is_renewed_is_used_and_the_stream_goes_on(
             assert ssl.get_server_certificate(("127.0.0.1", daemon.port())) != before
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
-        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
+        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=daemon.unseen(viewer))
 
 
 def test_a_token_opens_a_stream_and_shows_nowhere(
@@ -153,7 +153,7 @@ def test_a_token_opens_a_stream_and_shows_nowhere(
         with Encoder(daemon.port(), video, first=f"INGEST {TOKEN}\n".encode()) as encoder:
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
-        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=viewer.left_out)
+        assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=daemon.unseen(viewer))
         assert daemon.metrics().by("ingestd_encoder_connections_total", "result")["token"] == 2
         shown = daemon.log + daemon.get("/")[1] + daemon.get("/api/streams")[1] + daemon.get("/metrics")[1]
         checked = run_command("check", "--config", str(daemon.config_path))

@@ -200,7 +200,9 @@ async def test_feedback_marks_that_the_encoder_runs(
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("codec", ["h264", "vp8", "vp9", "av1"])
+@pytest.mark.parametrize(
+    "codec", ["h264", *(pytest.param(codec, marks=pytest.mark.long) for codec in ("vp8", "vp9", "av1"))]
+)
 async def test_spaced_hand_overs_are_not_lost(livekit: LiveKitServer, room: str, codec: str) -> None:
     video = encode(codec, frames=BURST, gop=BURST, size=(160, 120))
     async with publisher(livekit, room, video) as pinned:

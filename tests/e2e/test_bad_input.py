@@ -76,7 +76,9 @@ def test_bad_input_is_counted_and_said_and_the_next_encoder_is_served(
         for name, encoder in pushing.items():
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S, track=name)
-            assert_pictures_match(viewer.pictures(name), encoder.pushed, left_out=daemon.unseen(viewer))
+            # Of the huge one a picture of another size came first.
+            seen = [picture for picture in viewer.pictures(name) if picture.size == video.size]
+            assert_pictures_match(seen, encoder.pushed, left_out=daemon.unseen(viewer))
 
 
 def test_a_connection_without_a_byte_is_a_probe_and_no_error(run_daemon: RunDaemon, room: str) -> None:
@@ -162,6 +164,7 @@ def test_h265_is_refused_where_it_is_off(run_daemon: RunDaemon, livekit: LiveKit
         assert daemon.problems("old") == []
 
 
+@pytest.mark.long
 def test_refused_h265_after_h264_takes_the_track_away_until_it_can_be_published_again(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:

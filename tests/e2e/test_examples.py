@@ -109,6 +109,7 @@ def test_the_examples_encoder_spends_what_it_is_told(monkeypatch: pytest.MonkeyP
         assert spent_bps == pytest.approx(bitrate_bps, rel=0.25)
 
 
+@pytest.mark.long
 def test_the_example_publishes_h265(livekit: LiveKitServer, room: str) -> None:
     with Viewer(livekit, room, decodes_h265=True) as viewer:
         ended = run(livekit, room, "--codec", "h265", "--seconds", "4")

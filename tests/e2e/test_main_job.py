@@ -157,25 +157,6 @@ def test_an_encoder_that_reconnects_goes_on_in_the_same_track(
         assert connections == 2
 
 
-def test_an_encoder_may_come_back_with_another_picture_size(
-    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
-) -> None:
-    small = encode("h264", frames=90, gop=30, size=(160, 120), seed=1)
-    large = encode("h264", frames=90, gop=30, size=(320, 240), seed=2)
-    with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
-        with Encoder(daemon.port(), small) as first:
-            viewer.wait_for_first_picture(timeout=PATIENCE_S)
-            first.wait()
-        with Encoder(daemon.port(), large) as second:
-            second.wait()
-            viewer.wait_for_picture(second.last_hash, timeout=PATIENCE_S)
-
-        assert_pictures_match(
-            viewer.pictures(), [*first.pushed, *second.pushed], left_out=daemon.unseen(viewer)
-        )
-        assert {picture.size for picture in viewer.pictures()} == {(160, 120), (320, 240)}
-
-
 def test_an_encoder_may_push_into_a_unix_socket(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ from ingestd.devserver.livekit_server import LiveKitServer
 from tests.support.daemon import Daemon, stream
 from tests.support.disturbance import Reached
 from tests.support.link import FAR, NOTHING, Link, Namespace, unavailable
+from tests.support.wait import PATIENCE_S
 
 FOUR_ATTEMPTS_S = 4 * 15.0 + 30.0  # seconds: the SDK's longest, and what a busy machine may add
 
@@ -35,7 +36,7 @@ def assert_said_everywhere(daemon: Daemon, reason: str, words: str) -> None:
     )
     with socket.create_connection(("127.0.0.1", daemon.port())) as encoder:
         encoder.send(b"\0")  # only an encoder needs the room
-        assert record["error"] in daemon.wait_for_status("/readyz", 503, timeout=5)
+        assert record["error"] in daemon.wait_for_status("/readyz", 503, timeout=PATIENCE_S)
         assert words in daemon.get("/api/streams")[1]
 
 

@@ -85,14 +85,16 @@ def test_an_expired_token_is_named_and_the_next_one_in_its_file_opens_the_room(
         checked = run_command("check", "--config", str(daemon.config_path))
         assert checked.returncode == 2
         assert re.search(rf"ingestd: the token in {file} expired at .* UTC, 60 min ago", checked.stderr)
-        assert "token" in daemon.wait_for_status("/readyz", 503, timeout=5), "before an encoder comes, too"
+        assert "token" in daemon.wait_for_status("/readyz", 503, timeout=PATIENCE_S), (
+            "before an encoder comes, too"
+        )
         [shown] = json.loads(daemon.get("/api/streams")[1])
         assert (shown["state"], "expired" in shown["state_reason"]) == ("failed", True)
         with Encoder(daemon.port(), VIDEO), Viewer(livekit, room) as viewer:
-            assert "token" in daemon.wait_for_status("/readyz", 503, timeout=5)
+            assert "token" in daemon.wait_for_status("/readyz", 503, timeout=PATIENCE_S)
             file.write_text(access_token(livekit, room, 1800) + "\n")
             viewer.wait_for_first_picture(timeout=PATIENCE_S)
-            daemon.wait_for_status("/readyz", 200, timeout=5)
+            daemon.wait_for_status("/readyz", 200, timeout=PATIENCE_S)
             daemon.wait_for_problem(str(file), "UTC, in 30 min: by then write a new one into this file")
             assert f"{file} expires at" in daemon.get("/")[1]
             checked = run_command("check", "--config", str(daemon.config_path), "--connect")

@@ -130,7 +130,7 @@ def ratio_to_plain(data: bytes) -> float:
 
 @pytest.mark.alone
 @settings(
-    max_examples=500,
+    max_examples=250,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from tests.support.wait import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -18,6 +20,7 @@ ARGUMENTS = (
     "--disable-features=WebRtcHideLocalIpsWithMdns",
 )
 AXE = ROOT / ".cache/axe.min.js"
+expect.set_options(timeout=PATIENCE_S * 1000)  # 5 s by itself, which a busy machine may take
 # `make screenshots` sets it to docs/img.
 SCREENSHOTS = os.environ.get("INGESTD_SCREENSHOTS")
 

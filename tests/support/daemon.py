@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.balance import assert_balanced
 from tests.support.ports import free_port
 from tests.support.viewer import Server, Viewer
-from tests.support.wait import wait_until
+from tests.support.wait import PATIENCE_S, wait_until
 
 READY_SECONDS = 40.0  # under a second on an idle machine
 STOP_SECONDS = 5.0  # promised in the contract
@@ -257,7 +257,7 @@ class Daemon:
                 assert remaining > 0, f"the daemon did not {what} in {timeout:.0f} s. Its log:\n{self.tail()}"
                 self._changed.wait(min(remaining, 0.5))
 
-    def wait_for_problem(self, *words: str, timeout: float = 15.0) -> Record:
+    def wait_for_problem(self, *words: str, timeout: float = PATIENCE_S) -> Record:
         """Wait for a warning or error that holds all of these words, whatever their case."""
 
         def wanted(record: Record) -> bool:
@@ -285,7 +285,7 @@ class Daemon:
         return metrics
 
     def wait_for_metrics(
-        self, condition: Callable[[Metrics], bool], *, timeout: float = 15.0, what: str
+        self, condition: Callable[[Metrics], bool], *, timeout: float = PATIENCE_S, what: str
     ) -> Metrics:
         """Scrape until the condition holds."""
         deadline = time.monotonic() + timeout

@@ -1,9 +1,9 @@
 """The LiveKit room and the tracks in it. Only this package, and the demo's viewer, import the SDK.
 
 - `room_connection`: `RoomConnection` keeps one participant in one room. `room_join` joins once,
-  `membership` is one stay, `rejoin_policy` says when it is tried again, `join_turns` lets few join at a time,
-  `token` mints what it joins with, `given_token` reads it where the user gives one, `token_expiry` warns
-  before that expires, `room_errors` says why it could not.
+  `membership` is one stay, `room_audience` who may watch in it, `rejoin_policy` says when it is tried again,
+  `join_turns` lets few join at a time, `token` mints what it joins with, `given_token` reads it where the
+  user gives one, `token_expiry` warns before that expires, `room_errors` says why it could not.
 - `signal_relay`: through which the SDK joins, so that `estimate_bounds` can set where WebRTC's estimate of
   the link begins and ends, and `estimate_probing` have it find more.
 - `track_keeper`: `TrackKeeper` keeps one track published in the room; `track` publishes it once,

@@ -24,6 +24,7 @@ from ingestd.publish.estimate_probing import EstimateProbing
 from ingestd.publish.join_turns import next_turn
 from ingestd.publish.membership import Membership
 from ingestd.publish.rejoin_policy import REJOIN_POLICY, RejoinPolicy
+from ingestd.publish.room_audience import RoomAudience
 from ingestd.publish.room_errors import lost
 from ingestd.publish.room_join import LEAVE_TIMEOUT_S, RoomAddress, connect, leave
 from ingestd.publish.server_queries import identity_taken_by, session_lost, update_participant
@@ -329,7 +330,7 @@ class RoomConnection:
             )
         self._ever_joined.set()
         self.problem = None
-        self._look_around(membership)
+        self.audience = RoomAudience(membership, self._viewer_came).audience
         membership.listen("reconnecting", self._interrupted)
         membership.listen("reconnected", self._resumed)
         membership.listen("participant_permissions_changed", self._permissions_changed)
@@ -347,38 +348,11 @@ class RoomConnection:
         for track in self._tracks:
             track.room_lost()
 
-    # What the SDK tells of who is there.
-
-    def _look_around(self, membership: Membership) -> None:
-        room = membership.room
-        self.audience = Audience()
-        # The count that comes with the join may be an old one.
-        count = max(room.num_participants, len(room.remote_participants) + 1)
-        self.audience.counted(count, time.monotonic())
-        for participant in room.remote_participants.values():
-            if _may_watch(participant):
-                self.audience.present(participant.identity)
-        membership.listen("participant_connected", self._participant_came)
-        membership.listen("participant_disconnected", self._participant_left)
-        membership.listen("room_updated", self._participants_counted)
-
-    def _participant_came(self, participant: rtc.RemoteParticipant) -> None:
-        if _may_watch(participant):
-            self.audience.came(participant.identity, time.monotonic())
-            self._viewer_came()
-
-    def _participant_left(self, participant: rtc.RemoteParticipant) -> None:
-        self.audience.left(participant.identity, time.monotonic())
-
-    def _participants_counted(self) -> None:
-        if self.audience.counted(self._here.room.num_participants, time.monotonic()):
-            self._viewer_came()
+    # What the SDK tells of the room that the participant is in.
 
     def _viewer_came(self) -> None:
         for track in self._tracks:
             track.viewer_came()
-
-    # What the SDK tells of the room that the participant is in.
 
     def _interrupted(self) -> None:
         self._move(RoomEvent.INTERRUPTED)
@@ -453,11 +427,6 @@ class RoomConnection:
     def _here(self) -> Membership:
         assert self._membership is not None, "what the SDK tells is listened to in the room only"
         return self._membership
-
-
-def _may_watch(participant: rtc.RemoteParticipant) -> bool:
-    """Whether it may subscribe; other publishers as we are may not."""
-    return bool(participant.permissions.can_subscribe)
 
 
 async def _leave(room: rtc.Room, connecting: asyncio.Task[None]) -> None:

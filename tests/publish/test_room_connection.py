@@ -145,28 +145,6 @@ async def test_the_servers_own_token_opens_the_room_again_where_the_one_that_was
     await relay.close()
 
 
-async def test_what_waits_in_webrtc_is_thrown_away_where_the_room_has_one_track_alone(
-    livekit: LiveKitServer, room: str
-) -> None:
-    stream, relay = Stream(), SignalRelay()
-    async with own_tasks() as tasks:
-        connection = RoomConnection(address(livekit, room), tasks, relay=relay)
-        connection.start()
-        keeper, other = (TrackKeeper(OPTIONS, listener, tasks) for listener in (stream, Stream()))
-        connection.add(keeper)
-        keeper.describe(info())
-        await eventually(lambda: keeper.open, "publish")
-        await hand_over_until(keeper, video(), lambda: keeper.running)
-        connection.add(other)
-        assert not keeper.flush(), "the other would lose its pictures, too"
-        connection.remove(other)
-        assert keeper.flush()
-        await eventually(lambda: stream.events[-1] == "flushed", "throw it away")
-        await keeper.close()
-        await connection.close()
-    await relay.close()
-
-
 async def test_who_has_our_identity_cannot_be_asked_with_a_token_and_is_not_fought_over(
     livekit: LiveKitServer, room: str, tmp_path: Path
 ) -> None:

@@ -10,22 +10,20 @@ from ingestd.control.rate_target import RateTarget
 from ingestd.delivery.accounting import Drop
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.keyframe_wait import KeyframeWait
-from ingestd.delivery.picture import Submission
 from ingestd.delivery.states import NOT_ENCODING
 from ingestd.diagnose.compatibility import B_FRAMES
 from ingestd.diagnose.reporter import StreamReporter
 from ingestd.errors import StreamError
 from ingestd.feedback import EncoderFeedback
-from ingestd.media.access_unit import AccessUnit, Codec, FrameMetadata, StreamInfo
+from ingestd.media.access_unit import AccessUnit, Codec, StreamInfo
 from ingestd.observe.figures import StreamFigures
-from ingestd.observe.histogram import Histogram
 from ingestd.publish.track import TrackOptions
 from ingestd.publish.track_listener import TrackListener
 from ingestd.room import Room, Track
+from ingestd.submitter import Submitter
 from ingestd.tasks import Tasks
 from ingestd.timer import Timer
 
-DELAY_BOUNDS_S = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.035, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 # Drop reasons that only a keyframe clears.
 CURED_BY_KEYFRAME = {Drop.BEFORE_KEYFRAME, Drop.AFTER_LOSS, Drop.CONGESTED, Drop.QUEUE_FULL}
 
@@ -82,6 +80,7 @@ class TrackPipeline:
             self.pump,
             self._watch_response,
         )
+        self._submitter = Submitter(delivery, self._track, self._feedback, self.pump, callbacks.played)
         self._reporter = reporter
         self._tasks = tasks
         self._callbacks = callbacks
@@ -92,8 +91,6 @@ class TrackPipeline:
         self._frames_sent_before = 0  # by the tracks before this one
         self._info: StreamInfo | None = None  # of what the encoder on the line sends
         self._codec: Codec | None = None  # of what was received last, from any encoder
-        self._delay = Histogram(DELAY_BOUNDS_S)
-        self._submit_timer = Timer(self.pump)
         self._response_timer = Timer(lambda: self._watch_response(time.monotonic()))
 
     def open(self) -> None:
@@ -104,7 +101,7 @@ class TrackPipeline:
         """Take the track out of the room; what waits is dropped."""
         self._room.remove(self._track)
         await self._track.close()
-        self._submit_timer.clear()
+        self._submitter.close()
         self._response_timer.clear()
         self._feedback.close()
         self._delivery.stop()
@@ -354,7 +351,7 @@ class TrackPipeline:
             target_bitrate_bps=self._track.target_bitrate_bps,
             backlog=delivery.backlog_s(now),
             paced=delivery.pace is not None,
-            frame_delay=self._delay,
+            frame_delay=self._submitter.delay,
             send_delay_s=self._track.send_delay_s,
             remarks=tuple(self._reporter.remarks),
             largest_bytes=dict(zip(("key", "delta"), delivery.rates.largest_bytes(now), strict=True)),
@@ -393,14 +390,14 @@ class TrackPipeline:
         self._room.remove(self._track)
         self._tasks.start(f"withdraw {self._options.stream}", self._track.close())
         self._frames_sent_before += self._track.frames_sent
-        self._track = self._feedback.track = self._make_track(self)
+        self._track = self._feedback.track = self._submitter.track = self._make_track(self)
         self._room.add(self._track)
 
     # From pictures to WebRTC.
 
     def pump(self) -> None:
         """Submit all that is due, and come back when more will be."""
-        self._guard(self._submit_due)
+        self._guard(self._submitter.submit_due)
         if (full := self.full) != self._said_full:
             self._said_full = full
             self._callbacks.full(full)
@@ -413,41 +410,3 @@ class TrackPipeline:
             self.errors["internal"] += 1
             self._reporter.defect()
             self._callbacks.defect()
-
-    def _submit_due(self) -> None:
-        self._submit_timer.clear()
-        submitted = False
-        while (submission := self._delivery.take(time.monotonic())) is not None:
-            if self._delivery.probing:
-                self._feedback.take()
-            self._submit(submission)
-            submitted = True
-        if submitted:
-            self._feedback.submitted()
-        if (due_at := self._delivery.due_at()) is not None:
-            self._submit_timer.set(due_at - time.monotonic())
-
-    def _submit(self, submission: Submission) -> None:
-        picture = submission.picture
-        access_unit = picture.access_unit
-        assert access_unit.info is not None, "the gate lets nothing pass that has no headers"
-        # A trailer is published as it is: filled up with what it does not say it might not fit any more.
-        counted = FrameMetadata(user_timestamp=picture.arrived_us, frame_id=picture.number & 0xFFFFFFFF)
-        accepted = False
-        try:
-            accepted = self._track.submit(
-                access_unit.data,
-                access_unit.info,
-                keyframe=access_unit.keyframe,
-                timestamp_us=submission.timestamp_us,
-                metadata=access_unit.metadata or counted,
-            )
-        finally:
-            now = time.monotonic()
-            self._delivery.submitted(submission, accepted, now)
-        if submission.replayed:
-            self._feedback.replayed(len(access_unit.data), now)
-        else:
-            if self.paced:
-                self._callbacks.played(len(access_unit.data))
-            self._delay.observe(now - picture.arrived_at)

@@ -4,6 +4,7 @@ aiohttp reads interim answers (RFC 9110, 15.2) as long as they come, megabytes o
 that carries the pictures.
 """
 
+import asyncio
 from functools import partial
 from typing import Any
 
@@ -33,10 +34,13 @@ class _Connection(ResponseHandler):
             self.transport.abort()
 
 
+def _make_connection(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+    return _Connection(loop)
+
+
 def make_session(timeout_s: float) -> aiohttp.ClientSession:
     """Return a session whose requests take ``timeout_s`` at most, which keeps no cookies."""
     connector = aiohttp.TCPConnector()
-    # It has no parameter for it. (partial is invariant.)
-    connector._factory = partial(_Connection, loop=connector._loop)  # type: ignore[assignment]
+    connector._factory = partial(_make_connection, connector._loop)  # it has no parameter for it
     timeout = aiohttp.ClientTimeout(total=timeout_s)
     return aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())

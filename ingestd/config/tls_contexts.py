@@ -4,7 +4,7 @@ import ssl
 from pathlib import Path
 
 # `ssl` gives the dates of its own certificate to none but the peer; this reads them from a file.
-from ssl import _ssl  # type: ignore[attr-defined]
+from ssl import _ssl  # type: ignore[attr-defined]  # not in its stub
 from typing import Any
 
 from ingestd.config.schema import TlsConfig

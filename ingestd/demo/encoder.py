@@ -107,12 +107,8 @@ class Encoder:
             yield ivf_frame_header(len(data), packet.pts or 0) + data if self._fourcc else data
 
 
-class _Stopped(Exception):  # noqa: N818 - not an error
-    pass
-
-
 def _stop(_number: int, _frame: object) -> None:
-    raise _Stopped
+    sys.exit(0)
 
 
 def push(settings: EncoderSettings, port: int) -> None:
@@ -140,8 +136,6 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _stop)
     try:
         push(ENCODERS[sys.argv[1]], int(sys.argv[2]))
-    except _Stopped:
-        pass
     except (OSError, av.FFmpegError, ValueError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1

@@ -10,7 +10,7 @@ from dataclasses import fields
 from typing import Any, Protocol
 
 import structlog
-from aiohttp import web, web_response, web_server
+from aiohttp import web, web_server
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.log import server_logger
 from prometheus_client import CollectorRegistry
@@ -201,12 +201,11 @@ class _RequestHandler(web.RequestHandler):
 
 
 def _adapt_aiohttp() -> None:
-    """Have aiohttp, in this process, call itself ingestd, and answer malformed requests as we do the others.
+    """Have aiohttp, in this process, answer malformed requests as we do the others.
 
-    The header Server names its version and Python's otherwise. Neither can be set where the server is made.
+    The handler cannot be chosen where the server is made.
     """
-    setattr(web_response, "SERVER_SOFTWARE", "ingestd")  # noqa: B010 - not exported, as mypy says
-    setattr(web_server, "RequestHandler", _RequestHandler)  # noqa: B010 - likewise
+    setattr(web_server, "RequestHandler", _RequestHandler)  # noqa: B010 - not exported, as mypy says
 
 
 class _ServerLog(logging.LoggerAdapter[logging.Logger]):
@@ -216,9 +215,9 @@ class _ServerLog(logging.LoggerAdapter[logging.Logger]):
         super().__init__(to)
         self._limiter = LogLimiter(MALFORMED_REQUEST_LOG_INTERVAL_S)
 
-    def debug(self, msg: object, *args: object, exc_info: Any = None, **more: Any) -> None:  # noqa: ARG002
+    def debug(self, msg: object, *args: object, **more: Any) -> None:
         """Log in one line what a client did: where in aiohttp it was noticed helps no one."""
-        super().debug(msg, *args, **more)
+        super().debug(msg, *args, **more | {"exc_info": None})
 
     def exception(self, msg: object, *args: object, exc_info: Any = True, **more: Any) -> None:
         """Log an exception while a request was read or answered."""
@@ -290,3 +289,4 @@ def _secure(response: web.StreamResponse) -> None:
     response.headers["X-Frame-Options"] = "DENY"
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-store"
+    response.headers["Server"] = "ingestd"  # aiohttp names its version and Python's

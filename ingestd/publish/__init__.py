@@ -1,11 +1,11 @@
 """The LiveKit room and the tracks in it. Only this package, and the demo's viewer, import the SDK.
 
 - `room_connection`: `RoomConnection` keeps one participant in one room. `room_join` joins once,
-  `membership` is one stay, `rejoin_policy` says when it is tried again, `join_turns` lets few join at a time,
-  `token` mints what it joins with, `given_token` reads it where the user gives one, `token_expiry` warns
-  before that expires, `room_errors` says why it could not.
-- `signal_relay`: through which the SDK joins, so that `estimate_bounds` can set where WebRTC's estimate of
-  the link begins and ends, and `estimate_probing` have it find more.
+  `membership` is one stay, `room_audience` who may watch in it, `rejoin_policy` says when it is tried again,
+  `join_turns` lets few join at a time, `token` mints what it joins with, `given_token` reads it where the
+  user gives one, `token_expiry` warns before that expires, `room_errors` says why it could not.
+- `signal_relay`: through which the SDK joins, so that `shared_link` can tell WebRTC of the link: where its
+  estimate begins and ends (`estimate_bounds`), and when it is to find more (`estimate_probing`).
 - `track_keeper`: `TrackKeeper` keeps one track published in the room; `track` publishes it once,
   `frame_metadata` says what viewers are told of each picture, `open_track` submits its pictures and reads
   WebRTC's statistics of them, `track_listener` is who is told.

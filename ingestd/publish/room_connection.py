@@ -19,14 +19,14 @@ from ingestd.config import ParticipantConfig
 from ingestd.delivery.audience import Audience
 from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
-from ingestd.publish.estimate_bounds import EstimateBounds, bounds_for
-from ingestd.publish.estimate_probing import EstimateProbing
 from ingestd.publish.join_turns import next_turn
 from ingestd.publish.membership import Membership
 from ingestd.publish.rejoin_policy import REJOIN_POLICY, RejoinPolicy
+from ingestd.publish.room_audience import RoomAudience
 from ingestd.publish.room_errors import lost
 from ingestd.publish.room_join import LEAVE_TIMEOUT_S, RoomAddress, connect, leave
 from ingestd.publish.server_queries import identity_taken_by, session_lost, update_participant
+from ingestd.publish.shared_link import SharedLink
 from ingestd.publish.signal_relay import Route, SignalRelay
 from ingestd.publish.states import ROOM, RoomEvent, RoomState
 from ingestd.publish.token_expiry import warn_of_expiry
@@ -71,8 +71,7 @@ class RoomConnection:
         self._lingering: asyncio.TimerHandle | None = None
         self._log = logger.bind(room=address.room, identity=address.identity)
         self._tracks: list[TrackKeeper] = []
-        self._probing = EstimateProbing()
-        self._route = relay.route(address.url, self._estimate_bounds) if relay is not None else None
+        self._link = SharedLink(address.url, relay, self._tracks, tasks, repr(address))
         self._membership: Membership | None = None  # while joining and joined
         self._task: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None
@@ -157,8 +156,7 @@ class RoomConnection:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         self._move(RoomEvent.CLOSED)
-        if self._route is not None:
-            self._route.close()
+        self._link.close()
 
     def add(self, track: TrackKeeper) -> None:
         """Publish ``track`` here whenever there is a room."""
@@ -250,10 +248,10 @@ class RoomConnection:
         membership = self._membership = Membership(rtc.Room(), self._log)
         self._move(RoomEvent.JOIN)
         address = self._address
-        if address.given is not None and self._route is not None:
-            address.given.refreshed = self._route.refreshed_token
+        if address.given is not None and self._link.route is not None:
+            address.given.refreshed = self._link.route.refreshed_token
         connecting = self._tasks.begin(
-            f"connect {address!r}", self._connect(membership.room, address, self._route)
+            f"connect {address!r}", self._connect(membership.room, address, self._link.route)
         )
         try:
             await self._answer(connecting)
@@ -287,49 +285,26 @@ class RoomConnection:
         self.problem = f"room {self._address.room!r} is not joined: {said}"
         self._log.warning("room not joined yet", error=said)
 
-    def _estimate_bounds(self) -> EstimateBounds | None:
-        return bounds_for([track.bitrates_bps for track in self._tracks])
-
-    def _needed_bps(self) -> float:
-        return sum(now_bps for now_bps, _ in (track.bitrates_bps for track in self._tracks if track.running))
-
-    def _probe_for_more(self, available_bps: float, wait_s: float) -> None:
-        """WebRTC believes that the link carries ``available_bps``, and nothing says that it is full."""
-        if self._route is None or not self._route.can_probe:
-            return
-        probe_bps = self._probing.probe_bps(self._needed_bps(), available_bps, wait_s, time.monotonic())
-        if probe_bps is not None:
-            self._tasks.start(f"probe for {self._address!r}", self._route.probe(round(probe_bps)))
-
-    def _flush(self) -> Coroutine[Any, Any, None] | None:
-        """Return what has WebRTC throw away what waits in it; None where that cannot be, or costs others."""
-        if self._route is None or not self._route.can_probe or len(self._tracks) > 1:
-            return None
-        return self._route.flush()
-
     def _offer_room(self, track: TrackKeeper, membership: Membership) -> None:
         """Tell ``track`` that there is a room."""
+        link = self._link
         track.room_joined(
-            membership.room, self._rejoin, self._server_protocol, self._probe_for_more, self._flush
+            membership.room, self._rejoin, link.server_protocol, link.probe_for_more, link.flush
         )
-
-    @property
-    def _server_protocol(self) -> int | None:
-        return self._route.server_protocol if self._route is not None else None
 
     def _joined(self, membership: Membership) -> None:
         self._move(RoomEvent.JOINED)
         self.connections["joined"] += 1
-        self._probing = EstimateProbing()
+        self._link.joined()
         self._log.info("room joined", url=without_credentials(self._address.url))
-        if self._route is not None and (not self._route.reached or self._route.failure is not None):
+        if (failure := self._link.relay_failure) is not None:
             self._log.warning(
                 "room joined without the signalling relay: WebRTC's bandwidth estimate begins at 1 Mbit/s",
-                error=str(self._route.failure or "the SDK does not reach it; is HTTP_PROXY set?"),
+                error=failure,
             )
         self._ever_joined.set()
         self.problem = None
-        self._look_around(membership)
+        self.audience = RoomAudience(membership, self._viewer_came).audience
         membership.listen("reconnecting", self._interrupted)
         membership.listen("reconnected", self._resumed)
         membership.listen("participant_permissions_changed", self._permissions_changed)
@@ -347,38 +322,11 @@ class RoomConnection:
         for track in self._tracks:
             track.room_lost()
 
-    # What the SDK tells of who is there.
-
-    def _look_around(self, membership: Membership) -> None:
-        room = membership.room
-        self.audience = Audience()
-        # The count that comes with the join may be an old one.
-        count = max(room.num_participants, len(room.remote_participants) + 1)
-        self.audience.counted(count, time.monotonic())
-        for participant in room.remote_participants.values():
-            if _may_watch(participant):
-                self.audience.present(participant.identity)
-        membership.listen("participant_connected", self._participant_came)
-        membership.listen("participant_disconnected", self._participant_left)
-        membership.listen("room_updated", self._participants_counted)
-
-    def _participant_came(self, participant: rtc.RemoteParticipant) -> None:
-        if _may_watch(participant):
-            self.audience.came(participant.identity, time.monotonic())
-            self._viewer_came()
-
-    def _participant_left(self, participant: rtc.RemoteParticipant) -> None:
-        self.audience.left(participant.identity, time.monotonic())
-
-    def _participants_counted(self) -> None:
-        if self.audience.counted(self._here.room.num_participants, time.monotonic()):
-            self._viewer_came()
+    # What the SDK tells of the room that the participant is in.
 
     def _viewer_came(self) -> None:
         for track in self._tracks:
             track.viewer_came()
-
-    # What the SDK tells of the room that the participant is in.
 
     def _interrupted(self) -> None:
         self._move(RoomEvent.INTERRUPTED)
@@ -453,11 +401,6 @@ class RoomConnection:
     def _here(self) -> Membership:
         assert self._membership is not None, "what the SDK tells is listened to in the room only"
         return self._membership
-
-
-def _may_watch(participant: rtc.RemoteParticipant) -> bool:
-    """Whether it may subscribe; other publishers as we are may not."""
-    return bool(participant.permissions.can_subscribe)
 
 
 async def _leave(room: rtc.Room, connecting: asyncio.Task[None]) -> None:

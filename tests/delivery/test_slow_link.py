@@ -7,6 +7,7 @@ import pytest
 from ingestd.delivery.accounting import Drop
 from ingestd.delivery.congestion import ESTIMATE_SETTLES_S, MAX_FREEZE_S, PACING_RATIO
 from ingestd.delivery.gop import HELD_LIMITS
+from ingestd.delivery.pacer import RELAXED_SPACING_S
 from ingestd.delivery.replays import Replay
 from ingestd.delivery.states import State
 from tests.delivery.transcript import CALL, FRAME, Transcript, access_unit
@@ -108,6 +109,20 @@ def test_what_waits_in_webrtc_behind_a_replay_is_not_cut() -> None:
     script.receive("K7 d8")
     script.read_statistics(0.6)
     assert script.drain() == "K7 d8"
+    script.receive("K9")
+    script.read_statistics(0.6)
+    assert script.drain() == "K9", "the replay is still on its way"
+
+
+def test_a_keyframe_that_waits_is_near_however_far_apart_they_are() -> None:
+    script = Transcript.running("K1 d2")
+    script.pass_time(4 * MAX_FREEZE_S)
+    script.read_statistics(0.0)
+    script.receive("K3")
+    assert script.drain(4 * MAX_FREEZE_S) == "K3"
+    script.receive("K4")
+    script.read_statistics(5.0)
+    assert script.delivery.slow_link.draining
 
 
 def test_what_waits_with_us_alone_is_no_sign_of_a_slow_link() -> None:
@@ -154,6 +169,13 @@ def test_what_webrtc_holds_back_on_a_slow_link_waits_for_a_keyframe() -> None:
     script.receive("K6 d7")
     assert script.drain() == "K6 d7"
     assert script.dropped() == {"backlog": 2}
+
+
+def test_what_is_held_back_begins_with_the_keyframe() -> None:
+    script = Transcript.running("K1 d2 d3")
+    assert script.delivery.slow_link.held_back_s(script.now) == 0.0
+    script.delivery.slow_link.held_back(script.now, keyframe_left_out=False)
+    assert script.delivery.slow_link.held_back_s(script.now) == pytest.approx(3 * FRAME, abs=3 * CALL)
 
 
 def test_what_webrtc_holds_back_is_made_up_for_when_the_link_is_good_again() -> None:
@@ -297,3 +319,32 @@ def test_a_track_that_is_lost_while_webrtc_throws_away_what_waits_is_begun_as_an
     script.delivery.closed()
     script.delivery.flushed(script.now)
     assert script.delivery.state is State.NO_TRACK
+
+
+def test_what_webrtc_has_thrown_away_is_late_no_more() -> None:
+    script = congested()
+    script.delivery.flushed(script.now)
+    assert not script.delivery.slow_link.congested
+
+
+# When another track is published.
+
+
+def test_a_new_track_is_not_judged_by_the_target_of_the_one_before() -> None:
+    script = Transcript.running("K1 d2 d3")
+    script.delivery.slow_link.set_target(1.0)
+    script.delivery.closed()
+    script.open()
+    assert script.take() == "(K1)"
+    script.run()
+    assert script.drain() == "(d2) (d3)"
+
+
+def test_a_new_track_is_not_held_up_by_the_link_of_the_one_before() -> None:
+    script = Transcript.running("K1 d2 d3")
+    script.read_statistics(0.0, available_bps=1.0)
+    script.delivery.closed()
+    script.open()
+    assert script.take() == "(K1)"
+    script.run()
+    assert script.drain(2.5 * RELAXED_SPACING_S) == "(d2) (d3)"

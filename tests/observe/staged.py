@@ -8,7 +8,7 @@ from typing import Any
 
 from ingestd.observe.figures import StreamFigures
 from ingestd.observe.histogram import Histogram
-from ingestd.pipeline import DELAY_BOUNDS_S
+from ingestd.submitter import DELAY_BOUNDS_S
 from tests.observe.support import figures
 
 FPS = 30

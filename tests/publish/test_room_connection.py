@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -35,7 +34,6 @@ from tests.publish.support import (
     video,
 )
 from tests.support.ports import free_port
-from tests.support.viewer import Viewer
 from tests.support.wait import eventually
 
 # The SDK's own attempts, before it gives up and says so.
@@ -147,28 +145,6 @@ async def test_the_servers_own_token_opens_the_room_again_where_the_one_that_was
     await relay.close()
 
 
-async def test_what_waits_in_webrtc_is_thrown_away_where_the_room_has_one_track_alone(
-    livekit: LiveKitServer, room: str
-) -> None:
-    stream, relay = Stream(), SignalRelay()
-    async with own_tasks() as tasks:
-        connection = RoomConnection(address(livekit, room), tasks, relay=relay)
-        connection.start()
-        keeper, other = (TrackKeeper(OPTIONS, listener, tasks) for listener in (stream, Stream()))
-        connection.add(keeper)
-        keeper.describe(info())
-        await eventually(lambda: keeper.open, "publish")
-        await hand_over_until(keeper, video(), lambda: keeper.running)
-        connection.add(other)
-        assert not keeper.flush(), "the other would lose its pictures, too"
-        connection.remove(other)
-        assert keeper.flush()
-        await eventually(lambda: stream.events[-1] == "flushed", "throw it away")
-        await keeper.close()
-        await connection.close()
-    await relay.close()
-
-
 async def test_who_has_our_identity_cannot_be_asked_with_a_token_and_is_not_fought_over(
     livekit: LiveKitServer, room: str, tmp_path: Path
 ) -> None:
@@ -262,28 +238,6 @@ async def test_a_track_that_publishing_anew_does_not_help_has_the_room_joined_an
             connection.remove(each)
             await each.close()
         await connection.close()
-
-
-async def test_who_may_watch_is_known_and_another_publisher_is_not_one_of_them(
-    livekit: LiveKitServer, room: str
-) -> None:
-    async with own_tasks() as tasks:
-        with Viewer(livekit, room, "early"):
-            connection = RoomConnection(address(livekit, room), tasks)
-            other = RoomConnection(replace(address(livekit, room), identity="other"), tasks)
-            connection.start()
-            await eventually(lambda: connection.problem is None, "join")
-            now = time.monotonic()
-            assert connection.audience.others(now) == 0, "one watches"
-            other.start()
-            await eventually(lambda: connection.audience.newcomer(time.monotonic()), "hear of an arrival")
-            with Viewer(livekit, room, "late"):
-                await eventually(
-                    lambda: connection.audience.others(time.monotonic()) == 1, "hear of the viewer"
-                )
-            await eventually(lambda: connection.audience.others(time.monotonic()) == 0, "hear that it left")
-            await other.close()
-            await connection.close()
 
 
 async def test_a_wrong_secret_is_counted_and_its_cure_named(livekit: LiveKitServer, room: str) -> None:

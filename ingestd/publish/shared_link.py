@@ -1,0 +1,89 @@
+"""The link that the tracks of a connection share, and what WebRTC is told of it through the relay.
+
+WebRTC has one estimate of what the link carries, and one pacer, for all of them.
+"""
+
+import time
+from collections.abc import Collection, Coroutine
+from typing import Any, Protocol
+
+from ingestd.publish.estimate_bounds import EstimateBounds, bounds_for
+from ingestd.publish.estimate_probing import EstimateProbing
+from ingestd.publish.signal_relay import Route, SignalRelay
+from ingestd.tasks import Tasks
+
+
+class Sender(Protocol):
+    """A track on the link; `TrackKeeper` but in tests."""
+
+    @property
+    def running(self) -> bool:
+        """Whether WebRTC encodes it."""
+        ...
+
+    @property
+    def bitrates_bps(self) -> tuple[float, float | None]:
+        """What it sends now, and at most by the configuration, in bit/s; None: auto."""
+        ...
+
+
+class SharedLink:
+    """The link of one participant to the server at ``url``; ``tracks``: those that it publishes at the time.
+
+    ``relay``: through which the SDK's signalling goes; None has the SDK join directly, and WebRTC is told
+    nothing. ``name`` is that of the tasks.
+    """
+
+    def __init__(
+        self, url: str, relay: SignalRelay | None, tracks: Collection[Sender], tasks: Tasks, name: str
+    ) -> None:
+        self.route: Route | None = relay.route(url, self._bounds) if relay is not None else None
+        self._tracks = tracks
+        self._tasks = tasks
+        self._name = name
+        self._probing = EstimateProbing()
+
+    @property
+    def server_protocol(self) -> int | None:
+        """The version of the protocol that the server speaks; None if it is not known."""
+        return self.route.server_protocol if self.route is not None else None
+
+    @property
+    def relay_failure(self) -> str | None:
+        """Why the room was joined without the relay, in words; None where it was not, or there is none."""
+        if self.route is None or (self.route.reached and self.route.failure is None):
+            return None
+        return str(self.route.failure or "the SDK does not reach it; is HTTP_PROXY set?")
+
+    def joined(self) -> None:
+        """The room has been joined: WebRTC knows nothing of the link yet."""
+        self._probing = EstimateProbing()
+
+    def probe_for_more(self, available_bps: float, wait_s: float) -> None:
+        """Have WebRTC probe for what the tracks need, if they need more than ``available_bps``.
+
+        WebRTC believes that the link carries this, in bit/s; pictures wait ``wait_s`` for it, and nothing
+        says that it is full.
+        """
+        if self.route is None or not self.route.can_probe:
+            return
+        probe_bps = self._probing.probe_bps(self._needed_bps(), available_bps, wait_s, time.monotonic())
+        if probe_bps is not None:
+            self._tasks.start(f"probe for {self._name}", self.route.probe(round(probe_bps)))
+
+    def flush(self) -> Coroutine[Any, Any, None] | None:
+        """Return what has WebRTC throw away what waits in it; None where that cannot be, or costs others."""
+        if self.route is None or not self.route.can_probe or len(self._tracks) > 1:
+            return None
+        return self.route.flush()
+
+    def close(self) -> None:
+        """The participant has left for good."""
+        if self.route is not None:
+            self.route.close()
+
+    def _bounds(self) -> EstimateBounds | None:
+        return bounds_for([track.bitrates_bps for track in self._tracks])
+
+    def _needed_bps(self) -> float:
+        return sum(now_bps for now_bps, _ in (track.bitrates_bps for track in self._tracks if track.running))

@@ -57,6 +57,7 @@ class EncoderFeedback:
         self._keyframe_timer = Timer(self._keyframe_due)
         self._taken_at = 0.0
         self._flushed = False  # and nothing has been said since
+        self._lacks_packets = False  # viewers may, and no keyframe has been asked for since
 
     def close(self) -> None:
         """Take no more."""
@@ -90,6 +91,7 @@ class EncoderFeedback:
 
     def track_closed(self) -> None:
         """The track is gone."""
+        self._lacks_packets = False
         self._rate_target.new_track()
 
     def flushed(self) -> None:
@@ -103,16 +105,19 @@ class EncoderFeedback:
             at_us = time.time_ns() // 1000
             self._tell_encoder(now, at_us)
             if self._rate_target.dip_over(now):
-                # Packets were lost at its beginning. A viewer who lacks one for good asks only after 3 s.
-                self.ask_for_keyframe(now, at_us)
+                self._lacks_packets = True  # lost at its beginning
+            self._make_up_for_lost_packets(now, at_us)
 
     def packets_lost(self, now: float) -> None:
-        """The server misses packets: if they never come viewers see nothing more, and ask only after 3 s.
+        """The server misses packets: if they never come viewers see nothing more, and ask only after 3 s."""
+        self._lacks_packets = True
+        self._make_up_for_lost_packets(now, time.time_ns() // 1000)
 
-        On a link that dips a keyframe would be lost as well, and be in the way: `send_delay` asks for one.
-        """
-        if not self._rate_target.dips(now):
-            self.ask_for_keyframe(now, time.time_ns() // 1000)
+    def _make_up_for_lost_packets(self, now: float, at_us: int) -> None:
+        """Ask for a keyframe; while the link dips it would be lost as well, and be in the way."""
+        if self._lacks_packets and not self._rate_target.dips(now):
+            self._lacks_packets = False
+            self.ask_for_keyframe(now, at_us)
 
     def keyframe_requested(self, now: float, at_us: int) -> None:
         """A viewer needs a keyframe."""

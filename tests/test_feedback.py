@@ -50,8 +50,8 @@ async def test_an_encoder_is_asked_for_a_keyframe_where_webrtc_encodes_none_with
     await eventually(lambda: played.pipeline.figures("lobby").frames_held == 0, "submit what waited")
 
 
-async def test_packets_that_never_came_have_the_encoder_asked_for_a_keyframe_unless_the_link_dips(
-    played: Played,
+async def test_packets_that_never_came_have_the_encoder_asked_for_a_keyframe_as_soon_as_no_link_dips(
+    played: Played, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     played.submit(KEYFRAME)
     played.room.track.publish()
@@ -62,8 +62,13 @@ async def test_packets_that_never_came_have_the_encoder_asked_for_a_keyframe_unl
     played.pipeline.track_packets_lost()
     assert "keyframe" not in {message["type"] for message in played.sink.messages[told:]}
     played.pipeline.track_send_delay(0.0, 1_000_000, True, False)
+    assert played.sink.messages[-1]["type"] == "keyframe", "when it dips no more"
+    told = len(played.sink.messages)
+    played.pipeline.track_send_delay(0.0, 1_000_000, True, False)
+    assert len(played.sink.messages) == told, "once"
+    monkeypatch.setattr("ingestd.control.backchannel.KEYFRAME_MESSAGE_INTERVAL_S", 0.0)
     played.pipeline.track_packets_lost()
-    assert played.sink.messages[-1]["type"] == "keyframe"
+    assert [message["type"] for message in played.sink.messages[told:]] == ["keyframe"], "at once"
 
 
 async def test_requests_in_silence_that_come_too_soon_make_one_more_message_when_it_is_time(

@@ -138,5 +138,5 @@ class OpenTrack:
         if self.encoding:
             self._send_delay.read(stats)
             self._link.read(stats)
-        lost = 0 < stats.lost_ratio < FULL_LOST_RATIO and stats.lost_ratio != before.lost_ratio
+        lost = stats.lost_packets > before.lost_packets and stats.lost_ratio < FULL_LOST_RATIO
         return News(report, stats.nacks > before.nacks, lost, asked)

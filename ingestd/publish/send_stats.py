@@ -34,7 +34,8 @@ class SendStats:
     available_bps: float | None  # what WebRTC believes the link of this connection carries
     at: float  # when WebRTC counted, seconds on the monotonic clock
     round_trip_s: float | None = None  # by the receiver's last report
-    lost_ratio: float = 0.0  # of the packets, by the same report
+    lost_ratio: float = 0.0  # of the packets, by the same report; below 1/256 it says 0
+    lost_packets: int = 0  # of all so far, by the same report; fewer again where some come late
     keyframe_requests: int = 0  # that have arrived, whether or not WebRTC has passed them on
     nacks: int = 0  # of the server, for packets that it misses
     bytes_received: int = 0  # from the server on this connection: reports of what has arrived, mostly
@@ -57,7 +58,8 @@ def _send_stats(entries: Collection[Any]) -> SendStats:
     mime_types: dict[str, str] = {}
     codec_id, encoded, sent, packets, target_bps, at_us = "", 0, 0, 0, 0.0, time.time_ns() // 1000
     delays_s, available_bps, requests, nacks = 0.0, 0.0, 0, 0
-    round_trip_s, lost_ratio, received = 0.0, 0.0, 0
+    round_trip_s, lost_ratio, lost_packets, received = 0.0, 0.0, 0, 0
+    outbound_ids = _outbound_ids(entries)
     for entry in entries:
         match entry.WhichOneof("stats"):
             case "codec":
@@ -75,8 +77,9 @@ def _send_stats(entries: Collection[Any]) -> SendStats:
                 at_us = entry.outbound_rtp.rtc.timestamp
             case "remote_inbound_rtp":
                 report = entry.remote_inbound_rtp.remote_inbound
-                if report.round_trip_time_measurements:
+                if report.round_trip_time_measurements and report.local_id in outbound_ids:
                     round_trip_s, lost_ratio = report.round_trip_time, report.fraction_lost
+                    lost_packets = entry.remote_inbound_rtp.received.packets_lost
             case "candidate_pair" if entry.candidate_pair.candidate_pair.nominated:
                 pair = entry.candidate_pair.candidate_pair
                 available_bps, received = pair.available_outgoing_bitrate, pair.bytes_received
@@ -92,6 +95,7 @@ def _send_stats(entries: Collection[Any]) -> SendStats:
         at=at,
         round_trip_s=round_trip_s or None,
         lost_ratio=lost_ratio,
+        lost_packets=lost_packets,
         keyframe_requests=requests,
         nacks=nacks,
         bytes_received=received,

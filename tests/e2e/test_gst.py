@@ -19,6 +19,7 @@ ENCODERS = {
     "vp9enc": "vp9enc keyframe-max-dist=9000 cpu-used=8",
     "av1enc": "av1enc keyframe-max-dist=9000 cpu-used=8",
 }
+BUSY_S = 0.5  # what a busy machine may add
 EACH = [
     pytest.param(name, marks=[] if name == "x264enc" else [pytest.mark.long], id=name) for name in ENCODERS
 ]
@@ -56,5 +57,5 @@ def test_a_viewer_who_joins_gets_a_keyframe_of_the_encoder_and_who_was_there_see
             assert replayed(daemon) == replays
             times = [picture.at for picture in there.pictures()[seen:]]
         gaps_s = [after - before for before, after in pairwise(times)]
-        assert took_s < 3.0
+        assert took_s < 0.5 + BUSY_S
         assert max(gaps_s) < 1.0

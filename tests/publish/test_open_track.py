@@ -92,7 +92,9 @@ def test_the_statistics_tell_of_requests_in_silence_and_of_missed_packets() -> N
 def test_packets_that_the_server_still_misses_when_it_reports_are_lost() -> None:
     track = opened(Source())
     assert not track.read(reading(1, 1.0)).packets_lost
-    assert track.read(reading(2, 1.5, lost_ratio=0.004)).packets_lost
-    assert not track.read(reading(3, 2.0, lost_ratio=0.004)).packets_lost, "the same report"
-    assert not track.read(reading(4, 2.5)).packets_lost
-    assert not track.read(reading(5, 3.0, lost_ratio=0.6)).packets_lost, "the link is full"
+    assert track.read(reading(2, 1.5, lost_packets=2, lost_ratio=0.004)).packets_lost
+    assert not track.read(reading(3, 2.0, lost_packets=2, lost_ratio=0.004)).packets_lost, "the same report"
+    assert track.read(reading(4, 3.0, lost_packets=4, lost_ratio=0.004)).packets_lost, "as many once more"
+    assert not track.read(reading(5, 4.0, lost_packets=1)).packets_lost, "three of them have come"
+    assert track.read(reading(6, 5.0, lost_packets=2)).packets_lost, "too small a part for the ratio"
+    assert not track.read(reading(7, 6.0, lost_packets=99, lost_ratio=0.6)).packets_lost, "the link is full"

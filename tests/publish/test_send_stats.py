@@ -19,6 +19,14 @@ def codec(codec_id: str, mime_type: str) -> Any:
     return SimpleNamespace(WhichOneof=lambda _: "codec", codec=entry)
 
 
+def reported(outbound_id: str, lost_packets: int) -> Any:
+    report = SimpleNamespace(
+        local_id=outbound_id, round_trip_time=0.02, fraction_lost=0.5, round_trip_time_measurements=1
+    )
+    entry = SimpleNamespace(remote_inbound=report, received=SimpleNamespace(packets_lost=lost_packets))
+    return SimpleNamespace(WhichOneof=lambda _: "remote_inbound_rtp", remote_inbound_rtp=entry)
+
+
 PAIR = SimpleNamespace(
     WhichOneof=lambda _: "candidate_pair",
     candidate_pair=SimpleNamespace(
@@ -54,6 +62,15 @@ async def test_the_outbound_stream_is_counted_and_its_codec_named() -> None:
 async def test_what_the_server_asks_for_is_read() -> None:
     stats = await read(track(outbound(requests=2, nacks=4)))
     assert (stats.keyframe_requests, stats.nacks) == (2, 4)
+
+
+async def test_what_the_server_misses_of_another_track_of_the_connection_is_not_ours() -> None:
+    stats = await read(
+        track(outbound(outbound_id="a"), reported("b", lost_packets=9), reported("a", lost_packets=2))
+    )
+    assert (stats.lost_packets, stats.lost_ratio, stats.round_trip_s) == (2, 0.5, 0.02)
+    stats = await read(track(outbound(outbound_id="a"), reported("b", lost_packets=9)))
+    assert (stats.lost_packets, stats.lost_ratio, stats.round_trip_s) == (0, 0.0, None)
 
 
 async def test_webrtc_that_does_not_answer_is_an_error() -> None:

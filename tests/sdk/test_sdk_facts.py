@@ -4,6 +4,7 @@ Each test pins one fact. When an SDK upgrade breaks one, the code that stands on
 """
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from livekit import api, rtc
-from livekit.rtc._proto.room_pb2 import DegradationPreference
+from livekit.rtc._proto.room_pb2 import AudioEncoding, DegradationPreference
 
 from ingestd.devserver.livekit_server import LiveKitServer
 from tests.support.encoded import EncodedStream, encode
@@ -109,6 +110,20 @@ class Publisher:
                 return True
         return False
 
+    async def settled_part_of_estimate(self) -> float:
+        """WebRTC's target for the track, as a part of what it believes that the link carries, after 3 s."""
+        for number in range(90):
+            self.submit(number)
+            await asyncio.sleep(1 / 30)
+        target_bps, available_bps = 0.0, 0.0
+        for entry in (await self.room.get_rtc_stats()).publisher_stats:
+            match entry.WhichOneof("stats"):
+                case "outbound_rtp" if entry.outbound_rtp.stream.kind == "video":
+                    target_bps = entry.outbound_rtp.outbound.target_bitrate
+                case "candidate_pair" if entry.candidate_pair.candidate_pair.nominated:
+                    available_bps = entry.candidate_pair.candidate_pair.available_outgoing_bitrate
+        return target_bps / available_bps
+
     async def settled_frames_encoded(self) -> int:
         """The count once it no longer moves."""
         deadline = time.monotonic() + PATIENCE_S
@@ -140,6 +155,12 @@ async def publisher(server: LiveKitServer, room_name: str, video: EncodedStream)
         yield Publisher(room, source, publication, video)
     finally:
         await room.disconnect()
+
+
+async def make_noise(audio: rtc.AudioSource) -> None:
+    """Send what no codec makes small, in real time."""
+    while True:
+        await audio.capture_frame(rtc.AudioFrame(random.randbytes(960), 48_000, 1, 480))
 
 
 @pytest.fixture
@@ -247,6 +268,22 @@ async def test_what_left_is_told_by_the_outbound_statistics(
         assert outbound.frames_encoded >= outbound.frames_sent >= 1
         assert outbound.key_frames_encoded >= 1
         assert outbound.target_bitrate > 0
+
+
+async def test_the_target_of_a_track_is_the_estimate_less_its_overhead_and_audio_is_not_taken_off(
+    livekit: LiveKitServer, room: str, video: EncodedStream
+) -> None:
+    async with publisher(livekit, room, video) as pinned:
+        await pinned.wait_until_encoder_runs()
+        assert 0.9 < await pinned.settled_part_of_estimate() < 1
+        audio = rtc.AudioSource(48_000, 1)
+        options = rtc.TrackPublishOptions(audio_encoding=AudioEncoding(max_bitrate=510_000))
+        track = rtc.LocalAudioTrack.create_audio_track("noise", audio)
+        await pinned.room.local_participant.publish_track(track, options)
+        async with asyncio.TaskGroup() as group:
+            noise = group.create_task(make_noise(audio))
+            assert 0.9 < await pinned.settled_part_of_estimate() < 1, "510 kbit/s would be a tenth of it"
+            noise.cancel()
 
 
 async def test_statistics_of_a_room_that_is_left_are_an_error(

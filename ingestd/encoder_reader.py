@@ -59,6 +59,10 @@ class EncoderReader:
         self._over = False
         self.understood = False  # a picture with its headers has come
         self.fault: str | None = None  # for which we ended the connection
+        if account.wait_s(time.monotonic()):
+            # Encoders may come at once: their first reads, the dearest, are not to be one round of the loop.
+            connection.hold(True)
+            self._next_turn.set(0)
 
     def feed(self, data: memoryview) -> None:
         """Read ``data``: the pictures that it completes are submitted before this returns."""
@@ -81,10 +85,11 @@ class EncoderReader:
         """Read ``data``, and what the demuxer is behind with; what is left waits for the next turn.
 
         So does what the connection has left, where the turn is half over: the other half is another's.
+        While the loop is another's, `feed` reads a step and no more: many sockets may have something at once.
         """
         began_at = time.thread_time()
-        ends_at = began_at + MAX_TURN_S
         rest_s = self._read_step(data)
+        ends_at = began_at if self._account.wait_s(time.monotonic()) else began_at + MAX_TURN_S
         while self._demuxer.behind and not (self._over or rest_s or time.thread_time() > ends_at):
             rest_s = self._read_step(b"")
         self._await_picture_end()
@@ -107,6 +112,8 @@ class EncoderReader:
         if self._demuxer.behind:
             self._take_turn(b"")
         if not self._next_turn.running:
+            # It is read in the next round of the loop, and another that is let go on behind it.
+            self._account.took_turn(time.monotonic(), MAX_TURN_S / 2)
             self._connection.hold(False)
 
     def _read_step(self, data: memoryview | bytes) -> float:

@@ -152,7 +152,7 @@ class LoopAccount:
 
     def took_turn(self, now: float, used_s: float) -> None:
         """Take note that a turn of ``used_s`` has left something to read: the loop is others' for as long."""
-        self._share.free_at = now + used_s / HEAVY_RATIO - used_s
+        self._share.free_at = max(self._share.free_at, now + used_s / HEAVY_RATIO - used_s)
 
     def wait_s(self, now: float) -> float:
         """Return how much longer a turn that is due has to wait, as it is another's, of whatever stream."""

@@ -288,9 +288,8 @@ async def test_bytes_after_a_fault_are_not_read() -> None:
 # Turns on the event loop.
 
 # A thousand pictures that are a slice header each.
-TINY = VIDEO.access_units[0] + b"".join(
-    b"\0\0\1" + slice(idr=True, idr_pic_id=number % 2, payload=b"") for number in range(1000)
-)
+SLICES = b"".join(b"\0\0\1" + slice(idr=True, idr_pic_id=number % 2, payload=b"") for number in range(1000))
+TINY = VIDEO.access_units[0] + SLICES
 
 
 async def test_others_get_their_turns_while_dense_bytes_are_read() -> None:
@@ -321,6 +320,58 @@ async def test_streams_that_are_behind_take_one_turn_in_each_round_of_the_loop(
             for reading in moved:
                 del waiting[reading]
     for reading in readings:
+        reading.reader.end(silent=False)
+
+
+async def test_streams_that_are_let_go_on_are_read_in_different_rounds_of_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(encoder_reader, "MAX_TURN_S", 0.0)
+    share = LoopShare()
+    readings = [Reading(share) for _ in range(4)]
+    for reading in readings:
+        reading.connection.drained = False
+        reading.feed(VIDEO.access_units[0])
+        assert reading.connection.held == [True]
+    monkeypatch.setattr(encoder_reader, "MAX_TURN_S", 0.2)
+    held = set(readings)
+    async with asyncio.timeout(PATIENCE_S):
+        while held:
+            await asyncio.sleep(0)
+            let_go = {reading for reading in held if not reading.connection.held[-1]}
+            assert len(let_go) <= 1
+            held -= let_go
+    for reading in readings:
+        reading.reader.end(silent=False)
+
+
+async def test_an_encoder_that_comes_while_the_loop_is_anothers_is_read_behind_that() -> None:
+    share = LoopShare()
+    first = Reading(share)
+    assert first.connection.held == []
+    first.account.took_turn(time.monotonic(), 0.2)
+    second, third = Reading(share), Reading(share)
+    assert second.connection.held == third.connection.held == [True]
+    await eventually(
+        lambda: not (second.connection.held[-1] or third.connection.held[-1]), "let them be read"
+    )
+    for reading in (first, second, third):
+        reading.reader.end(silent=False)
+
+
+async def test_what_comes_while_the_loop_is_anothers_is_read_a_step_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(encoder_reader, "MAX_TURN_S", PATIENCE_S)
+    share = LoopShare()
+    first, second = Reading(share), Reading(share)
+    second.feed(VIDEO.container)
+    before = second.received
+    first.account.took_turn(time.monotonic(), PATIENCE_S)
+    second.feed(SLICES)
+    assert before < second.received <= before + MAX_ITEMS_PER_STEP
+    assert second.connection.held == [True]
+    for reading in (first, second):
         reading.reader.end(silent=False)
 
 

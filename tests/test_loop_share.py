@@ -72,6 +72,7 @@ def test_streams_that_nothing_was_noticed_of_take_their_turns_one_at_a_time_too(
     for account in accounts:
         assert account.charge(now, STEP_S, STEP_BYTES) == 0.0
     accounts[0].took_turn(now, STEP_S)
+    accounts[1].took_turn(now, STEP_S / 2)
     assert [account.wait_s(now) for account in accounts] == [pytest.approx(STEP_S)] * 8
 
 

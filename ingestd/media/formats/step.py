@@ -8,8 +8,8 @@ headers that are read bit by bit.
 import sys
 
 # The slowest kind of item, a picture of H.265 that is a slice header and nothing else, takes 40 µs on a slow
-# core of today: a step is over after 2 ms, and what is done with the pictures costs as much again.
-MAX_ITEMS_PER_STEP = 32
+# core of today: a step is over after 1 ms, and what is done with the pictures costs as much again.
+MAX_ITEMS_PER_STEP = 16
 NO_LIMIT = sys.maxsize
 # A parameter set made to be slow to read takes 5 µs a byte, so that 8 of them are as good as an item. Frames
 # in containers are counted by their size, as it is not known how many OBUs one has.

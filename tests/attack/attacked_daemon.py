@@ -1,4 +1,4 @@
-"""The daemon that is attacked: what it may open, and where its log goes."""
+"""The daemon that is attacked: what it may open, where its log goes, and how long its loop is kept."""
 
 import array
 import fcntl
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, cast
 
+from tests.attack import loop_watch
 from tests.attack.catalogue import Attack
 from tests.attack.probes import LOOK_EVERY_S
 from tests.attack.storms import LOG_DISK
@@ -27,13 +28,15 @@ class AttackedDaemon(Daemon):
         super().__init__(server, directory, *streams)
         self._max_descriptors = attack.max_descriptors
         self._log_file = directory / LOG_DISK / "ingestd.log" if attack.log == "full" else None
+        self._loop_file = directory / "loop"
         self._reading = threading.Event()
         self._reading.set()
 
     @property
     def program(self) -> tuple[str, ...]:
-        """Sets the limit and the log, then runs ingestd."""
-        text = "import os, resource, runpy; "
+        """Sets the limit and the log, has the loop watched, then runs ingestd."""
+        text = "import os, resource, runpy, tests.attack.loop_watch; "
+        text += f"tests.attack.loop_watch.watch({str(self._loop_file)!r}); "
         if self._max_descriptors is not None:
             limits = (self._max_descriptors, self._max_descriptors)
             text += f"resource.setrlimit(resource.RLIMIT_NOFILE, {limits}); "
@@ -47,6 +50,10 @@ class AttackedDaemon(Daemon):
     def logs_to_disk(self) -> bool:
         """Whether its log goes to a disk that the attack fills."""
         return self._log_file is not None
+
+    def longest_turn_s(self, begin: float, end: float) -> float:
+        """The longest time for which the loop was kept."""
+        return loop_watch.longest_s(self._loop_file, begin, end)
 
     def stop_reading(self) -> None:
         """Read its log no more, of which the pipe holds a page."""

@@ -21,6 +21,7 @@ HEAD = (
     "descriptors",
     "lines/s",
     "longest gap, s",
+    "longest turn, ms",
     "next encoder, s",
 )
 
@@ -70,11 +71,17 @@ def table(before: Mapping[Key, Row], after: Mapping[Key, Row]) -> str:
     """Markdown; a cell says "before → after", "before" or "→ after"."""
     lines = ["| " + " | ".join(HEAD) + " |", "|---|" + "---:|" * (len(HEAD) - 1)]
     for key in [(row.attack, row.at_once) for row in _in_order({**before, **after})]:
-        sides = [_cells(rows[key]) for rows in (before, after) if key in rows]
-        now_only = "" if key in before else "→ "
-        cells = [now_only + " → ".join(values) for values in zip(*sides, strict=True)]
+        nothing = [""] * len(HEAD[2:])
+        sides = [_cells(rows[key]) if key in rows else nothing for rows in (before, after)]
+        cells = [_change(*values) for values in zip(*sides, strict=True)]
         lines.append(f"| {ATTACKS[key[0]].what} | {key[1]} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _change(before: str, after: str) -> str:
+    if not after:
+        return before or "–"
+    return f"{before} → {after}" if before else f"→ {after}"
 
 
 def line(row: Row) -> str:
@@ -101,6 +108,7 @@ def _cells(row: Row) -> list[str]:
         f"{row.descriptors}",
         f"{row.lines_per_s:.1f}",
         f"{gap:.1f}",
+        "" if row.longest_turn_s is None else f"{row.longest_turn_s * 1000:.0f}",
         "never" if row.next_encoder_s is None else f"{row.next_encoder_s:.1f}",
     ]
 

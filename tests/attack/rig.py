@@ -66,6 +66,7 @@ class Row:
     lines_per_s: float = 0.0
     health_gap_s: float = 0.0
     metrics_gap_s: float = 0.0
+    longest_turn_s: float | None = None  # of the loop: CPU time without a look at its timers; None: not known
     next_encoder_s: float | None = (
         None  # from its first try to its first picture at a subscriber; None: never
     )
@@ -184,6 +185,7 @@ class Rig:
             row.lines_per_s = vitals.lines_per_s(began, ended)
             row.health_gap_s = health.longest_gap_s(began, stopped)
             row.metrics_gap_s = metrics.longest_gap_s(began, stopped)
+            row.longest_turn_s = daemon.longest_turn_s(began, stopped)
             wrong = unbalanced(metrics.texts)
             row.unbalanced = len(wrong)
             row.trouble += wrong[:2]

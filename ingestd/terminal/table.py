@@ -142,6 +142,9 @@ def render(
             *_legend(columns, style),
         ]
     room = max(style.height - len(head), 1)
+    if skip and room > 2:  # where there are fewer, a stream and what is below are worth more
+        head.append(_others(streams[:skip], "above", "↑ or k", style))
+        room -= 1
     return [*head, *_fitting(streams[skip:], columns, style, room)][: style.height]
 
 
@@ -163,6 +166,11 @@ def _tally(streams: Iterable[Figures]) -> str:
     counts = Counter(str(stream["state"]) for stream in streams)
     known = [state for state in STATES if state in counts]
     return ", ".join(f"{counts[state]} {state}" for state in [*known, *sorted(counts.keys() - {*STATES})])
+
+
+def _others(streams: Sequence[Figures], where: str, keys: str, style: Style) -> str:
+    """The line that says how many are not on the screen, in which states, and which keys lead there."""
+    return style.paint(cut(f"… {len(streams)} {where}: {_tally(streams)} ({keys})", style.width), _DIM)
 
 
 def _legend(columns: list[_Column], style: Style) -> list[str]:
@@ -193,8 +201,7 @@ def _fitting(streams: Sequence[Figures], columns: list[_Column], style: Style, r
             blocks[number] = whole
     lines = [line for block in blocks for line in block]
     if hidden:
-        more = cut(f"… {len(hidden)} more: {_tally(hidden)} (↓ or j)", style.width)
-        return [*lines, style.paint(more, _DIM)]
+        return [*lines, _others(hidden, "below", "↓ or j", style)]
     legend = _legend(columns, style)
     return [*lines, *[""] * (left - len(legend)), *legend] if left > len(legend) else lines
 

@@ -7,7 +7,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from unicodedata import combining, east_asian_width
+from unicodedata import category, east_asian_width
 
 from ingestd.diagnose.explain import by_tool
 from ingestd.media.access_unit import CODEC_NAMES
@@ -287,8 +287,13 @@ def _wrapped(text: str, width: int, indent: int) -> list[str]:
 
 
 def cells(text: str) -> int:
-    """How many columns of a terminal ``text`` takes: letters of East Asia are two wide (UAX #11)."""
-    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+    """How many columns of a terminal ``text`` takes.
+
+    Letters of East Asia and emoji are two wide (UAX #11); marks, joiners and selectors have no width.
+    """
+    return sum(
+        0 if category(c) in ("Mn", "Me", "Cf") else 2 if east_asian_width(c) in "WF" else 1 for c in text
+    )
 
 
 def cut(text: str, width: int) -> str:

@@ -164,6 +164,9 @@ def test_figures_that_are_old_are_said_to_be() -> None:
 
 def test_letters_of_east_asia_are_two_columns_wide() -> None:
     assert cells("東京") == 4
+    assert cells("é") == cells("e\u0301") == 1
+    assert cells("می‌خواهم") == 7, "a joiner has no width"
+    assert cells("❤️") == 1
     assert cut("東京都", 5) == "東京…"
     assert cut("abc", 2) == "a…"
     assert cut("abc", 0) == ""

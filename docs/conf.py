@@ -1,6 +1,7 @@
 """Sphinx configuration of the documentation site, whose menu is `docs/index.md`."""
 
 import re
+from pathlib import Path
 
 from sphinx.application import Sphinx
 
@@ -26,6 +27,12 @@ exclude_patterns = [".*", "build", "dist", "**/__pycache__"]
 myst_heading_anchors = 4  # `#section`, as code hosts have it
 suppress_warnings = ["misc.highlighting_failure"]  # a transcript or a pipeline with `…` is no valid shell
 copybutton_prompt_text = "$ "
+MISSING_ATTRIBUTES = {
+    '<aside class="sidebar-drawer"': 'aria-label="Pages"',
+    '<aside class="toc-drawer"': 'aria-label="On this page"',
+    '<p class="caption" role="heading"': 'aria-level="2"',
+    '<div class="highlight"><pre': 'tabindex="0"',  # long lines scroll, also by the keyboard
+}
 
 
 def add_menu(_app: Sphinx, name: str, source: list[str]) -> None:
@@ -38,6 +45,16 @@ def add_menu(_app: Sphinx, name: str, source: list[str]) -> None:
         source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {part.splitlines()[0]}\n\n{pages}\n```\n"
 
 
+def add_attributes(app: Sphinx, _error: Exception | None) -> None:
+    """Adds what the theme leaves out, and screen readers and keyboards need."""
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text()
+        for tag, attribute in MISSING_ATTRIBUTES.items():
+            text = text.replace(f"{tag}>", f"{tag} {attribute}>")
+        page.write_text(text)
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("source-read", add_menu)
+    app.connect("build-finished", add_attributes)

@@ -297,6 +297,7 @@ def _check(options: argparse.Namespace) -> int:
     from ingestd.config import certificate_expiry, compare, describe, describe_changes
     from ingestd.hooks.event import describe_hooks
     from ingestd.publish.sdk import h265_choice
+    from ingestd.redact import printable
 
     config = _load(options.config)
     said = [describe(config), "", h265_choice.describe(config.livekit.h265)]
@@ -305,7 +306,7 @@ def _check(options: argparse.Namespace) -> int:
     if options.against is not None:
         changes = describe_changes(compare(_load(options.against), config))
         said += ["", f"A reload that replaces {options.against} changes:", changes]
-    print(*said, sep="\n", flush=True)
+    print(printable("\n".join(said)), flush=True)
     _refuse_invalid_token(config, may_be_early=False)
     if expired := certificate_expiry.expired(config):
         # `run` goes on: a daemon that does not start takes the other streams away, too.
@@ -318,13 +319,14 @@ def _visit_rooms(config: "Config") -> int:
     import logging
 
     from ingestd.publish.room_check import visit_rooms
+    from ingestd.redact import printable
 
     logging.disable()  # the error holds what the SDK would log, and it would log the token, too
     errors = asyncio.run(visit_rooms(config))
     for room, error in errors.items():
         done = "joined, and left again" if config.livekit.token_source is None else _VALID
         result = done if error is None else f"not joined: {error}"
-        print(f"room {room}: {result}")
+        print(printable(f"room {room}: {result}"))
     return FAILED if any(errors.values()) else DONE
 
 

@@ -9,8 +9,8 @@ _USER_IN_URL = re.compile(r"(?<=://)[^/?#\s\"'@]+(?=@)")
 # Without a scheme, too, where an address is wanted.
 _USER = re.compile(r"[^/\s\"'@]+@")
 # What a terminal obeys: C0, DEL, C1 (ECMA-48) but for the ends of lines and tabs. And what turns the order of
-# letters round (Unicode UAX 9), so that a line reads as another.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# letters round (Unicode UAX 9) or ends a line elsewhere, so that a line reads as another.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 HIDDEN = "[hidden]"
 # Shorter than this a "secret" is a word that ordinary lines hold too.
 MIN_SECRET_CHARACTERS = 6

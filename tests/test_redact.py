@@ -52,6 +52,8 @@ def test_a_url_is_shown_without_what_may_be_secret(url: str, shown: str) -> None
 def test_a_terminal_obeys_nothing_of_what_is_shown() -> None:
     assert printable("\x1b[2J, \x9b1m, \r\b\x7f") == "\\x1b[2J, \\x9b1m, \\r\\x08\\x7f"
     assert printable("from \u202e7.0.0.01\u2069") == "from \\u202e7.0.0.01\\u2069"
+    assert printable("\u061ca\u2028b\u2029") == "\\u061ca\\u2028b\\u2029"
+    assert printable("joined: می‌خواهم 👨‍👩‍👧") == "joined: می‌خواهم 👨‍👩‍👧"
     assert printable("lines\n\tand tabs, übrigens 字") == "lines\n\tand tabs, übrigens 字"
 
 

@@ -3,6 +3,7 @@
 load           file and environment to a Config, or all mistakes at once; warnings
 load_in_child  the same beside the loop, for a reload
 secret_files   what api_secret_file and its kind name
+small_files    reads those: regular files, up to a size
 document       YAML to values and the line of each
 environment    INGESTD_… and LIVEKIT_… variables over these
 schema         every key with type and default: a new key begins here

@@ -9,6 +9,7 @@ from typing import Any
 
 import jwt
 
+from ingestd.config import small_files
 from ingestd.errors import FILE_CURE
 
 _MAX_FILE_BYTES = 1 << 20  # a token with all that servers take of metadata has a fifth of it
@@ -106,11 +107,11 @@ class TokenSource:
         if self.file is None:
             return AccessToken.parse(self.text)
         try:
-            with self.file.open("rb") as file:
-                text = file.read(_MAX_FILE_BYTES).decode().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise ValueError(f"'{self.file}' cannot be read: {why}; {FILE_CURE}") from None
+            text = small_files.read(self.file, _MAX_FILE_BYTES, "an access token").decode().strip()
+        except UnicodeDecodeError:
+            raise ValueError(f"'{self.file}' cannot be read: it is not UTF-8 text; {FILE_CURE}") from None
+        except ValueError as error:
+            raise ValueError(f"'{self.file}' {error}") from None
         try:
             return AccessToken.parse(text)
         except ValueError as error:

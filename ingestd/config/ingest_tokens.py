@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ingestd.errors import FILE_CURE
+from ingestd.config import small_files
 
 # More bits than any key has, and little enough to be read in one go.
 MAX_TOKEN_BYTES = 256
@@ -31,13 +31,7 @@ def usable(token: object) -> str:
 
 def read(path: Path) -> tuple[str, ...]:
     """Return the tokens in the file at ``path``, one a line. Raises ValueError, which shows none."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror}; {FILE_CURE}") from None
-    if len(data) > _MAX_FILE_BYTES:
-        raise ValueError("is larger than 64 KiB; allowed: one token a line")
+    data = small_files.read(path, _MAX_FILE_BYTES, "one token a line")
     try:
         lines = data.decode("ascii").splitlines()
     except UnicodeDecodeError:

@@ -94,7 +94,10 @@ KEY_DOCS: Mapping[str, str] = {
     "streams[].name": (
         "unique; `a-z`, `0-9`, `.`, `_`, `-`, beginning with a letter or digit; the label of metrics and logs"
     ),
-    "streams[].room": "1 to 256 characters",
+    "streams[].room": (
+        "1 to 256 bytes of UTF-8, without control characters, ends of lines and bidirectional overrides; so "
+        "are `identity`, `track` and `participant.name`"
+    ),
     "streams[].identity": "streams with the same room and identity share one connection",
     "streams[].track": "name of the track; unique per room and identity",
     "streams[].join": (
@@ -104,7 +107,7 @@ KEY_DOCS: Mapping[str, str] = {
     "streams[].track_source": (
         "`camera` or `screen_share`: what viewers are told that the track shows. It is sent in the same way"
     ),
-    "streams[].participant.name": "the name that viewers see beside the identity: 1 to 256 characters",
+    "streams[].participant.name": "the name that viewers see beside the identity",
     "streams[].participant.metadata": "a text for applications; up to 64,000 bytes",
     "streams[].participant.attributes": (
         "texts by key, for applications; up to 64,000 bytes with the keys. In a variable: "

@@ -4,7 +4,7 @@ from pydantic import ValidationError
 
 from ingestd.config.quantities import BacklogSeconds, Bitrate, Framerate
 from ingestd.config.schema import Section
-from ingestd.config.values import ReplayPolicy, Secret, ServerUrl, Text
+from ingestd.config.values import Name, ReplayPolicy, Secret, ServerUrl, Text
 from ingestd.errors import ConfigError
 
 
@@ -14,9 +14,9 @@ class PublicationConfig(Section):
     url: ServerUrl
     api_key: Text
     api_secret: Secret
-    room: Text
-    identity: Text
-    track: Text
+    room: Name
+    identity: Name
+    track: Name
     max_bitrate: Bitrate
     max_framerate: Framerate
     max_backlog: BacklogSeconds

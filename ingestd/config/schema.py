@@ -192,7 +192,7 @@ class HookConfig(Section):
 class ParticipantConfig(Section):
     """What viewers are told of the participant who publishes, beside its identity."""
 
-    name: values.OptionalText = None
+    name: values.OptionalName = None
     metadata: values.Metadata = None
     attributes: values.Attributes = ()  # sorted by key
 
@@ -205,9 +205,9 @@ class StreamConfig(Section):
     """One encoder's stream and the track it becomes."""
 
     name: values.StreamName
-    room: values.Text
-    identity: values.Text = Field(default_factory=_same_as_name)
-    track: values.Text = Field(default_factory=_same_as_name)
+    room: values.Name
+    identity: values.Name = Field(default_factory=_same_as_name)
+    track: values.Name = Field(default_factory=_same_as_name)
     join: Literal["always", "with-encoder"] = "always"  # when the participant is in the room
     track_source: Literal["camera", "screen_share"] = "camera"  # what viewers are told that it shows
     participant: ParticipantConfig = ParticipantConfig()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from ingestd.config import small_files
 from ingestd.config.document import Document, Located
 from ingestd.config.document import Path as KeyPath
 from ingestd.config.values import SecretFile, usable_secret
@@ -55,26 +56,27 @@ class SecretFiles:
     def _secret_in(self, name: Located) -> str:
         """Return the secret in the file that ``name`` names; any text where there is a problem."""
         try:
-            with self._place(name.value).open("rb") as file:
-                data = file.read(_MAX_SECRET_FILE_BYTES + 1)
-            if len(data) > _MAX_SECRET_FILE_BYTES:
-                raise ValueError("is larger than 64 KiB; a secret of one line is expected")
+            data = small_files.read(self._place(name.value), _MAX_SECRET_FILE_BYTES, "a secret of one line")
             secret = data.decode().rstrip("\r\n")
             if "\n" in secret:
                 raise ValueError("has several lines; a secret of one line is expected")
             return usable_secret(secret)
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            self._document.problem_at(name.origin, f"{name.value!r} cannot be read: {why}; {FILE_CURE}")
+        except UnicodeDecodeError:
+            text = f"cannot be read: it is not UTF-8 text; {FILE_CURE}"
+            self._document.problem_at(name.origin, f"{name.value!r} {text}")
         except ValueError as error:
             self._document.problem_at(name.origin, f"{name.value!r} {error}")
         return "unread"  # none: keeps "is missing" out of the list
 
     def _place(self, name: str) -> Path:
         beside = self._beside / name
-        if self._credentials is None or beside.exists():
+        if self._credentials is None:
             return beside
-        return Path(self._credentials) / name
+        try:
+            there = beside.exists()
+        except OSError:  # we may not look: reading it will say so
+            there = True
+        return beside if there else Path(self._credentials) / name
 
 
 def _named(section: Located, key: str) -> Located | None:

@@ -7,8 +7,11 @@ from pathlib import Path
 from ssl import _ssl  # type: ignore[attr-defined]  # not in its stub
 from typing import Any
 
+from ingestd.config import small_files
 from ingestd.config.schema import TlsConfig
-from ingestd.errors import FILE_CURE
+
+# All CAs that a system trusts have a quarter of it. (OpenSSL reads as much as there is.)
+_MAX_FILE_BYTES = 1 << 20
 
 
 class TlsFileError(ValueError):
@@ -49,7 +52,7 @@ def certificate_fields(key: str, path: str) -> dict[str, Any]:
 
     Raises TlsFileError.
     """
-    _readable(key, path)
+    _check_readable(key, path)
     try:
         fields: dict[str, Any] = _ssl._test_decode_cert(path)
     except ssl.SSLError:
@@ -74,7 +77,7 @@ def _load_certificate(context: ssl.SSLContext, tls: TlsConfig) -> None:
         asked = True
         return ""
 
-    _readable("key", key)
+    _check_readable("key", key)
     try:
         context.load_cert_chain(tls.cert, key, no_passphrase)
     except ssl.SSLError as error:
@@ -106,12 +109,12 @@ def _load_ca(context: ssl.SSLContext, key: str, path: str) -> None:
         raise TlsFileError(key, f"{path} cannot be used ({_words(error)}); allowed: PEM") from None
 
 
-def _readable(key: str, path: str) -> None:
+def _check_readable(key: str, path: str) -> None:
+    """Raise TlsFileError for a file that would keep OpenSSL, which reads it again, and so us waiting."""
     try:
-        with Path(path).open("rb") as file:
-            file.read(1)
-    except OSError as error:
-        raise TlsFileError(key, f"{path} cannot be read: {error.strerror}; {FILE_CURE}") from None
+        small_files.read(Path(path), _MAX_FILE_BYTES, "PEM")
+    except ValueError as error:
+        raise TlsFileError(key, f"{path} {error}") from None
 
 
 def _words(error: ssl.SSLError) -> str:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal
+from unicodedata import category
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, SecretStr
@@ -18,7 +19,13 @@ from ingestd.media.access_unit import Codec, Format
 from ingestd.redact import shown, without_credentials
 
 # The server's own default limits for names of rooms and participants (`limit:` in its configuration).
-_MAX_NAME_LETTERS = 256
+_MAX_NAME_BYTES = 256
+# Beside control characters and ends of lines: what has a line read in another order (Unicode UAX 9). Joiners,
+# as in Persian words and emoji of several people, and characters younger than this Python are names' own.
+_NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")
+_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Of other texts, as paths.
+_MAX_TEXT_LETTERS = 256
 # The same, for what is said of a participant.
 _MAX_PARTICIPANT_BYTES = 64_000
 
@@ -34,9 +41,26 @@ class HookEvent(StrEnum):
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{shown(value)} is not text; put it in quotes")
-    if not value or len(value) > _MAX_NAME_LETTERS or not value.isprintable():
+    if not value or len(value) > _MAX_TEXT_LETTERS or not value.isprintable():
         raise ValueError(
-            f"{shown(value)} is not usable; allowed: 1 to {_MAX_NAME_LETTERS} printable characters"
+            f"{shown(value)} is not usable; allowed: 1 to {_MAX_TEXT_LETTERS} printable characters"
+        )
+    return value
+
+
+def _name(value: object) -> str:
+    """The name of a room, a participant or a track: what servers take, but for what misleads who reads it."""
+    if not isinstance(value, str):
+        raise ValueError(f"{shown(value)} is not text; put it in quotes")
+    if any(category(letter) in _NOT_IN_NAMES or letter in _REORDERING for letter in value):
+        raise ValueError(
+            f"{shown(value)} is not usable; allowed: any characters but control characters, ends of lines, "
+            "and those that turn the order of letters round"
+        )
+    size_bytes = len(value.encode())
+    if not 0 < size_bytes <= _MAX_NAME_BYTES:
+        raise ValueError(
+            f"{shown(value)} is not usable: it has {size_bytes} bytes; allowed: 1 to {_MAX_NAME_BYTES}"
         )
     return value
 
@@ -55,8 +79,8 @@ def usable_secret(value: object) -> str:
     return value
 
 
-def _optional_text(value: object) -> str | None:
-    return None if value is None else _text(value)
+def _optional_name(value: object) -> str | None:
+    return None if value is None else _name(value)
 
 
 def _optional_secret(value: object) -> str | None:
@@ -225,7 +249,8 @@ def _http_listen(value: object) -> Address:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
-OptionalText = Annotated[str | None, BeforeValidator(_optional_text)]
+Name = Annotated[str, BeforeValidator(_name)]
+OptionalName = Annotated[str | None, BeforeValidator(_optional_name)]
 StreamName = Annotated[str, BeforeValidator(_stream_name)]
 Metadata = Annotated[str | None, BeforeValidator(_metadata)]
 Attributes = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_attributes)]  # sorted by key

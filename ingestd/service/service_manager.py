@@ -32,7 +32,7 @@ class ServiceManager:
     def taken_from(cls, environ: MutableMapping[str, str]) -> "ServiceManager":
         """Return what ``environ`` tells of; its variables are removed, as they are not for our children."""
         usec, pid = environ.pop("WATCHDOG_USEC", ""), environ.pop("WATCHDOG_PID", "")
-        ours = usec.isdecimal() and int(usec) > 0 and pid in ("", str(os.getpid()))
+        ours = usec.isdecimal() and len(usec) < 20 and int(usec) > 0 and pid in ("", str(os.getpid()))
         return cls(Notifier.taken_from(environ), int(usec) / 1e6 if ours else None)
 
     async def keep(self, status: Callable[[], str], motions: Callable[[], Mapping[str, Motion]]) -> None:

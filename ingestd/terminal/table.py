@@ -7,7 +7,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from unicodedata import combining, east_asian_width
+from unicodedata import category, east_asian_width
 
 from ingestd.diagnose.explain import by_tool
 from ingestd.media.access_unit import CODEC_NAMES
@@ -142,6 +142,9 @@ def render(
             *_legend(columns, style),
         ]
     room = max(style.height - len(head), 1)
+    if skip and room > 2:  # where there are fewer, a stream and what is below are worth more
+        head.append(_others(streams[:skip], "above", "↑ or k", style))
+        room -= 1
     return [*head, *_fitting(streams[skip:], columns, style, room)][: style.height]
 
 
@@ -163,6 +166,11 @@ def _tally(streams: Iterable[Figures]) -> str:
     counts = Counter(str(stream["state"]) for stream in streams)
     known = [state for state in STATES if state in counts]
     return ", ".join(f"{counts[state]} {state}" for state in [*known, *sorted(counts.keys() - {*STATES})])
+
+
+def _others(streams: Sequence[Figures], where: str, keys: str, style: Style) -> str:
+    """The line that says how many are not on the screen, in which states, and which keys lead there."""
+    return style.paint(cut(f"… {len(streams)} {where}: {_tally(streams)} ({keys})", style.width), _DIM)
 
 
 def _legend(columns: list[_Column], style: Style) -> list[str]:
@@ -193,8 +201,7 @@ def _fitting(streams: Sequence[Figures], columns: list[_Column], style: Style, r
             blocks[number] = whole
     lines = [line for block in blocks for line in block]
     if hidden:
-        more = cut(f"… {len(hidden)} more: {_tally(hidden)} (↓ or j)", style.width)
-        return [*lines, style.paint(more, _DIM)]
+        return [*lines, _others(hidden, "below", "↓ or j", style)]
     legend = _legend(columns, style)
     return [*lines, *[""] * (left - len(legend)), *legend] if left > len(legend) else lines
 
@@ -280,8 +287,13 @@ def _wrapped(text: str, width: int, indent: int) -> list[str]:
 
 
 def cells(text: str) -> int:
-    """How many columns of a terminal ``text`` takes: letters of East Asia are two wide (UAX #11)."""
-    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+    """How many columns of a terminal ``text`` takes.
+
+    Letters of East Asia and emoji are two wide (UAX #11); marks, joiners and selectors have no width.
+    """
+    return sum(
+        0 if category(c) in ("Mn", "Me", "Cf") else 2 if east_asian_width(c) in "WF" else 1 for c in text
+    )
 
 
 def cut(text: str, width: int) -> str:

@@ -20,7 +20,7 @@ def test_a_file_has_one_token_a_line(tmp_path: Path) -> None:
         (b"one\nt w o\n", "line 2 is not usable as a token; allowed: 1 to 256"),
         (b"x" * 257, "line 1 is not usable as a token"),
         (b"\xc3\xa4", "is not ASCII text"),
-        (b"x\n" * 40_000, "is larger than 64 KiB"),
+        (b"x\n" * 40_000, "is larger than 64KiB; one token a line is expected"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_without_showing_it(

@@ -42,7 +42,19 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
         "cannot be read: it is not UTF-8 text; give ingestd a file that it may read"
     )
     (tmp_path / "secret").write_bytes(b"x" * ((1 << 16) + 1))  # a part of it would be refused as wrong
-    assert read(tmp_path, "secret")[1][0].endswith("is larger than 64 KiB; a secret of one line is expected")
+    assert read(tmp_path, "secret")[1][0].endswith("is larger than 64KiB; a secret of one line is expected")
+
+
+def test_a_credential_does_not_hide_a_file_that_we_may_not_look_for(tmp_path: Path) -> None:
+    (tmp_path / "credentials").mkdir()
+    _, problems = read(tmp_path, "x" * 256, CREDENTIALS_DIRECTORY=str(tmp_path / "credentials"))
+    assert "cannot be read: File name too long" in problems[0]
+    here = Origin("ingestd.yaml", 2, "livekit.token_file")
+    section = Located({"token_file": Located("x" * 256, here)}, here)
+    SecretFiles(Document("ingestd.yaml"), tmp_path, {"CREDENTIALS_DIRECTORY": "/run/passed"}).locate(
+        section, "token_file"
+    )
+    assert section.get("token_file") == str(tmp_path / ("x" * 256))
 
 
 def test_what_is_read_later_is_found_by_its_whole_path_and_once(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_files_that_fit(ca: Certificate, ours: Certificate, tmp_path: Path) -> N
     [
         ({"cert": "none.pem", "key": "ours.key"}, "cert: .*none.pem cannot be read: No such file"),
         ({"cert": "ours.pem", "key": "none.key"}, "key: .*none.key cannot be read: No such file"),
-        ({"cert": "ours.pem", "key": "."}, "key: .* cannot be read: Is a directory"),
+        ({"cert": "ours.pem", "key": "."}, "key: .* cannot be read: it is a directory"),
         ({"cert": "ours.key", "key": "ours.key"}, "cert: .*ours.key holds no certificate; allowed: PEM"),
         ({"cert": "ours.pem", "key": "ours.pem"}, "key: .*ours.pem holds no private key"),
         ({"cert": "ours.pem"}, "cert: .*ours.pem holds no private key; .* source.tls.key"),

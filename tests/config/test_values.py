@@ -1,6 +1,7 @@
 """What names, URLs and choices of a configuration come to, and what is said of those that are not allowed."""
 
 import pytest
+import yaml
 
 from tests.config.support import LIVEKIT, ONE_STREAM, Complains, Loads, stream
 
@@ -69,8 +70,52 @@ def test_attributes_come_from_a_variable_too(loads: Loads) -> None:
         ("codec: no", "codec: False is not known; allowed: auto, h264, h265, vp8, vp9, av1"),
         ("format: mkv", "format: 'mkv' is not known; allowed: auto, annexb, length-prefixed, ivf, obu"),
         ("frame_metadata: some", "frame_metadata: 'some' is not known; allowed: auto, true, false"),
-        ("track: ''", "track: '' is not usable; allowed: 1 to 256 printable characters"),
+        ("track: ''", "track: '' is not usable: it has 0 bytes; allowed: 1 to 256"),
     ],
 )
 def test_a_value_that_is_none(complains: Complains, line: str, complaint: str) -> None:
     assert complains(LIVEKIT + "streams:\n" + stream(line)) == [f"ingestd.yaml:7: streams[0].{complaint}"]
+
+
+FAMILY, I_WANT, FLAG = "👨‍👩‍👧‍👦", "می‌خواهم", "🏴󠁧󠁢󠁥󠁮󠁧󠁿"  # with joiners, a non-joiner, tags
+
+
+@pytest.mark.parametrize(
+    "name", [FAMILY, I_WANT, FLAG, "会議　室", "a\u200fb", "\U0001fadd", "é" * 128, "x" * 256]
+)
+@pytest.mark.parametrize("key", ["room", "identity", "track", "participant.name"])
+def test_a_name_is_what_servers_take(loads: Loads, key: str, name: str) -> None:
+    read = loads(named(key, name)).streams[0]
+    assert {"participant.name": read.participant.name, **dict(read)}[key] == name
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("a\u202eb", r"'a\u202eb' is not usable; allowed: any characters but control"),
+        ("a\u2066b", "turn the order of letters round"),
+        ("a\x1b[2J", r"'a\x1b[2J' is not usable; allowed: any characters but control"),
+        ("a\x9bb", "control characters"),
+        ("a\u2028b", "ends of lines"),
+        ("a\nb", "ends of lines"),
+        ("é" * 129, "it has 258 bytes; allowed: 1 to 256"),
+        ("", "it has 0 bytes"),
+    ],
+)
+@pytest.mark.parametrize("key", ["room", "identity", "track", "participant.name"])
+def test_a_name_that_misleads_who_reads_it_is_refused(
+    complains: Complains, key: str, name: str, complaint: str
+) -> None:
+    (line,) = complains(named(key, name))
+    assert line.startswith("ingestd.yaml:")
+    assert f"streams[0].{key}: " in line
+    assert complaint in line
+    assert line.isprintable()
+
+
+def named(key: str, name: str) -> str:
+    """A configuration whose stream has ``name`` as its ``key``."""
+    cam: dict[str, object] = {"name": "cam", "room": "lobby", "source": {"listen": "tcp://h:1"}}
+    section, _, last = key.rpartition(".")
+    cam.update({section: {last: name}} if section else {last: name})
+    return LIVEKIT + yaml.safe_dump({"streams": [cam]})

@@ -42,6 +42,19 @@ def test_a_room_is_joined_with_the_encoder_and_its_first_picture_is_seen(
         assert [record["event"] for record in daemon.records].count("room joined") == 1
 
 
+def test_names_in_any_script_are_those_that_viewers_see(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    room, identity = f"{room} 👨‍👩‍👧", "دوربین‌ها"
+    cam = stream("cam", room, identity=identity, track="جلوی‌در", participant={"name": "👩‍🚒"})
+    with run_daemon(cam) as daemon, Viewer(livekit, room) as viewer:
+        with Encoder(daemon.port(), VIDEO) as encoder:
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
+        assert_pictures_match(viewer.pictures("جلوی‌در"), encoder.pushed, left_out=viewer.left_out)
+        joined = [record for record in daemon.records if record.get("event") == "room joined"]
+        assert [(record["room"], record["identity"]) for record in joined] == [(room, identity)]
+
+
 @pytest.mark.long
 def test_a_room_is_left_when_the_encoder_has_gone_and_joined_with_the_next(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str

@@ -193,6 +193,34 @@ def test_streams_that_a_reload_does_not_name_lose_no_picture(
         assert metrics.total("ingestd_frames_dropped_total", stream="kept") == 0
 
 
+@pytest.mark.alone
+def test_a_fast_stream_loses_no_picture_through_five_reloads(
+    run_daemon: RunDaemon, livekit: LiveKitServer, room: str
+) -> None:
+    video = encode("h264", frames=450, gop=60, size=(640, 360), bit_rate=8_000_000)
+    fast, other = stream("fast", room), stream("other", room)
+    with run_daemon(fast, other) as daemon, Viewer(livekit, room) as viewer:
+        with (
+            Encoder(daemon.port("fast"), video) as encoder,
+            Encoder(daemon.port("other"), VIDEO, writing=over_and_over),
+        ):
+            viewer.wait_for_first_picture(timeout=PATIENCE_S, track="fast")
+            for number in range(5):
+                changed = {**other, "max_bitrate": f"{number + 1}Mbps"}
+                daemon.reconfigure(streams=[fast, changed])
+                wait_until(partial(said, daemon, f"{number + 1}Mbps"), "say what changed")
+                encoder.wait_until_pushed(60 * (number + 2))  # a reload for each GOP
+            assert not encoder.finished, "all reloads were during the stream"
+            viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S, track="fast")
+        seen, metrics = viewer.pictures("fast"), daemon.metrics()
+        assert_pictures_match(seen, encoder.pushed, left_out=viewer.left_out)
+        assert len({picture.sid for picture in seen}) == 1
+        assert metrics.total("ingestd_bytes_received_total", stream="fast") > 450 / 30 * 8e6 / 8 * 0.95
+        assert metrics.total("ingestd_encoder_connections_total", stream="fast", result="accepted") == 1
+        assert metrics.total("ingestd_frames_dropped_total", stream="fast") == 0
+        assert metrics.total("ingestd_frames_lost_total", stream="fast") == 0
+
+
 @contextmanager
 def full_disk() -> Iterator[int]:
     with open("/dev/full", "wb") as full:

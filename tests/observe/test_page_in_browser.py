@@ -80,6 +80,22 @@ async def test_a_stream_shows_its_plots_of_the_last_ten_minutes_and_goes_on() ->
                     await screenshot(page, "status-page")
 
 
+async def test_in_print_the_plots_of_every_stream_are_there_as_they_are_now() -> None:
+    streams = [StagedStream(f"cam-{number}") for number in range(40)]
+    async with served(Stage(*streams)) as url, chromium() as browser, opened(browser, url) as page:
+        first, last = (page.locator(f'[data-stream="cam-{n}"] figure[data-plot="rate"]') for n in (0, 39))
+        await open_all(page)
+        line = expect(first.locator("path.line"))
+        await line.to_have_attribute("d", re.compile("^M0 "), timeout=PATIENCE_MS)
+        assert await last.locator("path.line").count() == 0, "far below the window nothing is drawn"
+        await page.pdf()
+        drawn = await last.locator("path.line").get_attribute("d")
+        assert drawn is not None
+        assert drawn.count("L") == KEPT_SAMPLES - 1, "every second of ten minutes"
+        for strip in await page.locator("svg.strip").all():
+            assert await strip.locator("path.live").get_attribute("d")
+
+
 async def test_every_state_in_its_own_words_and_without_a_barrier() -> None:
     streams = one_of_each()
     async with served(Stage(*streams.values())) as url, chromium() as browser:

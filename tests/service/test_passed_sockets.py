@@ -59,6 +59,44 @@ def test_those_of_another_process_are_not_ours(listening: socket.socket) -> None
     assert PassedSockets.taken_from({}).by_name == {}
 
 
+@pytest.mark.parametrize("count", ["many", "-1", "1.5", "٣", "1" * 5000, " 1"])
+def test_a_count_that_is_none_is_said_and_nothing_is_used(listening: socket.socket, count: str) -> None:
+    sockets = counted(listening, count)
+    assert sockets.by_name == {}
+    [said] = sockets.unused([])
+    assert said.startswith(f"no passed socket is used: LISTEN_FDS is {count[:20]!r}; expected the number")
+
+
+def test_a_count_that_is_far_too_high_ends_with_what_is_open(listening: socket.socket) -> None:
+    sockets = counted(listening, "999999999")
+    assert set(sockets.by_name) == {"cam"}
+    [said] = sockets.unused(["cam"])
+    assert said == (
+        "of the passed sockets only the first 1 are looked at: LISTEN_FDS is 999999999, and file "
+        "descriptor 301 is not open"
+    )
+
+
+def test_none_passed_is_nothing_to_say(listening: socket.socket) -> None:
+    assert counted(listening, "0") == PassedSockets({})
+
+
+@pytest.mark.parametrize("pid", ["", "0", "-1", "x", "9" * 5000])
+def test_a_count_for_another_process_is_not_looked_at(pid: str) -> None:
+    assert PassedSockets.taken_from({"LISTEN_PID": pid, "LISTEN_FDS": "many"}) == PassedSockets({})
+    assert PassedSockets.taken_from({"LISTEN_PID": str(os.getpid())}) == PassedSockets({})
+
+
+def counted(line: socket.socket, count: str) -> PassedSockets:
+    """One socket, cam, of which LISTEN_FDS says ``count``."""
+    os.dup2(line.fileno(), 300)
+    environ = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": count, "LISTEN_FDNAMES": "cam"}
+    sockets = PassedSockets.taken_from(environ, 300)
+    if not sockets.by_name:
+        os.close(300)
+    return sockets
+
+
 def test_a_socket_without_a_name_is_said(listening: socket.socket) -> None:
     [unused] = passed(listening, names="").unused(["cam"])
     assert "'unknown' is not used" in unused

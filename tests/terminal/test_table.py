@@ -81,9 +81,35 @@ def test_where_not_all_fits_the_worst_is_told_in_full_and_the_rest_is_counted() 
     assert "    ffmpeg: add `-pix_fmt yuv420p`" in lines
     assert lines[7].startswith("cam-0        degraded")
     assert lines[8].endswith("…"), "one line of its reason"
-    assert lines[-1] == "… 55 more: 12 degraded, 43 live (↓ or j)"
+    assert lines[-1] == "… 55 below: 12 degraded, 43 live (↓ or j)"
     assert len(lines) == 24
-    assert render(MANY, Style(80, 24), place="h:1", skip=21)[2].startswith("live-0")
+
+
+def test_scrolled_it_says_how_many_are_above_and_how_many_below() -> None:
+    lines = render(MANY, Style(80, 24), place="h:1", skip=21)
+    assert lines[2] == "… 21 above: 1 failed, 20 degraded (↑ or k)"
+    assert lines[3].startswith("live-0")
+    assert lines[-1] == "… 23 below: 23 live (↓ or j)"
+    assert len(lines) == 24
+    at_the_end = render(MANY, Style(80, 24), place="h:1", skip=63)
+    assert at_the_end[2:4] == [
+        "… 63 above: 1 failed, 20 degraded, 42 live (↑ or k)",
+        "live-42      live     H.264 1280x720   30.0   1.52   2.40   2.2   0.9    12",
+    ]
+    assert "below" not in "".join(at_the_end)
+    assert not any("above" in line for line in render(MANY, Style(80, 4), place="h:1", skip=21)), "no room"
+
+
+@pytest.mark.parametrize("skip", [0, 1, 21, 40, 63])
+@pytest.mark.parametrize("height", [5, 10, 24, 50, 100])
+def test_above_on_the_screen_and_below_are_all_there_are(skip: int, height: int) -> None:
+    lines = render(MANY, Style(80, height), place="h:1", skip=skip)
+    said = {
+        match[2]: int(match[1]) for line in lines if (match := re.match(r"… (\d+) (above|below): ", line))
+    }
+    shown = [line for line in lines if re.match(r"roof |cam-\d|live-\d", line)]
+    assert said.get("above", 0) == skip
+    assert skip + len(shown) + said.get("below", 0) == len(MANY)
 
 
 @pytest.mark.parametrize("width", [20, 40])
@@ -97,7 +123,7 @@ def test_a_narrow_terminal_tells_the_state_of_each_and_the_tally_before_the_time
     ]
     assert names == [["roof", "failed"], ["garage", "waiting"], ["a-long-name", "live"]]
     many = render(MANY, Style(width, 24), place="h:1")
-    assert re.match(r"… \d+ more: \d+ degra", many[-1])
+    assert re.match(r"… \d+ below: \d+ degr", many[-1])
 
 
 def test_a_wide_terminal_has_more_columns_and_whole_names() -> None:
@@ -138,6 +164,9 @@ def test_figures_that_are_old_are_said_to_be() -> None:
 
 def test_letters_of_east_asia_are_two_columns_wide() -> None:
     assert cells("東京") == 4
+    assert cells("é") == cells("e\u0301") == 1
+    assert cells("می‌خواهم") == 7, "a joiner has no width"
+    assert cells("❤️") == 1
     assert cut("東京都", 5) == "東京…"
     assert cut("abc", 2) == "a…"
     assert cut("abc", 0) == ""

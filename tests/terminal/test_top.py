@@ -86,9 +86,9 @@ def test_arrows_and_pages_scroll() -> None:
     with serving(answers), Terminal("top", "--url", answers.url, NO_COLOR="1") as terminal:
         terminal.shows(" (↓ or j)")
         terminal.type("\x1b[B\x1b[Bj")
-        terminal.shows("LOST\r\n\x1b[Kcam-03 ")
+        terminal.shows("(↑ or k)\r\n\x1b[Kcam-03 ")
         terminal.type("\x1b[6~" * 9)
-        terminal.shows("LOST\r\n\x1b[Kcam-63 ")
+        terminal.shows("(↑ or k)\r\n\x1b[Kcam-63 ")
         terminal.type("\x1b[5~" * 9)
         terminal.shows("LOST\r\n\x1b[Kcam-00 ")
 

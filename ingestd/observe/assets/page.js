@@ -199,8 +199,11 @@ function bits(value) {
   return value < 1e6 ? `${(value / 1e3).toFixed(0)} kbit/s` : `${(value / 1e6).toFixed(value < 1e7 ? 1 : 0)} Mbit/s`;
 }
 
-function draw(known) {
-  if (!known.visible) return;
+// On paper all of it is seen; there the browser waits for nothing that is not drawn by the end of this.
+addEventListener("beforeprint", () => { for (const known of streams.values()) draw(known, true); });
+
+function draw(known, printed = false) {
+  if (!known.visible && !printed) return;
   drawStrip(known);
   if (!known.section.querySelector("details").open) return;
   for (const figure of known.section.querySelectorAll("figure")) drawPlot(known, figure, PLOTS[figure.dataset.plot]);

@@ -32,7 +32,7 @@ GOOD_DELAY_S = 0.3
 DOCS = Path(__file__).parents[1] / "docs"
 COLUMNS = (
     "link | feedback | told after | bitrate to target after 3 s | viewer's delay below 300 ms after | "
-    "longest freeze | bitrate after recovery: 5, 10, 20 s | lost | replayed"
+    "above it for | longest freeze | bitrate after recovery: 5, 10, 20 s | lost | replayed"
 )
 
 
@@ -145,8 +145,17 @@ class Course:
     @property
     def late_until_s(self) -> float:
         """Until when what the viewer sees is old, after the first step and before the link is good again."""
+        return max(self._late_at, default=0.0)
+
+    @property
+    def late_s(self) -> float:
+        """For how long in all."""
+        return len(self._late_at) / 10
+
+    @property
+    def _late_at(self) -> list[float]:
         tenths = [number / 10 for number in range(int(self.scenario.good_at_s * 10))]
-        return max((at for at in tenths if self.age_s(at) > GOOD_DELAY_S), default=0.0)
+        return [at for at in tenths if self.age_s(at) > GOOD_DELAY_S]
 
     @property
     def longest_freeze_s(self) -> float:
@@ -186,7 +195,10 @@ def run(scenario: Scenario, directory: Path, *, feedback: bool) -> Course:
         viewer.wait_for_first_picture(timeout=PATIENCE_S)
         begin = time.monotonic() + SETTLING_S
         samples: list[tuple[float, Metrics]] = []
-        for step in scenario.steps:
+        first, *later = scenario.steps
+        _sample(daemon, samples, begin)
+        link.quality, begin = first.quality, time.monotonic()  # a sample takes its time
+        for step in later:
             _sample(daemon, samples, begin + step.at_s)
             link.quality = step.quality
         _sample(daemon, samples, begin + scenario.seconds)
@@ -236,6 +248,7 @@ def row(course: Course, *, feedback: bool) -> str:
             f"{course.told_after_s:.2f} s" if feedback else "",
             f"{course.bitrate_bps(3.5) / target_bps:.2f}" if feedback else "",
             f"{course.late_until_s:.1f} s",
+            f"{course.late_s:.1f} s",
             f"{course.longest_freeze_s:.1f} s",
             ", ".join(f"{course.bitrate_bps(at, 2) / 1e6:.1f}" for at in after) + " Mbit/s",
             f"{course.count('ingestd_frames_lost_total')}",

@@ -1,7 +1,8 @@
 """What becomes of pictures that come in bursts: lost on the way into WebRTC, late, or neither.
 
-`python -m bench.bursts [--streams 16] [--starved] [--spacing MS]`. For each rate and burst an encoder writes
-so many pictures at once through a real daemon and server to a viewer that names each picture it decodes.
+`python -m bench.bursts [--streams 16] [--starved [8]] [--normal-threads] [--spacing MS]`. For each rate and
+burst an encoder writes so many pictures at once through a real daemon and server to a viewer that names each
+picture it decodes.
 """
 
 import argparse
@@ -32,16 +33,16 @@ SETTLE_S = 4.2
 
 
 class SpacedDaemon(Daemon):
-    """The daemon, with hand-overs a fixed time apart."""
+    """The daemon, with hand-overs a fixed time apart, or without real-time threads."""
 
     spacing_ms: float | None = None
+    normal_threads = False
 
     @property
     def program(self) -> tuple[str, ...]:
         """What Python is to run."""
-        if self.spacing_ms is None:
-            return super().program
-        return ("-m", "bench.spaced", str(self.spacing_ms))
+        program = super().program if self.spacing_ms is None else ("-m", "bench.spaced", str(self.spacing_ms))
+        return ("-m", "tests.support.normal_threads", *program) if self.normal_threads else program
 
 
 @contextmanager
@@ -60,15 +61,25 @@ def main() -> None:
     """Print a line for each rate and burst."""
     parser = argparse.ArgumentParser(prog="bench.bursts")
     parser.add_argument("--streams", type=int, default=1)
-    parser.add_argument("--starved", action="store_true", help="keep all cores busy with something else")
+    parser.add_argument(
+        "--starved",
+        type=int,
+        nargs="?",
+        default=0,
+        const=os.cpu_count() or 1,
+        help="keep all cores busy with something else: with so many processes; default: one for each core",
+    )
+    parser.add_argument("--normal-threads", action="store_true", help="as without root: none is real-time")
     parser.add_argument("--spacing", type=float, help="ms between hand-overs; default: as ingestd does it")
     parser.add_argument("--rates", type=int, nargs="+", default=RATES_FPS)
     parser.add_argument("--bursts", type=int, nargs="+", default=BURSTS)
     arguments = parser.parse_args()
     SpacedDaemon.spacing_ms = arguments.spacing
+    SpacedDaemon.normal_threads = arguments.normal_threads
     spacing = "as it is" if arguments.spacing is None else f"{arguments.spacing:g} ms"
-    load = "all cores busy" if arguments.starved else "idle"
-    print(f"{arguments.streams} streams, spacing {spacing}, {load}")
+    load = f"{arguments.starved} busy processes" if arguments.starved else "idle"
+    threads = "no real-time threads" if arguments.normal_threads else "threads as they are"
+    print(f"{arguments.streams} streams, spacing {spacing}, {load}, {threads}")
     print(" fps burst   pushed  dropped  lost(books)  not encoded  not seen   delay p50   p99 ms", flush=True)
     names = [f"cam-{number}" for number in range(arguments.streams)]
     with ExitStack() as stack:
@@ -82,7 +93,7 @@ def main() -> None:
         viewer = stack.enter_context(Viewer(server, "seen"))
         measure(daemon, viewer, names, 30, 1)
         if arguments.starved:
-            stack.enter_context(busy_cores(os.cpu_count() or 1))
+            stack.enter_context(busy_cores(arguments.starved))
         for rate in arguments.rates:
             for burst in arguments.bursts:
                 print(measure(daemon, viewer, names, rate, burst), flush=True)

@@ -282,6 +282,13 @@ def test_the_units_expose_little(units: Path, name: str) -> None:
     assert said.returncode == 0, said.stdout
 
 
+@pytest.mark.parametrize("name", ["ingestd.service", "ingestd@.service"])
+def test_the_units_let_webrtcs_threads_be_real_time(name: str) -> None:
+    unit = (ROOT / "systemd" / name).read_text()
+    assert "LimitRTPRIO=49" in unit.splitlines()
+    assert "RestrictRealtime=" not in re.sub(r"^#.*$", "", unit, flags=re.MULTILINE)
+
+
 def test_the_template_is_the_unit_but_for_the_names_of_its_files() -> None:
     def settings(text: str) -> list[str]:
         lines = [line for line in text.splitlines() if line and not line.startswith(("#", "Description"))]

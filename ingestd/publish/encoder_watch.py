@@ -43,8 +43,9 @@ class EncoderReport:
 class EncoderWatch:
     """Compares submissions with WebRTC's count of encoded pictures. Times are monotonic seconds.
 
-    A picture submitted just before WebRTC counted may be in its count or not. So the number of missing
-    pictures lies between two bounds, and what is above the lower one for several readings is a loss.
+    A picture submitted just before WebRTC counted, or while it did, may be in its count or not. So the number
+    of missing pictures lies between two bounds, and what is above the least upper one for several readings is
+    a loss.
     """
 
     def __init__(self, encoded: int) -> None:
@@ -86,7 +87,9 @@ class EncoderWatch:
         # What is missing at the first reading is no loss: it was submitted to find out when WebRTC encodes.
         while self._recent and self._recent[0] < stats.at - SETTLED_S:
             self._settle()
-        most = self._settled + sum(submitted <= stats.at for submitted in self._recent) - stats.frames_encoded
+        # WebRTC notes the time first and counts then, on a busy machine some pictures later.
+        unsettled = sum(submitted <= stats.counted_by for submitted in self._recent)
+        most = self._settled + unsettled - stats.frames_encoded
         if self._missing is None or most < self._missing:
             self._missing = most
         self._surely_missing.append(self._settled - stats.frames_encoded)

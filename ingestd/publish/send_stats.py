@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import Collection, Coroutine
 from dataclasses import dataclass
+from math import inf
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -32,18 +33,20 @@ class SendStats:
     packet_delays_s: float  # how long those packets waited in WebRTC before they left, in sum
     target_bitrate_bps: float | None
     available_bps: float | None  # what WebRTC believes the link of this connection carries
-    at: float  # when WebRTC counted, seconds on the monotonic clock
+    at: float  # when WebRTC began to count, seconds on the monotonic clock
     round_trip_s: float | None = None  # by the receiver's last report
     lost_ratio: float = 0.0  # of the packets, by the same report; below 1/256 it says 0
     lost_packets: int = 0  # of all so far, by the same report; fewer again where some come late
     keyframe_requests: int = 0  # that have arrived, whether or not WebRTC has passed them on
     nacks: int = 0  # of the server, for packets that it misses
     bytes_received: int = 0  # from the server on this connection: reports of what has arrived, mostly
+    counted_by: float = inf  # when it had counted, on the same clock: on a busy machine much later than `at`
 
 
 async def read(track: rtc.LocalVideoTrack) -> SendStats:
     """Read the statistics of ``track``. Raises RoomError where WebRTC does not answer."""
-    return _send_stats(await _answer(track.get_stats()))
+    entries = await _answer(track.get_stats())
+    return _send_stats(entries, time.monotonic())
 
 
 async def _answer(question: Coroutine[Any, Any, T]) -> T:
@@ -54,7 +57,7 @@ async def _answer(question: Coroutine[Any, Any, T]) -> T:
         raise RoomError("no_statistics", f"WebRTC does not answer for the track: {error!r}") from None
 
 
-def _send_stats(entries: Collection[Any]) -> SendStats:
+def _send_stats(entries: Collection[Any], counted_by: float) -> SendStats:
     mime_types: dict[str, str] = {}
     codec_id, encoded, sent, packets, target_bps, at_us = "", 0, 0, 0, 0.0, time.time_ns() // 1000
     delays_s, available_bps, requests, nacks = 0.0, 0.0, 0, 0
@@ -99,6 +102,7 @@ def _send_stats(entries: Collection[Any]) -> SendStats:
         keyframe_requests=requests,
         nacks=nacks,
         bytes_received=received,
+        counted_by=counted_by,
     )
 
 
@@ -162,7 +166,7 @@ class Statistics:
                     await (sooner or asyncio.Event()).wait()
         hurried = sooner is not None and sooner.is_set()
         self._last = await self._shared(0.0 if hurried else interval_s) or await self._own()
-        return _send_stats(self._last.entries)
+        return _send_stats(self._last.entries, self._last.at)
 
     async def _shared(self, max_age_s: float) -> _Reading | None:
         """The track's part of a reading of the connection; None where it is not known, or is not there."""

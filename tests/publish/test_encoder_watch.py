@@ -1,5 +1,7 @@
 """Whether WebRTC has encoded what it was given, and whether it still encodes."""
 
+from dataclasses import replace
+
 import pytest
 
 from ingestd.publish.encoder_watch import (
@@ -33,18 +35,24 @@ class Transcript:
         self.now = 100.0
         self.counted: list[float] = []  # when
 
-    def second(self, *, lost: range = range(0), counted_after_s: float = COUNTED_AFTER_S) -> int:
-        """A second in which the pictures ``lost`` are; return what the reading at its end tells."""
+    def second(
+        self, *, lost: range = range(0), counted_after_s: float = COUNTED_AFTER_S, counting_s: float = 0.0
+    ) -> int:
+        """A second in which the pictures ``lost`` are; return what the reading at its end tells.
+
+        ``counting_s``: how long WebRTC takes for that.
+        """
         for number in range(30):
             self.watch.submitted(PICTURE_BYTES, False, self.now)
             if number not in lost:
                 self.counted.append(self.now + counted_after_s)
             self.now += FRAME_S
-        return self.read()
+        return self.read(counting_s=counting_s)
 
-    def read(self, wait_s: float = 0.0) -> int:
+    def read(self, wait_s: float = 0.0, *, counting_s: float = 0.0) -> int:
         self.now += wait_s
-        return self.watch.read(stats(sum(at <= self.now for at in self.counted), self.now), self.now).lost
+        told = stats(sum(at <= self.now for at in self.counted), self.now - counting_s)
+        return self.watch.read(replace(told, counted_by=self.now), self.now).lost
 
 
 def test_what_is_encoded_is_no_loss() -> None:
@@ -56,6 +64,14 @@ def test_a_machine_that_is_busy_for_a_moment_loses_nothing() -> None:
     t = Transcript()
     late = (COUNTED_AFTER_S, 0.2, COUNTED_AFTER_S, 0.3, 0.3, COUNTED_AFTER_S)
     assert [t.second(counted_after_s=after_s) for after_s in late] == [0] * 6
+
+
+def test_a_picture_that_is_encoded_while_webrtc_counts_makes_no_other_one_a_loss() -> None:
+    t = Transcript()
+    t.second()
+    found = [t.second(counting_s=2.5 * FRAME_S), *(t.second() for _ in range(9))]
+    assert found == [0] * 10
+    assert sum([t.second(lost=range(3)), *(t.second() for _ in range(4))]) == 3
 
 
 def test_what_is_submitted_before_the_first_reading_is_no_loss() -> None:

@@ -47,7 +47,7 @@ def track(*entries: Any, takes_s: float = 0.0, error: Exception | None = None) -
 
 async def test_before_webrtc_has_something_to_say_all_is_zero() -> None:
     stats = await read(track())
-    assert stats == SendStats("", 0, 0, 0, 0.0, None, None, stats.at)
+    assert stats == SendStats("", 0, 0, 0, 0.0, None, None, stats.at, counted_by=stats.counted_by)
 
 
 async def test_the_outbound_stream_is_counted_and_its_codec_named() -> None:
@@ -55,8 +55,11 @@ async def test_the_outbound_stream_is_counted_and_its_codec_named() -> None:
     before = time.monotonic()
     said = outbound(encoded=7, sent=5, packets=30, packet_delays_s=0.6, target_bps=1e6, codec_id="b")
     stats = await read(track(*codecs, said, PAIR))
-    assert stats == SendStats("video/H264", 7, 5, 30, 0.6, 1e6, 8e5, stats.at, bytes_received=900)
+    assert stats == SendStats(
+        "video/H264", 7, 5, 30, 0.6, 1e6, 8e5, stats.at, bytes_received=900, counted_by=stats.counted_by
+    )
     assert before - 1 < stats.at < time.monotonic() + 1
+    assert before < stats.counted_by < time.monotonic()
 
 
 async def test_what_the_server_asks_for_is_read() -> None:
@@ -145,6 +148,17 @@ async def test_tracks_of_one_connection_share_its_readings() -> None:
         read = await asyncio.gather(*(each.next(0.1) for each in statistics))
         assert [stats.frames_sent for stats in read] == [1, 2, 3]
         assert connection.asked == 3 + turn
+
+
+async def test_a_shared_reading_says_when_it_was_taken() -> None:
+    connection = Connection("a", "b")
+    a, b = connection.statistics("a"), connection.statistics("b")
+    await a.next(0.05)
+    await b.next(0.05)
+    before = time.monotonic()
+    first = await a.next(0.05)
+    assert before < first.counted_by < time.monotonic()
+    assert (await b.next(0.05)).counted_by == first.counted_by
 
 
 async def test_a_reading_is_not_given_to_the_same_track_twice_nor_when_it_is_old() -> None:

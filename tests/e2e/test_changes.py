@@ -72,7 +72,7 @@ def test_another_size_after_a_reconnect_goes_on_in_the_same_track(
 def test_another_codec_replaces_the_track(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codecs: tuple[str, str]
 ) -> None:
-    videos = [encode(codec, frames=90, gop=30, size=(160, 120)) for codec in codecs]
+    videos = [encode(codec, frames=120, gop=30, size=(160, 120)) for codec in codecs]
     with (
         run_daemon(stream("cam", room)) as daemon,
         Viewer(livekit, room, decodes_h265="h265" in codecs) as viewer,

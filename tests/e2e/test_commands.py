@@ -148,8 +148,8 @@ def test_a_port_that_is_taken_ends_with_1_and_names_the_key_and_the_port(tmp_pat
 def test_sighup_adds_a_stream_and_leaves_the_others_alone(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
-    old = encode("h264", frames=210, gop=60, size=(160, 120), seed=1)
-    new = encode("h264", frames=75, gop=60, size=(160, 120), seed=2)
+    old = encode("h264", frames=240, gop=60, size=(160, 120), seed=1)
+    new = encode("h264", frames=105, gop=60, size=(160, 120), seed=2)
     with run_daemon(stream("old", room)) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port("old"), old) as first:
             viewer.wait_for_first_picture(timeout=PATIENCE_S, track="old")

@@ -1,6 +1,7 @@
 """The main job: what an encoder pushes is what a viewer sees, bit for bit, and soon."""
 
 import struct
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.support.push import (
     ListeningEncoder,
     Write,
     Writing,
+    pausing,
     pictures_per_write,
     split_headers,
     tiny_writes,
@@ -29,6 +31,7 @@ from tests.support.viewer import Viewer
 from tests.support.wait import PATIENCE_S
 
 GOP_SECONDS = 10
+PICTURES = 120  # 4 s: on a busy machine it may take 2 s until a viewer sees the first
 SOON_S = 3.0  # seconds to the first picture; about 1 on an idle machine, and far below the GOP
 
 CODECS: list[Any] = [
@@ -51,12 +54,15 @@ H264_AND_LONG: list[Any] = [
 def test_a_viewer_sees_what_was_pushed_bit_for_bit(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str, options: dict[str, Any]
 ) -> None:
-    video = encode(codec, frames=90, gop=30, **options)
+    video = encode(codec, frames=PICTURES, gop=30, **options)
     with (
         run_daemon(stream("cam", room)) as daemon,
         Viewer(livekit, room, decodes_h265=codec == "h265") as viewer,
     ):
-        with Encoder(daemon.port(), video) as encoder:
+        go_on = threading.Event()  # at once, but on a busy machine
+        with Encoder(daemon.port(), video, writing=pausing(PICTURES // 2, go_on)) as encoder:
+            viewer.wait_for_first_picture(timeout=PATIENCE_S)
+            go_on.set()
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
             metrics = daemon.metrics()
@@ -65,8 +71,8 @@ def test_a_viewer_sees_what_was_pushed_bit_for_bit(
         [track] = viewer.tracks()
         assert (track.name, track.identity) == ("cam", "cam")
         assert track.mime_type.lower() == f"video/{codec}"
-        assert metrics.by("ingestd_frames_received_total", "type") == {"key": 3, "delta": 87}
-        assert metrics.total("ingestd_frames_submitted_total") == 90
+        assert metrics.by("ingestd_frames_received_total", "type") == {"key": 4, "delta": PICTURES - 4}
+        assert metrics.total("ingestd_frames_submitted_total") == PICTURES
         assert metrics.total("ingestd_stream_errors_total") == 0
         assert daemon.problems("cam") == []
 
@@ -120,7 +126,7 @@ def behind_a_record(video: EncodedStream) -> Iterator[Write]:
 def test_pictures_in_the_framing_of_something_else_are_seen_as_they_were_coded(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, framing: Writing
 ) -> None:
-    video = encode("h264", frames=60, gop=20)
+    video = encode("h264", frames=PICTURES, gop=20)
     with (
         run_daemon(stream("cam", room)) as daemon,
         Viewer(livekit, room) as viewer,
@@ -160,7 +166,7 @@ def test_an_encoder_that_reconnects_goes_on_in_the_same_track(
 def test_an_encoder_may_push_into_a_unix_socket(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, tmp_path: Path
 ) -> None:
-    video = encode("h264", frames=90, gop=30, size=(160, 120))
+    video = encode("h264", frames=PICTURES, gop=30, size=(160, 120))
     path = tmp_path / "cam.sock"
     with (
         run_daemon(stream("cam", room, source={"listen": f"unix://{path}"})) as daemon,
@@ -173,7 +179,7 @@ def test_an_encoder_may_push_into_a_unix_socket(
 
 
 def test_the_daemon_may_dial_the_encoder(run_daemon: RunDaemon, livekit: LiveKitServer, room: str) -> None:
-    video = encode("vp8", frames=90, gop=30, size=(160, 120))
+    video = encode("vp8", frames=PICTURES, gop=30, size=(160, 120))
     listening = ListeningEncoder(video)
     with (
         run_daemon(stream("cam", room, source={"connect": f"tcp://127.0.0.1:{listening.port}"})) as daemon,
@@ -211,9 +217,15 @@ def test_who_joins_an_h265_stream_that_said_its_parameter_sets_once_sees_it(
     encoded = encode("h265", frames=150, fps=30, gop=30, size=(160, 120))
     first, *rest = encoded.access_units
     video = replace(encoded, access_units=(first, *map(without_parameter_sets, rest)))
-    with run_daemon(stream("cam", room)) as daemon, Encoder(daemon.port(), video) as encoder:
+    go_on = threading.Event()
+    with (
+        run_daemon(stream("cam", room)) as daemon,
+        Encoder(daemon.port(), video, writing=pausing(75, go_on)) as encoder,
+    ):
         encoder.wait_until_pushed(75)
         with Viewer(livekit, room, decodes_h265=True) as viewer:
+            viewer.wait_for_first_picture(timeout=PATIENCE_S)
+            go_on.set()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
             assert_pictures_match(viewer.pictures(), encoder.pushed, left_out=daemon.unseen(viewer))
 

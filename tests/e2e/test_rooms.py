@@ -19,7 +19,7 @@ from tests.support.push import Encoder
 from tests.support.viewer import Viewer
 from tests.support.wait import PATIENCE_S
 
-VIDEO = encode("h264", frames=90, gop=300, size=(160, 120))
+VIDEO = encode("h264", frames=120, gop=300, size=(160, 120))
 
 
 def test_a_room_is_joined_with_the_encoder_and_its_first_picture_is_seen(

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -23,10 +22,10 @@ from tests.attack.storms import long_value
 from tests.conftest import RunDaemon
 from tests.service.support import Manager
 from tests.support.daemon import ROOT, Daemon, clean_environment, stream
-from tests.support.encoded import EncodedStream, encode
+from tests.support.encoded import encode
 from tests.support.matching import assert_pictures_match
 from tests.support.ports import free_port
-from tests.support.push import Encoder, Write, over_and_over
+from tests.support.push import Encoder, over_and_over, pausing
 from tests.support.service import ServiceDaemon
 from tests.support.viewer import Viewer
 from tests.support.wait import PATIENCE_S, wait_until
@@ -80,17 +79,6 @@ def test_the_watchdog_is_told_while_no_room_can_be_joined(
         manager.wait_for(lambda: len(manager.values("WATCHDOG")) > alive + 5, "that it lives")
 
 
-def pausing(go_on: threading.Event, stream: EncodedStream) -> Iterator[Write]:
-    """A part of the stream, and the rest, in its time, when it may go on."""
-    pause_pictures = 0.0
-    for number, piece in enumerate(stream.pieces):
-        if number == PUSHED_IN_THE_GAP:
-            began = time.monotonic()
-            go_on.wait(PATIENCE_S)
-            pause_pictures = (time.monotonic() - began) * stream.fps
-        yield Write(piece, number + pause_pictures, number + 1)
-
-
 def test_an_encoder_that_dials_during_a_restart_is_not_refused_and_loses_nothing(
     livekit: LiveKitServer, room: str, tmp_path: Path
 ) -> None:
@@ -103,7 +91,7 @@ def test_an_encoder_that_dials_during_a_restart_is_not_refused_and_loses_nothing
             daemon.stop()
         # One GOP: of two, what came before the room is joined would make way for the second.
         video, go_on = encode("h264", frames=90, gop=90, size=(160, 120)), threading.Event()
-        with Encoder(port, video, writing=partial(pausing, go_on)) as encoder:  # there is no daemon
+        with Encoder(port, video, writing=pausing(PUSHED_IN_THE_GAP, go_on)) as encoder:  # there is no daemon
             encoder.wait_until_pushed(PUSHED_IN_THE_GAP)
             in_the_gap = {push.hash for push in encoder.pushed}
             with ServiceDaemon(livekit, tmp_path, cam, sockets={"cam": line}) as daemon:

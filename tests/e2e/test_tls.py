@@ -140,7 +140,7 @@ def test_a_certificate_that_is_renewed_is_used_and_the_stream_goes_on(
 def test_a_token_opens_a_stream_and_shows_nowhere(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, tmp_path: Path
 ) -> None:
-    file, video = tmp_path / "tokens", encode("h264", frames=90, gop=30, size=(160, 120))
+    file, video = tmp_path / "tokens", encode("h264", frames=120, gop=30, size=(160, 120))
     file.write_text(f"an-older-token-than-that\n{TOKEN}\n")
     entry = stream("cam", room)
     entry["source"]["token_file"] = "tokens"

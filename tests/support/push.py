@@ -14,6 +14,7 @@ from typing import Self
 
 from tests.support.encoded import EncodedStream, decode_hashes, split
 from tests.support.matching import Push, pushes
+from tests.support.wait import PATIENCE_S
 
 CONNECT_SECONDS = 10.0
 HUNG_UP = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
@@ -68,6 +69,21 @@ def jittering(seconds: float) -> Writing:
         yield Write(stream.header, 0, 0)
         for number, piece in enumerate(stream.pieces):
             yield Write(piece, number + rng.uniform(-seconds, seconds) * stream.fps, number + 1)
+
+    return writes
+
+
+def pausing(at: int, go_on: threading.Event) -> Writing:
+    """From picture `at` on nothing is written before it may go on; then the rest is, in its time."""
+
+    def writes(stream: EncodedStream) -> Iterator[Write]:
+        pause_pictures = 0.0
+        for number, piece in enumerate([stream.header + stream.pieces[0], *stream.pieces[1:]]):
+            if number == at:
+                began = time.monotonic()
+                go_on.wait(PATIENCE_S)
+                pause_pictures = (time.monotonic() - began) * stream.fps
+            yield Write(piece, number + pause_pictures, number + 1)
 
     return writes
 

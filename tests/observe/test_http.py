@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import socket
+import threading
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -13,6 +14,10 @@ from unittest.mock import ANY
 import aiohttp
 import pytest
 import structlog
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
 from ingestd.config import Address
 from ingestd.errors import AddressError
@@ -88,6 +93,35 @@ async def test_metrics_as_text_and_as_openmetrics_on_request(get: aiohttp.Client
     async with get.get("/metrics", headers=wanted) as answer:
         assert answer.content_type == "application/openmetrics-text"
         assert (await answer.text()).endswith("# EOF\n")
+
+
+async def test_metrics_are_read_in_the_loop_and_written_in_a_thread(daemon: Daemon) -> None:
+    """The figures change in the loop; to write them takes longer, and pictures must not wait for it."""
+    read, written = [], []
+
+    class Samples(list[Sample]):
+        def __iter__(self) -> Iterator[Sample]:
+            written.append(threading.current_thread())
+            return super().__iter__()
+
+    class Watched(Collector):
+        def collect(self) -> Iterable[Metric]:
+            read.append(threading.current_thread())
+            family = GaugeMetricFamily("watched", "Who reads it.", value=1)
+            family.samples = Samples(family.samples)
+            yield family
+
+    registry = make_registry(daemon.figures, "1")
+    registry.register(Watched())
+    read.clear()
+    server = HttpServer(Address("http", "127.0.0.1", 0), daemon, registry, "1")
+    url = f"{await server.start()}/metrics"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        assert "watched 1.0" in await answer.text()
+    await server.stop()
+
+    assert read == [threading.main_thread()]
+    assert threading.main_thread() not in written
 
 
 async def test_streams_as_json_have_the_names_of_the_figures(

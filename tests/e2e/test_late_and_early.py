@@ -76,7 +76,7 @@ def faster(ratio: float) -> Callable[[EncodedStream], Iterator[Write]]:
 def test_a_live_source_is_shown_as_it_comes_whatever_rate_it_states(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str, codec: str, ratio: float
 ) -> None:
-    video = encode(codec, frames=round(5 * 30 * ratio), fps=30, gop=60, size=(160, 120))
+    video = encode(codec, frames=round(8 * 30 * ratio), fps=30, gop=60, size=(160, 120))
     with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
         with Encoder(daemon.port(), video, writing=faster(ratio)) as encoder:
             encoder.wait()
@@ -87,7 +87,7 @@ def test_a_live_source_is_shown_as_it_comes_whatever_rate_it_states(
         since = [p for p in viewer.pictures() if p.at > encoder.connected_at + 3]
         assert max(latencies(since, encoder.pushed)) < SOON_S
         named = daemon.wait_for_record(
-            lambda record: "wrong frame rate" in str(record.get("event")), timeout=1, what="name it"
+            lambda record: "wrong frame rate" in str(record.get("event")), timeout=PATIENCE_S, what="name it"
         )
         assert str(named["seen"]).startswith("it states 30 pictures/s and sends ")
 

@@ -23,7 +23,8 @@ def suits_machine() -> bool:
 
 def are_built(directory: Path = DIRECTORY) -> bool:
     """Whether all of the stand-ins are there."""
-    return all((directory / name).is_file() for name in LIBRARIES)
+    # False, too, where this user may not look; `Path.is_file` would raise.
+    return all(os.path.isfile(directory / name) for name in LIBRARIES)
 
 
 def build(directory: Path = DIRECTORY) -> bool:
@@ -33,8 +34,10 @@ def build(directory: Path = DIRECTORY) -> bool:
     """
     current = are_built(directory) and all(_is_newer(directory / name) for name in LIBRARIES)
     if suits_machine() and not current:
-        with tempfile.TemporaryDirectory(dir=directory.parent) as new:
-            if all(compile_library(SOURCE, Path(new, name)) for name in LIBRARIES):
+        with tempfile.TemporaryDirectory(dir=directory.parent) as temporary:
+            new = Path(temporary, directory.name)
+            new.mkdir()  # not for its maker alone, as the temporary one: the daemon may be another user
+            if all(compile_library(SOURCE, new / name) for name in LIBRARIES):
                 shutil.rmtree(directory, ignore_errors=True)  # a process that has loaded them keeps them
                 shutil.copytree(new, directory)
     return are_built(directory)

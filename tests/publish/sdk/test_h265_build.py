@@ -1,5 +1,6 @@
 """Compiling the stand-ins: where it is possible, and only when it is needed."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -28,6 +29,29 @@ def test_what_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
     assert build(directory)
     assert (directory / LIBRARIES[0]).stat().st_mtime > 0
     assert not (directory / "proved").exists(), "it was proved of other libraries"
+
+
+@needs_compiler
+def test_another_user_than_who_made_them_may_read_them(tmp_path: Path) -> None:
+    directory = tmp_path / "standins"
+    before = os.umask(0o022)
+    try:
+        assert build(directory)
+    finally:
+        os.umask(before)
+    assert directory.stat().st_mode & 0o777 == 0o755
+    assert {(directory / name).stat().st_mode & 0o044 for name in LIBRARIES} == {0o044}
+
+
+def test_those_that_this_user_may_not_read_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: object, **_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    for name in LIBRARIES:
+        (tmp_path / name).touch()
+    assert are_built(tmp_path)
+    monkeypatch.setattr(os, "stat", denied)
+    assert not are_built(tmp_path)
 
 
 @pytest.mark.parametrize("compiler", ["no-such-compiler", "false"])

@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
+from urllib.request import getproxies_environment
 
 import aiohttp
 from aiohttp import WSMsgType, web
@@ -38,6 +39,7 @@ _NOT_PASSED_ON = frozenset(
     | {"sec-websocket-extensions", "accept-encoding"}
 )
 
+_HTTP_SCHEMES = {"ws": "http", "wss": "https"}
 # Of an offer that says nothing new only the version differs (RFC 4566 5.2).
 _ORIGIN = re.compile(r"(?m)^o=.*$")
 
@@ -138,8 +140,11 @@ class Route:
         return response.SerializeToString()
 
     async def open(self) -> str:
-        """Return the URL to join by. Raises OSError where no port can be listened on."""
+        """Return the URL to join by. Raises OSError where the SDK cannot be served on loopback."""
         self.reached, self.failure, self.joined = False, None, False
+        # The SDK would dial loopback through that, whatever NO_PROXY says, and show it the token.
+        if "http" in getproxies_environment():
+            raise OSError("HTTP_PROXY is set, and the SDK would reach loopback through that only")
         return f"ws://{await self._relay.listen()}/{self.path}"
 
     def close(self) -> None:
@@ -208,7 +213,9 @@ class SignalRelay:
         if route.failure is not None and not route.joined:
             return web.Response(status=502, text=str(route.failure))
         path = request.raw_path.split("/", 2)[2]
-        target = URL(f"{str(route.server).rstrip('/')}/{path}", encoded=True)
+        # With http for ws: by that scheme a proxy is found in the environment.
+        server = route.server.with_scheme(_HTTP_SCHEMES.get(route.server.scheme, route.server.scheme))
+        target = URL(f"{str(server).rstrip('/')}/{path}", encoded=True)
         headers = {name: text for name, text in request.headers.items() if name.lower() not in _NOT_PASSED_ON}
         try:
             if request.headers.get("Upgrade", "").lower() == "websocket":
@@ -224,8 +231,6 @@ class SignalRelay:
 async def _http(
     client: aiohttp.ClientSession, request: web.Request, target: URL, headers: dict[str, str]
 ) -> web.Response:
-    scheme = {"ws": "http", "wss": "https"}.get(target.scheme, target.scheme)
-    target = URL(f"{scheme}{str(target)[len(target.scheme) :]}", encoded=True)
     async with (
         asyncio.timeout(DIAL_TIMEOUT_S),
         client.request(request.method, target, headers=headers, data=await request.read()) as answer,

@@ -377,6 +377,43 @@ async def test_a_certificate_is_checked_against_the_servers_own_name(
         assert isinstance(route.failure, aiohttp.ClientConnectorCertificateError)
 
 
+async def test_a_proxy_for_https_is_asked_for_the_way_to_the_server(
+    relay: SignalRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readline())
+        writer.write(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    proxy = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    port = proxy.sockets[0].getsockname()[1]
+    async with proxy, aiohttp.ClientSession() as sdk:
+        url = await relay.route("wss://livekit.example", lambda: BOUNDS).open()
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="502"):
+            await sdk.ws_connect(f"{url}/rtc")
+    assert asked == [b"CONNECT livekit.example:443 HTTP/1.1\r\n"]
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
+async def test_beside_a_proxy_that_the_sdk_would_take_to_loopback_the_server_is_joined_directly(
+    livekit: LiveKitServer, room: str, relay: SignalRelay, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    route = relay.route(livekit.url, lambda: BOUNDS)
+    monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with pytest.raises(OSError, match="HTTP_PROXY"):
+        await route.open()
+    # The SDK reads the environment of the process, too: it is to find the server.
+    monkeypatch.delenv(name)
+    joined, opened = rtc.Room(), replace(address(livekit, room))
+    monkeypatch.setattr("ingestd.publish.signal_relay.getproxies_environment", lambda: {"http": "x"})
+    await connect(joined, opened, route)
+    await joined.disconnect()
+    assert not route.reached
+
+
 async def test_the_protocol_version_of_a_livekit_server_is_known_once_it_is_joined(
     livekit: LiveKitServer, room: str, relay: SignalRelay
 ) -> None:

@@ -73,7 +73,13 @@ _NOT_JOINED: Diagnoses = {
     "tls": Diagnosis(
         means="TLS failed", cures={"any": "ws:// and wss:// in the URL (livekit.url) may be mixed up"}
     ),
-    "tls.certificate": Diagnosis(means="the server's certificate is not trusted here"),
+    "tls.certificate": Diagnosis(
+        means="the server's certificate is not trusted here",
+        cures={
+            "any": "it must be valid today, and for the host in the URL (livekit.url); where an authority of "
+            "your own signed it, name its certificates, a PEM file, in SSL_CERT_FILE"
+        },
+    ),
     "tls.plain": Diagnosis(
         means="this port speaks no TLS",
         cures={"any": "write ws:// for wss:// in the URL (livekit.url), or the port that does"},

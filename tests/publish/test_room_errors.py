@@ -151,6 +151,7 @@ async def test_a_port_at_which_nothing_listens() -> None:
         ("timed out after 10 s", "timeout"),
         ("failed to lookup address information: Name or service not known", "unresolved"),
         ("invalid peer certificate: UnknownIssuer", "tls"),
+        ('invalid peer certificate: certificate is only valid for DnsName("timeout.example")', "tls"),
         ("client error: 404 Not Found - requested room does not exist", "no_such_room"),
         ("IO error: received corrupt message of type InvalidContentType", "tls"),
         ("IO error: Connection reset by peer (os error 104)", "broken_off"),

@@ -180,7 +180,7 @@ class EncoderFeedback:
     def _asked(self, told: Result | None, now: float) -> None:
         """Take note of what became of a message that a keyframe is wanted; None: there was none."""
         if told is Result.SENT:
-            self._delivery.encoder_response.asked(now)
+            self._delivery.encoder_response.asked(now, self._delivery.rates.frame_interval_s)
         elif told is not None and self._delivery.silent_s(now) < PRESENT_S:
             self._delivery.encoder_response.not_delivered()
         if told is not None:

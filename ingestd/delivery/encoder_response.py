@@ -3,8 +3,10 @@
 from collections import deque
 from math import inf
 
-# An encoder that has not sent one after this time has let the request pass.
+# An encoder that has not sent one after this time has let the request pass; one that sends a picture a second
+# has the time of so many pictures, as it can answer with its next at the earliest.
 ANSWER_LIMIT_S = 1.0
+ANSWER_LIMIT_PICTURES = 2
 # A viewer is not kept waiting longer than this for an encoder that has answered before.
 MAX_ANSWER_S = 0.5
 # The next answer may take longer than the last: by this factor, and by a picture.
@@ -23,7 +25,7 @@ class EncoderResponse:
     """What became of the requests; every ``now`` is seconds on the monotonic clock."""
 
     def __init__(self) -> None:
-        # Requests that no keyframe has followed within `ANSWER_LIMIT_S`, or that could not be delivered; of
+        # Requests that no keyframe has followed in time, or that could not be delivered; of
         # all encoders.
         self.unanswered = 0
         # From the request to the last keyframe; None: there was no request, or it would have come without.
@@ -35,13 +37,15 @@ class EncoderResponse:
         self.unanswered_in_a_row = 0  # since it has last answered
         self.reads = True  # it has taken the last request
         self._asked_at: deque[float] = deque()  # for a keyframe that has not come yet
+        self._limit_s = ANSWER_LIMIT_S
         self._took_s: float | None = None  # seconds from the last request to its answer; None: there was none
         self._answered_at = -inf
 
-    def asked(self, now: float) -> None:
-        """The encoder was told that a keyframe is wanted."""
+    def asked(self, now: float, frame_interval_s: float = 0.0) -> None:
+        """The encoder, with a picture every ``frame_interval_s``, was told that a keyframe is wanted."""
         self.look(now)
         self.reads = True
+        self._limit_s = max(ANSWER_LIMIT_S, ANSWER_LIMIT_PICTURES * frame_interval_s)
         self._asked_at.append(now)
 
     def not_delivered(self) -> None:
@@ -61,7 +65,7 @@ class EncoderResponse:
 
     def look(self, now: float) -> None:
         """Give up the requests that were not answered in time."""
-        while self._asked_at and now >= self._asked_at[0] + ANSWER_LIMIT_S:
+        while self._asked_at and now >= self._asked_at[0] + self._limit_s:
             self._asked_at.popleft()
             self._let_pass()
 
@@ -73,7 +77,7 @@ class EncoderResponse:
     @property
     def gives_up_at(self) -> float | None:
         """When `look` would give up a request, if no keyframe comes; None: none is open."""
-        return self._asked_at[0] + ANSWER_LIMIT_S if self._asked_at else None
+        return self._asked_at[0] + self._limit_s if self._asked_at else None
 
     def just_answered(self, now: float) -> bool:
         """Whether a request that is noticed ``now`` is one that an answer is on its way to."""

@@ -4,6 +4,7 @@ import pytest
 
 from ingestd.delivery.encoder_response import (
     ALLOWANCE_RATIO,
+    ANSWER_LIMIT_PICTURES,
     ANSWER_LIMIT_S,
     FIRST_PATIENCE_S,
     MAX_ANSWER_S,
@@ -134,3 +135,14 @@ def test_a_request_just_after_an_answer_was_made_before_it_was_seen() -> None:
     response.keyframe(1.1, in_turn=False)
     assert response.just_answered(1.1 + 0.9 * ON_ITS_WAY_S)
     assert not response.just_answered(1.1 + 1.1 * ON_ITS_WAY_S)
+
+
+def test_one_that_sends_a_picture_a_second_has_the_time_of_two() -> None:
+    response = EncoderResponse()
+    response.asked(1.0, frame_interval_s=1.0)
+    assert response.gives_up_at == 1.0 + ANSWER_LIMIT_PICTURES * 1.0
+    response.keyframe(2.1, in_turn=False)  # its next picture
+    assert response.unanswered == 0
+    assert response.answer_s == pytest.approx(1.1)
+    response.asked(3.0, frame_interval_s=1 / 30)
+    assert response.gives_up_at == 3.0 + ANSWER_LIMIT_S

@@ -191,7 +191,11 @@ class TrackPipeline:
         """See whether the encoder answers, and again when it should have."""
         response = self._delivery.encoder_response
         response.look(now)
-        self._reporter.deaf(response.unanswered_in_a_row if response.deaf else 0, reads=response.reads)
+        self._reporter.deaf(
+            response.unanswered_in_a_row if response.deaf else 0,
+            reads=response.reads,
+            posted=not self._back_channel.failing,
+        )
         if response.gives_up_at is None:
             self._response_timer.clear()
         else:

@@ -97,11 +97,18 @@ async def test_an_answer_is_measured_and_a_request_that_it_overtakes_is_left_alo
     assert played.pipeline.figures("lobby").frames_replayed == 0
 
 
+@pytest.mark.parametrize(
+    ("result", "why"),
+    [
+        (Result.DROPPED, "it does not read what it is sent"),
+        (Result.FAILED, "feedback.webhook cannot be posted to, and it hears nothing"),
+    ],
+)
 async def test_an_encoder_that_takes_no_message_is_named(
-    played: Played, monkeypatch: pytest.MonkeyPatch
+    played: Played, monkeypatch: pytest.MonkeyPatch, result: Result, why: str
 ) -> None:
     monkeypatch.setattr("ingestd.control.backchannel.KEYFRAME_MESSAGE_INTERVAL_S", 0.0)
-    monkeypatch.setattr(played.sink, "send", lambda _message, on_result: on_result(Result.DROPPED))
+    monkeypatch.setattr(played.sink, "send", lambda _message, on_result: on_result(result))
     played.submit_all(VIDEO)
     await eventually(lambda: played.room.track.at_rest, "submit all")
     for _ in range(2):
@@ -110,7 +117,7 @@ async def test_an_encoder_that_takes_no_message_is_named(
     figures = played.pipeline.figures("lobby")
     assert (figures.keyframe_requests_unanswered, figures.keyframe_answer.count) == (2, 0)
     (problem,) = played.pipeline.stream_problems
-    assert "2 in a row; it does not read what it is sent" in problem
+    assert f"2 in a row; {why};" in problem
 
 
 async def test_a_request_that_is_not_answered_is_given_up_in_its_time_whoever_looks(

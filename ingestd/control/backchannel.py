@@ -43,6 +43,7 @@ class BackChannel:
         self._sinks = [(sink, RateMessages(framerate_fps)) for sink in sinks]
         self._keyframe_told_at = -inf
         self._keyframe_waits = False  # one is wanted, and the last message was too short a while ago
+        self._failing = False
         self._counts = {type: Counter({r.value: 0 for r in Result}) for type in ("keyframe", "rate")}
 
     @property
@@ -54,6 +55,11 @@ class BackChannel:
     def messages(self) -> Mapping[str, Mapping[str, int]]:
         """How many there were, by type and result."""
         return self._counts
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last request for a keyframe reached no one, as far as is known: no POST got through."""
+        return self._failing
 
     @property
     def told_bps(self) -> int | None:
@@ -106,6 +112,10 @@ class BackChannel:
     def _keyframe_told(self, results: list[Result], result: Result) -> None:
         self._count("keyframe", result)
         results.append(result)
+        if Result.SENT in results:
+            self._failing = False
+        elif Result.FAILED in results and len(results) == len(self._sinks):
+            self._failing = True
 
     def _rate_told(self, rates: RateMessages, message: Message, result: Result) -> None:
         self._count("rate", result)

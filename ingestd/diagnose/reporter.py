@@ -194,12 +194,14 @@ class StreamReporter:
             event = "waiting for a keyframe: every picture is dropped"
             self._say(issue.reason, self._log.warning, event, **fields(issue))
 
-    def deaf(self, requests: int, *, reads: bool = True) -> None:
+    def deaf(self, requests: int, *, reads: bool = True, posted: bool = True) -> None:
         """Take note that the encoder has let so many keyframe requests in a row pass; 0: it answers.
 
-        ``reads``: whether it reads what it is sent, as far as is known.
+        ``reads``: whether it reads what it is sent, as far as is known; ``posted``: whether the webhook takes
+        what is posted to it.
         """
         why = "" if reads else "; it does not read what it is sent"
+        why = why if posted else "; feedback.webhook cannot be posted to, and it hears nothing"
         self._deaf = (
             replace(IGNORES_REQUESTS, seen=f"{IGNORES_REQUESTS.seen}: {requests} in a row{why}")
             if requests

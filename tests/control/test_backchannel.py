@@ -98,6 +98,23 @@ def test_what_fails_later_is_counted_then_and_said_again() -> None:
     assert [message["at_us"] for message, _ in way.sent] == [10, 11]
 
 
+def test_a_request_that_could_not_be_posted_has_reached_no_one_unless_the_connection_took_it() -> None:
+    way, line = Later(), Line(1)
+    alone, both = BackChannel([way], 30.0), BackChannel([way, Inline(line.send)], 30.0)
+    for channel, reaches_no_one in ((alone, True), (both, False)):
+        channel.keyframe(1.0, 10)
+        assert not channel.failing, "nothing is known yet"
+        way.sent.pop()[1](Result.FAILED)
+        assert channel.failing is reaches_no_one
+    alone.keyframe(2.0, 11)
+    assert alone.failing, "of this one nothing is known yet"
+    way.sent.pop()[1](Result.DROPPED)  # overtaken by the next
+    assert alone.failing
+    alone.keyframe(3.0, 12)
+    way.sent.pop()[1](Result.SENT)
+    assert not alone.failing
+
+
 def test_a_new_encoder_hears_the_rate_though_webrtc_does_not_repeat_it() -> None:
     line = Line(100)
     channel = BackChannel([Inline(line.send)], 30.0)

@@ -74,9 +74,14 @@ def _stream(stream: StreamConfig) -> str:
             f"GOP replayed: {_REPLAYS[stream.replay]}; "
             f"frame metadata: {_FRAME_METADATA[stream.frame_metadata]}",
             f"  keyframe and rate requests: {' and '.join(back) or 'none'}"
-            + (f"; {format_bitrate(stream.feedback.min_bitrate)} at least" if back else ""),
+            + (f"; {format_bitrate(_least(stream))} at least" if back else ""),
         ]
     )
+
+
+def _least(stream: StreamConfig) -> int:
+    """The least bitrate that the encoder is asked for, in bit/s: max_bitrate goes before the default."""
+    return min(stream.feedback.min_bitrate, stream.max_bitrate or stream.feedback.min_bitrate)
 
 
 _SHOWS = {"camera": "a camera", "screen_share": "a shared screen"}

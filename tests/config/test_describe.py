@@ -43,6 +43,11 @@ def test_the_description_says_what_would_happen(loads: Loads) -> None:
     assert "access_token" not in said
 
 
+def test_a_least_bitrate_that_is_not_written_gives_way_to_the_maximum(loads: Loads) -> None:
+    said = describe(loads(LIVEKIT + "streams:\n" + stream("feedback: {inline: true}", "max_bitrate: 50kbps")))
+    assert "requests: on the encoder's connection; 50kbps at least" in said
+
+
 def test_the_guards_of_a_source_are_said(loads: Loads, tmp_path: Path) -> None:
     made = make_ca(tmp_path)
     tls = f"tls: {{cert: {made.cert}, key: {made.key}, client_ca: {made.cert}}}"

@@ -1,6 +1,7 @@
 """The Python API: an application publishes its access units, with the guarantees of the daemon."""
 
 import asyncio
+import inspect
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from ingestd.delivery.accounting import Drop
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.replays import Replay
 from ingestd.diagnose.explain import explained
-from ingestd.errors import StreamError
+from ingestd.errors import ConfigError, StreamError
 from ingestd.media.access_unit import Codec
 from ingestd.media.formats.framed import FramedReader
 from ingestd.observe.figures import StreamFigures
@@ -90,6 +91,7 @@ class Publication:
             max_backlog=max_backlog,
             replay=replay,
         )
+        callbacks = _Callbacks(on_keyframe_wanted, on_rate_wanted)
         self._name = room
         self._log = logger.bind(stream=track)
         self._tasks = Tasks(self._task_failed)
@@ -99,7 +101,6 @@ class Publication:
             RoomAddress(config.url, api_key, secret, room, identity), self._tasks, relay=self._relay
         )
         options = TrackOptions(track, track, config.max_bitrate, config.max_framerate, frame_metadata=None)
-        callbacks = _Callbacks(on_keyframe_wanted, on_rate_wanted)
         delivery = Delivery(config.max_backlog, config.replay, config.max_bitrate)
         self._pipeline = build_pipeline(
             options,
@@ -207,6 +208,11 @@ class _Callbacks:
         on_keyframe_wanted: Callable[[], object] | None,
         on_rate_wanted: Callable[[int, float], object] | None,
     ) -> None:
+        given = {"on_keyframe_wanted": on_keyframe_wanted, "on_rate_wanted": on_rate_wanted}
+        if waited_for := [name for name, callback in given.items() if inspect.iscoroutinefunction(callback)]:
+            raise ConfigError(
+                "; ".join(f"{name}: must be a plain function, as nobody awaits it" for name in waited_for)
+            )
         self._on_keyframe_wanted: Callable[..., object] | None = on_keyframe_wanted
         self._on_rate_wanted: Callable[..., object] | None = on_rate_wanted
 

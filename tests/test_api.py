@@ -141,6 +141,16 @@ async def test_the_application_hears_what_webrtc_wants_and_may_submit_at_once() 
     await camera.close()
 
 
+async def test_a_callback_that_would_never_be_awaited_is_refused() -> None:
+    async def never_awaited() -> None:
+        pass
+
+    with pytest.raises(
+        ConfigError, match="on_keyframe_wanted: must be a plain function, as nobody awaits it"
+    ):
+        PlayedPublication(**ARGUMENTS, on_keyframe_wanted=never_awaited)
+
+
 async def test_what_comes_faster_than_real_time_is_paced_and_the_application_told_to_wait(
     cam: PlayedPublication,
 ) -> None:

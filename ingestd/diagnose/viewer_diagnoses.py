@@ -121,8 +121,8 @@ VIEWERS: Diagnoses = {
         },
     ),
     "ignores_requests": Diagnosis(
-        means="the encoder is asked for keyframes (`feedback`) and sends none within a second: viewers who "
-        "join wait for its next one, or see a replay",
+        means="the encoder is asked for keyframes (`feedback`) and sends none within a second, or the "
+        "time of two pictures: viewers who join wait for its next one, or see a replay",
         expected="an IDR picture at once",
         cures={
             "any": "have it do what the lines of JSON on its connection, or the webhook, say "

@@ -37,7 +37,7 @@ _COUNTERS: Mapping[str, tuple[str, Callable[[StreamFigures], float]]] = {
     ),
     "keyframe_requests": ("Keyframes asked for by viewers.", lambda f: f.keyframe_requests),
     "keyframe_requests_unanswered": (
-        "Requests to the encoder that no keyframe has followed within a second, or that it did not read.",
+        "Requests to the encoder that no keyframe has followed within a second or two pictures, or not read.",
         lambda f: f.keyframe_requests_unanswered,
     ),
 }

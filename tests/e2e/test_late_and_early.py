@@ -30,7 +30,7 @@ def stalled(seconds: float, at: int) -> Callable[[EncodedStream], Iterator[Write
     return writes
 
 
-@pytest.mark.quiet
+@pytest.mark.alone
 def test_a_stall_shorter_than_the_backlog_allowed_costs_no_picture(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
@@ -43,21 +43,21 @@ def test_a_stall_shorter_than_the_backlog_allowed_costs_no_picture(
         assert daemon.metrics().total("ingestd_frames_dropped_total", reason="backlog") == 0
 
 
-@pytest.mark.quiet
+@pytest.mark.alone
 def test_behind_a_long_stall_the_newest_gop_is_shown_and_the_rest_is_counted(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
-    video = encode("h264", frames=240, gop=30, size=(160, 120))
+    video = encode("h264", frames=330, gop=30, size=(160, 120))
     with run_daemon(stream("cam", room)) as daemon, Viewer(livekit, room) as viewer:
-        with Encoder(daemon.port(), video, writing=stalled(3.0, at=60)) as encoder:
+        with Encoder(daemon.port(), video, writing=stalled(5.0, at=90)) as encoder:
             encoder.wait()
             viewer.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
         metrics = daemon.metrics()
         dropped = metrics.total("ingestd_frames_dropped_total", reason="backlog")
-        assert dropped == metrics.total("ingestd_frames_dropped_total") > 40
+        assert dropped == metrics.total("ingestd_frames_dropped_total") > 60
         assert metrics.total("ingestd_frozen_seconds_total") == pytest.approx(dropped / video.fps, rel=0.3)
-        since = [picture for picture in viewer.pictures() if picture.at > encoder.pushed[150].at + SOON_S]
-        assert_pictures_match(since, encoder.pushed[160:], left_out=viewer.left_out)
+        since = [picture for picture in viewer.pictures() if picture.at > encoder.pushed[240].at + SOON_S]
+        assert_pictures_match(since, encoder.pushed[250:], left_out=viewer.left_out)
         assert max(latencies(since, encoder.pushed)) < SOON_S
 
 
@@ -87,12 +87,12 @@ def test_a_live_source_is_shown_as_it_comes_whatever_rate_it_states(
         since = [p for p in viewer.pictures() if p.at > encoder.connected_at + 3]
         assert max(latencies(since, encoder.pushed)) < SOON_S
         named = daemon.wait_for_record(
-            lambda record: "wrong frame rate" in str(record.get("event")), timeout=PATIENCE_S, what="name it"
+            lambda record: "wrong frame rate" in str(record.get("event")), timeout=1, what="name it"
         )
         assert str(named["seen"]).startswith("it states 30 pictures/s and sends ")
 
 
-@pytest.mark.quiet
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "codec", ["h264", *(pytest.param(codec, marks=pytest.mark.long) for codec in ("h265", "vp8"))]
 )
@@ -149,11 +149,11 @@ def test_a_camera_takes_the_place_of_a_file_whose_sender_has_ended(
         assert connections.total("ingestd_encoder_connections_total", result="second_encoder") == 0
 
 
-@pytest.mark.quiet
+@pytest.mark.alone
 def test_where_replays_are_for_the_start_only_nobody_sees_the_stream_jump(
     run_daemon: RunDaemon, livekit: LiveKitServer, room: str
 ) -> None:
-    video = encode("h264", frames=210, fps=30, gop=150, size=(160, 120))
+    video = encode("h264", frames=270, fps=30, gop=180, size=(160, 120))
     with (
         run_daemon(stream("cam", room, replay="start")) as daemon,
         Viewer(livekit, room, "early") as early,
@@ -165,7 +165,7 @@ def test_where_replays_are_for_the_start_only_nobody_sees_the_stream_jump(
             first = late.wait_for_first_picture(timeout=PATIENCE_S)
             encoder.wait()
             early.wait_for_picture(encoder.last_hash, timeout=PATIENCE_S)
-            assert first.hash == encoder.pushed[150].hash
+            assert first.hash == encoder.pushed[180].hash
         positions = {name: number for number, name in enumerate(video.reference_hashes)}
         watched = [positions[p.hash] for p in early.pictures() if p.at > encoder.pushed[105].at]
         assert watched == sorted(watched)

@@ -13,6 +13,8 @@ from ingestd.service.sd_notify import Notifier
 logger = structlog.get_logger("ingestd.service")
 
 STATUS_INTERVAL_S = 2.0
+# Of a number of 64 bits. Python refuses to read one of thousands.
+MAX_DIGITS = 20
 # Each message asks for this much more time to start: names may have to be looked up for many streams.
 START_EXTENSION_S = 30.0
 STUCK = "pictures are due and do not move, which is a defect of ingestd: a restart brings them back"
@@ -32,7 +34,9 @@ class ServiceManager:
     def taken_from(cls, environ: MutableMapping[str, str]) -> "ServiceManager":
         """Return what ``environ`` tells of; its variables are removed, as they are not for our children."""
         usec, pid = environ.pop("WATCHDOG_USEC", ""), environ.pop("WATCHDOG_PID", "")
-        ours = usec.isdecimal() and len(usec) < 20 and int(usec) > 0 and pid in ("", str(os.getpid()))
+        ours = (
+            usec.isdecimal() and len(usec) <= MAX_DIGITS and int(usec) > 0 and pid in ("", str(os.getpid()))
+        )
         return cls(Notifier.taken_from(environ), int(usec) / 1e6 if ours else None)
 
     async def keep(self, status: Callable[[], str], motions: Callable[[], Mapping[str, Motion]]) -> None:

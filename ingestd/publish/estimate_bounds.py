@@ -12,9 +12,11 @@ from dataclasses import dataclass
 _VIDEO_CODECS = frozenset({"VP8", "VP9", "AV1", "H264", "H265"})
 _RTPMAP = re.compile(r"a=rtpmap:(\d+) (\w+)/90000")
 _FMTP = re.compile(r"a=fmtp:(\d+) (.*)")
-_START, _MAX = "x-google-start-bitrate", "x-google-max-bitrate"
+_MIN, _START, _MAX = "x-google-min-bitrate", "x-google-start-bitrate", "x-google-max-bitrate"
 _FLUSHES = "x-ingestd-flushes"  # means nothing to WebRTC, but that the codec's parameters have changed
-_OURS = (_START, _MAX, _FLUSHES)
+_OURS = (_MIN, _START, _MAX, _FLUSHES)
+# A section in which the server may send, and we do not.
+_SPARE = re.compile(r"m=video(?s:.*)^a=sendonly\r?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +65,47 @@ def track_max_bps(needed_bps: float, configured_bps: float | None) -> float:
     return MAX_RATIO * max(needed_bps, MIN_AUTO_BPS if configured_bps is None else configured_bps)
 
 
-def with_bounds(sdp: str, bounds: EstimateBounds, ceiling_bps: int | None = None, flushes: int = 0) -> str:
+def has_spare_section(sdp: str) -> bool:
+    """Whether there is a section for the floor of `with_bounds`."""
+    return any(_SPARE.match(section) for section in _sections(sdp))
+
+
+def with_bounds(
+    sdp: str, bounds: EstimateBounds, ceiling_bps: int | None = None, flushes: int = 0, floor_bps: int = 0
+) -> str:
     """Return ``sdp`` with ``bounds`` in the format parameters of every video codec (RFC 4566 6, a=fmtp).
 
     ``ceiling_bps`` goes into b=AS of the same sections (5.8): a maximum that may change without the codec's
     parameters. ``flushes``: how often what waits in WebRTC was to be thrown away; a parameter that is another
-    than in the last answer has WebRTC build its streams anew. What the SDP says of them already is replaced;
-    everything else stays as it is, line ends included.
+    than in the last answer has WebRTC build its streams anew. ``floor_bps``: what the estimate is to be
+    at least, and no more than that; 0: neither. What the SDP says of them already is replaced; everything
+    else stays as it is, line ends included.
+
+    The floor is in a section for what the server sends: WebRTC takes its bounds from whichever section has
+    changed last, and there is no stream of ours in that to be built anew. A start in it would have the
+    estimate begin again with every other change.
     """
-    ours = f"{_START}={bounds.start_bps // 1000};{_MAX}={bounds.max_bps // 1000}"
+    most = f"{_MAX}={bounds.max_bps // 1000}"
+    ours = f"{_START}={bounds.start_bps // 1000};{most}"
     if flushes:
         ours += f";{_FLUSHES}={flushes}"
     lines: list[str] = []
-    for section in re.split(r"(?m)^(?=m=)", sdp):
-        if section.startswith("m=video"):
+    for section in _sections(sdp):
+        if _SPARE.match(section) and floor_bps:
+            pinned = f"{_MIN}={floor_bps // 1000};{_MAX}={floor_bps // 1000}"
+            lines += _limited(_video_section(section, pinned), floor_bps)
+            floor_bps = 0  # one will do
+        elif _SPARE.match(section):
+            lines += _limited(_video_section(section, most), ceiling_bps)
+        elif section.startswith("m=video"):
             lines += _limited(_video_section(section, ours), ceiling_bps)
         else:
             lines.append(section)
     return "".join(lines)
+
+
+def _sections(sdp: str) -> list[str]:
+    return re.split(r"(?m)^(?=m=)", sdp)
 
 
 def _video_section(section: str, ours: str) -> list[str]:

@@ -1,5 +1,7 @@
 """Health of the link to the server, by the receiver's reports (RTCP, RFC 3550 6.4, once a second)."""
 
+from dataclasses import dataclass
+
 from ingestd.publish.send_stats import SendStats
 
 # Where nothing was sent for so long, nothing of ours is on its way, and no report will come.
@@ -8,6 +10,17 @@ IDLE_S = 0.4
 MAX_QUEUED_S = 0.05
 # On a full one it takes longer than this. (A probe alone makes it 60 ms longer.)
 FULL_QUEUED_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class LinkReading:
+    """What a reading of a track's statistics has told of the link that it shares."""
+
+    available_bps: float  # what WebRTC believes that the link carries in all
+    wait_s: float = 0.0  # for which pictures wait so long
+    full: bool = False  # by the receiver's reports
+    packets_sent: int = 0  # of the track, so far
+    packets_missed: bool = False  # by the server, since the last reading
 
 
 class LinkHealth:

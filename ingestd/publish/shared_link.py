@@ -5,10 +5,13 @@ WebRTC has one estimate of what the link carries, and one pacer, for all of them
 
 import time
 from collections.abc import Collection, Coroutine
+from math import inf
 from typing import Any, Protocol
 
 from ingestd.publish.estimate_bounds import EstimateBounds, bounds_for
+from ingestd.publish.estimate_floor import LONG_WAIT_S, EstimateFloor
 from ingestd.publish.estimate_probing import EstimateProbing
+from ingestd.publish.link_health import LinkReading
 from ingestd.publish.signal_relay import Route, SignalRelay
 from ingestd.tasks import Tasks
 
@@ -42,6 +45,7 @@ class SharedLink:
         self._tasks = tasks
         self._name = name
         self._probing = EstimateProbing()
+        self._floor = EstimateFloor()
 
     @property
     def server_protocol(self) -> int | None:
@@ -58,18 +62,38 @@ class SharedLink:
     def joined(self) -> None:
         """The room has been joined: WebRTC knows nothing of the link yet."""
         self._probing = EstimateProbing()
+        self._floor = EstimateFloor()
 
-    def probe_for_more(self, available_bps: float, wait_s: float) -> None:
-        """Have WebRTC probe for what the tracks need, if they need more than ``available_bps``.
+    def read(self, reading: LinkReading) -> bool:
+        """Take in a reading of a track's statistics; return whether the next should come soon.
 
-        WebRTC believes that the link carries this, in bit/s; pictures wait ``wait_s`` for it, and nothing
-        says that it is full.
+        WebRTC is made to find out whether the link carries what the tracks need, where it believes in less.
         """
-        if self.route is None or not self.route.can_probe:
-            return
-        probe_bps = self._probing.probe_bps(self._needed_bps(), available_bps, wait_s, time.monotonic())
-        if probe_bps is not None:
-            self._tasks.start(f"probe for {self._name}", self.route.probe(round(probe_bps)))
+        if self.route is None:
+            return False
+        now, needed_bps = time.monotonic(), self._needed_bps()
+        slow = reading.available_bps < needed_bps or reading.wait_s > LONG_WAIT_S or self._floor.bps > 0
+        pings = self.route.pings
+        if slow or pings.shortest_s == inf:
+            self._tasks.start(f"ping from {self._name}", self.route.ping())
+        before_bps = self._floor.bps
+        if len(self._tracks) == 1 and self.route.can_set_floor:
+            self._floor.read(needed_bps, reading, pings.queued_s(now), pings.shortest_s, now)
+        else:
+            self._floor = EstimateFloor()
+        if self._floor.bps != before_bps:
+            if self._floor.bps:
+                setting = self.route.set_floor(round(self._floor.bps))
+            else:
+                self._probing.limited(before_bps)
+                setting = self.route.end_floor(round(before_bps))
+            self._tasks.start(f"floor for {self._name}", setting)
+        may_probe = not (reading.full or self._floor.bps or self._floor.rests(now))
+        if may_probe and self.route.can_probe:
+            probe_bps = self._probing.probe_bps(needed_bps, reading.available_bps, reading.wait_s, now)
+            if probe_bps is not None:
+                self._tasks.start(f"probe for {self._name}", self.route.probe(round(probe_bps)))
+        return slow
 
     def flush(self) -> Coroutine[Any, Any, None] | None:
         """Return what has WebRTC throw away what waits in it; None where that cannot be, or costs others."""

@@ -10,6 +10,7 @@ close codes. Media does not come through here.
 import asyncio
 import re
 import secrets
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from urllib.request import getproxies_environment
@@ -20,7 +21,8 @@ from google.protobuf.message import DecodeError
 from livekit.protocol import rtc
 from yarl import URL
 
-from ingestd.publish.estimate_bounds import EstimateBounds, corrected, with_bounds
+from ingestd.publish.estimate_bounds import EstimateBounds, corrected, has_spare_section, with_bounds
+from ingestd.publish.signal_pings import SignalPings
 
 # The SDK itself gives a server 5 s; what fails here is to fail before.
 DIAL_TIMEOUT_S = 4.5
@@ -62,9 +64,12 @@ class Route:
         self.given: EstimateBounds | None = None  # what WebRTC was last answered since the last join
         self.ceiling_bps: int | None = None  # the maximum in place of that of `given`, after a probe
         self.flushes = 0  # since the last join
+        self.floor_bps: int | None = None  # of the estimate, 0: none; None: none since the last join
+        self.pings = SignalPings()
         self.offered: rtc.SessionDescription | None = None  # the SDK's last, but version and id
         self.answer: rtc.SessionDescription | None = None  # the server's to that
         self.participant: web.WebSocketResponse | None = None  # the SDK's signalling, while it is connected
+        self.server_socket: aiohttp.ClientWebSocketResponse | None = None  # its other end
         self._relay = relay
         self._answered = asyncio.Event()
         self._probing = asyncio.Lock()
@@ -100,6 +105,33 @@ class Route:
             self.flushes += 1
             await self._have_it_offer(self.participant)
 
+    @property
+    def can_set_floor(self) -> bool:
+        """Whether `set_floor` would have any effect."""
+        return self.participant is not None and self.answer is not None and has_spare_section(self.answer.sdp)
+
+    async def set_floor(self, bps: int) -> None:
+        """Have WebRTC send at ``bps``, whatever it believes; nothing that is sent is interrupted."""
+        async with self._probing:
+            self.floor_bps = bps
+            await self._answer_again()
+
+    async def end_floor(self, ceiling_bps: int) -> None:
+        """Have WebRTC send by what it believes again, and ``ceiling_bps`` at most: it probes up to more."""
+        async with self._probing:
+            self.floor_bps, self.ceiling_bps = 0, ceiling_bps
+            await self._answer_again()
+
+    async def _answer_again(self) -> None:
+        if self.participant is not None and self.can_set_floor:
+            await self._have_it_offer(self.participant)
+
+    async def ping(self) -> None:
+        """Find out how long what is sent waits on its way."""
+        if self.server_socket is not None and (payload := self.pings.next(time.monotonic())) is not None:
+            with suppress(ConnectionError):
+                await self.server_socket.ping(payload)
+
     async def _have_it_offer(self, participant: web.WebSocketResponse) -> None:
         """Have the SDK make an offer, and wait until it has its answer."""
         self._answered.clear()
@@ -132,10 +164,13 @@ class Route:
     def bounded(self, response: rtc.SignalResponse) -> bytes:
         """Return an answer to a publisher, with the bounds in it, if there are any."""
         if (bounds := self.bounds()) is not None:
-            if self.given is None or (self.ceiling_bps is None and not self.flushes):
+            told = self.ceiling_bps is not None or self.flushes or self.floor_bps is not None
+            if self.given is None or not told:
                 self.given = corrected(self.given, bounds)
             bounds = self.given  # other than in the last answer WebRTC would begin anew
-            response.answer.sdp = with_bounds(response.answer.sdp, bounds, self.ceiling_bps, self.flushes)
+            response.answer.sdp = with_bounds(
+                response.answer.sdp, bounds, self.ceiling_bps, self.flushes, self.floor_bps or 0
+            )
         self._answered.set()
         return response.SerializeToString()
 
@@ -251,13 +286,20 @@ async def _web_socket(
     )
     try:
         await participant.prepare(request)
-        route.participant = participant
+        route.participant, route.server_socket, route.pings = participant, server, SignalPings()
         async with asyncio.TaskGroup() as both:
             both.create_task(_pass_on(participant, server, answer=route.answer_to))
-            both.create_task(_pass_on(server, participant, lambda data: _read_and_bounded(data, route)))
+            both.create_task(
+                _pass_on(
+                    server,
+                    participant,
+                    lambda data: _read_and_bounded(data, route),
+                    ours=lambda pong: route.pings.answered(pong, time.monotonic()),
+                )
+            )
     finally:
         if route.participant is participant:
-            route.participant = None
+            route.participant = route.server_socket = None
         await server.close()
     return participant
 
@@ -267,10 +309,11 @@ async def _pass_on(
     sink: Socket,
     rewrite: Callable[[bytes], bytes] = lambda data: data,
     answer: Callable[[bytes], bytes | None] = lambda _data: None,
+    ours: Callable[[bytes], bool] = lambda _pong: False,
 ) -> None:
     """Pass on what ``source`` says until it closes, and then close ``sink`` with its code.
 
-    What ``answer`` has an answer to is not passed on.
+    What ``answer`` has an answer to is not passed on, nor are pongs that are ``ours``.
     """
     code, reason = aiohttp.WSCloseCode.INTERNAL_ERROR.value, b""
     with suppress(ConnectionError):
@@ -286,7 +329,8 @@ async def _pass_on(
                 case WSMsgType.PING:
                     await sink.ping(message.data)
                 case WSMsgType.PONG:
-                    await sink.pong(message.data)
+                    if not ours(bytes(message.data)):
+                        await sink.pong(message.data)
                 case WSMsgType.CLOSE:
                     code, reason = message.data, (message.extra or "").encode()
                     break
@@ -307,7 +351,7 @@ def _read_and_bounded(data: bytes, route: Route) -> bytes:
             route.joined = True
             route.server_protocol, route.given = message.join.server_info.protocol, None
             route.ceiling_bps = route.offered = route.answer = None
-            route.flushes = 0
+            route.flushes, route.floor_bps = 0, None
         case "reconnect":
             route.server_protocol = message.reconnect.server_info.protocol
             route.offered = route.answer = None  # what was answered may have been another server's

@@ -19,6 +19,7 @@ from ingestd.diagnose.explain import explain_room
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import FrameMetadata, StreamInfo
 from ingestd.publish.frame_metadata import sends_metadata
+from ingestd.publish.link_health import LinkReading
 from ingestd.publish.open_track import OpenTrack
 from ingestd.publish.send_stats import SendStats, Statistics, read
 from ingestd.publish.server_queries import answers
@@ -65,6 +66,7 @@ MUTED = explain_room("muted", "the track was muted in the room; nothing is publi
 # Taking the track out of the room is polite; a server that does not answer must not hold up our exit.
 CLOSE_TIMEOUT_S = 1.0
 
+ReadLink = Callable[[LinkReading], bool]
 Flush = Callable[[], Coroutine[Any, Any, None] | None]
 Publish = Callable[[rtc.Room, TrackOptions, StreamInfo], Coroutine[Any, Any, PublishedTrack]]
 
@@ -77,8 +79,9 @@ def _cannot_flush() -> None:
     """Where WebRTC cannot be made to throw away what waits in it."""
 
 
-def _ignore_estimate(_available_bps: float, _wait_s: float) -> None:
+def _ignore_link(_reading: LinkReading) -> bool:
     """Where WebRTC's estimate grows by itself only."""
+    return False
 
 
 class TrackKeeper:
@@ -101,7 +104,7 @@ class TrackKeeper:
         self._log = logger.bind(stream=options.stream, track=options.name)
         self._room: rtc.Room | None = None
         self._rejoin: Callable[[str], None] = _ignore_rejoin
-        self._on_estimate: Callable[[float, float], None] = _ignore_estimate
+        self._on_link: ReadLink = _ignore_link
         self._flush: Flush = _cannot_flush
         self._server_protocol: int | None = None
         self._said_no_metadata = False
@@ -167,18 +170,18 @@ class TrackKeeper:
         room: rtc.Room,
         rejoin: Callable[[str], None] = _ignore_rejoin,
         server_protocol: int | None = None,
-        on_estimate: Callable[[float, float], None] = _ignore_estimate,
+        on_link: ReadLink = _ignore_link,
         flush: Flush = _cannot_flush,
     ) -> None:
         """There is a room to publish in, on a server of this protocol version, None if it is not known.
 
-        ``rejoin`` is told why to join it again (`RoomConnection`), ``on_estimate`` what WebRTC believes that
-        the link carries, in bit/s, and how long pictures wait for it, where nothing says that it is full.
-        ``flush`` returns what has WebRTC throw away what waits in it, None where it cannot.
+        ``rejoin`` is told why to join it again (`RoomConnection`), ``on_link`` what the statistics
+        say of the link; it returns whether they are to be read again soon. ``flush`` returns what has
+        WebRTC throw away what waits in it, None where it cannot.
         """
         self._move_on(TrackEvent.ROOM_JOINED)
         self._room, self._rejoin, self._server_protocol = room, rejoin, server_protocol
-        self._on_estimate, self._flush = on_estimate, flush
+        self._on_link, self._flush = on_link, flush
         if self._info is not None:
             self._start_over(TrackEvent.DESCRIBED)
 
@@ -394,7 +397,7 @@ class TrackKeeper:
                 if not self.running:
                     self._move_on(TrackEvent.ENCODING)
                     self._listener.track_running()
-                self._tell_of_link(track, stats.available_bps)
+                self._tell_of_link(track, stats, news.packets_missed)
                 if self.unheard:
                     self._rejoin("unheard")
                 if news.encoder.held_back:
@@ -404,16 +407,17 @@ class TrackKeeper:
             if news.encoder.stalled:
                 raise RoomError("silent", f"WebRTC encodes none of {track.unencoded} pictures")
 
-    def _tell_of_link(self, track: OpenTrack, available_bps: float | None) -> None:
+    def _tell_of_link(self, track: OpenTrack, stats: SendStats, packets_missed: bool) -> None:
+        available_bps = stats.available_bps
         if track.send_delay_s is not None:
             self._listener.track_send_delay(
                 track.send_delay_s, available_bps, track.link_good, track.link_idle
             )
         if available_bps is None:
             return
-        self._link_slow = available_bps < self._listener.needed_bitrate_bps()
-        if not track.link_full:
-            self._on_estimate(available_bps, (track.send_delay_s or 0.0) + self._listener.held_back_s())
+        wait_s = (track.send_delay_s or 0.0) + self._listener.held_back_s()
+        reading = LinkReading(available_bps, wait_s, track.link_full, stats.packets_sent, packets_missed)
+        self._link_slow = self._on_link(reading) or available_bps < self._listener.needed_bitrate_bps()
 
     def _poll_interval_s(self, track: OpenTrack) -> float:
         if not track.encoding:

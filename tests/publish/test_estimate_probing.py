@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 
+from ingestd.publish.estimate_bounds import MAX_RATIO
 from ingestd.publish.estimate_probing import (
     FALL_S,
     FULL_S,
+    LEAST_MAX_RATIO,
     MAX_INTERVAL_S,
     MEMORY_S,
     SETTLES_S,
@@ -118,3 +120,12 @@ def test_for_what_waits_long_no_more_is_probed_for_than_some_times_the_need() ->
     connection.probes(2)
     assert connection.available_bps == 10 * M
     assert connection.probes(60) == []
+
+
+def test_a_maximum_that_was_lowered_is_raised_when_the_estimate_suffices() -> None:
+    connection = Connection()
+    assert connection.probes(1) == []
+    connection.probing.limited(LEAST_MAX_RATIO * 2 * M)
+    assert connection.probes(1) == []
+    connection.probing.limited(0.9 * LEAST_MAX_RATIO * 2 * M)
+    assert connection.probes(1) == [MAX_RATIO * 2 * M]

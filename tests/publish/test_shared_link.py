@@ -1,7 +1,7 @@
 """What WebRTC is told of the link: by a relay that the test plays, and with a real server."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,9 +10,12 @@ import pytest
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.publish import shared_link
 from ingestd.publish.estimate_bounds import MAX_RATIO
+from ingestd.publish.estimate_floor import CALM_S
 from ingestd.publish.estimate_probing import SETTLES_S, STEP_RATIO
+from ingestd.publish.link_health import LinkReading
 from ingestd.publish.room_connection import RoomConnection
 from ingestd.publish.shared_link import Sender, SharedLink
+from ingestd.publish.signal_pings import SignalPings
 from ingestd.publish.signal_relay import SignalRelay
 from ingestd.publish.track_keeper import TrackKeeper
 from ingestd.tasks import Tasks
@@ -40,14 +43,27 @@ class Route:
 
     def __init__(self, bounds: Any) -> None:
         self.bounds = bounds
-        self.can_probe = self.reached = True
+        self.can_probe = self.can_set_floor = self.reached = True
         self.failure: Exception | None = None
         self.server_protocol = 16
+        self.pings = SignalPings()
         self.probes: list[int] = []
+        self.floors: list[int] = []
         self.closed = False
 
     async def probe(self, bps: int) -> None:
         self.probes.append(bps)
+
+    async def set_floor(self, bps: int) -> None:
+        self.floors.append(bps)
+
+    async def end_floor(self, ceiling_bps: int) -> None:
+        self.floors.append(-ceiling_bps)
+
+    async def ping(self) -> None:
+        payload = self.pings.next(0.0)
+        assert payload is not None
+        self.pings.answered(payload, 0.0)
 
     async def flush(self) -> None:
         pass
@@ -73,7 +89,7 @@ async def test_without_a_relay_webrtc_is_told_nothing() -> None:
     async with own_tasks() as tasks:
         link = SharedLink(URL, None, [Track(5 * M)], tasks, "cam@lobby")
         link.joined()
-        link.probe_for_more(1 * M, 0.0)
+        assert not link.read(LinkReading(1 * M))
         assert link.route is None
         assert link.flush() is None
         assert link.server_protocol is None
@@ -96,17 +112,17 @@ async def test_what_running_tracks_need_together_is_probed_for(monkeypatch: pyte
     async with own_tasks() as tasks:
         tracks: list[Sender] = [Track(3 * M), Track(3 * M), Track(50 * M, running=False)]
         link, route = link_of(tracks, tasks)
-        link.probe_for_more(4 * M, 0.0)
+        link.read(LinkReading(4 * M))
         now += SETTLES_S
         route.can_probe = False
-        link.probe_for_more(4 * M, 0.0)
+        link.read(LinkReading(4 * M))
         route.can_probe = True
-        link.probe_for_more(4 * M, 0.0)
+        link.read(LinkReading(4 * M))
         await asyncio.sleep(0)
         assert route.probes == [STEP_RATIO * 4 * M]
         link.joined()
         now += 1
-        link.probe_for_more(4 * M, 0.0)
+        link.read(LinkReading(4 * M))
         await asyncio.sleep(0)
         assert len(route.probes) == 1, "after a join WebRTC probes by itself"
 
@@ -116,11 +132,33 @@ async def test_a_track_that_webrtc_does_not_encode_needs_nothing(monkeypatch: py
     monkeypatch.setattr(shared_link, "time", SimpleNamespace(monotonic=lambda: now))
     async with own_tasks() as tasks:
         link, route = link_of([Track(3 * M), Track(50 * M, running=False)], tasks)
-        link.probe_for_more(4 * M, 0.0)
+        link.read(LinkReading(4 * M))
         now += SETTLES_S
-        link.probe_for_more(4 * M, 0.0)
+        link.read(LinkReading(4 * M))
         await asyncio.sleep(0)
         assert route.probes == []
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_a_link_that_is_empty_though_pictures_wait_is_used_whatever_webrtc_believes(
+    monkeypatch: pytest.MonkeyPatch, alone: bool
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(shared_link, "time", SimpleNamespace(monotonic=lambda: now))
+    async with own_tasks() as tasks:
+        link, route = link_of([Track(3 * M)] if alone else [Track(3 * M), Track(3 * M)], tasks)
+        waits = LinkReading(1 * M, wait_s=1.0, full=True)
+        for at in (100.0, 100.0 + SETTLES_S, 100.0 + SETTLES_S + CALM_S):
+            now = at
+            assert link.read(waits), "read again soon"
+            await asyncio.sleep(0)
+        assert route.floors == ([2 * M] if alone else [])
+        assert route.probes == [], "reports say that it is full"
+        link.read(replace(waits, full=False))
+        now += SETTLES_S
+        link.read(replace(waits, full=False))
+        await asyncio.sleep(0)
+        assert bool(route.probes) is not alone, "one thing at a time"
 
 
 async def test_only_what_waits_of_one_track_alone_is_thrown_away() -> None:

@@ -182,6 +182,41 @@ async def test_a_flush_has_the_encoder_begin_with_a_keyframe_and_leaves_estimate
     await joined.disconnect()
 
 
+async def test_a_floor_is_the_estimate_until_it_is_taken_off_and_interrupts_nothing(
+    livekit: LiveKitServer, room: str, relay: SignalRelay
+) -> None:
+    bounds = EstimateBounds(start_bps=1_000_000, max_bps=4_000_000)
+    route = relay.route(livekit.url, lambda: bounds)
+    joined = rtc.Room()
+    assert not route.can_set_floor
+    await connect(joined, replace(address(livekit, room), url=await route.open()))
+    published = await publish(joined, replace(OPTIONS, max_bitrate_bps=1_000_000_000), info())
+    await first_target(published)
+    published.source.take_feedback()
+    assert route.can_set_floor
+    await route.set_floor(9_000_000)
+    await submit(published, 0.5)
+    assert (await read(published.track)).available_bps == 9_000_000
+    await route.end_floor(3_000_000)
+    await submit(published, 0.5)
+    assert (await read(published.track)).available_bps == 3_000_000
+    assert not published.source.take_feedback().keyframe_requested
+    await joined.disconnect()
+
+
+async def test_pings_find_out_how_long_a_round_trip_takes(
+    livekit: LiveKitServer, room: str, relay: SignalRelay
+) -> None:
+    route = relay.route(livekit.url, lambda: BOUNDS)
+    await route.ping()
+    joined = rtc.Room()
+    await connect(joined, replace(address(livekit, room), url=await route.open()))
+    await route.ping()
+    await eventually(lambda: route.pings.shortest_s < 1, "answer")
+    assert route.pings.queued_s(time.monotonic()) == 0
+    await joined.disconnect()
+
+
 async def test_a_probe_leaves_the_bounds_as_they_were_answered_last(relay: SignalRelay) -> None:
     tracks = [EstimateBounds(1_000_000, 10_000_000), EstimateBounds(1_000_000, 20_000_000)]
     route = relay.route("ws://127.0.0.1:1", lambda: tracks.pop(0) if len(tracks) > 1 else tracks[0])
@@ -195,6 +230,20 @@ async def test_a_probe_leaves_the_bounds_as_they_were_answered_last(relay: Signa
     assert "x-google-max-bitrate=20000" in answered(), "another track has joined, or the first one grown"
     route.ceiling_bps = 4_000_000
     assert "x-google-max-bitrate=20000" in answered()
+
+
+@pytest.mark.parametrize("told", ["ceiling_bps", "flushes", "floor_bps"])
+async def test_what_webrtc_was_told_since_leaves_the_bounds_of_its_tracks(
+    relay: SignalRelay, told: str
+) -> None:
+    tracks = [EstimateBounds(1_000_000, 10_000_000), EstimateBounds(1_000_000, 20_000_000)]
+    route = relay.route("ws://127.0.0.1:1", lambda: tracks.pop(0))
+    sdp = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n"
+    response = signalling.SignalResponse(answer=signalling.SessionDescription(sdp=sdp))
+    route.bounded(response)
+    setattr(route, told, 1)
+    answered = signalling.SignalResponse.FromString(route.bounded(response)).answer.sdp
+    assert "x-google-max-bitrate=10000" in answered, "its streams would be built anew"
 
 
 async def test_a_token_with_all_that_a_participant_may_say_passes(

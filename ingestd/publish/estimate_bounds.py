@@ -71,19 +71,23 @@ def has_spare_section(sdp: str) -> bool:
 
 
 def with_bounds(
-    sdp: str, bounds: EstimateBounds, ceiling_bps: int | None = None, flushes: int = 0, floor_bps: int = 0
+    sdp: str,
+    bounds: EstimateBounds,
+    ceiling_bps: int | None = None,
+    flushes: int = 0,
+    floor_bps: int | None = None,
 ) -> str:
     """Return ``sdp`` with ``bounds`` in the format parameters of every video codec (RFC 4566 6, a=fmtp).
 
     ``ceiling_bps`` goes into b=AS of the same sections (5.8): a maximum that may change without the codec's
     parameters. ``flushes``: how often what waits in WebRTC was to be thrown away; a parameter that is another
     than in the last answer has WebRTC build its streams anew. ``floor_bps``: what the estimate is to be
-    at least, and no more than that; 0: neither. What the SDP says of them already is replaced; everything
-    else stays as it is, line ends included.
+    at least, and no more than that; 0: none any more, None: none so far. What the SDP says of them already
+    is replaced; everything else stays as it is, line ends included.
 
     The floor is in a section for what the server sends: WebRTC takes its bounds from whichever section has
-    changed last, and there is no stream of ours in that to be built anew. A start in it would have the
-    estimate begin again with every other change.
+    changed last, and there is no stream of ours in that to be built anew. A start beside it would have the
+    estimate begin again with every change.
     """
     most = f"{_MAX}={bounds.max_bps // 1000}"
     ours = f"{_START}={bounds.start_bps // 1000};{most}"
@@ -91,12 +95,10 @@ def with_bounds(
         ours += f";{_FLUSHES}={flushes}"
     lines: list[str] = []
     for section in _sections(sdp):
-        if _SPARE.match(section) and floor_bps:
-            pinned = f"{_MIN}={floor_bps // 1000};{_MAX}={floor_bps // 1000}"
-            lines += _limited(_video_section(section, pinned), floor_bps)
-            floor_bps = 0  # one will do
-        elif _SPARE.match(section):
-            lines += _limited(_video_section(section, most), ceiling_bps)
+        if floor_bps is not None and _SPARE.match(section):
+            pinned = f"{_MIN}={floor_bps // 1000};{_MAX}={floor_bps // 1000}" if floor_bps else most
+            lines += _limited(_video_section(section, pinned), floor_bps or ceiling_bps)
+            floor_bps = None  # one section will do
         elif section.startswith("m=video"):
             lines += _limited(_video_section(section, ours), ceiling_bps)
         else:

@@ -169,7 +169,7 @@ class Route:
                 self.given = corrected(self.given, bounds)
             bounds = self.given  # other than in the last answer WebRTC would begin anew
             response.answer.sdp = with_bounds(
-                response.answer.sdp, bounds, self.ceiling_bps, self.flushes, self.floor_bps or 0
+                response.answer.sdp, bounds, self.ceiling_bps, self.flushes, self.floor_bps
             )
         self._answered.set()
         return response.SerializeToString()

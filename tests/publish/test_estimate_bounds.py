@@ -86,26 +86,24 @@ def test_a_flush_changes_the_parameters_of_every_video_codec_and_takes_the_place
 
 
 def test_a_floor_goes_into_the_first_section_that_sends_nothing_of_ours_and_is_the_maximum_there() -> None:
-    spare = (
-        "m=video 9 X 98\r\na=rtpmap:98 VP8/90000\r\na=fmtp:98 x-google-start-bitrate=1000\r\na=sendonly\r\n"
-    )
+    spare = "m=video 9 X 98\r\na=rtpmap:98 VP8/90000\r\na=fmtp:98 apt=1\r\na=sendonly\r\n"
     track = "m=video 9 X 98\r\na=rtpmap:98 VP8/90000\r\na=recvonly\r\n"
     sdp = "v=0\r\n" + track + spare + spare
     without = with_bounds(sdp, BOUNDS, 30_000_000)
-    assert without.count("x-google-start-bitrate") == 1, "the others would have the estimate begin again"
-    once = with_bounds(sdp, BOUNDS, 30_000_000, floor_bps=5_000_000)
-    changed = [
-        (old, new) for old, new in zip(without.split("\r\n"), once.split("\r\n"), strict=True) if old != new
-    ]
-    assert changed == [
-        ("b=AS:30000", "b=AS:5000"),
-        (
-            "a=fmtp:98 x-google-max-bitrate=40000",
-            "a=fmtp:98 x-google-min-bitrate=5000;x-google-max-bitrate=5000",
-        ),
-    ]
-    assert once.index("b=AS:5000") > once.index("recvonly")
-    assert with_bounds(once, BOUNDS, 30_000_000) == without
-    assert has_spare_section(sdp)
-    assert not has_spare_section("v=0\r\n" + track + "m=audio 9 X 0\r\na=sendonly\r\n")
-    assert with_bounds(track, BOUNDS, floor_bps=5_000_000) == with_bounds(track, BOUNDS)
+    pinned = with_bounds(sdp, BOUNDS, 30_000_000, floor_bps=5_000_000)
+    limited = (
+        f"m=video 9 X 98\r\nb=AS:30000\r\na=rtpmap:98 VP8/90000\r\na=fmtp:98 apt=1;{OURS}\r\na=sendonly\r\n"
+    )
+    assert without.count(limited) == 2, "before there is one nothing is otherwise"
+    own = "x-google-min-bitrate=5000;x-google-max-bitrate=5000"
+    assert pinned == without.replace(limited, limited.replace(OURS, own).replace("30000", "5000"), 1)
+    ended = with_bounds(pinned, BOUNDS, 30_000_000, floor_bps=0)
+    own = "x-google-max-bitrate=40000"
+    assert ended == without.replace(limited, limited.replace(OURS, own), 1), "a start would begin again"
+
+
+def test_a_floor_has_no_place_where_every_section_of_video_is_ours() -> None:
+    assert not has_spare_section(ANSWER)
+    assert has_spare_section(ANSWER.replace("a=recvonly", "a=sendonly"))
+    assert not has_spare_section(ANSWER + "a=sendonly\n"), "that of sound"
+    assert with_bounds(ANSWER, BOUNDS, floor_bps=5_000_000) == with_bounds(ANSWER, BOUNDS)

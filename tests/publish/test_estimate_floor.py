@@ -10,6 +10,7 @@ from ingestd.publish.estimate_floor import (
     HOLD_S,
     LEAST_PACKETS,
     LONG_WAIT_S,
+    LONGEST_WAIT_S,
     MAX_INTERVAL_S,
     REST_S,
     SETTLES_S,
@@ -83,6 +84,11 @@ def test_nothing_is_done_where_no_picture_waits_and_the_estimate_suffices() -> N
     assert connection.floors(60.0) == [0]
     connection.wait_s = 2 * LONG_WAIT_S
     assert len(connection.floors(READING_S)) > 1
+
+
+def test_what_is_shown_in_slow_motion_is_not_hurried() -> None:
+    assert Connection(wait_s=LONGEST_WAIT_S).floors(60.0) == [0]
+    assert len(Connection(wait_s=0.9 * LONGEST_WAIT_S).floors(READING_S)) > 1
 
 
 def test_an_estimate_that_is_high_enough_is_left_alone() -> None:

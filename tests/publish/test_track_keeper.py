@@ -17,6 +17,7 @@ from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.errors import RoomError
 from ingestd.media.access_unit import FrameMetadata, StreamInfo
 from ingestd.publish.frame_metadata import STRIPPING_PROTOCOL
+from ingestd.publish.link_health import LinkReading
 from ingestd.publish.send_stats import SendStats
 from ingestd.publish.token import mint
 from ingestd.publish.track import PublishedTrack, TrackOptions
@@ -134,6 +135,26 @@ async def test_what_waits_in_webrtc_is_thrown_away_where_the_room_can_do_that_an
     assert flushes == [1]
     publication.room_interrupted()
     assert not publication.flush()
+
+
+async def test_what_is_known_of_the_link_is_told_and_more_often_where_that_is_wanted(
+    joined: rtc.Room, publication: TrackKeeper, stream: Stream
+) -> None:
+    readings: list[tuple[float, LinkReading]] = []
+
+    def read(reading: LinkReading) -> bool:
+        readings.append((time.monotonic(), reading))
+        return len(readings) > 3
+
+    publication.room_joined(joined, on_link=read)
+    publication.describe(info())
+    await eventually(lambda: publication.open, "publish")
+    await hand_over_until(publication, video(), lambda: len(readings) == 7)
+    (first_at, first), (third_at, _), (fifth_at, _), (seventh_at, last) = readings[::2]
+    assert third_at - first_at > 2 * RUNNING_POLL_S - 0.1
+    assert seventh_at - fifth_at < third_at - first_at
+    assert last.packets_sent > first.packets_sent
+    assert last.available_bps > 0
 
 
 @pytest.mark.alone

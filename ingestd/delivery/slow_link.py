@@ -6,7 +6,7 @@ keyframe is far away. When to cut is decided in congestion.py, what can be made 
 """
 
 from ingestd.delivery.accounting import Drop
-from ingestd.delivery.congestion import Congestion
+from ingestd.delivery.congestion import MAX_FREEZE_S, Congestion
 from ingestd.delivery.encoder_response import EncoderResponse
 from ingestd.delivery.intake import Intake
 from ingestd.delivery.output import Output
@@ -52,6 +52,11 @@ class SlowLink:
         """Seconds of the stream that are to be submitted at once when the link carries them."""
         catches_up = self._output.state in (State.HELD_BACK, *REPLAYING)
         return now - self._gop[0].received_at if catches_up and self._gop else 0.0
+
+    def cure_near(self, now: float) -> bool:
+        """Whether a keyframe is near, so that a picture that is lost costs viewers little."""
+        next_keyframe_s = self._next_keyframe_s(now)
+        return next_keyframe_s is not None and next_keyframe_s <= MAX_FREEZE_S
 
     # What was submitted.
 

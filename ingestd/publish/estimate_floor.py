@@ -30,8 +30,6 @@ GOAL_RATIO = 3.0
 HOLD_S = 4.0
 # Pictures that wait for longer than this are late.
 LONG_WAIT_S = 0.1
-# Those held back for longer than this are shown in slow motion, at the rate that WebRTC believes in.
-LONGEST_WAIT_S = 2.5
 # WebRTC begins with probes of its own. After a try that has filled the link nothing is probed for.
 SETTLES_S = 2.0
 REST_S = 1.0
@@ -85,13 +83,16 @@ class EstimateFloor:
             self.bps = min(STEP_RATIO * self.bps, self._goal_bps)
 
     def _begin(self, needed_bps: float, reading: LinkReading, now: float) -> None:
-        """Take the first step, if pictures wait though the link has been empty for a while."""
+        """Take the first step, if pictures wait though the link has been empty for a while.
+
+        A step too far may lose one: then a keyframe is to be near.
+        """
         assert self._next_at is not None
         if self._empty_since is None or now < max(self._empty_since + CALM_S, self._next_at):
             return
         late = reading.wait_s > LONG_WAIT_S or reading.available_bps < needed_bps
         goal_bps = GOAL_RATIO * needed_bps
-        if late and reading.wait_s < LONGEST_WAIT_S and reading.available_bps < goal_bps:
+        if late and reading.cure_near and reading.available_bps < goal_bps:
             self._begun_at = self._step_at = now
             self._step_packets, self._goal_bps = reading.packets_sent, goal_bps
             self.bps = min(STEP_RATIO * reading.available_bps, goal_bps)

@@ -416,7 +416,14 @@ class TrackKeeper:
         if available_bps is None:
             return
         wait_s = (track.send_delay_s or 0.0) + self._listener.held_back_s()
-        reading = LinkReading(available_bps, wait_s, track.link_full, stats.packets_sent, packets_missed)
+        reading = LinkReading(
+            available_bps,
+            wait_s,
+            track.link_full,
+            stats.packets_sent,
+            packets_missed,
+            cure_near=self._listener.cure_near(),
+        )
         self._link_slow = self._on_link(reading) or available_bps < self._listener.needed_bitrate_bps()
 
     def _poll_interval_s(self, track: OpenTrack) -> float:

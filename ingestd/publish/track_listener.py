@@ -67,6 +67,10 @@ class TrackListener(Protocol):
         """Seconds of the stream that are to be submitted at once when the link carries them."""
         ...
 
+    def cure_near(self) -> bool:
+        """Whether a keyframe is near, so that a picture that is lost costs viewers little."""
+        ...
+
     def track_asked_for_keyframe(self) -> None:
         """A keyframe is asked for while nothing is submitted, so that `take_feedback` does not tell."""
         ...

@@ -279,9 +279,9 @@ class TrackPipeline:
         """Seconds of the stream that are to be submitted at once when the link carries them."""
         return self._delivery.slow_link.held_back_s(time.monotonic())
 
-    def cure_near(self) -> bool:
-        """Whether a keyframe is near, so that a picture that is lost costs viewers little."""
-        return self._delivery.slow_link.cure_near(time.monotonic())
+    def may_risk(self) -> bool:
+        """Whether a picture may be lost for it to be found out what the link carries."""
+        return self._delivery.slow_link.may_risk(time.monotonic())
 
     def track_asked_for_keyframe(self) -> None:
         """A keyframe is asked for while nothing is submitted."""

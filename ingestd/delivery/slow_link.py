@@ -53,8 +53,14 @@ class SlowLink:
         catches_up = self._output.state in (State.HELD_BACK, *REPLAYING)
         return now - self._gop[0].received_at if catches_up and self._gop else 0.0
 
-    def cure_near(self, now: float) -> bool:
-        """Whether a keyframe is near, so that a picture that is lost costs viewers little."""
+    def may_risk(self, now: float) -> bool:
+        """Whether a picture may be lost for it to be found out what the link carries.
+
+        A keyframe is to be near. An encoder that answers sends less where the link is slow: nothing waits for
+        long, and so there is nothing to be won.
+        """
+        if self._encoder_response.answers:
+            return False
         next_keyframe_s = self._next_keyframe_s(now)
         return next_keyframe_s is not None and next_keyframe_s <= MAX_FREEZE_S
 

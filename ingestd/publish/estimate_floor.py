@@ -85,14 +85,14 @@ class EstimateFloor:
     def _begin(self, needed_bps: float, reading: LinkReading, now: float) -> None:
         """Take the first step, if pictures wait though the link has been empty for a while.
 
-        A step too far may lose one: then a keyframe is to be near.
+        A step too far may lose one.
         """
         assert self._next_at is not None
         if self._empty_since is None or now < max(self._empty_since + CALM_S, self._next_at):
             return
         late = reading.wait_s > LONG_WAIT_S or reading.available_bps < needed_bps
         goal_bps = GOAL_RATIO * needed_bps
-        if late and reading.cure_near and reading.available_bps < goal_bps:
+        if late and reading.may_risk and reading.available_bps < goal_bps:
             self._begun_at = self._step_at = now
             self._step_packets, self._goal_bps = reading.packets_sent, goal_bps
             self.bps = min(STEP_RATIO * reading.available_bps, goal_bps)

@@ -21,7 +21,7 @@ class LinkReading:
     full: bool = False  # by the receiver's reports
     packets_sent: int = 0  # of the track, so far
     packets_missed: bool = False  # by the server, since the last reading
-    cure_near: bool = True  # a keyframe, for viewers who lack a picture
+    may_risk: bool = True  # a picture may be lost for it to be found out what the link carries
 
 
 class LinkHealth:

@@ -422,7 +422,7 @@ class TrackKeeper:
             track.link_full,
             stats.packets_sent,
             packets_missed,
-            cure_near=self._listener.cure_near(),
+            may_risk=self._listener.may_risk(),
         )
         self._link_slow = self._on_link(reading) or available_bps < self._listener.needed_bitrate_bps()
 

@@ -67,8 +67,8 @@ class TrackListener(Protocol):
         """Seconds of the stream that are to be submitted at once when the link carries them."""
         ...
 
-    def cure_near(self) -> bool:
-        """Whether a keyframe is near, so that a picture that is lost costs viewers little."""
+    def may_risk(self) -> bool:
+        """Whether a picture may be lost for it to be found out what the link carries."""
         ...
 
     def track_asked_for_keyframe(self) -> None:

@@ -178,18 +178,23 @@ def test_what_is_held_back_begins_with_the_keyframe() -> None:
     assert script.delivery.slow_link.held_back_s(script.now) == pytest.approx(3 * FRAME, abs=3 * CALL)
 
 
-def test_whether_a_keyframe_is_near_is_known_by_their_interval() -> None:
+def test_a_picture_is_risked_where_a_keyframe_is_near_and_the_encoder_does_not_answer() -> None:
     script = Transcript.running("K1 d2 d3")
     slow_link = script.delivery.slow_link
-    assert not slow_link.cure_near(script.now), "there was one alone"
+    assert not slow_link.may_risk(script.now), "there was one alone"
     deltas = (f"d{number}" for number in range(11, 100))
     script = Transcript.running(" ".join(["K10", *deltas, "K100"]))
     next_keyframe_s = script.delivery.rates.next_keyframe_s(script.now)
     assert next_keyframe_s is not None
     assert next_keyframe_s > MAX_FREEZE_S
     keyframe_at = script.now + next_keyframe_s
-    assert not script.delivery.slow_link.cure_near(keyframe_at - 1.1 * MAX_FREEZE_S)
-    assert script.delivery.slow_link.cure_near(keyframe_at - 0.9 * MAX_FREEZE_S)
+    assert not script.delivery.slow_link.may_risk(keyframe_at - 1.1 * MAX_FREEZE_S)
+    near = keyframe_at - 0.9 * MAX_FREEZE_S
+    assert script.delivery.slow_link.may_risk(near)
+    script.delivery.encoder_response.asked(script.now, FRAME)
+    script.delivery.encoder_response.keyframe(script.now + FRAME, in_turn=False)
+    assert script.delivery.encoder_response.answers
+    assert not script.delivery.slow_link.may_risk(near)
 
 
 def test_what_webrtc_holds_back_is_made_up_for_when_the_link_is_good_again() -> None:

@@ -69,7 +69,7 @@ class Stream:
     def track_held_back(self, keyframe_left_out: bool) -> None:
         self.held_back.append(keyframe_left_out)
 
-    def cure_near(self) -> bool:
+    def may_risk(self) -> bool:
         return True
 
     def held_back_s(self) -> float:

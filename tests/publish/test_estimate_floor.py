@@ -33,7 +33,7 @@ class Connection:
     queued_s: float = 0.0
     round_trip_s: float = 0.0
     packets_missed: bool = False
-    cure_near: bool = True
+    may_risk: bool = True
     sends: bool = True
     now: float = 100.0
     packets_sent: int = 0
@@ -50,7 +50,7 @@ class Connection:
             self.wait_s,
             packets_sent=self.packets_sent,
             packets_missed=self.packets_missed,
-            cure_near=self.cure_near,
+            may_risk=self.may_risk,
         )
         self.floor.read(self.needed_bps, reading, self.queued_s, self.round_trip_s, self.now)
 
@@ -88,9 +88,9 @@ def test_nothing_is_done_where_no_picture_waits_and_the_estimate_suffices() -> N
 
 
 def test_nothing_is_risked_where_a_picture_that_is_lost_would_freeze_viewers_for_long() -> None:
-    connection = Connection(cure_near=False)
+    connection = Connection(may_risk=False)
     assert connection.floors(60.0) == [0]
-    connection.cure_near = True
+    connection.may_risk = True
     assert len(connection.floors(READING_S)) > 1
 
 

@@ -7,8 +7,8 @@
 - `signal_relay`: through which the SDK joins, so that `shared_link` can tell WebRTC of the link: where its
   estimate begins and ends (`estimate_bounds`), and when it is to find more (`estimate_probing`).
 - `track_keeper`: `TrackKeeper` keeps one track published in the room; `track` publishes it once,
-  `frame_metadata` says what viewers are told of each picture, `open_track` submits its pictures and reads
-  WebRTC's statistics of them, `track_listener` is who is told.
+  `pass_through` has WebRTC take its pictures, `frame_metadata` says what viewers are told of each,
+  `open_track` submits them and reads WebRTC's statistics of them, `track_listener` is who is told.
 - `states`: the states and events of both as tables, which docs/states.md shows.
 - `send_stats`: WebRTC's own count of pictures. `encoder_watch` finds in it what was lost, and a stall,
   `send_delay` how long packets wait in WebRTC, `link_health` whether the receiver loses packets.

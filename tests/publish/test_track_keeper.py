@@ -35,6 +35,7 @@ from tests.publish.support import (
     hand_over_until,
     info,
     own_tasks,
+    played_source,
     submit,
     tracks_become,
     video,
@@ -85,7 +86,7 @@ async def publish_nothing(*_: object) -> Any:
     """Where the statistics are made up no track is needed."""
     return SimpleNamespace(
         codec=info().codec,
-        source=SimpleNamespace(take_feedback=lambda: None),
+        source=played_source(),
         track=None,
         publication=SimpleNamespace(sid="TR_1"),
     )

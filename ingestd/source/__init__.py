@@ -10,7 +10,9 @@
       entrance_stage   a connection that does not pass, and the interface of the three
     connection_limits  how many connections, and new ones per second and address
     watched_files    files that are read again when they change
-    connection       one connection: bytes in, feedback lines out, pauses, idle_timeout
+    connection       one connection: bytes in, feedback lines out, its end
+      flow_control     when it is read and passed on, reasons to pause; unread_bytes: what waits meanwhile
+      idle_timeout     how long it may be silent (source.idle_timeout)
     socket_state     what Linux knows of a socket beyond asyncio
 
 A source of another kind (RTSP, RTP, SRT) goes into a module beside those two, with `start`, `stop`

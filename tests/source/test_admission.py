@@ -15,12 +15,8 @@ from ingestd.source.admission import (
     PROBE_LOG_INTERVAL_S,
     Admission,
 )
-from ingestd.source.connection import (
-    LOOK_AHEAD_BYTES,
-    MAX_READ_TURN_S,
-    RECEIVE_BUFFER_BYTES,
-    EncoderConnection,
-)
+from ingestd.source.connection import RECEIVE_BUFFER_BYTES, EncoderConnection
+from ingestd.source.flow_control import LOOK_AHEAD_BYTES, MAX_READ_TURN_S
 from tests.source.line import GREETING, THE_END, Encoder, Slow, Stream, listening
 from tests.support.wait import eventually
 

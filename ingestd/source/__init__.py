@@ -3,6 +3,8 @@
     socket_listener  an encoder dials us (source.listen)    ┐
     socket_dialer    we dial the encoder (source.connect)   ┴─▶ both ask admission for each new connection
     admission        which connection is the encoder's: allow, second_encoder, waiting for the line
+      second_encoder   when the encoder on the line gives way to a second one
+      connection_log   what became of connections: counts and log lines
     entrance         what a connection passes before its bytes are a stream's:
       proxy_header     PROXY header of a load balancer (source.proxy_protocol)
       tls_stage        TLS of one connection; tls_renewal: certificate and key, read again when they change

@@ -34,7 +34,7 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 ELEMENTS = ("livekitwebrtcsink", "rtpgccbwe", "nicesink")  # the second adapts the bitrate, the third sends
 COLUMNS = (
     "link | set after | bitrate to target after 3 s | viewer's delay below 300 ms after | "
-    "above it for | longest freeze | bitrate after recovery: 5, 10, 20 s"
+    "above it for | longest freeze | bitrate after recovery: 5, 10, 20 s | broken"
 )
 
 
@@ -80,8 +80,8 @@ class Said:
             self.lines.append(json.loads(line))
 
 
-def run(scenario: Scenario) -> Course:
-    """Play ``scenario``."""
+def run(scenario: Scenario) -> tuple[Course, int]:
+    """Play ``scenario``; say also how many pictures were seen whose number was broken."""
     addresses = {
         "bind_addresses": ["127.0.0.1", FAR],
         "room": {"playout_delay": {"enabled": True, "min": 0, "max": 1}},
@@ -109,7 +109,9 @@ def run(scenario: Scenario) -> Course:
         for step in (*scenario.steps, Step(scenario.seconds, GOOD)):
             time.sleep(max(0.0, begin + step.at_s - time.monotonic()))
             link.quality = step.quality
-        return course(scenario, list(publisher.lines), list(viewer.lines), begin)
+        watched = [line for line in viewer.lines if line["event"] == "seen"]
+        broken = sum(line["at"] > begin and line["number"] is None for line in watched)
+        return course(scenario, list(publisher.lines), watched, begin), broken
 
 
 def course(
@@ -127,7 +129,7 @@ def course(
             encoded_at[line["number"]] = at
     newest = -1
     for line in watched:
-        number = line.get("number")
+        number = line["number"]
         if number in encoded_at and number > newest:
             newest, at = number, line["at"] - begin
             result.seen.append((at, at - encoded_at[number]))
@@ -143,8 +145,8 @@ def main() -> None:
         return
     print(f"| {COLUMNS} |\n|{'---|' * len(COLUMNS.split('|'))}")
     for scenario in (s for s in SCENARIOS if arguments.only in s.name):
-        result = run(scenario)
-        print(f"| {' | '.join((scenario.title, *told(result), *seen(result)))} |", flush=True)
+        result, broken = run(scenario)
+        print(f"| {' | '.join((scenario.title, *told(result), *seen(result), str(broken)))} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ def test_pictures_are_as_late_as_from_the_encoder_to_the_viewer() -> None:
         {"event": "picture", "at": 100.5, "number": 8, "bytes": 500, "key": False},
     ]
     watched = [
-        {"event": "joined", "at": 90.0},
         {"event": "seen", "at": 100.1, "number": 7},
         {"event": "seen", "at": 100.2, "number": None},  # broken
         {"event": "seen", "at": 100.7, "number": 8},

@@ -11,7 +11,7 @@ from ingestd.publish.estimate_bounds import MAX_RATIO
 from ingestd.publish.estimate_probing import MEMORY_S, STEP_RATIO
 
 # The maximum while packets are lost, times what the streams need.
-LOSSY_MAX_RATIO = 1.1
+LOSSY_MAX_RATIO = 1.25
 # It is raised with what the streams need, by this much at once: WebRTC probes up to each.
 RAISE_RATIO = 1.1
 # Where the link dips the estimate falls within this time of the first lost packets, and is the lower bound.

@@ -294,16 +294,18 @@ def panels(course: Course, title: str) -> tuple[Panel, Panel]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", default="", help="links whose name holds this: cut, decline, loss")
+    parser.add_argument("--runs", type=int, default=1, help="of each with feedback; plots the first")
     parser.add_argument("--write", action="store_true", help="the plots into docs/")
     arguments = parser.parse_args()
     print(f"| {COLUMNS} |\n|{'---|' * len(COLUMNS.split('|'))}")
     for scenario in (s for s in SCENARIOS if arguments.only in s.name):
         columns = []
-        for feedback in (True, False):
+        for number, feedback in enumerate((*[True] * arguments.runs, False)):
             with tempfile.TemporaryDirectory() as directory:
                 course = run(scenario, Path(directory), feedback=feedback)
             print(f"| {row(course, feedback=feedback)} |", flush=True)
-            columns.append(panels(course, "with feedback" if feedback else "without"))
+            if number == 0 or not feedback:
+                columns.append(panels(course, "with feedback" if feedback else "without"))
         if arguments.write:
             (DOCS / f"feedback-{scenario.name}.svg").write_text(page(scenario.title, columns))
 

@@ -5,7 +5,8 @@
   `join_turns` lets few join at a time, `token` mints what it joins with, `given_token` reads it where the
   user gives one, `token_expiry` warns before that expires, `room_errors` says why it could not.
 - `signal_relay`: through which the SDK joins, so that `shared_link` can tell WebRTC of the link: where its
-  estimate begins and ends (`estimate_bounds`), and when it is to find more (`estimate_probing`).
+  estimate begins and ends (`estimate_bounds`), when it is to find more (`estimate_probing`), and how much it
+  may find while packets are lost (`loss_ceiling`).
 - `track_keeper`: `TrackKeeper` keeps one track published in the room; `track` publishes it once,
   `pass_through` has WebRTC take its pictures, `frame_metadata` says what viewers are told of each,
   `open_track` submits them and reads WebRTC's statistics of them, `track_listener` is who is told.

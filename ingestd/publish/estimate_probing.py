@@ -46,6 +46,10 @@ class EstimateProbing:
         self._most_bps = self._most_at = 0.0  # needed within MEMORY_S
         self._max_bps: float | None = None  # what was last probed for
 
+    def limited(self, max_bps: float) -> None:
+        """WebRTC's maximum was set to ``max_bps``; where the link carries more it is to be raised."""
+        self._max_bps = max_bps
+
     def probe_bps(self, needed_bps: float, available_bps: float, wait_s: float, now: float) -> float | None:
         """Return what WebRTC is to probe for now, None: nothing.
 

@@ -288,9 +288,7 @@ class RoomConnection:
     def _offer_room(self, track: TrackKeeper, membership: Membership) -> None:
         """Tell ``track`` that there is a room."""
         link = self._link
-        track.room_joined(
-            membership.room, self._rejoin, link.server_protocol, link.probe_for_more, link.flush
-        )
+        track.room_joined(membership.room, self._rejoin, link.server_protocol, link.estimated, link.flush)
 
     def _joined(self, membership: Membership) -> None:
         self._move(RoomEvent.JOINED)

@@ -5,10 +5,12 @@ WebRTC has one estimate of what the link carries, and one pacer, for all of them
 
 import time
 from collections.abc import Collection, Coroutine
+from math import inf
 from typing import Any, Protocol
 
 from ingestd.publish.estimate_bounds import EstimateBounds, bounds_for
 from ingestd.publish.estimate_probing import EstimateProbing
+from ingestd.publish.loss_ceiling import LossCeiling
 from ingestd.publish.signal_relay import Route, SignalRelay
 from ingestd.tasks import Tasks
 
@@ -24,6 +26,11 @@ class Sender(Protocol):
     @property
     def bitrates_bps(self) -> tuple[float, float | None]:
         """What it sends now, and at most by the configuration, in bit/s; None: auto."""
+        ...
+
+    @property
+    def misses_packets(self) -> bool:
+        """Whether the server has missed packets of it of late."""
         ...
 
 
@@ -42,6 +49,7 @@ class SharedLink:
         self._tasks = tasks
         self._name = name
         self._probing = EstimateProbing()
+        self._loss_ceiling = LossCeiling()
 
     @property
     def server_protocol(self) -> int | None:
@@ -58,18 +66,28 @@ class SharedLink:
     def joined(self) -> None:
         """The room has been joined: WebRTC knows nothing of the link yet."""
         self._probing = EstimateProbing()
+        self._loss_ceiling = LossCeiling()
 
-    def probe_for_more(self, available_bps: float, wait_s: float) -> None:
-        """Have WebRTC probe for what the tracks need, if they need more than ``available_bps``.
+    def estimated(self, available_bps: float, wait_s: float, full: bool) -> None:
+        """Have WebRTC probe for what the tracks need, if they need more, and search no further after losses.
 
-        WebRTC believes that the link carries this, in bit/s; pictures wait ``wait_s`` for it, and nothing
-        says that it is full.
+        WebRTC believes that the link carries ``available_bps``; pictures wait ``wait_s`` for it; ``full``:
+        something says that it is full.
         """
         if self.route is None or not self.route.can_probe:
             return
-        probe_bps = self._probing.probe_bps(self._needed_bps(), available_bps, wait_s, time.monotonic())
-        if probe_bps is not None:
-            self._tasks.start(f"probe for {self._name}", self.route.probe(round(probe_bps)))
+        needed_bps, now = self._needed_bps(), time.monotonic()
+        missed = any(track.misses_packets for track in self._tracks)
+        max_bps = self._loss_ceiling.max_bps(needed_bps, available_bps, missed, now)
+        if max_bps is not None:
+            if self._loss_ceiling.bps == inf:
+                self._probing.limited(max_bps)
+            self._tasks.start(f"limit {self._name}", self.route.limit(round(max_bps)))
+        elif not full:
+            probe_bps = self._probing.probe_bps(needed_bps, available_bps, wait_s, now)
+            if probe_bps is not None and self._loss_ceiling.bps > available_bps:
+                probe_bps = min(probe_bps, self._loss_ceiling.bps)
+                self._tasks.start(f"probe for {self._name}", self.route.probe(round(probe_bps)))
 
     def flush(self) -> Coroutine[Any, Any, None] | None:
         """Return what has WebRTC throw away what waits in it; None where that cannot be, or costs others."""

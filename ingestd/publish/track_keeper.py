@@ -78,7 +78,7 @@ def _cannot_flush() -> None:
     """Where WebRTC cannot be made to throw away what waits in it."""
 
 
-def _ignore_estimate(_available_bps: float, _wait_s: float) -> None:
+def _ignore_estimate(_available_bps: float, _wait_s: float, _link_full: bool) -> None:
     """Where WebRTC's estimate grows by itself only."""
 
 
@@ -102,7 +102,7 @@ class TrackKeeper:
         self._log = logger.bind(stream=options.stream, track=options.name)
         self._room: rtc.Room | None = None
         self._rejoin: Callable[[str], None] = _ignore_rejoin
-        self._on_estimate: Callable[[float, float], None] = _ignore_estimate
+        self._on_estimate: Callable[[float, float, bool], None] = _ignore_estimate
         self._flush: Flush = _cannot_flush
         self._server_protocol: int | None = None
         self._said_no_metadata = False
@@ -168,13 +168,13 @@ class TrackKeeper:
         room: rtc.Room,
         rejoin: Callable[[str], None] = _ignore_rejoin,
         server_protocol: int | None = None,
-        on_estimate: Callable[[float, float], None] = _ignore_estimate,
+        on_estimate: Callable[[float, float, bool], None] = _ignore_estimate,
         flush: Flush = _cannot_flush,
     ) -> None:
         """There is a room to publish in, on a server of this protocol version, None if it is not known.
 
         ``rejoin`` is told why to join it again (`RoomConnection`), ``on_estimate`` what WebRTC believes that
-        the link carries, in bit/s, and how long pictures wait for it, where nothing says that it is full.
+        the link carries, in bit/s, how long pictures wait for it, and whether something says that it is full.
         ``flush`` returns what has WebRTC throw away what waits in it, None where it cannot.
         """
         self._move_on(TrackEvent.ROOM_JOINED)
@@ -416,8 +416,8 @@ class TrackKeeper:
         if available_bps is None:
             return
         self._link_slow = available_bps < self._listener.needed_bitrate_bps()
-        if not track.link_full:
-            self._on_estimate(available_bps, (track.send_delay_s or 0.0) + self._listener.held_back_s())
+        wait_s = (track.send_delay_s or 0.0) + self._listener.held_back_s()
+        self._on_estimate(available_bps, wait_s, track.link_full)
 
     def _poll_interval_s(self, track: OpenTrack) -> float:
         if not track.encoding:

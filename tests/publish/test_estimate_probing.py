@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from ingestd.publish.estimate_bounds import MAX_RATIO
 from ingestd.publish.estimate_probing import (
     FALL_S,
     FULL_S,
@@ -73,6 +74,13 @@ def test_the_maximum_grows_with_the_streams() -> None:
     connection.probes(5)
     connection.needed_bps = 6 * M
     assert connection.probes(5) == [30 * M]
+
+
+def test_a_maximum_that_was_lowered_for_another_reason_is_raised_where_it_is_in_the_way() -> None:
+    connection = Connection()
+    connection.probes(1)
+    connection.probing.limited(3 * M)
+    assert connection.probes(5) == [MAX_RATIO * 2 * M]
 
 
 def test_an_estimate_that_has_just_fallen_is_not_contradicted() -> None:

@@ -10,7 +10,8 @@ import pytest
 from ingestd.devserver.livekit_server import LiveKitServer
 from ingestd.publish import shared_link
 from ingestd.publish.estimate_bounds import MAX_RATIO
-from ingestd.publish.estimate_probing import SETTLES_S, STEP_RATIO
+from ingestd.publish.estimate_probing import FALL_S, MAX_INTERVAL_S, SETTLES_S, STEP_RATIO
+from ingestd.publish.loss_ceiling import CLEAN_S, DIP_S, LOSSY_MAX_RATIO
 from ingestd.publish.room_connection import RoomConnection
 from ingestd.publish.shared_link import Sender, SharedLink
 from ingestd.publish.signal_relay import SignalRelay
@@ -29,6 +30,7 @@ class Track:
 
     needed_bps: float
     running: bool = True
+    misses_packets: bool = False
 
     @property
     def bitrates_bps(self) -> tuple[float, float | None]:
@@ -44,10 +46,14 @@ class Route:
         self.failure: Exception | None = None
         self.server_protocol = 16
         self.probes: list[int] = []
+        self.limits: list[int] = []
         self.closed = False
 
     async def probe(self, bps: int) -> None:
         self.probes.append(bps)
+
+    async def limit(self, bps: int) -> None:
+        self.limits.append(bps)
 
     async def flush(self) -> None:
         pass
@@ -73,7 +79,7 @@ async def test_without_a_relay_webrtc_is_told_nothing() -> None:
     async with own_tasks() as tasks:
         link = SharedLink(URL, None, [Track(5 * M)], tasks, "cam@lobby")
         link.joined()
-        link.probe_for_more(1 * M, 0.0)
+        link.estimated(1 * M, 0.0, False)
         assert link.route is None
         assert link.flush() is None
         assert link.server_protocol is None
@@ -96,17 +102,17 @@ async def test_what_running_tracks_need_together_is_probed_for(monkeypatch: pyte
     async with own_tasks() as tasks:
         tracks: list[Sender] = [Track(3 * M), Track(3 * M), Track(50 * M, running=False)]
         link, route = link_of(tracks, tasks)
-        link.probe_for_more(4 * M, 0.0)
+        link.estimated(4 * M, 0.0, False)
         now += SETTLES_S
         route.can_probe = False
-        link.probe_for_more(4 * M, 0.0)
+        link.estimated(4 * M, 0.0, False)
         route.can_probe = True
-        link.probe_for_more(4 * M, 0.0)
+        link.estimated(4 * M, 0.0, False)
         await asyncio.sleep(0)
         assert route.probes == [STEP_RATIO * 4 * M]
         link.joined()
         now += 1
-        link.probe_for_more(4 * M, 0.0)
+        link.estimated(4 * M, 0.0, False)
         await asyncio.sleep(0)
         assert len(route.probes) == 1, "after a join WebRTC probes by itself"
 
@@ -116,11 +122,83 @@ async def test_a_track_that_webrtc_does_not_encode_needs_nothing(monkeypatch: py
     monkeypatch.setattr(shared_link, "time", SimpleNamespace(monotonic=lambda: now))
     async with own_tasks() as tasks:
         link, route = link_of([Track(3 * M), Track(50 * M, running=False)], tasks)
-        link.probe_for_more(4 * M, 0.0)
+        link.estimated(4 * M, 0.0, False)
         now += SETTLES_S
-        link.probe_for_more(4 * M, 0.0)
+        link.estimated(4 * M, 0.0, False)
         await asyncio.sleep(0)
         assert route.probes == []
+
+
+async def test_a_link_that_is_full_is_not_probed(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(shared_link, "time", SimpleNamespace(monotonic=lambda: now))
+    async with own_tasks() as tasks:
+        link, route = link_of([Track(3 * M)], tasks)
+        link.estimated(2 * M, 0.0, True)
+        now += SETTLES_S
+        link.estimated(2 * M, 0.0, True)
+        await asyncio.sleep(0)
+        assert route.probes == []
+
+
+async def test_while_packets_of_a_track_are_lost_webrtc_finds_no_more_than_all_tracks_need(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(shared_link, "time", SimpleNamespace(monotonic=lambda: now))
+    async with own_tasks() as tasks:
+        lossy = Track(3 * M)
+        link, route = link_of([lossy, Track(1 * M)], tasks)
+        link.estimated(5 * M, 0.0, False)
+        now += SETTLES_S
+        lossy.misses_packets = True
+        link.estimated(5 * M, 0.0, True)
+        now += DIP_S
+        link.estimated(5 * M, 0.0, True)
+        await asyncio.sleep(0)
+        capped_bps = round(LOSSY_MAX_RATIO * 4 * M)
+        assert route.limits == [capped_bps]
+        link.estimated(4.2 * M, 0.0, False)
+        await asyncio.sleep(0)
+        assert route.probes == [], "that is enough"
+        link.estimated(2 * M, 0.0, False)
+        now += FALL_S
+        link.estimated(2 * M, 0.0, False)
+        await asyncio.sleep(0)
+        assert route.probes == [capped_bps], "a probe raises the maximum, too"
+        now += MAX_INTERVAL_S
+        link.estimated(capped_bps, 1.0, False)
+        await asyncio.sleep(0)
+        assert route.probes == [capped_bps], "there is nothing to find"
+        lossy.misses_packets = False
+        now += CLEAN_S
+        link.estimated(capped_bps, 0.0, False)
+        await asyncio.sleep(0)
+        assert route.limits == [capped_bps, STEP_RATIO * capped_bps]
+
+
+async def test_a_maximum_that_was_lifted_in_a_dip_is_raised_when_the_link_carries_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(shared_link, "time", SimpleNamespace(monotonic=lambda: now))
+    async with own_tasks() as tasks:
+        track = Track(1 * M)
+        link, route = link_of([track], tasks)
+        link.estimated(1 * M, 0.0, True)
+        now += SETTLES_S
+        track.misses_packets = True
+        link.estimated(1 * M, 0.0, True)
+        now += DIP_S
+        link.estimated(1 * M, 0.0, True)
+        now += CLEAN_S
+        track.misses_packets = False
+        link.estimated(0.5 * M, 0.0, True)
+        await asyncio.sleep(0)
+        assert route.limits[1:] == [STEP_RATIO * 0.5 * M]
+        link.estimated(1.5 * M, 0.0, False)
+        await asyncio.sleep(0)
+        assert route.probes == [MAX_RATIO * 1 * M]
 
 
 async def test_only_what_waits_of_one_track_alone_is_thrown_away() -> None:

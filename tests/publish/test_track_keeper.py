@@ -198,7 +198,7 @@ async def test_requests_in_silence_and_packets_missed_are_read_from_the_statisti
         SendStats("video/VP8", 0, 0, 0, 0.0, None, None, at),
         SendStats("video/VP8", 1, 1, 1, 0.0, 1e6, 3e6, at),
         SendStats("video/VP8", 1, 1, 2, 0.0, 1e6, 3e6, at + 1, keyframe_requests=1),
-        SendStats("video/VP8", 1, 1, 3, 0.0, 1e6, 3e6, at + 2, keyframe_requests=1, nacks=2),
+        SendStats("video/VP8", 1, 1, 3, 0.0, 1e6, 3e6, at + 2, 0.01, keyframe_requests=1, nacks=2),
     ]
 
     async def next_reading(*_: object) -> SendStats:
@@ -210,8 +210,10 @@ async def test_requests_in_silence_and_packets_missed_are_read_from_the_statisti
     )
     keeper = TrackKeeper(OPTIONS, stream, tasks, publish=publish_nothing)
     keeper.describe(info())
-    keeper.room_joined(rtc.Room())
+    estimates: list[tuple[float, float, bool]] = []
+    keeper.room_joined(rtc.Room(), on_estimate=lambda *told: estimates.append(told))
     await eventually(lambda: not readings and keeper.misses_packets, "read all")
+    assert estimates == [(3e6, 0.0, True), (3e6, 0.0, True), (3e6, 0.0, False)], "reports say that it is full"
     assert stream.asked_for_keyframe == 1
     assert stream.available_bps == 3e6
     keeper.room_lost()

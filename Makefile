@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long coverage screenshots docs soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-feedback bench-replays bench-b-frames fuzz lint format references share lock sbom audit
+.PHONY: help setup demo test test-long coverage screenshots docs soak attack bench bench-bursts bench-media bench-picture-end bench-links bench-feedback bench-livekitwebrtcsink bench-replays bench-b-frames fuzz lint format references share lock sbom audit
 MAKEFLAGS += --no-print-directory
 
 CODEC ?= h264
@@ -71,6 +71,10 @@ bench-links: ## what a viewer sees over a link that is bad for a while; root; AR
 bench-feedback: ## a link that dips, with an encoder that obeys and without feedback; root; ARGS="--only cut --write"
 	@scripts/setup dev
 	@.venv/bin/python -m bench.feedback $(ARGS)
+
+bench-livekitwebrtcsink: ## the same links with GStreamer's livekitwebrtcsink, where it is installed; root; ARGS="--only cut"
+	@scripts/setup dev
+	@.venv/bin/python -m bench.livekitwebrtcsink $(ARGS)
 
 bench-replays: ## what viewers in Chromium see of joins and departures; root; ARGS="--replay always --link 4"
 	@scripts/setup dev

@@ -44,7 +44,7 @@ class Step:
     quality: Quality
 
 
-def _rate(bps: float) -> Quality:
+def rate(bps: float) -> Quality:
     return Quality(rate=bps, delay=0.01)
 
 
@@ -63,7 +63,7 @@ SCENARIOS = (
     Scenario(
         "cut",
         "cut to 600 kbit/s for 15 s",
-        (Step(0, _rate(LOW_BPS)), Step(15, _rate(FULL_BPS))),
+        (Step(0, rate(LOW_BPS)), Step(15, rate(FULL_BPS))),
         good_at_s=15,
         seconds=36,
     ),
@@ -71,8 +71,8 @@ SCENARIOS = (
         "decline",
         "down to 600 kbit/s within 15 s, and back",
         (
-            *(Step(s, _rate(FULL_BPS - (FULL_BPS - LOW_BPS) * s / 15)) for s in range(16)),
-            Step(20, _rate(FULL_BPS)),
+            *(Step(s, rate(FULL_BPS - (FULL_BPS - LOW_BPS) * s / 15)) for s in range(16)),
+            Step(20, rate(FULL_BPS)),
         ),
         good_at_s=20,
         seconds=41,
@@ -80,7 +80,7 @@ SCENARIOS = (
     Scenario(
         "loss",
         "2 % loss for 15 s",
-        (Step(0, Quality(rate=FULL_BPS, delay=0.01, loss=0.02)), Step(15, _rate(FULL_BPS))),
+        (Step(0, Quality(rate=FULL_BPS, delay=0.01, loss=0.02)), Step(15, rate(FULL_BPS))),
         good_at_s=15,
         seconds=36,
     ),
@@ -177,7 +177,7 @@ def run(scenario: Scenario, directory: Path, *, feedback: bool) -> Course:
     address = directory / "encoder.sock"
     with ExitStack() as stack:
         link = stack.enter_context(Link())
-        link.quality = _rate(FULL_BPS)
+        link.quality = rate(FULL_BPS)
         with link.far.entered():
             server = stack.enter_context(LiveKitServer(node_ip=FAR, config_overrides=addresses))
             viewer = stack.enter_context(Viewer(server, "feedback"))
@@ -237,20 +237,29 @@ def _sample(daemon: Daemon, samples: list[tuple[float, Metrics]], until: float) 
         samples.append((time.monotonic(), daemon.metrics()))
 
 
+def told(course: Course) -> tuple[str, ...]:
+    """What the encoder was told, and how it obeyed."""
+    return f"{course.told_after_s:.2f} s", f"{course.bitrate_bps(3.5) / course.target_bps(3):.2f}"
+
+
+def seen(course: Course) -> tuple[str, ...]:
+    """What the viewer saw, and the bitrate when the link was good again."""
+    after = (course.scenario.good_at_s + s for s in (5, 10, 20))
+    return (
+        f"{course.late_until_s:.1f} s",
+        f"{course.late_s:.1f} s",
+        f"{course.longest_freeze_s:.1f} s",
+        ", ".join(f"{course.bitrate_bps(at, 2) / 1e6:.1f}" for at in after) + " Mbit/s",
+    )
+
+
 def row(course: Course, *, feedback: bool) -> str:
-    scenario = course.scenario
-    target_bps = course.target_bps(3)
-    after = (scenario.good_at_s + s for s in (5, 10, 20))
     return " | ".join(
         (
-            scenario.title,
+            course.scenario.title,
             "yes" if feedback else "no",
-            f"{course.told_after_s:.2f} s" if feedback else "",
-            f"{course.bitrate_bps(3.5) / target_bps:.2f}" if feedback else "",
-            f"{course.late_until_s:.1f} s",
-            f"{course.late_s:.1f} s",
-            f"{course.longest_freeze_s:.1f} s",
-            ", ".join(f"{course.bitrate_bps(at, 2) / 1e6:.1f}" for at in after) + " Mbit/s",
+            *(told(course) if feedback else ("", "")),
+            *seen(course),
             f"{course.count('ingestd_frames_lost_total')}",
             f"{course.count('ingestd_frames_replayed_total')}",
         )
@@ -285,16 +294,18 @@ def panels(course: Course, title: str) -> tuple[Panel, Panel]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", default="", help="links whose name holds this: cut, decline, loss")
+    parser.add_argument("--runs", type=int, default=1, help="of each with feedback; plots the first")
     parser.add_argument("--write", action="store_true", help="the plots into docs/")
     arguments = parser.parse_args()
     print(f"| {COLUMNS} |\n|{'---|' * len(COLUMNS.split('|'))}")
     for scenario in (s for s in SCENARIOS if arguments.only in s.name):
         columns = []
-        for feedback in (True, False):
+        for number, feedback in enumerate((*[True] * arguments.runs, False)):
             with tempfile.TemporaryDirectory() as directory:
                 course = run(scenario, Path(directory), feedback=feedback)
             print(f"| {row(course, feedback=feedback)} |", flush=True)
-            columns.append(panels(course, "with feedback" if feedback else "without"))
+            if number == 0 or not feedback:
+                columns.append(panels(course, "with feedback" if feedback else "without"))
         if arguments.write:
             (DOCS / f"feedback-{scenario.name}.svg").write_text(page(scenario.title, columns))
 

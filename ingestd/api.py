@@ -135,8 +135,9 @@ class Publication:
 
         Returns None when it was accepted, else why it was dropped. Also before `publish`: what is needed
         from the last keyframe on is held until the track is there. Raises StreamError, which says what to
-        change, where the bytes are not one access unit of the codec; the pictures up to the next keyframe
-        are dropped then. Raises RuntimeError where no event loop runs.
+        change, where the bytes are not one access unit of the codec, or state a picture larger than any
+        viewer decodes; the pictures up to the next keyframe are dropped then. Raises RuntimeError where no
+        event loop runs.
         """
         asyncio.get_running_loop()  # before anything is changed by a thread that must not
         if self._closed:
@@ -145,6 +146,7 @@ class Publication:
         self._bytes_received += len(access_unit.data)
         try:
             unit = self._units.read(access_unit.data, access_unit.codec)
+            dropped = self._pipeline.receive(unit, now, arrived_us)
         except StreamError as error:
             self._pipeline.fault(error)
             self._pipeline.picture_lost()
@@ -152,7 +154,6 @@ class Publication:
         for fault in self._units.faults:
             self._pipeline.fault(fault)
         self._units.faults.clear()
-        dropped = self._pipeline.receive(unit, now, arrived_us)
         self._pipeline.pump()
         return dropped
 

@@ -6,7 +6,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -26,9 +26,11 @@ _VALID = "the server takes the token; not joined, as that would put a running in
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code: 0 done, 1 failed while running, 2 bad configuration."""
-    options = _parser().parse_args(arguments)
+    from ingestd.arguments import parser
+
+    options = parser().parse_args(arguments)
     try:
-        code: int = options.command(options)
+        code = COMMANDS[options.command](options)
     except ConfigError as error:
         _complain(error)
         return BAD_CONFIG
@@ -67,135 +69,6 @@ def entry() -> NoReturn:
     # down is unwound through Rust, which aborts the process.
     sys.stderr.flush()
     os._exit(code)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="ingestd",
-        description="Publish already encoded video from any encoder into a LiveKit room, untouched.",
-        epilog="Each command has a --help of its own. The manual: ingestd man | man -l -",
-    )
-    parser.add_argument("--version", action="version", version=f"ingestd {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def add(name: str, text: str, more: str | None = None) -> argparse.ArgumentParser:
-        described = f"{text[0].upper()}{text[1:]}."
-        return commands.add_parser(name, help=text, description=described, epilog=more)
-
-    run = add(
-        "run",
-        "run the daemon",
-        "The log says `ready` when every source is open. SIGTERM and Ctrl-C leave the rooms and end it, "
-        "SIGHUP has the configuration read again.",
-    )
-    _add_config(run)
-    run.set_defaults(command=_run)
-
-    check = add("check", "validate a configuration and say what it would do")
-    _add_config(check)
-    check.add_argument(
-        "--connect",
-        action="store_true",
-        help="also join each room as a hidden participant, for a moment; exit code 1 if one cannot be "
-        "joined. Encoders are not dialled and no port is opened, as a running ingestd may use them",
-    )
-    check.add_argument(
-        "--against",
-        type=Path,
-        metavar="RUNNING-CONFIG",
-        help="also say what a reload would change if this file is what runs now",
-    )
-    check.set_defaults(command=_check)
-
-    probing = add("probe", "say what a stream is and whether WebRTC can carry it")
-    probing.add_argument(
-        "target",
-        metavar="FILE|-|tcp://HOST:PORT|listen:PORT",
-        help="what to read, to dial, or where to wait for an encoder",
-    )
-    probing.add_argument(
-        "--seconds",
-        type=_seconds,
-        metavar="N",
-        help="how long to read (default: a file to its end, an encoder for 5 s)",
-    )
-    probing.add_argument("--json", action="store_true", help="print one JSON object")
-    probing.set_defaults(command=_probe)
-
-    top = add(
-        "top",
-        "show the figures of a running daemon, live in the terminal",
-        "The worst stream comes first. The arrow keys, j and k, Page Up and Page Down move through the "
-        "streams; q and Ctrl-C end it. In a pipe, and on a dumb terminal, it looks once. NO_COLOR=1 takes "
-        "the colours off. INGESTD_HTTP__LISTEN says where the daemon is if neither --url nor --config does.",
-    )
-    where = top.add_mutually_exclusive_group()
-    where.add_argument(
-        "--url", metavar="http://HOST:PORT", help="where it answers (default: http.listen's, 127.0.0.1:9464)"
-    )
-    where.add_argument("--config", type=Path, metavar="PATH", help="take http.listen from this YAML file")
-    top.add_argument(
-        "--json",
-        action="store_true",
-        help="print a JSON object at each look, one line each; not to a terminal: one",
-    )
-    top.set_defaults(command=_top)
-
-    schema = add("schema", "print the JSON schema of the configuration, for editors")
-    schema.set_defaults(command=_schema)
-
-    completion = add(
-        "completion",
-        "print what completes the commands in a shell",
-        "It belongs into ~/.local/share/bash-completion/completions/ingestd of bash, a file _ingestd in a "
-        "directory of zsh's fpath, ~/.config/fish/completions/ingestd.fish of fish.",
-    )
-    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="whose script")
-    completion.add_argument(
-        "program",
-        nargs="?",
-        default="ingestd",
-        choices=("ingestd", "ingestd-gst"),
-        help="which commands (default: ingestd)",
-    )
-    completion.set_defaults(command=_completion)
-
-    man = add("man", "print a man page: ingestd man | man -l -")
-    man.add_argument(
-        "page",
-        nargs="?",
-        default="ingestd",
-        choices=("ingestd", "ingestd-gst", "ingestd.yaml"),
-        help="which page (default: ingestd); ingestd.yaml has the keys of the configuration",
-    )
-    man.set_defaults(command=_man)
-
-    demo = add("demo", "run encoder, ingestd, LiveKit server and viewer on this machine")
-    demo.add_argument(
-        "--codec",
-        default="h264",
-        choices=("h264", "h265", "vp8", "vp9", "av1"),
-        help="of the test picture (default: h264)",
-    )
-    demo.add_argument("--seconds", type=float, default=30.0, help="how long (default: 30); 0: until Ctrl-C")
-    demo.set_defaults(command=_demo)
-    return parser
-
-
-def _seconds(text: str) -> float:
-    from ingestd.units import parse_duration
-
-    try:
-        seconds = parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    if not seconds:
-        raise argparse.ArgumentTypeError(f"{text!r}: must be greater than 0")
-    return seconds
-
-
-def _add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, required=True, metavar="PATH", help="the YAML file")
 
 
 def _load(path: Path) -> "Config":
@@ -371,6 +244,7 @@ def _schema(_options: argparse.Namespace) -> int:
 
 def _completion(options: argparse.Namespace) -> int:
     from ingestd import manual
+    from ingestd.arguments import parser_of
 
     print(manual.script(options.shell, manual.read(parser_of(options.program))), end="")
     return DONE
@@ -378,6 +252,7 @@ def _completion(options: argparse.Namespace) -> int:
 
 def _man(options: argparse.Namespace) -> int:
     from ingestd import manual
+    from ingestd.arguments import parser_of
     from ingestd.config import reference
 
     if options.page == "ingestd.yaml":
@@ -388,15 +263,20 @@ def _man(options: argparse.Namespace) -> int:
     return DONE
 
 
-def parser_of(program: str) -> argparse.ArgumentParser:
-    """What ``ingestd`` or ``ingestd-gst`` takes."""
-    from ingestd.sender import cli as sender
-
-    return sender.parser() if program == "ingestd-gst" else _parser()
-
-
 def _demo(options: argparse.Namespace) -> int:
     # Needs the `demo` extra, which the daemon does without.
     from ingestd.demo import run
 
     return run(options.codec, options.seconds)
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "run": _run,
+    "check": _check,
+    "probe": _probe,
+    "top": _top,
+    "schema": _schema,
+    "completion": _completion,
+    "man": _man,
+    "demo": _demo,
+}

@@ -11,7 +11,7 @@ from ingestd.delivery.accounting import Drop
 from ingestd.delivery.delivery import Delivery
 from ingestd.delivery.keyframe_wait import KeyframeWait
 from ingestd.delivery.states import NOT_ENCODING
-from ingestd.diagnose.compatibility import B_FRAMES
+from ingestd.diagnose.compatibility import B_FRAMES, picture_size
 from ingestd.diagnose.reporter import StreamReporter
 from ingestd.errors import StreamError
 from ingestd.feedback import EncoderFeedback
@@ -145,12 +145,14 @@ class TrackPipeline:
         """Take in what is whole ``now``, in seconds, and arrived at ``arrived_us``, µs since 1970.
 
         Then `pump`. Returns why it was dropped at once, None if it was not. Raises StreamError for a B-frame
-        where these are rejected.
+        where these are rejected, and for a picture larger than any viewer decodes.
         """
         if access_unit.reordered and self._reject_b_frames:
             raise StreamError(B_FRAMES.reason, f"{B_FRAMES.seen} (refused because of b_frames: reject)")
         info = access_unit.info
         if info is not None and info != self._info:
+            if (oversized := picture_size(info)) is not None:
+                raise StreamError(oversized.reason, oversized.seen)
             self._describe(info)
         self._reporter.picture(access_unit)
         if access_unit.corrects:

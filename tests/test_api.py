@@ -16,7 +16,7 @@ from ingestd.publish.track import TrackOptions
 from ingestd.publish.track_listener import TrackListener
 from ingestd.tasks import Tasks
 from tests.support.balance import assert_balanced
-from tests.support.encoded import EncodedStream, encode
+from tests.support.encoded import EncodedStream, encode, resized
 from tests.support.track import Track
 from tests.support.wait import PATIENCE_S, eventually
 
@@ -105,6 +105,16 @@ async def test_after_bad_input_everything_waits_for_a_keyframe(cam: PlayedPublic
     assert cam.submit(delta) is Drop.BEFORE_KEYFRAME
     assert [cam.submit(again), cam.submit(last)] == [None, None]
     assert cam.figures().stream_errors == {"empty": 1}
+
+
+async def test_a_picture_larger_than_any_viewer_decodes_is_bad_input(cam: PlayedPublication) -> None:
+    keyframe, delta, *_, again, _, _, _ = access_units(VIDEO)
+    assert cam.submit(keyframe) is None
+    for picture in (AccessUnit(resized(again.data, 16000, 16000), Codec.VP8), delta):
+        with pytest.raises(StreamError, match="pictures of 16000x16000; expected 8192x4352"):
+            cam.submit(picture)
+    assert cam.submit(again) is None
+    assert cam.figures().stream_errors == {"picture_size": 2}
 
 
 async def test_a_broken_nal_unit_beside_a_picture_is_counted_and_the_picture_taken(

@@ -7,7 +7,7 @@ import pytest
 
 from ingestd.delivery.accounting import Drop
 from ingestd.errors import StreamError
-from tests.support.encoded import encode
+from tests.support.encoded import encode, resized
 from tests.support.pipeline import DELTA, KEYFRAME, VIDEO, Played
 from tests.support.wait import eventually
 
@@ -67,6 +67,14 @@ async def test_b_frames_are_refused_where_they_are_to_be(played: Played) -> None
     with pytest.raises(StreamError, match="b_frames: reject") as refused:
         played.submit_all(WITH_B_FRAMES)
     assert refused.value.reason == "b_frames"
+
+
+async def test_a_picture_larger_than_any_viewer_decodes_is_refused(played: Played) -> None:
+    with pytest.raises(StreamError, match="VP8: pictures of 16000x16000") as refused:
+        played.submit(resized(KEYFRAME, 16000, 16000))
+    assert refused.value.reason == "picture_size"
+    assert played.pipeline.figures("cam").frames_received == {"key": 0, "delta": 0}
+    assert played.submit(KEYFRAME) is None
 
 
 @pytest.mark.parametrize("options", [{"b_frames": "warn"}])

@@ -17,7 +17,8 @@ from ingestd.diagnose.reporter import KEYFRAME_PATIENCE_S, StreamReporter
 from ingestd.loop_share import LoopAccount
 from ingestd.media.access_unit import FrameMetadata
 from ingestd.source.admission import Admission
-from ingestd.source.connection import IDLE_TIMEOUT, SLICE_BYTES, EncoderConnection
+from ingestd.source.connection import IDLE_TIMEOUT
+from ingestd.source.flow_control import SLICE_BYTES, FlowControl
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks
 from ingestd.wiring import build_stream
@@ -104,7 +105,7 @@ async def gone(stream: Stream) -> None:
 @pytest.fixture(autouse=True)
 def one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is sent is taken at once, also by a machine so busy that a stream would be read in turns."""
-    monkeypatch.setattr(EncoderConnection, "_yield", lambda *_: None)
+    monkeypatch.setattr(FlowControl, "yield_loop", lambda *_: None)
     monkeypatch.setattr(LoopAccount, "charge", lambda *_, **__: 0.0)
     monkeypatch.setattr(LoopAccount, "wait_s", lambda *_: 0.0)
     monkeypatch.setattr("ingestd.encoder_reader.MAX_TURN_S", math.inf)

@@ -8,7 +8,8 @@ from itertools import accumulate
 from bench.picture_end.sources import Write
 from ingestd.media.access_unit import AccessUnit
 from ingestd.media.demuxer import Demuxer
-from ingestd.source.connection import RECEIVE_BUFFER_BYTES, SLICE_BYTES
+from ingestd.source.connection import RECEIVE_BUFFER_BYTES
+from ingestd.source.flow_control import SLICE_BYTES
 
 # What the loop does for one read, and for one picture that comes out (docs/performance.md).
 READ_COST_S = 0.00005

@@ -9,9 +9,9 @@ from collections import deque
 from math import inf
 
 # WebRTC's target is compared with the highest of this time. Falls smaller than to FALL_RATIO of that are its
-# ordinary search for what the link carries.
+# ordinary search for what the link carries, or the 1.2 that it divides by for a second after each answer.
 FALL_WINDOW_S = 1.0
-FALL_RATIO = 0.85
+FALL_RATIO = 0.8
 # However far it fell, the encoder is asked for this part of it.
 DIVE_RATIO = 0.4
 # WebRTC begins with a guess at what the link carries, and corrects it within this time.

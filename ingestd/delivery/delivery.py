@@ -24,7 +24,7 @@ from ingestd.delivery.states import INCOMPLETE, NOT_ENCODING, REPLAYING, SUBMITT
 from ingestd.delivery.timestamps import Timestamps
 from ingestd.media.access_unit import AccessUnit
 
-# How often the keyframe is submitted until WebRTC encodes; it begins 80 to 300 ms after publishing.
+# How often the keyframe is submitted until WebRTC is known to encode: its statistics are 50 ms old.
 PROBE_INTERVAL_S = 0.03
 # Longer than between two pictures: the encoder has paused.
 PAUSE_S = 0.25

@@ -7,7 +7,7 @@ class State(Enum):
     """What is submitted to WebRTC."""
 
     NO_TRACK = "Nothing is submitted: there is no track. The pictures since the last keyframe wait."
-    PROBING = "WebRTC does not encode yet and loses what it gets. Only the keyframe is submitted, repeatedly."
+    PROBING = "whether WebRTC encodes is not known yet. Only the keyframe is submitted, repeatedly."
     LIVE = "Every picture is submitted when it is due."
     REPLAY_PENDING = "As LIVE, and a replay begins as soon as it may."
     REPLAY = "The pictures of the GOP are submitted again; newer ones wait."

@@ -41,6 +41,8 @@ FULL_RANGE = _issue("full_range", hides=False)
 NEGOTIATED_LEVEL = 3.1
 # But hardware is built up to this level and may refuse what says more, whatever its size.
 HIGHEST_LEVEL = 5.2
+# 8192x4352, the most of any level up to 6.2 of H.264, H.265, VP9 and AV1.
+MAX_PICTURE_SAMPLES = 35_651_584
 # Coded sizes are rounded up to whole blocks, and what is shown of them may be stretched by a pixel or two.
 MAX_STRETCH_RATIO = 1.02
 
@@ -68,6 +70,8 @@ def issues(info: StreamInfo) -> list[Issue]:
     found = []
     codec = info.codec
     name = f"{CODEC_NAMES[codec]} {info.profile}".rstrip()
+    if (oversized := picture_size(info)) is not None:
+        found.append(oversized)
     if info.chroma_format not in ("", "4:2:0"):
         found.append(Issue("chroma_format", f"{name}: chroma is {info.chroma_format}", codec))
     if info.bit_depth > 8:
@@ -94,6 +98,13 @@ def issues(info: StreamInfo) -> list[Issue]:
     if info.layers > 1:
         found.append(LAYERS)
     return found
+
+
+def picture_size(info: StreamInfo) -> Issue | None:
+    """Return what is wrong with the size of the pictures; None where some level allows it."""
+    if info.width * info.height <= MAX_PICTURE_SAMPLES:
+        return None
+    return Issue("picture_size", f"{CODEC_NAMES[info.codec]}: pictures of {info.width}x{info.height}")
 
 
 def remarks(info: StreamInfo) -> list[Issue]:

@@ -215,6 +215,16 @@ VIEWERS: Diagnoses = {
             "GStreamer": "`videoconvert ! video/x-raw,colorimetry=bt709` before the encoder",
         },
     ),
+    "picture_size": Diagnosis(
+        means="the headers state pictures larger than any level up to 6.2 allows, which no viewer decodes; "
+        "the connection is closed",
+        expected="8192x4352, or as many samples in another shape, at most",
+        cures={
+            "any": "scale the picture before it is encoded, or see what damages the headers",
+            "ffmpeg": "-vf scale=3840:-2",
+            "GStreamer": "`videoscale ! video/x-raw,width=3840,height=2160` before the encoder",
+        },
+    ),
     "level": Diagnosis(
         means="the level of H.264 is higher than what hardware decodes, which may refuse the stream",
         expected="level 5.2 or lower",

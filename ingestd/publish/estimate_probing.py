@@ -47,7 +47,7 @@ class EstimateProbing:
         self._max_bps: float | None = None  # what was last probed for
 
     def limited(self, max_bps: float) -> None:
-        """WebRTC's maximum is less than what was last probed for."""
+        """WebRTC's maximum was set to ``max_bps``; where the link carries more it is to be raised."""
         self._max_bps = max_bps
 
     def probe_bps(self, needed_bps: float, available_bps: float, wait_s: float, now: float) -> float | None:

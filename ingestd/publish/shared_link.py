@@ -12,6 +12,7 @@ from ingestd.publish.estimate_bounds import EstimateBounds, bounds_for
 from ingestd.publish.estimate_floor import LONG_WAIT_S, EstimateFloor
 from ingestd.publish.estimate_probing import EstimateProbing
 from ingestd.publish.link_health import LinkReading
+from ingestd.publish.loss_ceiling import LossCeiling
 from ingestd.publish.signal_relay import Route, SignalRelay
 from ingestd.tasks import Tasks
 
@@ -27,6 +28,11 @@ class Sender(Protocol):
     @property
     def bitrates_bps(self) -> tuple[float, float | None]:
         """What it sends now, and at most by the configuration, in bit/s; None: auto."""
+        ...
+
+    @property
+    def misses_packets(self) -> bool:
+        """Whether the server has missed packets of it of late."""
         ...
 
 
@@ -46,6 +52,7 @@ class SharedLink:
         self._name = name
         self._probing = EstimateProbing()
         self._floor = EstimateFloor()
+        self._loss_ceiling = LossCeiling()
 
     @property
     def server_protocol(self) -> int | None:
@@ -63,37 +70,55 @@ class SharedLink:
         """The room has been joined: WebRTC knows nothing of the link yet."""
         self._probing = EstimateProbing()
         self._floor = EstimateFloor()
+        self._loss_ceiling = LossCeiling()
 
     def read(self, reading: LinkReading) -> bool:
         """Take in a reading of a track's statistics; return whether the next should come soon.
 
-        WebRTC is made to find out whether the link carries what the tracks need, where it believes in less.
+        WebRTC is made to find out whether the link carries what the tracks need, where it believes in less,
+        and to search no further after losses.
         """
         if self.route is None:
             return False
         now, needed_bps = time.monotonic(), self._needed_bps()
         slow = reading.available_bps < needed_bps or reading.wait_s > LONG_WAIT_S or self._floor.bps > 0
-        pings = self.route.pings
+        self._read_floor(needed_bps, reading, slow, now)
+        if self.route.can_probe and not self._floor.bps:
+            self._read_ceiling(needed_bps, reading, now)
+        return slow
+
+    def _read_floor(self, needed_bps: float, reading: LinkReading, slow: bool, now: float) -> None:
+        assert self.route is not None
+        pings, before_bps = self.route.pings, self._floor.bps
         if slow or pings.shortest_s == inf:
             self._tasks.start(f"ping from {self._name}", self.route.ping())
-        before_bps = self._floor.bps
         if len(self._tracks) == 1 and self.route.can_set_floor:
             self._floor.read(needed_bps, reading, pings.queued_s(now), pings.shortest_s, now)
         else:
             self._floor = EstimateFloor()
-        if self._floor.bps != before_bps:
-            if self._floor.bps:
-                setting = self.route.set_floor(round(self._floor.bps))
-            else:
-                self._probing.limited(before_bps)
-                setting = self.route.end_floor(round(before_bps))
-            self._tasks.start(f"floor for {self._name}", setting)
-        may_probe = not (reading.full or self._floor.bps or self._floor.rests(now))
-        if may_probe and self.route.can_probe:
+        if self._floor.bps == before_bps:
+            return
+        if self._floor.bps:
+            setting = self.route.set_floor(round(self._floor.bps))
+        else:
+            max_bps = min(before_bps, self._loss_ceiling.bps)
+            self._probing.limited(max_bps)
+            setting = self.route.end_floor(round(max_bps))
+        self._tasks.start(f"floor for {self._name}", setting)
+
+    def _read_ceiling(self, needed_bps: float, reading: LinkReading, now: float) -> None:
+        assert self.route is not None
+        missed = any(track.misses_packets for track in self._tracks)
+        max_bps = self._loss_ceiling.max_bps(needed_bps, reading.available_bps, missed, now)
+        if max_bps is not None:
+            if self._loss_ceiling.bps == inf:
+                self._probing.limited(max_bps)
+            self._tasks.start(f"limit {self._name}", self.route.limit(round(max_bps)))
+        elif not (reading.full or self._floor.rests(now)):
             probe_bps = self._probing.probe_bps(needed_bps, reading.available_bps, reading.wait_s, now)
-            if probe_bps is not None:
+            if probe_bps is not None and self._loss_ceiling.bps > reading.available_bps:
+                probe_bps = min(probe_bps, self._loss_ceiling.bps)
                 self._tasks.start(f"probe for {self._name}", self.route.probe(round(probe_bps)))
-        return slow
 
     def flush(self) -> Coroutine[Any, Any, None] | None:
         """Return what has WebRTC throw away what waits in it; None where that cannot be, or costs others."""

@@ -93,6 +93,14 @@ class Route:
                 self.ceiling_bps = ceiling_bps
                 await self._have_it_offer(self.participant)
 
+    async def limit(self, bps: int) -> None:
+        """Let WebRTC's estimate be ``bps`` at most; nothing that is sent is interrupted."""
+        async with self._probing:
+            if self.answer is None or self.participant is None:
+                return
+            self.ceiling_bps = bps
+            await self._have_it_offer(self.participant)
+
     async def flush(self) -> None:
         """Have WebRTC throw away what waits in its pacer, and what it would send again.
 

@@ -21,6 +21,7 @@ from ingestd.media.access_unit import FrameMetadata, StreamInfo
 from ingestd.publish.frame_metadata import sends_metadata
 from ingestd.publish.link_health import LinkReading
 from ingestd.publish.open_track import OpenTrack
+from ingestd.publish.pass_through import start_pass_through
 from ingestd.publish.send_stats import SendStats, Statistics, read
 from ingestd.publish.server_queries import answers
 from ingestd.publish.states import TRACK, TrackEvent, TrackState
@@ -377,7 +378,10 @@ class TrackKeeper:
     async def _follow(self, published: PublishedTrack) -> None:
         """Open the track and tell the listener what becomes of it. Raises RoomError when WebRTC stalls."""
         statistics = Statistics(published.track, self._room)
-        track = OpenTrack(published.source, await statistics.next(STARTING_POLL_S))
+        stats = await statistics.next(STARTING_POLL_S)
+        if not stats.frames_encoded:
+            await start_pass_through(published.source, published.codec)
+        track = OpenTrack(published.source, stats)
         self._open_track = track
         self.problem = None
         self._move_on(TrackEvent.OPENED)

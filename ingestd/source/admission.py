@@ -5,7 +5,6 @@ scans come and go beside an encoder.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 
 import structlog
@@ -15,30 +14,21 @@ from ingestd.config import SourceConfig
 from ingestd.log_limiter import LogLimiter
 from ingestd.source.connection import RECEIVE_BUFFER_BYTES, EncoderConnection, Handler
 from ingestd.source.connection_limits import ConnectionCount
+from ingestd.source.connection_log import ConnectionLog
 from ingestd.source.entrance import Entrance, Entrances
+from ingestd.source.second_encoder import MAX_LOOK_AHEAD_S, may_be_gone, reason_to_give_way
 
 logger = structlog.get_logger("ingestd.source")
 
 # An encoder that restarts may be back before we have read the end of its old connection. That end is already
 # here or, lost on the way, sent again after 200 ms (TCP's retransmission); a second encoder can wait as long.
 MAX_WAIT_S = 0.3
-# An encoder that is silent for longer and comes back from the same address has lost its connection.
-MAX_SILENCE_S = 1.0
-# Bytes that are slow to read may be many: who has ended has this long to be read to the end. An encoder that
-# came back is worth more than its last pictures.
-MAX_LAST_READ_S = 1.0
-# Longer than it takes to find the end of a connection behind all that is in its buffers.
-MAX_LOOK_AHEAD_S = 5.0
 # One is enough for an encoder that restarts, and one for another that tries then; each costs a buffer.
 MAX_WAITING_ENCODERS = 4
 NO_DESCRIPTORS = f"this process has no file descriptors left; {descriptors.CURE}"
 # Who is turned away at the entrance hears so after this time, whatever was wrong: it tells nothing, a guesser
 # has to wait for each answer, and what TLS says of it has been sent by then.
 ANSWER_TIME_S = 1.0
-# With a wrong token, or without TLS, an encoder comes again and again, for ever.
-TURNED_AWAY_LOG_INTERVAL_S = 10.0
-# Health checks come every few seconds, for ever.
-PROBE_LOG_INTERVAL_S = 3600.0
 
 # Whether bytes are the beginning of a stream; None: more of them must come to tell, unless they are `final`.
 IsStream = Callable[[bytes, bool], bool | None]
@@ -73,35 +63,22 @@ class Admission:
         count: ConnectionCount | None = None,
     ) -> None:
         self._config = config
-        self._log = logger.bind(stream=stream)
-        self._entrances = Entrances(config, self._log)
+        log = logger.bind(stream=stream)
+        self._log = ConnectionLog(log, limiter, probe_limiter)
+        self._entrances = Entrances(config, log)
         self._count = count or ConnectionCount()
         self._is_stream = is_stream
         self._max_wait_s = max_wait_s
-        self._limiter = limiter or LogLimiter()
-        self._probe_limiter = probe_limiter or LogLimiter(PROBE_LOG_INTERVAL_S)
         self._handler: Handler | None = None
         self._current: EncoderConnection | None = None
         self._silent: dict[EncoderConnection, None] = {}  # the oldest first
         self._turned_away: dict[EncoderConnection, str] = {}  # why; the oldest first
         self._counted: set[EncoderConnection] = set()
-        self._turned_away_limiter = LogLimiter(TURNED_AWAY_LOG_INTERVAL_S)
         # Newcomers, admitted in this order should the encoder on the line be on its way out, and when they
         # were heard first, by the loop's clock.
         self._waiting: dict[EncoderConnection, float] = {}
         self._closed: str | None = None  # why no encoder is admitted any more
-        self.connections: Counter[str] = Counter(
-            accepted=0,
-            not_allowed=0,
-            second_encoder=0,
-            failed=0,
-            probe=0,
-            limit=0,
-            proxy_header=0,
-            tls=0,
-            token=0,
-        )
-        self.last_turned_away: str | None = None  # why, until an encoder is admitted
+        self.connections = self._log.results  # how many, by result
 
     def attach(self, handler: Handler) -> None:
         """Tell ``handler`` of encoders from now on: before the first connection."""
@@ -111,6 +88,11 @@ class Admission:
     def current(self) -> EncoderConnection | None:
         """The encoder on the line."""
         return self._current
+
+    @property
+    def last_turned_away(self) -> str | None:
+        """Which connection was turned away last, and why, in words; None once an encoder is admitted."""
+        return self._log.last_turned_away
 
     @property
     def waiting(self) -> int:
@@ -174,13 +156,12 @@ class Admission:
             connection.close(self._closed)
         elif not connection.peer:
             # It reset the connection before we had accepted it, as some load balancers end their checks.
-            self._say_probe(connection)
+            self._log.ended_silent(connection)
             connection.close("reset before it was accepted")
         elif descriptors.left() < 0:
             self._refuse(connection, "no_descriptors", NO_DESCRIPTORS)
         elif not (self._config.proxy_protocol or self._config.allows(connection.host)):
             reason = f"its address {connection.host} is not in source.allow"
-            self._note_turned_away(connection, reason)
             self._refuse(connection, "not_allowed", reason)
         elif (full := self._full()) is not None and not self._make_room():
             self._refuse(connection, "limit", full)
@@ -190,13 +171,10 @@ class Admission:
     def connection_refused(self, connection: EncoderConnection, label: str, reason: str) -> None:
         """Turn away ``connection``, which has not passed its entrance."""
         self._silent.pop(connection, None)
-        if label != "limit":
-            self._note_turned_away(connection, reason)
         if label in ("limit", "not_allowed"):
             self._refuse(connection, label, reason)
             return
-        # Who mends one fault is to see the next.
-        self._say_refused(self._turned_away_limiter, f"{connection.host} {reason}", connection, label, reason)
+        self._log.turned_away(connection, label, reason)
         if self._closed is None:
             self._turned_away[connection] = reason
             asyncio.get_running_loop().call_later(ANSWER_TIME_S, self._end_turned_away, connection)
@@ -270,8 +248,7 @@ class Admission:
         assert self._handler is not None, "attached before the first connection"
         self._waiting.pop(connection, None)
         self._current = connection
-        self.connections["accepted"] += 1
-        self.last_turned_away = None
+        self._log.admitted()
         self._handler.encoder_connected(connection)
         connection.admit(self._handler)
 
@@ -284,39 +261,23 @@ class Admission:
         assert current is not None, "an encoder that finds the line free is admitted"
         if stream is not None and not stream:
             self._refuse_second(connection, no_stream=True)
-        elif (reason := self._reason_to_give_way(current, connection, is_stream=bool(stream))) is not None:
+            return
+        waited_s = asyncio.get_running_loop().time() - self._waiting[connection]
+        replace = self._config.second_encoder == "replace"
+        reason = reason_to_give_way(current, connection, waited_s, is_stream=bool(stream), replace=replace)
+        if reason is not None:
             del self._waiting[connection]
             self._end_current(reason)
             self._admit(connection)
         elif stream is None:
             connection.read_more()
 
-    def _reason_to_give_way(
-        self, current: EncoderConnection, newcomer: EncoderConnection, *, is_stream: bool
-    ) -> str | None:
-        """Why the encoder on the line makes way for ``newcomer``; None: it does not."""
-        if current.recognised and not is_stream:
-            return None
-        waited_s = asyncio.get_running_loop().time() - self._waiting[newcomer]
-        if current.finished() and (current.throttled or waited_s > MAX_LAST_READ_S):
-            return f"it had ended, and its last pictures make way for {newcomer.peer}"
-        if newcomer.host == current.host and current.silent_s > MAX_SILENCE_S:
-            return f"silent for {current.silent_s:.1f} s when {newcomer.peer} came from the same address"
-        if is_stream and not current.recognised:
-            return f"it had sent nothing that is a stream when {newcomer.peer} sent one"
-        if is_stream and self._config.second_encoder == "replace":
-            return f"replaced by {newcomer.peer} (second_encoder: replace)"
-        return None
-
     def _end_wait(self, connection: EncoderConnection) -> None:
         if connection not in self._waiting or self._current is None:
             return
-        loop, current = asyncio.get_running_loop(), self._current
+        loop = asyncio.get_running_loop()
         waited_s = loop.time() - self._waiting[connection]
-        # It sends no more, but we have not read all that it sent; or it may not send any more.
-        ends = current.finished() or (waited_s < MAX_LOOK_AHEAD_S and current.look_ahead())
-        silent = connection.host == current.host and current.silent_s > waited_s
-        waits = ends or silent
+        waits = may_be_gone(self._current, connection, waited_s)
         self._consider(connection, final=not waits or waited_s > MAX_LOOK_AHEAD_S)
         if connection not in self._waiting:
             return
@@ -333,34 +294,13 @@ class Admission:
             reason = f"what it sends is no stream, and {self._current.peer} is already sending"
         self._refuse(connection, "second_encoder", reason)
 
-    def _note_turned_away(self, connection: EncoderConnection, reason: str) -> None:
-        self.last_turned_away = f"the last connection, from {connection.peer}, was turned away: {reason}"
-
     def _refuse(self, connection: EncoderConnection, label: str, reason: str) -> None:
-        # By host: an encoder that tries again and again has a new port each time.
-        self._say_refused(self._limiter, connection.host, connection, label, reason)
+        self._log.refused(connection, label, reason)
         connection.close(reason)
-
-    def _say_refused(
-        self, limiter: LogLimiter, kind: str, connection: EncoderConnection, label: str, reason: str
-    ) -> None:
-        self.connections[label] += 1
-        suppressed = limiter.due(kind)
-        if suppressed is not None:
-            more: dict[str, object] = {"name": connection.name} if connection.name else {}
-            more |= {"suppressed": suppressed} if suppressed else {}
-            self._log.warning("encoder refused", peer=connection.peer, reason=reason, **more)
 
     def _end_silent(self, connection: EncoderConnection) -> None:
         del self._silent[connection]
-        self._say_probe(connection)
-
-    def _say_probe(self, connection: EncoderConnection) -> None:
-        self.connections["probe"] += 1
-        suppressed = self._probe_limiter.due(connection.host)
-        if suppressed is not None:
-            more = {"suppressed": suppressed} if suppressed else {}
-            self._log.info("a connection ended without a byte", peer=connection.peer, **more)
+        self._log.ended_silent(connection)
 
     def _end_current(self, reason: str) -> None:
         if (connection := self._current) is not None:

@@ -320,7 +320,8 @@ def _attacks() -> list[Attack]:
         Attack("ivf-vp8-10-mb", Pushing(partial(frames.big_frames, "vp8")), "IVF, VP8: frames of 10 MB"),
         Attack("ivf-vp8-sizes", Pushing(frames.changing_sizes), "IVF, VP8: another size at each keyframe"),
         Attack("ivf-codecs", Pushing(frames.codec_in_each_frame), "IVF: VP8, VP9 and AV1 in turn"),
-        Attack("ivf-vp9-colours", Pushing(frames.vp9_colours), "IVF, VP9: RGB keyframes of profile 3"),
+        Attack("ivf-vp9-colours", Pushing(frames.vp9_colours), "IVF, VP9: RGB keyframes of 20000x20000"),
+        Attack("ivf-vp9-largest", Pushing(frames.vp9_largest), "IVF, VP9: keyframes of 8192x4352"),
         Attack(
             "ivf-slow", Pushing(frames.slow_timestamps), "IVF: a file by whose timestamps a picture lasts 1 s"
         ),

@@ -172,9 +172,15 @@ def codec_in_each_frame() -> Payload:
 
 
 def vp9_colours() -> Payload:
-    """VP9 keyframes of profile 3, whose headers are the longest."""
-    key = bits("10 1 1 0 0 0 1 0" + u(24, 0x498342) + "1 010 0 0 0" + u(16, 9999) + u(16, 9999)) + b"key"
-    return Payload(ivf_begun("vp9"), frame(key, 1))
+    """VP9 keyframes of profile 3 and RGB, whose headers are the longest: larger than any level allows."""
+    header = "10 1 1 0 0 0 1 0" + u(24, 0x498342) + "1 111 0" + u(16, 19_999) + u(16, 19_999)
+    return Payload(ivf_begun("vp9"), frame(bits(header) + b"key", 1))
+
+
+def vp9_largest() -> Payload:
+    """VP9 keyframes that state the largest picture of any level."""
+    keyframe = vp9_key(8192, 4352)
+    return Payload(file_header(FOURCC["vp9"]) + frame(keyframe, 0), frame(keyframe, 1))
 
 
 def slow_timestamps() -> Payload:

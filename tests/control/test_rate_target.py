@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from ingestd.control.rate_target import DIVE_RATIO, FALL_WINDOW_S, REPLAY_WINDOW_S, RateTarget
 
 MIN_BPS, MAX_BPS = 100_000, 4_000_000
+ANSWER_RATIO = 1.2  # libwebrtc's EncoderBitrateAdjuster, until it has seen 30 pictures
 
 
 def test_nothing_is_asked_for_before_webrtc_knows_the_link() -> None:
@@ -31,6 +32,15 @@ def test_a_link_that_dips_is_left_room_at_once_and_given_back_what_it_carries() 
     target.allotted(1_000_000, 9.4)
     assert target.bps(9.4) == DIVE_RATIO * 1_000_000
     assert target.bps(9.5 + FALL_WINDOW_S) == 1_000_000
+
+
+def test_what_webrtc_leaves_free_for_a_second_after_an_answer_is_no_dip() -> None:
+    target = RateTarget(MIN_BPS, MAX_BPS)
+    target.allotted(4_000_000, 0.0)
+    target.allotted(4_000_000, 9.0)
+    target.allotted(4_000_000 / ANSWER_RATIO, 9.2)
+    assert target.bps(9.2) == round(4_000_000 / ANSWER_RATIO)
+    assert not target.dips(9.2)
 
 
 def test_what_webrtc_takes_back_of_its_first_guess_is_no_dip() -> None:

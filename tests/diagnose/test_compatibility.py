@@ -86,6 +86,17 @@ def test_a_picture_stretched_by_a_few_pixels_is_as_it_should_be() -> None:
     assert issues(replace(info(Codec.VP9, "Profile 0"), sample_aspect_ratio=Fraction(1088, 1080))) == []
 
 
+@pytest.mark.parametrize(("width", "height"), [(8192, 4352), (4352, 8192), (16384, 2176)])
+def test_a_picture_of_the_highest_level_is_no_issue(width: int, height: int) -> None:
+    assert issues(replace(info(Codec.AV1, "Main"), width=width, height=height)) == []
+
+
+def test_a_picture_larger_than_any_level_allows_hides_all() -> None:
+    [issue] = issues(replace(info(Codec.AV1, "Main"), width=8192, height=4353))
+    assert (issue.reason, issue.hides) == ("picture_size", True)
+    assert "ffmpeg: -vf scale=3840" in explain(issue)
+
+
 def test_an_ordinary_stream_gives_no_cause_for_remarks() -> None:
     ordinary = replace(info(Codec.H264, "High"), width=1920, height=1080, level="4")
     assert (issues(ordinary), remarks(ordinary), remarks(info(Codec.VP8, ""))) == ([], [], [])

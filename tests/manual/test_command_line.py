@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from ingestd import cli
+from ingestd.arguments import parser_of
 from ingestd.manual import read
 from ingestd.manual.command_line import Argument, Command
 
@@ -39,7 +39,7 @@ def test_a_parser_is_read_with_its_commands() -> None:
 
 
 def test_every_argument_of_ours_is_described() -> None:
-    for program in (read(cli.parser_of("ingestd")), read(cli.parser_of("ingestd-gst"))):
+    for program in (read(parser_of("ingestd")), read(parser_of("ingestd-gst"))):
         for command in (program, *program.commands):
             assert command.text
             assert [argument for argument in command.arguments if not argument.text] == []

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ingestd.cli import main, parser_of
+from ingestd.arguments import parser_of
+from ingestd.cli import main
 from ingestd.manual import SHELLS, read, script
 
 PROGRAMS = ("ingestd", "ingestd-gst")

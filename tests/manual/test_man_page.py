@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from ingestd.cli import main, parser_of
+from ingestd.arguments import parser_of
+from ingestd.cli import main
 from ingestd.config import all_keys
 from ingestd.manual import read
 

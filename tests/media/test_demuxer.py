@@ -519,7 +519,7 @@ def test_a_codec_change_is_noticed_behind_the_last_picture_of_a_connection_too()
 def test_a_stream_that_changes_its_codec_again_and_again_is_parted_with(layout: Callable[..., bytes]) -> None:
     flips = layout(*H264_PART, *H265_PART) * 50
     whole: list[AccessUnit] = []
-    with pytest.raises(BitstreamError, match="for the 5th time in 60 s"):
+    with pytest.raises(BitstreamError, match="too often"):
         run_into(whole, Demuxer(), [flips, b""])
     assert len(whole) == 3 + 2 + 3 + 2 + 3
     for label, chunks in chunkings(flips[: len(flips) // 10]):
@@ -530,7 +530,7 @@ def test_a_stream_that_changes_its_codec_again_and_again_is_parted_with(layout: 
 
 
 def test_nothing_but_parameter_sets_of_either_codec_in_turn_is_parted_with_too() -> None:
-    with pytest.raises(BitstreamError, match="for the 5th time in 60 s"):
+    with pytest.raises(BitstreamError, match="too often"):
         run_into([], Demuxer(), [annexb(*H264_PART, *[H265_SETS[1], SETS[0]] * 5000), b""])
 
 

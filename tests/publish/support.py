@@ -153,6 +153,12 @@ class Source:
         return self.source.take_feedback()
 
 
+def played_source() -> Any:
+    """A source whose pass-through is in place, and asks for a keyframe whenever it is looked at."""
+    asked = SimpleNamespace(keyframe_requested=True, rate_control=None)
+    return SimpleNamespace(capture_frame=lambda _: True, take_feedback=lambda: asked)
+
+
 class Publisher:
     """Publishes as usual, and keeps what was published."""
 

@@ -77,6 +77,13 @@ def test_the_maximum_grows_with_the_streams() -> None:
     assert connection.probes(5) == [30 * M]
 
 
+def test_a_maximum_that_was_lowered_for_another_reason_is_raised_where_it_is_in_the_way() -> None:
+    connection = Connection()
+    connection.probes(1)
+    connection.probing.limited(3 * M)
+    assert connection.probes(5) == [MAX_RATIO * 2 * M]
+
+
 def test_an_estimate_that_has_just_fallen_is_not_contradicted() -> None:
     connection = Connection()
     connection.probes(1)

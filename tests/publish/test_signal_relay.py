@@ -154,6 +154,34 @@ async def test_a_probe_finds_what_the_link_carries_and_interrupts_nothing(
     await joined.disconnect()
 
 
+async def test_a_lower_limit_holds_at_once_and_interrupts_nothing(
+    livekit: LiveKitServer, room: str, relay: SignalRelay
+) -> None:
+    bounds = EstimateBounds(start_bps=4_000_000, max_bps=30_000_000)
+    route = relay.route(livekit.url, lambda: bounds)
+    joined = rtc.Room()
+    await connect(joined, replace(address(livekit, room), url=await route.open()))
+    published = await publish(joined, replace(OPTIONS, max_bitrate_bps=1_000_000_000), info())
+    assert await first_target(published) > 3e6
+    await submit(published, 1.0)
+    published.source.take_feedback()
+
+    async def available_bps() -> float:
+        await submit(published, 0.1)
+        assert not published.source.take_feedback().keyframe_requested
+        return (await read(published.track)).available_bps or 0
+
+    assert await available_bps() > 2.1e6
+    for limit_bps, least_bps in ((2_000_000, 0), (8_000_000, 2_100_000)):
+        await route.limit(limit_bps)
+        for _ in range(50):
+            if least_bps <= await available_bps() <= limit_bps:
+                break
+        else:
+            raise AssertionError(f"it has not come to between {least_bps} and {limit_bps}")
+    await joined.disconnect()
+
+
 async def test_a_flush_has_the_encoder_begin_with_a_keyframe_and_leaves_estimate_and_counters(
     livekit: LiveKitServer, room: str, relay: SignalRelay
 ) -> None:
@@ -263,6 +291,7 @@ async def test_a_token_with_all_that_a_participant_may_say_passes(
 async def test_there_is_nothing_to_probe_before_a_room_is_joined(relay: SignalRelay) -> None:
     route = relay.route("ws://127.0.0.1:1", lambda: BOUNDS)
     await route.probe(1_000_000)
+    await route.limit(1_000_000)
     assert route.ceiling_bps is None
 
 

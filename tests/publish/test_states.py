@@ -20,7 +20,7 @@ from ingestd.publish.track import PublishedTrack, TrackOptions
 from ingestd.publish.track_keeper import TrackKeeper
 from ingestd.state_table import after
 from ingestd.tasks import Tasks
-from tests.publish.support import OPTIONS, Stream, address, info, outbound, own_tasks
+from tests.publish.support import OPTIONS, Stream, address, info, outbound, own_tasks, played_source
 from tests.support.wait import eventually
 
 Table = dict[Any, dict[Any, Any]]
@@ -79,7 +79,7 @@ class PlayedTrack:
         self.codecs = iter(["vp8", "vp9"])
 
     async def publish(self, _room: rtc.Room, _options: TrackOptions, info: StreamInfo) -> PublishedTrack:
-        source, publication = SimpleNamespace(take_feedback=lambda: None), SimpleNamespace(sid="TR_1")
+        source, publication = played_source(), SimpleNamespace(sid="TR_1")
         self.published.set()
         return PublishedTrack(info.codec, cast(Any, source), cast(Any, self.track), cast(Any, publication))
 

@@ -36,6 +36,7 @@ from tests.publish.support import (
     hand_over_until,
     info,
     own_tasks,
+    played_source,
     submit,
     tracks_become,
     video,
@@ -86,7 +87,7 @@ async def publish_nothing(*_: object) -> Any:
     """Where the statistics are made up no track is needed."""
     return SimpleNamespace(
         codec=info().codec,
-        source=SimpleNamespace(take_feedback=lambda: None),
+        source=played_source(),
         track=None,
         publication=SimpleNamespace(sid="TR_1"),
     )
@@ -218,7 +219,7 @@ async def test_requests_in_silence_and_packets_missed_are_read_from_the_statisti
         SendStats("video/VP8", 0, 0, 0, 0.0, None, None, at),
         SendStats("video/VP8", 1, 1, 1, 0.0, 1e6, 3e6, at),
         SendStats("video/VP8", 1, 1, 2, 0.0, 1e6, 3e6, at + 1, keyframe_requests=1),
-        SendStats("video/VP8", 1, 1, 3, 0.0, 1e6, 3e6, at + 2, keyframe_requests=1, nacks=2),
+        SendStats("video/VP8", 1, 1, 3, 0.0, 1e6, 3e6, at + 2, 0.01, keyframe_requests=1, nacks=2),
     ]
 
     async def next_reading(*_: object) -> SendStats:
@@ -230,8 +231,18 @@ async def test_requests_in_silence_and_packets_missed_are_read_from_the_statisti
     )
     keeper = TrackKeeper(OPTIONS, stream, tasks, publish=publish_nothing)
     keeper.describe(info())
-    keeper.room_joined(rtc.Room())
+    told: list[LinkReading] = []
+
+    def read(reading: LinkReading) -> bool:
+        told.append(reading)
+        return False
+
+    keeper.room_joined(rtc.Room(), on_link=read)
     await eventually(lambda: not readings and keeper.misses_packets, "read all")
+    assert [reading.available_bps for reading in told] == [3e6] * 3
+    assert [reading.full for reading in told] == [True, True, False], "reports say that it is full"
+    assert [reading.packets_sent for reading in told] == [1, 2, 3]
+    assert [reading.packets_missed for reading in told] == [False, False, True]
     assert stream.asked_for_keyframe == 1
     assert stream.available_bps == 3e6
     keeper.room_lost()

@@ -8,13 +8,16 @@ import random
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 from livekit import api, rtc
 from livekit.rtc._proto.room_pb2 import AudioEncoding, DegradationPreference
 
 from ingestd.devserver.livekit_server import LiveKitServer
+from ingestd.media.access_unit import Codec
+from ingestd.publish.pass_through import start_pass_through
 from tests.support.encoded import EncodedStream, encode
 from tests.support.wait import PATIENCE_S
 
@@ -157,6 +160,22 @@ async def publisher(server: LiveKitServer, room_name: str, video: EncodedStream)
         await room.disconnect()
 
 
+class PeakMemory:
+    """The most memory that this process holds from now on."""
+
+    def __init__(self) -> None:
+        Path("/proc/self/clear_refs").write_text("5")  # proc(5): begin VmHWM anew
+        self._before = self._peak()
+
+    def grown_mb(self) -> int:
+        """By how much more than at the beginning."""
+        return (self._peak() - self._before) // 1000
+
+    def _peak(self) -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
 async def make_noise(audio: rtc.AudioSource) -> None:
     """Send what no codec makes small, in real time."""
     while True:
@@ -251,6 +270,30 @@ async def test_a_burst_is_accepted_and_lost_and_nothing_passes_until_the_keyfram
 
         pinned.submit(0)
         assert await pinned.settled_frames_encoded() == after_burst + 1
+
+
+async def test_the_first_picture_has_webrtc_start_an_encoder_of_its_own_that_makes_room_for_its_size(
+    livekit: LiveKitServer, room: str
+) -> None:
+    video = replace(encode("vp9", frames=2, size=(160, 120)), size=(8192, 4352))
+    async with publisher(livekit, room, video) as pinned:
+        peak = PeakMemory()
+        await pinned.wait_until_encoder_runs()
+        assert peak.grown_mb() > 200
+
+
+@pytest.mark.parametrize("codec", ["h264", "vp8", "vp9", "av1"])
+async def test_tiny_pictures_that_are_no_keyframes_put_the_pass_through_in_its_place_and_are_not_sent(
+    livekit: LiveKitServer, room: str, codec: str
+) -> None:
+    video = replace(encode(codec, frames=2, size=(160, 120)), size=(8192, 4352))
+    async with publisher(livekit, room, video) as pinned:
+        peak = PeakMemory()
+        await start_pass_through(pinned.source, Codec(codec))
+        assert await pinned.settled_frames_encoded() == 0
+        pinned.submit(0)
+        assert await pinned.settled_frames_encoded() == 1
+        assert peak.grown_mb() < 60
 
 
 async def test_what_left_is_told_by_the_outbound_statistics(

@@ -12,8 +12,9 @@ from typing import Any, Self
 from ingestd.config import Address, SourceConfig
 from ingestd.log_limiter import LogLimiter
 from ingestd.source.admission import MAX_WAIT_S, Admission, IsStream
-from ingestd.source.connection import MAX_READ_TURN_S, EncoderConnection
+from ingestd.source.connection import EncoderConnection
 from ingestd.source.connection_limits import ConnectionCount
+from ingestd.source.flow_control import MAX_READ_TURN_S
 from ingestd.source.socket_listener import Listener
 from tests.support.wait import PATIENCE_S, eventually
 

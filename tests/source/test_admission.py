@@ -8,19 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from ingestd.log_limiter import LogLimiter
-from ingestd.source.admission import (
-    MAX_SILENCE_S,
-    MAX_WAIT_S,
-    MAX_WAITING_ENCODERS,
-    PROBE_LOG_INTERVAL_S,
-    Admission,
-)
-from ingestd.source.connection import (
-    LOOK_AHEAD_BYTES,
-    MAX_READ_TURN_S,
-    RECEIVE_BUFFER_BYTES,
-    EncoderConnection,
-)
+from ingestd.source.admission import MAX_WAIT_S, MAX_WAITING_ENCODERS, Admission
+from ingestd.source.connection import RECEIVE_BUFFER_BYTES, EncoderConnection
+from ingestd.source.connection_log import PROBE_LOG_INTERVAL_S
+from ingestd.source.flow_control import LOOK_AHEAD_BYTES, MAX_READ_TURN_S
+from ingestd.source.second_encoder import MAX_SILENCE_S
 from tests.source.line import GREETING, THE_END, Encoder, Slow, Stream, listening
 from tests.support.wait import eventually
 

@@ -1,8 +1,10 @@
 """One connection: how it ends, what waits for its turn, and what is sent back to the encoder."""
 
 import asyncio
+import gc
 import socket
 import time
+import weakref
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -11,13 +13,8 @@ import pytest
 from ingestd.config import Address, SourceConfig
 from ingestd.source import socket_state
 from ingestd.source.admission import Admission
-from ingestd.source.connection import (
-    MAX_READ_TURN_S,
-    MAX_UNSENT_BYTES,
-    RECEIVE_BUFFER_BYTES,
-    SLICE_BYTES,
-    EncoderConnection,
-)
+from ingestd.source.connection import MAX_UNSENT_BYTES, RECEIVE_BUFFER_BYTES, EncoderConnection
+from ingestd.source.flow_control import MAX_READ_TURN_S, SLICE_BYTES
 from ingestd.source.socket_state import DEAD_PEER_S
 from tests.source.line import ANY_PORT, GREETING, THE_END, Encoder, Slow, Stream, listening
 from tests.support import link
@@ -635,3 +632,18 @@ async def test_what_is_held_back_is_lost_when_we_end_the_connection() -> None:
         await listener.stop(THE_END)
         assert stream.events == ["connected", f"gone: {THE_END}"]
         assert 0 < len(stream.received) <= SLICE_BYTES
+
+
+async def test_the_buffer_of_a_connection_that_is_over_does_not_wait_for_the_garbage_collector() -> None:
+    stream = Stream()
+    async with listening(stream) as (listener, _):
+        encoder = Encoder.dial(listener.address)
+        await stream.until_events(1)
+        buffer = weakref.ref(stream.connections_[0].get_buffer(-1))
+        gc.disable()
+        try:
+            encoder.hang_up()
+            await stream.until_events(2)
+            await eventually(lambda: buffer() is None)
+        finally:
+            gc.enable()

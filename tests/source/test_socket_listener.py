@@ -17,9 +17,7 @@ from structlog.testing import capture_logs
 from ingestd.config import Address, SourceConfig
 from ingestd.errors import AddressError, PassedSocketError
 from ingestd.source.admission import Admission
-from ingestd.source.connection import (
-    RECEIVE_BUFFER_BYTES,
-)
+from ingestd.source.connection import RECEIVE_BUFFER_BYTES
 from ingestd.source.socket_listener import Listener
 from tests.source.line import ANY_PORT, GREETING, THE_END, Encoder, Stream, listening
 

@@ -240,3 +240,8 @@ def _burn_in(luma: Samples, value: int) -> None:
     for bit in range(BITS):
         y, x = bit // 6 * BLOCK, bit % 6 * BLOCK
         luma[y : y + BLOCK, x : x + BLOCK] = 235 if value >> bit & 1 else 16
+
+
+def resized(keyframe: bytes, width: int, height: int) -> bytes:
+    """Return a keyframe of VP8 that states another size (RFC 6386, 9.1)."""
+    return keyframe[:6] + struct.pack("<HH", width, height) + keyframe[10:]

@@ -476,7 +476,7 @@ def test_a_stream_that_changes_its_codec_with_every_keyframe_is_parted_with() ->
     raised = error(file_header() + flips * 10, after=10)
     assert (raised.reason, str(raised)) == (
         "codec_flips",
-        "the codec changes from vp8 to vp9, for the 5th time in 60 s",
+        "the codec changes from vp8 to vp9, too often: 4 times are allowed, and once more every 5 s",
     )
 
 

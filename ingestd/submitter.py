@@ -57,11 +57,11 @@ class Submitter:
     def _submit(self, submission: Submission) -> None:
         picture = submission.picture
         access_unit = picture.access_unit
-        assert access_unit.info is not None, "the gate lets nothing pass that has no headers"
         # A trailer is published as it is: filled up with what it does not say it might not fit any more.
         counted = FrameMetadata(user_timestamp=picture.arrived_us, frame_id=picture.number & 0xFFFFFFFF)
         accepted = False
         try:
+            assert access_unit.info is not None, "the gate lets nothing pass that has no headers"
             accepted = self.track.submit(
                 access_unit.data,
                 access_unit.info,

@@ -22,6 +22,7 @@ from ingestd.source.flow_control import SLICE_BYTES, FlowControl
 from ingestd.stream import Stream
 from ingestd.tasks import Tasks
 from ingestd.wiring import build_stream
+from tests.media.vectors_h26x import annexb, slice
 from tests.support.balance import assert_balanced
 from tests.support.encoded import EncodedStream, encode
 from tests.support.lkts import sei, trailer, user_data
@@ -274,6 +275,25 @@ async def test_a_torn_h265_picture_is_received_once(stream: Stream) -> None:
     encoder.leave()
     assert stream.figures().frames_received == {"key": 1, "delta": 2}
     assert stream.figures().frames_dropped["unsupported"] == 3
+
+
+async def test_a_picture_of_parameter_sets_that_never_came_costs_pictures_and_not_the_encoder(
+    stream: Stream, room: Room
+) -> None:
+    first, second, third, *_ = H264.access_units
+    stray = annexb(slice(frame_num=1, pps_id=7))
+    encoder = Encoder(stream)
+    encoder.send(first + second + stray + third + first + second)
+    room.track.publish()
+    encoder.send(third + first)
+    await eventually(lambda: not stream.figures().frames_held, "hand over what waited")
+    assert not encoder.transport.closing
+    figures = stream.figures()
+    assert figures.stream_errors["internal"] == 0
+    assert figures.frames_dropped["no_parameter_sets"] == 1
+    assert figures.frames_dropped["after_loss"] == 1
+    assert sum(figures.frames_received.values()) == figures.frames_submitted + 2
+    encoder.leave()
 
 
 async def test_what_came_before_a_fault_is_handed_over(stream: Stream, room: Room) -> None:

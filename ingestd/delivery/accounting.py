@@ -9,7 +9,7 @@ class Drop(StrEnum):
 
     BEFORE_KEYFRAME = "before_keyframe"  # nothing it could refer to has been received
     AFTER_LOSS = "after_loss"  # what it refers to was dropped, and no keyframe has come since
-    NO_PARAMETER_SETS = "no_parameter_sets"  # a keyframe that no decoder can show
+    NO_PARAMETER_SETS = "no_parameter_sets"  # no decoder can show it: its SPS or PPS has not come
     NO_ROOM = "no_room"  # overtaken by a newer keyframe, another encoder or codec, before the room took it
     # Later than max_backlog with the wait in WebRTC, or that is emptied; and no keyframe has come since.
     CONGESTED = "congested"

@@ -41,6 +41,11 @@ class Gate:
             return Drop.NO_PARAMETER_SETS
         if access_unit.keyframe:
             self._state = after(GATE, self._state, GateEvent.KEYFRAME)
+        if self.open and access_unit.info is None:
+            # Its slices refer to other parameter sets than those of the keyframe, which have not come.
+            if not access_unit.discardable:
+                self.shut(Drop.AFTER_LOSS)
+            return Drop.NO_PARAMETER_SETS
         return None if self.open else self._reason
 
 

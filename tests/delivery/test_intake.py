@@ -24,6 +24,16 @@ def test_a_keyframe_without_parameter_sets_shuts_the_gate() -> None:
     assert gate.refuses(access_unit("d3")) is Drop.BEFORE_KEYFRAME
 
 
+def test_a_picture_of_parameter_sets_that_have_not_come_shuts_the_gate_if_others_refer_to_it() -> None:
+    gate = Gate()
+    assert gate.refuses(access_unit("K1")) is None
+    assert gate.refuses(AccessUnit(b"d2", False, None, discardable=True)) is Drop.NO_PARAMETER_SETS
+    assert gate.refuses(access_unit("d3")) is None
+    assert gate.refuses(AccessUnit(b"d4", False, None)) is Drop.NO_PARAMETER_SETS
+    assert gate.refuses(access_unit("d5")) is Drop.AFTER_LOSS
+    assert gate.refuses(access_unit("K6")) is None
+
+
 def fill(intake: Intake, names: str, now: float = 10.0) -> None:
     for name in names.split():
         picture = intake.receive(access_unit(name), now, 0)

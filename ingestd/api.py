@@ -39,7 +39,7 @@ class AccessUnit:
 
     H.264 and H.265: NAL units with start codes (Annex B); parameter sets may be left out of all keyframes
     but the first. VP8 and VP9: one frame, a VP9 superframe counts as one. AV1: one temporal unit, OBUs with
-    sizes. At most 8 MiB.
+    sizes. At most 3 MiB, as no viewer with libwebrtc has room for more.
     """
 
     data: bytes
@@ -123,8 +123,10 @@ class Publication:
         """Join the room, and return when that is done; the track is published with the first keyframe.
 
         Tries for ever: ``figures().problems`` says what is in the way. Cancelling ends the wait and not the
-        joining, which goes on until `close`; that cancels all waits.
+        joining, which goes on until `close`; that cancels all waits. Raises RuntimeError after `close`.
         """
+        if self._closed:
+            raise RuntimeError("this Publication is closed; make another one to publish again")
         if not self._joining:
             self._joining = True
             self._room.start()
@@ -137,9 +139,11 @@ class Publication:
         from the last keyframe on is held until the track is there. Raises StreamError, which says what to
         change, where the bytes are not one access unit of the codec, or state a picture larger than any
         viewer decodes; the pictures up to the next keyframe are dropped then. Raises RuntimeError where no
-        event loop runs.
+        event loop runs, TypeError for anything but an `AccessUnit` of ``bytes`` and a `Codec`; nothing is
+        changed then.
         """
         asyncio.get_running_loop()  # before anything is changed by a thread that must not
+        _check_types(access_unit)
         if self._closed:
             return Drop.STOPPED
         now, arrived_us = time.monotonic(), time.time_ns() // 1000
@@ -191,6 +195,17 @@ class Publication:
         self._log.critical("internal error", task=name, exc_info=error)
 
 
+def _check_types(access_unit: AccessUnit) -> None:
+    """Raise TypeError for what type checkers refuse, too."""
+    if not isinstance(access_unit, AccessUnit):
+        raise TypeError(f"submit takes an ingestd.AccessUnit, not {_type(access_unit)}")
+    if not isinstance(access_unit.data, bytes):
+        # Not other bytes-like objects: pictures are kept while they wait, and nobody may write into them.
+        raise TypeError(f"AccessUnit.data must be bytes, not {_type(access_unit.data)}")
+    if not isinstance(access_unit.codec, Codec):
+        raise TypeError(f"AccessUnit.codec must be an ingestd.Codec, not {access_unit.codec!r:.100}")
+
+
 async def offer_h265() -> str | None:
     """Have this process publish H.265 where the SDK does not offer it by itself; return why it cannot.
 
@@ -210,10 +225,13 @@ class _Callbacks:
         on_rate_wanted: Callable[[int, float], object] | None,
     ) -> None:
         given = {"on_keyframe_wanted": on_keyframe_wanted, "on_rate_wanted": on_rate_wanted}
-        if waited_for := [name for name, callback in given.items() if inspect.iscoroutinefunction(callback)]:
-            raise ConfigError(
-                "; ".join(f"{name}: must be a plain function, as nobody awaits it" for name in waited_for)
-            )
+        problems = [
+            f"{name}: must be a plain function, {problem}"
+            for name, callback in given.items()
+            if callback is not None and (problem := _problem(callback))
+        ]
+        if problems:
+            raise ConfigError("; ".join(problems))
         self._on_keyframe_wanted: Callable[..., object] | None = on_keyframe_wanted
         self._on_rate_wanted: Callable[..., object] | None = on_rate_wanted
 
@@ -229,3 +247,14 @@ class _Callbacks:
         else:
             asyncio.get_running_loop().call_soon(callback, *arguments)
             on_result(Result.SENT)
+
+
+def _problem(callback: object) -> str | None:
+    """Return why the loop cannot call ``callback``, if so."""
+    if not callable(callback):
+        return f"not {_type(callback)}"
+    return "as nobody awaits it" if inspect.iscoroutinefunction(callback) else None
+
+
+def _type(value: object) -> str:
+    return type(value).__name__

@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         "--seconds",
         type=_seconds,
         metavar="N",
-        help="how long to read (default: a file to its end, an encoder for 5 s)",
+        help="how long to read (default: a file to its end, a FIFO or an encoder for 5 s)",
     )
     probing.add_argument("--json", action="store_true", help="print one JSON object")
 

@@ -161,6 +161,41 @@ async def test_a_callback_that_would_never_be_awaited_is_refused() -> None:
         PlayedPublication(**ARGUMENTS, on_keyframe_wanted=never_awaited)
 
 
+async def test_a_callback_that_cannot_be_called_is_refused() -> None:
+    not_functions: dict[str, Any] = {"on_keyframe_wanted": 5, "on_rate_wanted": "encode"}
+    with pytest.raises(ConfigError) as refused:
+        PlayedPublication(**ARGUMENTS, **not_functions)
+    assert str(refused.value) == (
+        "on_keyframe_wanted: must be a plain function, not int; "
+        "on_rate_wanted: must be a plain function, not str"
+    )
+
+
+@pytest.mark.parametrize(
+    ("submitted", "said"),
+    [
+        (VIDEO.access_units[0], "submit takes an ingestd.AccessUnit, not bytes"),
+        (None, "submit takes an ingestd.AccessUnit, not NoneType"),
+        (("text", Codec.VP8), "AccessUnit.data must be bytes, not str"),
+        ((None, Codec.VP8), "AccessUnit.data must be bytes, not NoneType"),
+        ((memoryview(VIDEO.access_units[0]), Codec.VP8), "AccessUnit.data must be bytes, not memoryview"),
+        ((bytearray(VIDEO.access_units[0]), Codec.VP8), "AccessUnit.data must be bytes, not bytearray"),
+        ((VIDEO.access_units[0], "nonsense"), "AccessUnit.codec must be an ingestd.Codec, not 'nonsense'"),
+        ((VIDEO.access_units[0], "vp8"), "AccessUnit.codec must be an ingestd.Codec, not 'vp8'"),
+    ],
+)
+async def test_what_is_no_access_unit_by_type_changes_nothing_and_says_what_is_wanted(
+    cam: PlayedPublication, submitted: Any, said: str
+) -> None:
+    keyframe, delta, *_ = access_units(VIDEO)
+    cam.submit(keyframe)
+    with pytest.raises(TypeError) as refused:
+        cam.submit(AccessUnit(*submitted) if isinstance(submitted, tuple) else submitted)
+    assert str(refused.value) == said
+    assert cam.submit(delta) is None
+    assert cam.figures().stream_errors == {}
+
+
 async def test_what_comes_faster_than_real_time_is_paced_and_the_application_told_to_wait(
     cam: PlayedPublication,
 ) -> None:
@@ -221,6 +256,15 @@ async def test_a_publication_that_is_closed_takes_nothing_and_may_be_closed_agai
     assert cam.submit(access_units(VIDEO)[4]) is Drop.STOPPED
     assert cam.figures().frames_dropped["stopped"] == 1
     assert cam.track.closed
+
+
+async def test_a_publication_that_is_closed_joins_no_room() -> None:
+    camera = Publication(**ARGUMENTS)
+    await camera.close()
+    with pytest.raises(RuntimeError, match="is closed; make another one"):
+        async with asyncio.timeout(PATIENCE_S):
+            await camera.publish()
+    assert not any(task.get_name() == "room camera@lobby" for task in asyncio.all_tasks())
 
 
 async def test_closing_ends_the_wait_for_a_room_that_is_not_there() -> None:

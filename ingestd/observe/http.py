@@ -168,7 +168,7 @@ class HttpServer:
         return describe(self.sampler.looks, samples, _lines(samples), problems, self._version)
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        encode, content_type = _encoder(request.headers.get("Accept", ""))
         families = list(self._registry.collect())
         # To write them takes three times as long as to read them, and pictures must not wait for that.
         body = await asyncio.to_thread(encode, _Reading(families))
@@ -189,6 +189,14 @@ class HttpServer:
         samples = self.sampler.between_looks(asyncio.get_running_loop().time())
         body = [_as_dict(sample) for sample in samples]
         return web.Response(text=json.dumps(body, allow_nan=False), content_type="application/json")
+
+
+def _encoder(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
+    """Return what writes the metrics, and their content type."""
+    try:
+        return choose_encoder(accept)
+    except TypeError:  # it compares the parts of a version, and one is no number
+        return choose_encoder("")
 
 
 class _Reading(CollectorRegistry):

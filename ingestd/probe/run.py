@@ -3,24 +3,27 @@
 from contextlib import closing
 from pathlib import Path
 
+from ingestd.config.address import Address
 from ingestd.diagnose.explain import explain
 from ingestd.errors import ConfigError, IngestdError, StreamError
 from ingestd.probe.analyser import Analyser
-from ingestd.probe.read import connect, read_file, read_socket
+from ingestd.probe.read import connect, read_file, read_live
 from ingestd.probe.report import as_json, as_text
-from ingestd.probe.target import Target, parse_target
+from ingestd.probe.target import Listen, Target, parse_target
 
-SOCKET_S = 5.0
+LIVE_S = 5.0
 
 
 def probe(text: str, seconds: float | None, *, json: bool) -> None:
     """Probe the target that ``text`` names, for ``seconds``, and print the report; Ctrl-C ends it sooner.
 
-    By default files are read whole, and sockets for `SOCKET_S` seconds. Raises ConfigError for a target that
-    does not exist, IngestdError where nothing was understood, or what came later was not.
+    By default files are read whole, sockets and FIFOs for `LIVE_S` seconds. Raises ConfigError for a target
+    that does not exist or cannot be read, IngestdError where nothing was understood, or what came later was
+    not.
     """
     target = parse_target(text)
-    analyser = Analyser(live=not isinstance(target, Path))
+    # What writes to a FIFO may be `cat`: when its bytes came says nothing.
+    analyser = Analyser(live=isinstance(target, Address | Listen))
     error = _read(target, analyser, seconds)
     if analyser.understood:
         print((as_json if json else as_text)(text, analyser.report()), flush=True)
@@ -35,7 +38,7 @@ def _read(target: Target, analyser: Analyser, seconds: float | None) -> IngestdE
             read_file(target, analyser, seconds)
         else:
             with closing(connect(target)) as connection:
-                read_socket(connection, analyser, seconds or SOCKET_S)
+                read_live(connection, analyser, seconds or LIVE_S)
     except ConfigError as error:
         return error
     except StreamError as error:

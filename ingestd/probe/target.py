@@ -1,4 +1,4 @@
-"""Target of a probe: a file, standard input, an encoder that we dial, or one that dials us."""
+"""Target of a probe: a file, standard input, a FIFO, an encoder that we dial, or one that dials us."""
 
 import re
 from dataclasses import dataclass
@@ -23,7 +23,17 @@ class Listen:
         return f"{_LISTEN}{self.port}"
 
 
-Target = Path | Address | Listen
+@dataclass(frozen=True, slots=True)
+class Fifo:
+    """What an encoder writes to; nobody may, and it has no end while somebody does."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+Target = Path | Fifo | Address | Listen
 
 
 def parse_target(text: str) -> Target:
@@ -43,4 +53,5 @@ def parse_target(text: str) -> Target:
     path = STANDARD_INPUT if text == "-" else Path(text)
     if not path.exists():
         raise ConfigError(f"{text}: there is no such file; allowed: {ALLOWED}")
-    return path
+    # Standard input ends with the command that was started to write to it.
+    return Fifo(path) if path.is_fifo() and path != STANDARD_INPUT else path

@@ -95,6 +95,21 @@ async def test_metrics_as_text_and_as_openmetrics_on_request(get: aiohttp.Client
         assert (await answer.text()).endswith("# EOF\n")
 
 
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "text/plain; version=abc",
+        "text/plain; version=1..0",
+        "application/openmetrics-text; version=abc",
+        "application/openmetrics-text; version=1..0; escaping=values",
+    ],
+)
+async def test_metrics_in_a_version_that_is_none_are_text(get: aiohttp.ClientSession, accept: str) -> None:
+    async with get.get("/metrics", headers={"Accept": accept}) as answer:
+        assert (answer.status, answer.content_type) == (200, "text/plain")
+        assert 'ingestd_stream_up{stream="front-door"} 1.0' in await answer.text()
+
+
 async def test_metrics_are_read_in_the_loop_and_written_in_a_thread(daemon: Daemon) -> None:
     """The figures change in the loop; to write them takes longer, and pictures must not wait for it."""
     read, written = [], []

@@ -1,5 +1,6 @@
-"""How a file and a socket are read: how much, for how long, and what is said where nothing comes."""
+"""How a file, a FIFO and a socket are read: how much, for how long, and what is said where nothing comes."""
 
+import os
 import socket
 import threading
 import time
@@ -10,8 +11,8 @@ import pytest
 from ingestd.config.address import Address
 from ingestd.errors import ConfigError, StreamError
 from ingestd.probe.analyser import Analyser
-from ingestd.probe.read import FILE_READ_BYTES, connect, read_file, read_socket
-from ingestd.probe.target import Listen
+from ingestd.probe.read import FILE_READ_BYTES, connect, read_file, read_live
+from ingestd.probe.target import Fifo, Listen
 from tests.support.encoded import encode
 from tests.support.ports import free_port
 from tests.support.wait import PATIENCE_S
@@ -40,6 +41,38 @@ def test_a_file_of_no_bytes_and_one_that_cannot_be_opened(tmp_path: Path) -> Non
         read_file(tmp_path, Analyser(live=False), None)
 
 
+def test_a_file_that_opens_and_cannot_be_read() -> None:
+    with pytest.raises(ConfigError, match="/proc/self/mem: cannot be read: Input/output error"):
+        read_file(Path("/proc/self/mem"), Analyser(live=False), None)
+
+
+@pytest.fixture
+def fifo(tmp_path: Path) -> Fifo:
+    os.mkfifo(tmp_path / "fifo")
+    return Fifo(tmp_path / "fifo")
+
+
+def test_a_fifo_that_nobody_writes_to_is_silent(fifo: Fifo) -> None:
+    with connect(fifo) as ours, pytest.raises(StreamError, match=r"nothing came in 0\.1 s"):
+        read_live(ours, Analyser(live=True), 0.1)
+
+
+def test_a_fifo_is_left_when_time_is_up_and_ends_with_who_writes_to_it(fifo: Fifo) -> None:
+    goes_on, hangs_up = Analyser(live=True), Analyser(live=True)
+    with connect(fifo) as ours:
+        with fifo.path.open("wb", buffering=0) as theirs:
+            theirs.write(STREAM.header + STREAM.pieces[0])
+            read_live(ours, goes_on, 0.3)
+            theirs.write(STREAM.header + STREAM.pieces[0])
+        read_live(ours, hangs_up, PATIENCE_S)
+    assert goes_on.report().pictures == hangs_up.report().pictures == 1
+
+
+def test_a_fifo_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"{tmp_path}/gone: cannot be read: No such file"):
+        connect(Fifo(tmp_path / "gone"))
+
+
 def test_an_encoder_that_hangs_up_has_sent_all() -> None:
     ours, theirs = socket.socketpair()
     analyser = Analyser(live=True)
@@ -51,7 +84,7 @@ def test_an_encoder_that_hangs_up_has_sent_all() -> None:
     sender = threading.Thread(target=send)
     with ours:
         sender.start()
-        read_socket(ours, analyser, PATIENCE_S)
+        read_live(ours, analyser, PATIENCE_S)
         sender.join()
     assert analyser.report().pictures == 90
 
@@ -62,7 +95,7 @@ def test_an_encoder_that_goes_on_is_left_when_time_is_up() -> None:
     with ours, theirs:
         theirs.sendall(STREAM.header + STREAM.pieces[0] + STREAM.pieces[1][:20])
         began_at = time.monotonic()
-        read_socket(ours, analyser, 0.3)
+        read_live(ours, analyser, 0.3)
         assert time.monotonic() - began_at >= 0.3
     report = analyser.report()
     assert (report.pictures, report.faults) == (1, ()), "what is half here is not cut: it would have gone on"
@@ -71,7 +104,7 @@ def test_an_encoder_that_goes_on_is_left_when_time_is_up() -> None:
 def test_an_encoder_that_says_nothing_is_silent() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs, pytest.raises(StreamError, match=r"nothing came in 0\.1 s") as caught:
-        read_socket(ours, Analyser(live=True), 0.1)
+        read_live(ours, Analyser(live=True), 0.1)
     assert caught.value.reason == "silent"
 
 
@@ -81,7 +114,7 @@ def test_the_last_picture_ends_by_a_silence_while_the_connection_is_open() -> No
     analyser = Analyser(live=True)
     with ours, theirs:
         theirs.sendall(stream.container)
-        read_socket(ours, analyser, 1.5)
+        read_live(ours, analyser, 1.5)
     assert analyser.report().pictures == 5
 
 
@@ -92,6 +125,7 @@ def test_an_encoder_that_listens_is_dialled() -> None:
     ):
         theirs, address = encoder.accept()
         with theirs:
+            assert isinstance(ours, socket.socket)
             assert address == ours.getsockname()
 
 

@@ -1,6 +1,7 @@
 """The command: what it prints, and what ends it with an error."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,18 @@ def test_headers_without_a_picture_are_no_stream(tmp_path: Path, capsys: pytest.
 def test_a_target_that_does_not_exist_is_an_error_of_the_command_line() -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.h264: there is no such file"):
         probe("nowhere.h264", None, json=False)
+
+
+def test_a_fifo_is_read_for_some_time_and_what_is_written_to_it_told_as_of_a_file(
+    tmp_path: Path, stream: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with pytest.raises(IngestdError, match=rf"{fifo}: nothing came in 0\.1 s; see whether the encoder runs"):
+        probe(str(fifo), 0.1, json=False)
+    reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)  # else nobody could write yet
+    fifo.write_bytes(stream.read_bytes())
+    with fifo.open("wb"):
+        os.close(reading)
+        probe(str(fifo), 0.1, json=True)
+    assert json.loads(capsys.readouterr().out)["reads_per_picture"] is None

@@ -1,12 +1,13 @@
-"""What may be probed: a file, standard input, an encoder to dial, a port to be dialled at."""
+"""What may be probed: a file, standard input, a FIFO, an encoder to dial, a port to be dialled at."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from ingestd.config.address import Address
 from ingestd.errors import ConfigError
-from ingestd.probe.target import ALLOWED, STANDARD_INPUT, Listen, parse_target
+from ingestd.probe.target import ALLOWED, STANDARD_INPUT, Fifo, Listen, parse_target
 
 
 def refused(text: str) -> str:
@@ -20,6 +21,14 @@ def test_a_file_that_exists_and_standard_input(tmp_path: Path) -> None:
     file.touch()
     assert parse_target(str(file)) == file
     assert parse_target("-") == STANDARD_INPUT
+
+
+def test_a_fifo_is_no_file_that_ends(tmp_path: Path) -> None:
+    fifo = tmp_path / "camera"
+    os.mkfifo(fifo)
+    target = parse_target(str(fifo))
+    assert target == Fifo(fifo)
+    assert str(target) == str(fifo)
 
 
 def test_an_encoder_to_dial_and_a_port_to_be_dialled_at() -> None:

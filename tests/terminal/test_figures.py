@@ -2,6 +2,8 @@
 
 import json
 import socket
+import threading
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,16 @@ from ingestd.errors import ConfigError
 from ingestd.terminal.figures import Daemon, DaemonError
 from tests.support.ports import free_port
 from tests.terminal.support import Answers, serving, stream
+
+# What no daemon says, and what could not be shown.
+MISTYPED: list[dict[str, Any]] = [
+    {"problems": 5},
+    {"frame_delay": [1]},
+    {"frames_dropped": 5},
+    {"frames_dropped": {"backlog": "x"}},
+    {"frames_lost": "x"},
+    {"bitrate_bps": 10**400},
+]
 
 
 def test_the_worst_stream_comes_first() -> None:
@@ -52,6 +64,7 @@ def test_a_daemon_that_is_not_there_is_named_with_the_key_that_says_where_it_is(
         (200, b'{"a": 1}', "is not ingestd"),
         (200, b'[{"name": "x"}]', "is not ingestd"),
         (200, b"[" * 100_000, "is not ingestd"),
+        *[(200, json.dumps([stream(**changed)]).encode(), "is not ingestd") for changed in MISTYPED],
     ],
 )
 def test_something_else_answers(status: int, body: bytes, said: str) -> None:
@@ -67,6 +80,39 @@ def test_one_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
         daemon = Daemon(f"http://127.0.0.1:{silent.getsockname()[1]}")
         with pytest.raises(DaemonError, match="timed out"):
             daemon.look()
+
+
+@pytest.mark.parametrize("begin", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_one_that_trickles_is_given_up_and_asked_anew_when_it_has_ended(
+    begin: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestd.terminal.figures.ANSWER_TIMEOUT_S", 0.2)
+    ended = threading.Event()
+
+    def trickle(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(begin)
+            while not ended.wait(0.01):
+                connection.sendall(b"X")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        thread = threading.Thread(target=trickle, args=(server,))
+        thread.start()
+        daemon = Daemon(f"http://127.0.0.1:{port}")
+        try:
+            for _ in range(2):
+                with pytest.raises(DaemonError, match=r"not all of an answer came in 0\.2 s"):
+                    daemon.look()
+        finally:
+            ended.set()
+            thread.join()
+    monkeypatch.undo()
+    with pytest.raises(DaemonError):
+        daemon.look()  # the rest of that answer
+    with serving(Answers(), port):
+        assert len(daemon.look()) == 1
 
 
 def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

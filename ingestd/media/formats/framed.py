@@ -3,8 +3,8 @@
 from itertools import pairwise
 from typing import Protocol
 
-from ingestd.errors import BitstreamError
-from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, AccessUnit, Codec, Format
+from ingestd.errors import BitstreamError, ExcessError
+from ingestd.media.access_unit import MAX_VIEWABLE_BYTES, AccessUnit, Codec, Format
 from ingestd.media.bits.receive_buffer import ReceiveBuffer
 from ingestd.media.codecs.av1 import Av1TemporalUnits
 from ingestd.media.codecs.h26x import HEAD_BYTES, START_CODE_PREFIX
@@ -12,7 +12,7 @@ from ingestd.media.codecs.obu import FRAME_DATA, ObuType, open_bitstream_units
 from ingestd.media.codecs.parameter_sets import ParameterSets
 from ingestd.media.codecs.vp8 import Vp8Frames
 from ingestd.media.codecs.vp9 import Vp9Frames
-from ingestd.media.formats.access_unit_assembler import AccessUnitAssembler
+from ingestd.media.formats.access_unit_assembler import MAX_NAL_UNITS, AccessUnitAssembler
 
 
 class _Reader(Protocol):
@@ -40,11 +40,10 @@ class FramedReader:
         """
         if not data:
             raise BitstreamError("empty", f"{codec}: an access unit of no bytes", case="submitted")
-        if len(data) > MAX_ACCESS_UNIT_BYTES:
+        if len(data) > MAX_VIEWABLE_BYTES:
             raise BitstreamError(
                 "too_large",
-                f"{codec}: an access unit of {len(data)} bytes, more than the {MAX_ACCESS_UNIT_BYTES} "
-                "allowed",
+                f"{codec}: an access unit of {len(data)} bytes, more than the {MAX_VIEWABLE_BYTES} allowed",
                 case="submitted",
             )
         if self._reader is None or codec is not self._codec:
@@ -83,9 +82,15 @@ class _NalUnits:
         assembler, buffer, first = self._assembler, self._buffer, None
         begin = buffer.end
         buffer.append(data)
-        start_codes = buffer.find_all()
+        start_codes = buffer.find_all(MAX_NAL_UNITS + 1)
         if not start_codes or data[: start_codes[0] - begin].strip(b"\0"):
             raise BitstreamError("no_start_code", f"{self._codec}: an access unit begins {data[:8].hex(' ')}")
+        if len(start_codes) > MAX_NAL_UNITS:  # before any is read: the loop waits for all of them
+            raise ExcessError(
+                "too_large",
+                f"{self._codec}: an access unit has more than {MAX_NAL_UNITS} start codes",
+                case="slices",
+            )
         for start_code, next_start in pairwise([*start_codes, buffer.end]):
             start = start_code + len(START_CODE_PREFIX)
             end = buffer.trimmed(start, next_start)

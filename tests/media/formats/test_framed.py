@@ -4,7 +4,8 @@ import pytest
 
 from ingestd.diagnose.explain import explain
 from ingestd.errors import BitstreamError
-from ingestd.media.access_unit import MAX_ACCESS_UNIT_BYTES, Codec
+from ingestd.media.access_unit import MAX_VIEWABLE_BYTES, Codec
+from ingestd.media.formats.access_unit_assembler import MAX_NAL_UNITS, AccessUnitAssembler
 from ingestd.media.formats.framed import FramedReader
 from tests.support.encoded import EncodedStream, encode
 
@@ -63,7 +64,7 @@ def test_a_codec_may_follow_another() -> None:
     ("codec", "data", "reason", "cure"),
     [
         (Codec.H264, b"", "empty", "submit what the encoder returns"),
-        (Codec.VP8, bytes(MAX_ACCESS_UNIT_BYTES + 1), "too_large", "one picture at a time"),
+        (Codec.VP8, bytes(MAX_VIEWABLE_BYTES + 1), "too_large", "one picture at a time"),
         (Codec.H264, b"\0\0\2\x9a" + H264[1][4:], "no_start_code", "h264_mp4toannexb"),
         (Codec.H264, b"\x12" + H264[0], "no_start_code", "expected a start code"),
         (Codec.H264, H264[0] + H264[1], "several_pictures", "each by itself"),
@@ -87,6 +88,20 @@ def test_what_is_not_one_access_unit_is_refused_and_leaves_no_trace(
     assert refused.value.reason == reason
     assert cure in explain(refused.value)
     assert units.read(STREAMS[codec].access_units[0], codec) == before
+
+
+@pytest.mark.parametrize("nal_unit", [b"", b"\x09", IDR[4:6]], ids=["empty", "delimiter", "slice"])
+def test_what_has_more_nal_units_than_any_picture_is_refused_before_one_is_read(
+    nal_unit: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begin(_: AccessUnitAssembler, head: bytes) -> None:
+        pytest.fail(f"{head!r} was read")
+
+    monkeypatch.setattr(AccessUnitAssembler, "begin", begin)
+    with pytest.raises(BitstreamError, match=f"more than {MAX_NAL_UNITS} start codes") as refused:
+        FramedReader().read(H264[0] + (MAX_NAL_UNITS + 1) * (b"\0\0\1" + nal_unit), Codec.H264)
+    assert refused.value.reason == "too_large"
+    assert "make fewer slices" in explain(refused.value)
 
 
 def test_a_picture_beside_something_broken_comes_out_and_the_fault_is_told() -> None:

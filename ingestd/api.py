@@ -139,17 +139,17 @@ class Publication:
         from the last keyframe on is held until the track is there. Raises StreamError, which says what to
         change, where the bytes are not one access unit of the codec, or state a picture larger than any
         viewer decodes; the pictures up to the next keyframe are dropped then. Raises RuntimeError where no
-        event loop runs, TypeError for anything but an `AccessUnit` of ``bytes`` and a `Codec`; nothing is
+        event loop runs, TypeError for anything but an `AccessUnit` of bytes and a `Codec`; nothing is
         changed then.
         """
         asyncio.get_running_loop()  # before anything is changed by a thread that must not
-        _check_types(access_unit)
+        data, codec = _parts(access_unit)
         if self._closed:
             return Drop.STOPPED
         now, arrived_us = time.monotonic(), time.time_ns() // 1000
-        self._bytes_received += len(access_unit.data)
+        self._bytes_received += len(data)
         try:
-            unit = self._units.read(access_unit.data, access_unit.codec)
+            unit = self._units.read(data, codec)
             dropped = self._pipeline.receive(unit, now, arrived_us)
         except StreamError as error:
             self._pipeline.fault(error)
@@ -195,15 +195,20 @@ class Publication:
         self._log.critical("internal error", task=name, exc_info=error)
 
 
-def _check_types(access_unit: AccessUnit) -> None:
-    """Raise TypeError for what type checkers refuse, too."""
+def _parts(access_unit: AccessUnit) -> tuple[bytes, Codec]:
+    """Return the bytes and the codec, also of what resembles them. Raises TypeError for anything else."""
     if not isinstance(access_unit, AccessUnit):
         raise TypeError(f"submit takes an ingestd.AccessUnit, not {_type(access_unit)}")
-    if not isinstance(access_unit.data, bytes):
-        # Not other bytes-like objects: pictures are kept while they wait, and nobody may write into them.
+    if not isinstance(access_unit.data, bytes | bytearray | memoryview):
         raise TypeError(f"AccessUnit.data must be bytes, not {_type(access_unit.data)}")
-    if not isinstance(access_unit.codec, Codec):
-        raise TypeError(f"AccessUnit.codec must be an ingestd.Codec, not {access_unit.codec!r:.100}")
+    try:
+        codec = Codec(access_unit.codec)
+    except ValueError:
+        raise TypeError(
+            f"AccessUnit.codec must be an ingestd.Codec, not {access_unit.codec!r:.100}"
+        ) from None
+    # A copy of what the application may write into: pictures are kept while they wait.
+    return bytes(access_unit.data), codec
 
 
 async def offer_h265() -> str | None:

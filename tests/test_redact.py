@@ -1,8 +1,16 @@
 """What is hidden from log lines, errors and pages, and what is not."""
 
-import pytest
+import re
+import timeit
+from collections.abc import Callable
+from functools import partial
+from time import thread_time
 
-from ingestd.redact import hide, printable, redact, shown, without_credentials
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingestd.redact import cut, hide, printable, redact, shown, without_credentials
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJmcm9udC1kb29yIn0.c2lnbmF0dXJl"
 
@@ -68,3 +76,42 @@ def test_a_terminal_obeys_nothing_of_what_is_shown() -> None:
 )
 def test_a_value_is_quoted_without_what_may_be_a_password(value: object, quoted: str) -> None:
     assert shown(value) == quoted
+
+
+def test_of_a_long_value_the_beginning_is_quoted_and_no_part_of_a_password() -> None:
+    assert shown("x" * 200) == repr("x" * 200)
+    assert shown("x" * 1000) == f"{'x' * 200!r}… (1,000 characters)"
+    assert shown(["x" * 1000]) == f"['{'x' * 198}… (1,004 characters)"
+    assert shown("tcp://cam:" + "hunter2" * 100 + "@host") == "'tcp://[hidden]@'… (715 characters)"
+    assert cut("key") == "key"
+    assert cut("k" * 201) == f"{'k' * 200}… (201 characters)"
+
+
+@pytest.mark.parametrize("act", [redact, printable, shown, without_credentials])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "eyJ",  # one token without an end
+        "eyJaaaa.",
+        "eyJaaaa.eyJ",
+        "token=",
+        "://",
+        "://x",
+        "x",
+        "x@",
+        "\x1b",
+    ],
+)
+def test_twice_the_text_takes_twice_the_time(act: Callable[[str], str], text: str) -> None:
+    """Not four times, as where each place is a beginning whose end is searched for to the end."""
+
+    def seconds(number: int) -> float:
+        return min(timeit.repeat(partial(act, text * number + "."), number=1, repeat=5, timer=thread_time))
+
+    assert seconds(8000) < 40 * max(seconds(400), 20e-6)
+
+
+@given(st.text(alphabet="eyJa.-_ x", max_size=60))
+def test_tokens_are_those_of_the_pattern_that_gives_back(text: str) -> None:
+    plain = r"eyJ[\w-]{4,}\.eyJ[\w-]*(?:\.[\w-]*)?|eyJ[\w-]{4,}\.[\w-]+\.[\w-]+"
+    assert redact(text) == re.sub(plain, "[hidden]", text)

@@ -4,13 +4,14 @@ import re
 import timeit
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from time import thread_time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestd.redact import cut, hide, printable, redact, shown, without_credentials
+from ingestd.redact import cut, hide, hide_those_of, printable, redact, shown, without_credentials
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJmcm9udC1kb29yIn0.c2lnbmF0dXJl"
 
@@ -27,6 +28,46 @@ def test_a_short_secret_is_not_searched_for_in_every_word() -> None:
     hide("hush-it")
     assert redact("device") == "device"
     assert redact("api_hush-it_file: hush-it") == "api_hush-it_file: [hidden]"
+
+
+def test_the_secrets_of_a_file_take_the_place_of_those_before() -> None:
+    one, other = Path("one"), Path("other")
+    hide("for-good-of-this-test")
+    hide_those_of(one, ["the-first-secret", "the-shared-secret", "for-good-of-this-test"])
+    hide_those_of(other, ["the-shared-secret"])
+    assert redact("the-first-secret the-shared-secret") == "[hidden] [hidden]"
+    hide_those_of(one, ["the-second-secret", "word"])
+    text = "the-first-secret the-second-secret the-shared-secret word for-good-of-this-test"
+    assert redact(text) == "the-first-secret [hidden] [hidden] word [hidden]"
+    hide_those_of(other, [])
+    assert redact("the-shared-secret") == "the-shared-secret"
+    hide_those_of(one, [])
+
+
+@pytest.mark.parametrize("more", [0, 1000])  # few are searched for otherwise than many
+def test_of_secrets_in_each_other_nothing_is_left(more: int) -> None:
+    file = Path("of-this-test")
+    secrets = ["abcdef-1", "abcdef-1-and-more", "and-more-of-it"]
+    hide_those_of(file, [*secrets, *(f"secret-number-{number}" for number in range(more))])
+    assert redact("<abcdef-1-and-more>") == "<[hidden]>"
+    assert redact("<abcdef-1-and-more-of-it>") == "<[hidden]>"
+    assert redact("abcdef-1 xabcdef-1 abcdef-1x abcdef-1_ abcdef-1") == (
+        "[hidden] xabcdef-1 abcdef-1x abcdef-1_ [hidden]"
+    )
+    assert redact("and-more-of-i") == "and-more-of-i"
+    hide_those_of(file, [])
+
+
+def test_thousands_of_secrets_take_no_longer_than_a_hundred() -> None:
+    file, line = Path("of-this-test"), "encoder turned away: its token is not one of this stream's; secret-"
+
+    def seconds(number: int) -> float:
+        hide_those_of(file, [f"secret-number-{number}" for number in range(number)])
+        return min(timeit.repeat(partial(redact, line), number=10, repeat=20, timer=thread_time))
+
+    few, many = seconds(100), seconds(10_000)
+    hide_those_of(file, [])
+    assert many < 10 * few
 
 
 @pytest.mark.parametrize(

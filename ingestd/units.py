@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
+from ingestd.redact import shown
+
 # Fifteen digits are more than any limit of ours and few enough to stay exact in a float.
 _QUANTITY = re.compile(r"(\d{1,15}(?:\.\d{1,9})?|\.\d{1,9})\s*([A-Za-z/]*)", re.ASCII)
 
@@ -79,12 +81,12 @@ def format_bitrate(bits_per_second: float) -> str:
 def _parse(value: object, units: Mapping[str, Decimal], wanted: str) -> Decimal:
     # YAML reads `yes` as true, and Python counts true as 1: never a quantity.
     if not isinstance(value, str | int | float) or isinstance(value, bool):
-        raise ValueError(f"{value!r} is not {wanted}")
+        raise ValueError(f"{shown(value)} is not {wanted}")
     text = value.strip() if isinstance(value, str) else format(Decimal(str(value)), "f")
     match = _QUANTITY.fullmatch(text)
     unit = match[2] if match else ""
     if match is None or (unit and unit not in units):
-        raise ValueError(f"{value!r} is not {wanted}")
+        raise ValueError(f"{shown(value)} is not {wanted}")
     return Decimal(match[1]) * (units[unit] if unit else 1)
 
 

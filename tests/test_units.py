@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingestd.redact import shown
 from ingestd.units import (
     format_bitrate,
     format_duration,
@@ -74,7 +75,7 @@ def test_what_is_no_quantity_is_named_with_an_example(parse: object, example: st
     assert callable(parse)
     with pytest.raises(ValueError, match=example) as error:
         parse(value)
-    assert repr(value) in str(error.value)
+    assert shown(value) in str(error.value)
 
 
 def test_megabytes_per_second_are_not_taken_for_megabits() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from ingestd.errors import ConfigError
+from ingestd.redact import cut
 
 Path = tuple[str | int, ...]
 
@@ -99,7 +100,7 @@ class Document:
 
 def dotted(path: Path) -> str:
     """``streams[0].source.listen``."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{cut(part)}" for part in path)
     return text.removeprefix(".")
 
 

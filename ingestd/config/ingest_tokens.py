@@ -8,7 +8,9 @@ from ingestd.config import small_files
 MAX_TOKEN_BYTES = 256
 # 16 letters and digits at random are more than 90 bits, which no one guesses over a network.
 SAFE_TOKEN_CHARACTERS = 16
-# A file of thousands of tokens is another file.
+# A file of thousands of tokens is another file. It is read on the loop that carries pictures, each token in a
+# few microseconds.
+MAX_TOKENS = 1000
 _MAX_FILE_BYTES = 64 * 1024
 
 
@@ -43,6 +45,8 @@ def read(path: Path) -> tuple[str, ...]:
                 found.append(usable(line.strip()))
             except ValueError as error:
                 raise ValueError(f"line {number} {error}") from None
+            if len(found) > MAX_TOKENS:
+                raise ValueError(f"holds more than {MAX_TOKENS:,} tokens; take out those of no encoder")
     if not found:
         raise ValueError("holds no token; allowed: one a line")
     return tuple(found)

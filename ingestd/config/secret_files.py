@@ -10,6 +10,7 @@ from ingestd.config.document import Document, Located
 from ingestd.config.document import Path as KeyPath
 from ingestd.config.values import SecretFile, usable_secret
 from ingestd.errors import FILE_CURE
+from ingestd.redact import shown
 
 # No key, token or password is longer.
 _MAX_SECRET_FILE_BYTES = 1 << 16
@@ -63,9 +64,9 @@ class SecretFiles:
             return usable_secret(secret)
         except UnicodeDecodeError:
             text = f"cannot be read: it is not UTF-8 text; {FILE_CURE}"
-            self._document.problem_at(name.origin, f"{name.value!r} {text}")
+            self._document.problem_at(name.origin, f"{shown(name.value)} {text}")
         except ValueError as error:
-            self._document.problem_at(name.origin, f"{name.value!r} {error}")
+            self._document.problem_at(name.origin, f"{shown(name.value)} {error}")
         return "unread"  # none: keeps "is missing" out of the list
 
     def _place(self, name: str) -> Path:

@@ -110,9 +110,9 @@ class Admission:
             self, self._config.idle_timeout_s, self._config.start_timeout_s, self._make_entrance
         )
 
-    def open(self) -> None:
+    async def open(self) -> None:
         """Read certificates and tokens, before the first connection. Raises AddressError for a bad file."""
-        self._entrances.open()
+        await self._entrances.open()
 
     def _make_entrance(self, connection: EncoderConnection) -> Entrance:
         return self._entrances.make(lambda: connection.host, RECEIVE_BUFFER_BYTES)

@@ -3,6 +3,7 @@
 PROXY header ─▶ allow, rate ─▶ TLS ─▶ INGEST <token>     each where the configuration wants it
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -137,11 +138,14 @@ class Entrances:
         self._unwanted = LogLimiter(UNWANTED_TOKEN_LOG_INTERVAL_S)
         self._timer = Timer(self._look)
 
-    def open(self) -> None:
+    async def open(self) -> None:
         """Read the files. Raises AddressError where one cannot be used."""
         config = self._config
         if config.address.scheme == "tls":
-            self._tls = TlsContext(config.tls, listens=config.listen is not None, log=self._log)
+            # Many CAs take longer than a picture may wait.
+            self._tls = await asyncio.to_thread(
+                TlsContext, config.tls, listens=config.listen is not None, log=self._log
+            )
         if self._tls is not None or config.token_path is not None:
             self._timer.set(LOOK_INTERVAL_S)
 

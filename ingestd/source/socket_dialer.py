@@ -57,7 +57,7 @@ class Dialer:
 
     async def start(self) -> None:
         """Start dialling. Raises AddressError where a file of `source.tls` cannot be used."""
-        self._admission.open()
+        await self._admission.open()
         self.problem = None
         self._log.info("dialling the encoder")
         self._task = self._tasks.start(f"dial {self._stream}", self._dial())

@@ -58,7 +58,7 @@ class Listener:
         PassedSocketError where it is of another kind than the socket that was passed.
         """
         loop = asyncio.get_running_loop()
-        self._admission.open()
+        await self._admission.open()
         try:
             if self._passed is not None:
                 self._server = await self._serve_passed(self._passed)

@@ -12,8 +12,8 @@ from ingestd.log_limiter import LogLimiter
 from ingestd.source.watched_files import WatchedFiles
 
 EXPIRY_LOG_INTERVAL_S = 86_400.0
-# By what they are made of. Without `ca` that is all that the system trusts, which takes 40 ms to read: the
-# loop would stand still for that at each stream that starts.
+# By what they are made of. Without `ca` that is all that the system trusts, which takes 40 ms to read: a
+# thousand streams would start a minute late.
 _shared: WeakValueDictionary[Any, ssl.SSLContext] = WeakValueDictionary()
 
 

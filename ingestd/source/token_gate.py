@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestd.config import ingest_tokens
-from ingestd.redact import hide
+from ingestd.redact import hide, hide_those_of
 from ingestd.source import proxy_header
 from ingestd.source.entrance_stage import EntryError
 from ingestd.source.watched_files import WatchedFiles
@@ -29,6 +29,9 @@ class Tokens:
         self._file = file
         self._watched = WatchedFiles([file] if file else [])
         self._log = log
+        values = tuple(values)
+        for value in values:
+            hide(value)
         self._take(values)
         self.look()
 
@@ -42,11 +45,13 @@ class Tokens:
         if self._file is None or not self._watched.changed():
             return
         try:
-            self._take(ingest_tokens.read(self._file))
+            tokens = ingest_tokens.read(self._file)
         except ValueError as error:
             kept = "the tokens read before still count" if self._digests else "no encoder is let in"
             self._log.error(f"source.token_file: {self._file} {error}; {kept}")
             return
+        hide_those_of(self._file, tokens)
+        self._take(tokens)
         self._log.info("tokens read", file=str(self._file), tokens=len(self._digests))
 
     def opens(self, token: bytes) -> bool:
@@ -57,9 +62,6 @@ class Tokens:
         return sum(hmac.compare_digest(shown, digest) for digest in self._digests) > 0
 
     def _take(self, values: Iterable[str]) -> None:
-        values = tuple(values)
-        for value in values:
-            hide(value)
         self._digests = tuple(hashlib.sha256(value.encode()).digest() for value in values)
 
 

@@ -20,6 +20,7 @@ def test_a_file_has_one_token_a_line(tmp_path: Path) -> None:
         (b"one\nt w o\n", "line 2 is not usable as a token; allowed: 1 to 256"),
         (b"x" * 257, "line 1 is not usable as a token"),
         (b"\xc3\xa4", "is not ASCII text"),
+        (b"x\n" * 1001, "holds more than 1,000 tokens; take out"),
         (b"x\n" * 40_000, "is larger than 64KiB; one token a line is expected"),
     ],
 )
@@ -31,6 +32,12 @@ def test_what_is_wrong_with_a_file_is_said_without_showing_it(
     with pytest.raises(ValueError, match=complaint) as error:
         read(file)
     assert "t w o" not in str(error.value)
+
+
+def test_a_file_may_hold_a_thousand(tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    file.write_bytes(b"x\n\n" * 1000)
+    assert len(read(file)) == 1000
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

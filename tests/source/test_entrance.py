@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from ingestd.config import Address
+from ingestd.config.schema import TlsConfig
+from ingestd.config.tls_contexts import server_context
 from ingestd.source.admission import ANSWER_TIME_S
 from ingestd.source.connection_limits import ConnectionCount
 from tests.source.line import GREETING, Encoder, Stream, listening
@@ -213,6 +216,21 @@ async def test_records_of_one_byte_come_through_and_leave_the_loop_to_others(
                 writer.write(bytes([number % 251]))
             await stream.until(lambda: len(stream.received) == 5000)
         assert stream.received == bytes(number % 251 for number in range(5000))
+
+
+async def test_files_of_tls_are_read_while_the_loop_goes_on(
+    ours: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop_went_on = threading.Event()
+
+    def read(tls: TlsConfig) -> ssl.SSLContext:
+        assert loop_went_on.wait(PATIENCE_S)
+        return server_context(tls)
+
+    monkeypatch.setattr("ingestd.config.tls_contexts.server_context", read)
+    asyncio.get_running_loop().call_soon(loop_went_on.set)
+    async with listening(Stream(), TLS_PORT, tls=ours):
+        assert loop_went_on.is_set()
 
 
 async def test_the_name_in_an_encoder_s_certificate_is_known(ca: Certificate, ours: dict[str, str]) -> None:

@@ -94,6 +94,8 @@ def test_a_file_is_read_again_when_it_changes_and_a_bad_one_changes_nothing(tmp_
     assert "line 1 is not usable as a token" in log[0]["event"]
     assert "cannot be read: No such file" in log[1]["event"]
     assert "two words" not in str(log)
+    assert redact(f"the-new-one {TOKEN}") == "[hidden] [hidden]"
     file.write_text("the-last-one\n")
     assert tokens.opens(b"the-last-one")
     assert not tokens.opens(TOKEN.encode())
+    assert redact("the-new-one the-last-one") == "the-new-one [hidden]"

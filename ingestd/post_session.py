@@ -11,6 +11,8 @@ from typing import Any
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
+from ingestd.name_lookup import connector
+
 # Of one answer, interim ones included. Its status is all that we need; gateways add a few hundred bytes.
 MAX_ANSWER_BYTES = 16 * 1024
 
@@ -40,7 +42,7 @@ def _make_connection(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
 
 def make_session(timeout_s: float) -> aiohttp.ClientSession:
     """Return a session whose requests take ``timeout_s`` at most, which keeps no cookies."""
-    connector = aiohttp.TCPConnector()
-    connector._factory = partial(_make_connection, connector._loop)  # it has no parameter for it
+    bounded = connector()
+    bounded._factory = partial(_make_connection, bounded._loop)  # it has no parameter for it
     timeout = aiohttp.ClientTimeout(total=timeout_s)
-    return aiohttp.ClientSession(connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
+    return aiohttp.ClientSession(connector=bounded, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())

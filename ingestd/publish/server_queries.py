@@ -2,17 +2,21 @@
 
 import asyncio
 import os
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import aiohttp
 from livekit import api, rtc
 
 from ingestd.config import ParticipantConfig
+from ingestd.name_lookup import connector
 from ingestd.publish.room_errors import not_joined
 
 # It takes one round trip. The SDK itself gives up after 5 s and does not say so.
 ANSWER_TIMEOUT_S = 3.0
+# As in sessions that the SDK makes itself.
+API_TIMEOUT_S = 10.0
 
 
 async def answers(room: rtc.Room) -> bool:
@@ -48,7 +52,7 @@ async def _is_there(url: str) -> bool:
     try:
         async with (
             asyncio.timeout(ANSWER_TIMEOUT_S),
-            aiohttp.ClientSession(trust_env=True) as client,
+            aiohttp.ClientSession(connector=connector(), trust_env=True) as client,
             client.get(f"http{url.removeprefix('ws')}"),
         ):
             return True  # whatever the answer
@@ -62,7 +66,7 @@ async def identity_taken_by(*, url: str, key: str, secret: str, room: str, ident
     None where there is none, and where the server does not say: then one may as well try to join.
     """
     try:
-        async with api.LiveKitAPI("http" + url.removeprefix("ws"), key, secret) as server:
+        async with _api(url, key, secret) as server:
             wanted = api.RoomParticipantIdentity(room=room, identity=identity)
             other = await server.room.get_participant(wanted)
     except Exception:  # its own for an answer, aiohttp's for none
@@ -96,7 +100,7 @@ async def update_participant(
     try:
         async with (
             asyncio.timeout(ANSWER_TIMEOUT_S),
-            api.LiveKitAPI("http" + url.removeprefix("ws"), key, secret) as server,
+            _api(url, key, secret) as server,
         ):
             now = await server.room.update_participant(wanted)
     except Exception:  # its own for a refusal, aiohttp's for no answer
@@ -105,13 +109,23 @@ async def update_participant(
     return left == (said.name or "", said.metadata or "", attributes)
 
 
+@asynccontextmanager
+async def _api(url: str, key: str, secret: str) -> AsyncIterator[api.LiveKitAPI]:
+    timeout = aiohttp.ClientTimeout(total=API_TIMEOUT_S)
+    async with (
+        aiohttp.ClientSession(connector=connector(), timeout=timeout) as session,
+        api.LiveKitAPI("http" + url.removeprefix("ws"), key, secret, session=session) as server,
+    ):
+        yield server
+
+
 async def ask_whether_valid(url: str, token: str) -> None:
     """Ask the server at ``url`` whether ``token`` lets one join. Raises RoomError where it does not."""
     where = f"http{url.removeprefix('ws').rstrip('/')}/rtc/validate"
     try:
         async with (
             asyncio.timeout(ANSWER_TIMEOUT_S),
-            aiohttp.ClientSession(trust_env=True) as client,
+            aiohttp.ClientSession(connector=connector(), trust_env=True) as client,
             client.get(where, headers={"Authorization": f"Bearer {token}"}) as answer,
         ):
             status, text = f"{answer.status} {answer.reason}", await answer.text()

@@ -21,6 +21,7 @@ from google.protobuf.message import DecodeError
 from livekit.protocol import rtc
 from yarl import URL
 
+from ingestd.name_lookup import connector
 from ingestd.publish.estimate_bounds import EstimateBounds, corrected, has_spare_section, with_bounds
 from ingestd.publish.signal_pings import SignalPings
 
@@ -233,7 +234,7 @@ class SignalRelay:
                     await runner.cleanup()
                     raise
                 timeout = aiohttp.ClientTimeout(total=None, sock_connect=DIAL_TIMEOUT_S)
-                self._client = aiohttp.ClientSession(timeout=timeout, trust_env=True)
+                self._client = aiohttp.ClientSession(connector=connector(), timeout=timeout, trust_env=True)
                 self._runner = runner
         host, port = self._runner.addresses[0][:2]
         return f"{host}:{port}"

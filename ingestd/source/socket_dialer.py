@@ -12,6 +12,7 @@ import structlog
 
 from ingestd.backoff import Backoff
 from ingestd.config import Address
+from ingestd.name_lookup import addresses
 from ingestd.source.admission import Admission
 from ingestd.source.connection import EncoderConnection
 from ingestd.tasks import Tasks
@@ -108,18 +109,14 @@ class Dialer:
         return connection
 
 
-async def _addresses(host: str, port: int) -> list[Any]:
-    return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-
-
 async def _connected(host: str, port: int) -> socket.socket:
     """Connect to the first address of ``host`` that answers (RFC 8305, Happy Eyeballs).
 
     Raises OSError where none does: of the address that was tried first.
     """
     loop = asyncio.get_running_loop()
-    found = await _addresses(host, port)
-    families = {family: [entry for entry in found if entry[0] is family] for family, *_ in found}
+    found = await addresses(host, port)
+    families = {family: [entry for entry in found if entry[0] is family] for family, _ in found}
     # One of each family in turn: what is broken is mostly the whole of one.
     entries = [entry for turn in zip_longest(*families.values()) for entry in turn if entry is not None]
 
@@ -133,7 +130,7 @@ async def _connected(host: str, port: int) -> socket.socket:
             raise
         return line
 
-    attempts = [partial(connect, family, to) for family, _, _, _, to in entries]
+    attempts = [partial(connect, family, to) for family, to in entries]
     line: socket.socket | None
     line, _, errors = await staggered_race(attempts, NEXT_ADDRESS_DELAY_S)
     if line is None:

@@ -1,5 +1,6 @@
 """DNS that does not answer costs time, and threads only as long as the system's resolver waits."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from tests.support.silent_dns import silent_dns, threads
 ROOMS = 4
 # The C library asks twice, for 5 s each, and each server of /etc/resolv.conf so.
 LOOK_UP_S = 60.0
+# The third dial comes within a second, a room within two.
+DIALLED_WITHIN_S = 8.0
 PUBLIC_STUN: dict[str, object] = {"rtc": {"stun_servers": None}}  # the server's own default: names
 
 UNAVAILABLE = unavailable()
@@ -92,3 +95,25 @@ def test_a_name_of_the_server_that_nobody_knows_costs_no_more_threads_with_every
         # One look-up per room and attempt may be under way, four attempts make a try.
         assert max(seen) <= seen[0] + ROOMS, f"threads after 1, 2, 4 and 6 tries: {seen}"
         daemon.wait_for_problem("livekit.example.com:7880", "the server does not answer")
+
+
+@pytest.mark.usefixtures("silence")
+def test_names_that_are_not_answered_hold_up_no_other_stream(tmp_path: Path, room: str) -> None:
+    away = [
+        {"name": f"away-{n}", "room": f"{room}-{n}", "source": {"connect": f"tcp://cam-{n}.example.com:5004"}}
+        for n in range(ROOMS)
+    ]
+    with LiveKitServer() as server, socket.create_server(("127.0.0.1", 0)) as camera:
+        camera.settimeout(DIALLED_WITHIN_S)
+        local = Reached(server.url.replace("127.0.0.1", "localhost"), server.api_key, server.api_secret)
+        good = {
+            "name": "good",
+            "room": room,
+            "source": {"connect": f"tcp://localhost:{camera.getsockname()[1]}"},
+        }
+        with Daemon(local, tmp_path, *away, good) as daemon:
+            for _ in range(3):
+                camera.accept()[0].close()
+            daemon.wait_for_metrics(
+                at_least(1 + ROOMS, "joined"), timeout=DIALLED_WITHIN_S, what="every room joined"
+            )

@@ -248,9 +248,9 @@ async def test_of_a_name_every_address_is_tried(monkeypatch: pytest.MonkeyPatch)
 
         async def both(*_: object, **__: object) -> list[Any]:
             hosts = ("127.0.0.2", address.host)
-            return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, address.port)) for host in hosts]
+            return [(socket.AF_INET, (host, address.port)) for host in hosts]
 
-        monkeypatch.setattr(socket_dialer, "_addresses", both)
+        monkeypatch.setattr(socket_dialer, "addresses", both)
         async with dialling(stream, Address("tcp", "camera.example", address.port)):
             encoder = await accept(listening)
             await encoder.send(b"pictures")

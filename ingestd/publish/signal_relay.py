@@ -106,7 +106,8 @@ class Route:
         """Have WebRTC throw away what waits in its pacer, and what it would send again.
 
         Where a parameter of a codec is another in an answer, it builds the streams of that codec anew, with
-        the same SSRCs and sequence numbers. Its estimate goes on; its encoders begin with a keyframe.
+        the same SSRCs and sequence numbers. Its estimate begins again at the start that the answer states,
+        its encoders with a keyframe.
         """
         async with self._probing:
             if self.answer is None or self.participant is None:

@@ -182,7 +182,7 @@ async def test_a_lower_limit_holds_at_once_and_interrupts_nothing(
     await joined.disconnect()
 
 
-async def test_a_flush_has_the_encoder_begin_with_a_keyframe_and_leaves_estimate_and_counters(
+async def test_a_flush_has_the_encoder_begin_with_a_keyframe_and_leaves_the_counters(
     livekit: LiveKitServer, room: str, relay: SignalRelay
 ) -> None:
     bounds = EstimateBounds(start_bps=4_000_000, max_bps=30_000_000)

@@ -33,6 +33,18 @@ MAX_HURRY_RATIO = 3.0
 FULL_S = 0.7
 
 
+class MostNeeded:
+    """The most that streams have needed within MEMORY_S."""
+
+    def __init__(self) -> None:
+        self.bps = self._at = 0.0
+
+    def read(self, needed_bps: float, now: float) -> None:
+        """They need ``needed_bps`` at ``now``, in seconds."""
+        if needed_bps >= self.bps or now - self._at > MEMORY_S:
+            self.bps, self._at = needed_bps, now
+
+
 class EstimateProbing:
     """For one stay in a room. Rates are bit/s; ``now`` is seconds on the monotonic clock."""
 
@@ -43,7 +55,7 @@ class EstimateProbing:
         self._probed_at = self._probed_from_bps = 0.0  # the last probe, and the estimate then
         self._seen_bps = 0.0  # the last estimate
         self._seen_at = 0.0
-        self._most_bps = self._most_at = 0.0  # needed within MEMORY_S
+        self._most = MostNeeded()
         self._max_bps: float | None = None  # what was last probed for
 
     def limited(self, max_bps: float) -> None:
@@ -58,17 +70,16 @@ class EstimateProbing:
         """
         if self._quiet_until is None:
             self._quiet_until = now + SETTLES_S
-        if needed_bps >= self._most_bps or now - self._most_at > MEMORY_S:
-            self._most_bps, self._most_at = needed_bps, now
+        self._most.read(needed_bps, now)
         if available_bps * FALLEN_RATIO < self._seen_bps:
             self._quiet_until = max(self._quiet_until, now + FALL_S)
         if now - self._seen_at > FULL_S:  # it was full until now: what was tried before says little
             self._next_at = now
         self._seen_bps, self._seen_at = available_bps, now
-        if available_bps >= self._most_bps * min(1 + wait_s, MAX_HURRY_RATIO):
-            if self._max_bps is None or self._max_bps >= LEAST_MAX_RATIO * self._most_bps:
+        if available_bps >= self._most.bps * min(1 + wait_s, MAX_HURRY_RATIO):
+            if self._max_bps is None or self._max_bps >= LEAST_MAX_RATIO * self._most.bps:
                 return None
-            self._max_bps = MAX_RATIO * self._most_bps
+            self._max_bps = MAX_RATIO * self._most.bps
             return self._max_bps
         if available_bps > FOUND_RATIO * self._probed_from_bps:
             self._backoff.reset()
@@ -77,5 +88,5 @@ class EstimateProbing:
             return None
         self._next_at = now + self._backoff.next_s()
         self._probed_at, self._probed_from_bps = now, available_bps
-        self._max_bps = min(STEP_RATIO * available_bps, MAX_RATIO * self._most_bps)
+        self._max_bps = min(STEP_RATIO * available_bps, MAX_RATIO * self._most.bps)
         return self._max_bps

@@ -8,7 +8,7 @@ maximum not far above what the streams need leaves it nothing to search for.
 from math import inf
 
 from ingestd.publish.estimate_bounds import MAX_RATIO
-from ingestd.publish.estimate_probing import MEMORY_S, STEP_RATIO
+from ingestd.publish.estimate_probing import STEP_RATIO, MostNeeded
 
 # The maximum while packets are lost, times what the streams need.
 LOSSY_MAX_RATIO = 1.25
@@ -33,7 +33,7 @@ class LossCeiling:
         self._lossy_since: float | None = None
         self._missed_at = 0.0
         self._ample = False
-        self._most_bps = self._most_at = 0.0  # needed within MEMORY_S
+        self._most = MostNeeded()
 
     def max_bps(self, needed_bps: float, available_bps: float, missed: bool, now: float) -> float | None:
         """Return what WebRTC's maximum is to be from now on; None: it stays as it is.
@@ -45,14 +45,13 @@ class LossCeiling:
             self._settled_at = now + SETTLES_S
         if now < self._settled_at:
             return None
-        if needed_bps >= self._most_bps or now - self._most_at > MEMORY_S:
-            self._most_bps, self._most_at = needed_bps, now
+        self._most.read(needed_bps, now)
         self._note_losses(available_bps, missed, now)
         if self._ample or self._lossy_since is None:
             return self._lifted(available_bps)
-        wanted_bps = LOSSY_MAX_RATIO * self._most_bps
+        wanted_bps = LOSSY_MAX_RATIO * self._most.bps
         if self.bps == inf:
-            wanted = now - self._lossy_since >= DIP_S and available_bps >= self._most_bps
+            wanted = now - self._lossy_since >= DIP_S and available_bps >= self._most.bps
         else:
             wanted = wanted_bps >= RAISE_RATIO * self.bps
         if not wanted:
@@ -68,7 +67,7 @@ class LossCeiling:
         elif now - self._missed_at >= CLEAN_S:
             self._lossy_since = None
         # Once packets are lost the estimate falls, whatever the link carries.
-        found = available_bps >= AMPLE_RATIO * self._most_bps
+        found = available_bps >= AMPLE_RATIO * self._most.bps
         self._ample = found or (self._ample and self._lossy_since is not None)
 
     def _lifted(self, available_bps: float) -> float | None:
@@ -76,4 +75,4 @@ class LossCeiling:
         if self.bps == inf:
             return None
         self.bps = inf
-        return min(MAX_RATIO * self._most_bps, STEP_RATIO * available_bps)  # WebRTC probes up to it
+        return min(MAX_RATIO * self._most.bps, STEP_RATIO * available_bps)  # WebRTC probes up to it
